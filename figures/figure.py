@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from figures.style import Columns, Family, styled
 from rates.errors import TightrateError, unknown_name
 from rates.registry import Registry
-from verify.storage import save_dataset, write_whole
+from verify.laboratory import Profile, origin
+from verify.storage import load_dataset, save_dataset, write_whole
 
 Draw = Callable[[xr.Dataset, Columns], Figure]
 FORMATS = ("pdf", "png", "svg")
@@ -26,6 +27,7 @@ class FigureSpec:
 
     `draw` makes it, for one or two columns of a paper, from the dataset of `experiment`, of which it needs the
     variables and attributes `needs`; the caption may name attributes of the dataset in braces, as {small_step:g}.
+    `cost` is the smallest profile whose report has it: "quick" is in every report, "full" only in the full one.
     """
 
     name: str
@@ -34,6 +36,7 @@ class FigureSpec:
     experiment: str
     needs: tuple[str, ...]
     draw: Draw
+    cost: Profile = "quick"
 
     @property
     def __figure_name__(self) -> str:
@@ -66,14 +69,19 @@ FIGURES: Registry[FigureSpec] = Registry("figures.gallery", "figure")
 
 
 def figure(
-    name: str, *, title: str, caption: str, experiment: str, needs: Sequence[str]
+    name: str, *, title: str, caption: str, experiment: str, needs: Sequence[str], cost: Profile = "quick"
 ) -> Callable[[Draw], FigureSpec]:
     """Make a figure of the function that draws it."""
 
     def make(draw: Draw) -> FigureSpec:
-        return FigureSpec(name, title, caption, experiment, tuple(needs), draw)
+        return FigureSpec(name, title, caption, experiment, tuple(needs), draw, cost)
 
     return make
+
+
+def figures_of(profile: Profile) -> tuple[FigureSpec, ...]:
+    """The figures that a report of this profile has."""
+    return tuple(spec for spec in FIGURES.entries().values() if profile == "full" or spec.cost == "quick")
 
 
 def save(
@@ -86,7 +94,7 @@ def save(
 ) -> list[Path]:
     """Draw a figure and write NAME.pdf, NAME.png, NAME.svg as asked, and NAME.nc with the data to redraw it.
 
-    `columns` is how many columns of a paper it is made for.
+    `columns` is how many columns of a paper it is made for; NAME.nc remembers it, and the family of its letters.
 
     The same dataset gives the same bytes: no file holds a date or a random name.
     """
@@ -98,8 +106,39 @@ def save(
     for path in paths:
         write_whole(path, partial(_write_picture, picture, spec.title, path.suffix[1:], family))
     data = directory / f"{spec.name}.nc"
-    save_dataset(dataset.assign_attrs(experiment=spec.experiment), data)
+    save_dataset(dataset.assign_attrs(experiment=spec.experiment, columns=columns, family=family), data)
     return [*paths, data]
+
+
+def staleness(spec: FigureSpec, directory: Path) -> str | None:
+    """Why the files of a figure in a folder are not what the current code would make, None if they are.
+
+    The data are stale when code that they depend on has changed since, a picture when drawing it again from the data
+    beside it gives other bytes.
+    """
+    data = directory / f"{spec.name}.nc"
+    if not data.is_file():
+        return f"there is no {data}"
+    dataset = load_dataset(data)
+    attributes = dict(dataset.attrs)
+    try:
+        made = origin(spec.experiment, attributes["profile"], attributes["seed"])
+        columns, family = attributes.pop("columns"), attributes.pop("family")
+    except KeyError as missing:
+        return f"{data} does not say its {missing.args[0]}"
+    if attributes.get("code") != made["code"]:
+        return f"the code that made {data} has changed since"
+    pictures = [path for kind in FORMATS if (path := directory / f"{spec.name}.{kind}").is_file()]
+    if not pictures:
+        return f"there is no picture beside {data}"
+    dataset.attrs = attributes
+    drawn = spec.picture(dataset, columns, family)
+    for path in pictures:
+        target = BytesIO()
+        _write_picture(drawn, spec.title, path.suffix[1:], family, target)
+        if target.getvalue() != path.read_bytes():
+            return f"{path} is not what the data in {data.name} give"
+    return None
 
 
 def svg(spec: FigureSpec, dataset: xr.Dataset, columns: Columns = 2) -> bytes:

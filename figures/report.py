@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from figures.figure import FIGURES, FORMATS, FigureSpec, save, svg
+from figures.figure import FORMATS, FigureSpec, figures_of, save, svg
 from figures.output_folder import check_output_folder, publish
 from figures.report_page import Picture, Report, report_page
 from figures.reproduction_page import reproduction_page
-from verify.claim import CLAIMS, Finding, judge
+from verify.claim import Finding, claims_of, judge_all
 from verify.laboratory import Laboratory
 from verify.results import finding_as_json
 from verify.storage import write_whole
@@ -24,8 +24,10 @@ def reproduce(out: Path, laboratory: Laboratory) -> tuple[Finding, ...]:
     """
     started = datetime.now(UTC)
     check_output_folder(out)
-    findings = tuple(judge(CLAIMS[name], laboratory) for name in CLAIMS.names())
-    specs = [FIGURES[name] for name in FIGURES.names()]
+    specs = figures_of(laboratory.profile)
+    claims = claims_of(laboratory.profile, "*")
+    laboratory.prepare([claim.experiment for claim in claims] + [spec.experiment for spec in specs])
+    findings = judge_all(claims, laboratory)
     command = " ".join(["tightrate reproduce", *_options(laboratory), f"--out {out}"])
     publish(lambda folder: write_report(folder, findings, laboratory, specs, command=command, started=started), out)
     return findings

@@ -383,7 +383,7 @@ def _parameters(dataset: xr.Dataset) -> str:
     specification = json.loads(own.pop("sweep", "{}"))
     own.pop("title", None)
     own = {**own, **specification.pop("parameters", {}), **specification}
-    for said_elsewhere in ("axes", "name", "experiment"):
+    for said_elsewhere in ("axes", "name", "experiment", "profile", "seed", "code"):
         own.pop(said_elsewhere, None)
     return ", ".join(f"{escape(str(name))} = {_parameter(value)}" for name, value in own.items())
 

@@ -1,6 +1,19 @@
 """Shared settings: hypothesis is deterministic and has no deadline, so that a slow machine fails no test."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
+
+from verify.result_store import FOLDER
 
 settings.register_profile("tightrate", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("tightrate")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the results that a user keeps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER, str(tmp_path_factory.mktemp("results")))
+        yield

@@ -98,6 +98,7 @@ def laboratory() -> Laboratory:
     return Laboratory(shelf=shelf)
 
 
+FIGURES = ("fixed-point-floor", "k-does-not-help", "krm-sweep")
 JUDGED = (
     "patel2024/k-does-not-help",
     "patel2024/krm-exponents",

@@ -11,20 +11,19 @@ import numpy as np
 import pytest
 import synthetic_results
 import xarray as xr
+from figure_checks import check_files, check_labels
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from sympy import Rational
 
 from figures.drawing import Label, ordered_inks, place_labels, slope_triangle
-from figures.figure import FIGURES, FORMATS, save
+from figures.figure import FIGURES, save, staleness
 from figures.gallery.krm_sweep import predicted_law
-from figures.style import ORDERED_INKS, WIDTH, Columns, Family, styled
+from figures.style import ORDERED_INKS, Columns, Family
 from rates.catalogue import theorem
 from rates.errors import TightrateError
+from verify.laboratory import origin
 from verify.storage import load_dataset, save_dataset
 
 DATA = {
@@ -34,58 +33,54 @@ DATA = {
 }
 
 
-def test_every_figure_has_a_test_dataset() -> None:
-    assert set(FIGURES.names()) == set(DATA)
-
-
-def visible_texts(picture: Figure) -> list[Text]:
-    """Every text that is drawn: of an axis only the labels of ticks inside its limits."""
-    ticks = {id(label) for ax in picture.axes for axis in (ax.xaxis, ax.yaxis) for label in all_tick_labels(axis)}
-    shown = [text for text in picture.findobj(Text) if id(text) not in ticks]
-    for ax in picture.axes:
-        for axis in (ax.xaxis, ax.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            shown += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
-    return [text for text in shown if text.get_visible() and text.get_text().strip()]
-
-
-def all_tick_labels(axis: Axis) -> list[Text]:
-    return [label for tick in axis.majorTicks + axis.minorTicks for label in (tick.label1, tick.label2)]
-
-
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize("family", ["serif", "sans"])
 @pytest.mark.parametrize("columns", [1, 2])
 def test_labels_are_inside_the_figure_and_apart(name: str, columns: Columns, family: Family) -> None:
-    picture = FIGURES[name].picture(DATA[name](), columns, family)
-    assert picture.get_figwidth() == WIDTH[columns]
-    with styled(family):
-        canvas = FigureCanvasAgg(picture)
-        canvas.draw()
-        boxes = [(text, text.get_window_extent(canvas.get_renderer())) for text in visible_texts(picture)]
-    for text, box in boxes:
-        whole = box.x0 >= 0 and box.y0 >= 0 and box.x1 <= picture.bbox.x1 and box.y1 <= picture.bbox.y1
-        assert whole, f"{text.get_text()} is cut off"
-    upright = [(text, box.padded(-1)) for text, box in boxes if text.get_rotation() in (0, 90)]
-    for (first, box), (second, other) in combinations(upright, 2):
-        assert not box.overlaps(other), f"{first.get_text()} lies on {second.get_text()}"
+    check_labels(FIGURES[name], DATA[name](), columns, family)
 
 
 @pytest.mark.parametrize("name", DATA)
 def test_files_are_reproducible_with_embedded_fonts(name: str, tmp_path: Path) -> None:
-    first, again = (save(FIGURES[name], DATA[name](), tmp_path / folder, FORMATS) for folder in ("a", "b"))
-    assert [path.name for path in first] == [f"{name}.{kind}" for kind in (*FORMATS, "nc")]
-    for one, other in zip(first, again, strict=True):
-        assert one.read_bytes() == other.read_bytes(), f"{one.name} differs when drawn again"
-    pdf, _, svg, _ = (path.read_bytes() for path in first)
-    assert pdf.startswith(b"%PDF")
-    assert b"/FontFile2" in pdf
-    assert b"/Type3" not in pdf
-    assert b"CreationDate" not in pdf
-    assert b"<text" not in svg
-    assert b"<image" not in svg
-    redrawn = save(FIGURES[name], load_dataset(first[-1]), tmp_path / "c", ["svg"])
-    assert redrawn[0].read_bytes() == svg, "the saved data do not redraw the figure"
+    check_files(FIGURES[name], DATA[name](), tmp_path)
+
+
+# A figure that is stale says so
+
+
+@pytest.fixture
+def drawn(tmp_path: Path) -> Path:
+    spec = FIGURES["krm-sweep"]
+    data = DATA["krm-sweep"]().assign_attrs(origin(spec.experiment, "quick", 1))
+    save(spec, data, tmp_path, ["svg"], columns=1, family="sans")
+    return tmp_path
+
+
+def test_a_fresh_figure_is_not_stale(drawn: Path) -> None:
+    assert staleness(FIGURES["krm-sweep"], drawn) is None
+
+
+def test_a_picture_that_its_data_do_not_give_is_stale(drawn: Path) -> None:
+    with (drawn / "krm-sweep.svg").open("a") as picture:
+        picture.write("<!-- touched -->")
+    assert "krm-sweep.svg is not what the data" in (staleness(FIGURES["krm-sweep"], drawn) or "")
+
+
+def test_data_that_other_code_made_are_stale(drawn: Path) -> None:
+    path = drawn / "krm-sweep.nc"
+    save_dataset(load_dataset(path).assign_attrs(code="0" * 16), path)
+    assert "has changed since" in (staleness(FIGURES["krm-sweep"], drawn) or "")
+
+
+def test_changed_data_make_a_picture_stale(drawn: Path) -> None:
+    path = drawn / "krm-sweep.nc"
+    data = load_dataset(path)
+    save_dataset(data.assign(gap_mean=1.1 * data.gap_mean), path)
+    assert "is not what the data" in (staleness(FIGURES["krm-sweep"], drawn) or "")
+
+
+def test_nothing_drawn_is_stale(tmp_path: Path) -> None:
+    assert "there is no" in (staleness(FIGURES["krm-sweep"], tmp_path) or "")
 
 
 def test_drawing_leaves_matplotlib_as_it_was() -> None:

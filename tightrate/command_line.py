@@ -12,6 +12,7 @@ import typer
 from rates.errors import TightrateError, unknown_name
 
 if TYPE_CHECKING:
+    from figures.style import Columns, Family
     from rates.theorem import Theorem
     from simulator.simulate import Method, Output
     from verify.laboratory import Laboratory, Profile
@@ -32,6 +33,7 @@ Folder = Annotated[Path, typer.Option("--out", help="Folder for the output.")]
 
 KINDS = ("papers", "theorems", "problems", "algorithms", "claims", "figures")
 PROFILES = ("quick", "full")
+FAMILIES = ("serif", "sans")
 
 
 def main() -> NoReturn:
@@ -310,9 +312,10 @@ def counterexample(as_json: AsJson = False) -> None:
     from tightrate.output import console, print_json, progress, say
     from tightrate.pages import counterexample_conclusion, counterexample_page
     from verify.laboratory import Laboratory
+    from verify.result_store import default_store
 
     with progress() as watcher:
-        laboratory = Laboratory(progress=watcher)
+        laboratory = Laboratory(progress=watcher, store=default_store(), reuse=True)
         pair, floor = (laboratory.result(name)[0] for name in ("k-does-not-help", "fixed-point-floor"))
     if as_json:
         print_json(
@@ -381,8 +384,9 @@ def verify(
     """
     from tightrate.output import console, print_json, progress
     from tightrate.pages import report_card
-    from verify.claim import CLAIMS, judge
+    from verify.claim import claims_of, judge_all
     from verify.laboratory import Laboratory
+    from verify.result_store import default_store
     from verify.results import finding_as_json
 
     if sum((bool(claims), paper is not None, power)) > 1 or (report is not None and paper is None):
@@ -393,10 +397,10 @@ def verify(
         with progress() as watcher:
             own = Laboratory(profile=_profile(profile), seed=seed, jobs=jobs, progress=watcher)
             return _judge_own_paper(paper, own, report, as_json)
-    names = CLAIMS.match(*(claims or ["*"]))
+    chosen = claims_of(_profile(profile), *(claims or ["*"]))
     with progress() as watcher:
-        laboratory = Laboratory(profile=_profile(profile), seed=seed, jobs=jobs, progress=watcher)
-        findings = [judge(CLAIMS[name], laboratory) for name in names]
+        laboratory = Laboratory(_profile(profile), seed, jobs, watcher, default_store())
+        findings = judge_all(chosen, laboratory)
     if as_json:
         print_json([finding_as_json(finding) for finding in findings])
     else:
@@ -460,34 +464,51 @@ def figure(
     source: Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Draw from a results file.")] = None,
     out: Folder = Path("figures-out"),
     formats: Annotated[str, typer.Option("--format", help="Any of pdf,png,svg.")] = "pdf,png",
+    columns: Annotated[int, typer.Option(min=1, max=2, help="Columns of a paper that it is made for.")] = 2,
+    family: Annotated[str, typer.Option(help="Letters: serif or sans.")] = "serif",
+    profile: ProfileName = "quick",
     jobs: Jobs = 2,
-    check: Annotated[bool, typer.Option("--check", help="Fail when a figure is stale.")] = False,
-) -> None:
-    """Draw figures, with the data behind each saved beside it.
+    check: Annotated[bool, typer.Option("--check", help="Only say which figures in the folder are stale.")] = False,
+) -> int:
+    """Draw figures, with the data behind each saved beside it, from kept results if the same code made them.
 
-    Example: tightrate figure k-does-not-help --format pdf,svg
+    With --check nothing is drawn: exit status 1 if a figure in the folder is stale against its data or the code.
+
+    Example: tightrate figure k-does-not-help --format pdf,svg --columns 1
     """
-    from figures.figure import FIGURES, save
+    from figures.figure import FIGURES, FORMATS, save, staleness
     from tightrate.output import progress, say
     from verify.laboratory import Laboratory
+    from verify.result_store import default_store
     from verify.storage import load_dataset
 
-    if check:
-        not_there_yet("figure --check")
     chosen = FIGURES.match(*(names or ["*"]))
     kinds = tuple(dict.fromkeys(part.strip() for part in formats.split(",")))
     for kind in kinds:
-        if kind not in ("pdf", "png", "svg"):
-            raise unknown_name("format", kind, ("pdf", "png", "svg"))
-    if source is not None and len(chosen) != 1:
-        raise TightrateError("--from draws one figure from one file: name exactly one figure")
+        if kind not in FORMATS:
+            raise unknown_name("format", kind, FORMATS)
+    if family not in FAMILIES:
+        raise unknown_name("family", family, FAMILIES)
+    if source is not None and (len(chosen) != 1 or check):
+        raise TightrateError("--from draws one figure from one file: name exactly one figure, without --check")
+    if check:
+        present = [name for name in chosen if names or (out / f"{name}.nc").is_file()]
+        if not present:
+            raise TightrateError(f"{out} holds no figure; give the folder with --out")
+        stale = {name: why for name in present if (why := staleness(FIGURES[name], out)) is not None}
+        for name in present:
+            say(f"{name}: {'stale: ' + stale[name] if name in stale else 'up to date'}")
+        return 1 if stale else 0
     with progress() as watcher:
-        laboratory = Laboratory(jobs=jobs, progress=watcher)
+        laboratory = Laboratory(_profile(profile), jobs=jobs, progress=watcher, store=default_store(), reuse=True)
+        if source is None:
+            laboratory.prepare([FIGURES[name].experiment for name in chosen])
         for name in chosen:
             spec = FIGURES[name]
             dataset = laboratory.result(spec.experiment)[0] if source is None else load_dataset(source)
-            for path in save(spec, dataset, out, kinds):
+            for path in save(spec, dataset, out, kinds, cast("Columns", columns), cast("Family", family)):
                 say(str(path))
+    return 0
 
 
 @app.command()
@@ -497,24 +518,23 @@ def reproduce(
     jobs: Jobs = 2,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every experiment.")] = 20240511,
 ) -> int:
-    """Run every claim, draw every figure, and write one self-contained report."""
+    """Run every claim, draw every figure, and write one self-contained report.
+
+    Example: tightrate reproduce --profile full --out report
+    """
     from figures.report import reproduce as make_report
     from tightrate.output import console, progress, say
     from tightrate.pages import report_card
     from verify.laboratory import Laboratory
+    from verify.result_store import default_store
 
     with progress() as watcher:
-        laboratory = Laboratory(profile=_profile(profile), seed=seed, jobs=jobs, progress=watcher)
+        laboratory = Laboratory(_profile(profile), seed, jobs, watcher, default_store())
         findings = make_report(out, laboratory)
     console().print(report_card(findings))
     say("")
     say(f"The report: {out / 'index.html'}")
     return 0 if all(finding.as_expected for finding in findings) else 1
-
-
-def not_there_yet(what: str) -> NoReturn:
-    """A command of the contract that this version does not have."""
-    raise TightrateError(f"{what} is not there yet in this version")
 
 
 @app.command("new-paper")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Literal
 
 import xarray as xr
 
+from rates.errors import TightrateError
 from rates.registry import Registry
-from verify.laboratory import EXPERIMENTS, Laboratory
+from verify.laboratory import EXPERIMENTS, Laboratory, Profile
 from verify.verdict import Status, Verdict
 
 ClaimKind = Literal["identity", "exact value", "bound with constants", "scaling", "regime", "counterexample", "erratum"]
@@ -21,7 +22,8 @@ Judge = Callable[[xr.Dataset], Verdict]
 class Claim:
     """`judge` turns the dataset of `experiment` into a verdict; `expected` is the status that holds today.
 
-    An erratum's statement is the printed one, so its expected verdict is "violated".
+    An erratum's statement is the printed one, so its expected verdict is "violated".  `cost` is the smallest profile
+    that runs the claim: "quick" in every profile, "full" only in the full one.
     """
 
     id: str
@@ -31,6 +33,17 @@ class Claim:
     experiment: str
     expected: Status
     judge: Judge
+    cost: Profile = "quick"
+
+    @property
+    def procedure(self) -> str:
+        """How the claim is tested, in a sentence or two: the first paragraph of its judge's docstring."""
+        return " ".join((self.judge.__doc__ or "").strip().split("\n\n")[0].split())
+
+    @property
+    def paper(self) -> str:
+        """The paper whose claim this is."""
+        return self.id.split("/")[0]
 
     @property
     def __claim_name__(self) -> str:
@@ -42,12 +55,19 @@ CLAIMS: Registry[Claim] = Registry("verify.claims", "claim")
 
 
 def claim(
-    claim_id: str, *, statement: str, theorem: str, kind: ClaimKind, experiment: str, expected: Status
+    claim_id: str,
+    *,
+    statement: str,
+    theorem: str,
+    kind: ClaimKind,
+    experiment: str,
+    expected: Status,
+    cost: Profile = "quick",
 ) -> Callable[[Judge], Claim]:
     """Make a claim of the function that judges it."""
 
     def make(judge: Judge) -> Claim:
-        return Claim(claim_id, statement, theorem, kind, experiment, expected, judge)
+        return Claim(claim_id, statement, theorem, kind, experiment, expected, judge, cost)
 
     return make
 
@@ -76,3 +96,19 @@ def judge(claim: Claim, laboratory: Laboratory) -> Finding:
     except Exception as failure:  # one failing test must not take the other verdicts with it
         sentence = f"The test itself failed: {type(failure).__name__}: {' '.join(str(failure).split())}"
         return Finding(claim, Verdict("error", sentence, "-", "-"), perf_counter() - began)
+
+
+def claims_of(profile: Profile, *patterns: str) -> tuple[Claim, ...]:
+    """The claims that match any of the patterns and that the profile pays for."""
+    matching = [CLAIMS[name] for name in CLAIMS.match(*patterns)]
+    found = tuple(claim for claim in matching if profile == "full" or claim.cost == "quick")
+    if not found:
+        names = ", ".join(claim.id for claim in matching)
+        raise TightrateError(f"only the full profile runs {names}; add --profile full")
+    return found
+
+
+def judge_all(claims: Sequence[Claim], laboratory: Laboratory) -> tuple[Finding, ...]:
+    """Run the experiments of the claims, as many at once as the laboratory has jobs, and judge claim by claim."""
+    laboratory.prepare([claim.experiment for claim in claims])
+    return tuple(judge(claim, laboratory) for claim in claims)

@@ -25,7 +25,8 @@ from verify.sweep_file import read_sweep
 from verify.sweep_measures import SWEEP_MEASURES
 from verify.sweep_specification import Sweep, Tuned, spaced, text_of
 from verify.sweep_theory import Plan
-from verify.workers import KEPT, Watch, one_blas_thread, outcomes
+from verify.threads import one_blas_thread
+from verify.workers import KEPT, Watch, outcomes
 
 __all__ = ["CellStore", "Sweep", "Tuned", "provenance", "read_sweep", "run_sweep", "spaced"]
 

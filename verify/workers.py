@@ -14,10 +14,10 @@ from typing import Any
 
 import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
-from threadpoolctl import ThreadpoolController
 
 from rates.errors import TightrateError
 from verify.sweep_cells import Cell, Failure, Result, attempt, environment
+from verify.threads import one_blas_thread
 
 Outcome = tuple[int, Result | Failure]
 
@@ -44,16 +44,6 @@ def _work(cell: Cell) -> float:
     tried = sum(tuned.points * tuned.replicas for tuned in cell.tuned.values())
     steps = float(cell.values["K"]) * float(cell.values["R"])
     return steps * float(cell.values.get("M", 1)) * (cell.replicas + tried)
-
-
-def one_blas_thread() -> Any:
-    """A setting or a context: how a matrix product is rounded depends on the number of threads that share it."""
-    return _thread_pools().limit(limits=1, user_api="blas")
-
-
-@cache
-def _thread_pools() -> Any:
-    return ThreadpoolController()
 
 
 def _run_here(index: int, cell: Cell, parent: int) -> Outcome:

@@ -49,7 +49,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     laboratory = synthetic_results.laboratory()
     findings = synthetic_results.findings(laboratory)
     findings.append(synthetic_results.unexpected(findings.pop()))
-    specs = [FIGURES[name] for name in FIGURES.names()]
+    specs = [FIGURES[name] for name in synthetic_results.FIGURES]
     folder = publish(
         lambda out: write_report(
             out, findings, laboratory, specs, command="tightrate reproduce", started=datetime.now(UTC)
@@ -88,7 +88,7 @@ def test_it_renders_without_complaint_and_fits(chromium: Chromium, page: Path, w
 def test_every_picture_loads(chromium: Chromium, page: Path) -> None:
     chromium.open(page)
     sizes = ask(chromium, PICTURES)
-    assert len(sizes) == len(FIGURES.names())
+    assert len(sizes) == len(synthetic_results.FIGURES)
     assert all(complete and natural > 0 and shown > 200 for complete, natural, shown in sizes)
 
 

@@ -166,7 +166,7 @@ def sharp_discrepancy(data: xr.Dataset) -> Verdict:
     expected="consistent",
 )
 def first_order_discrepancy(data: xr.Dataset) -> Verdict:
-    """The same instances."""
+    """Random instances in one to four dimensions, curvatures spread a lot or little, against the theorem's value."""
     return _on_instances(data, "discrepancy", "discrepancy-small-step")
 
 
@@ -179,7 +179,7 @@ def first_order_discrepancy(data: xr.Dataset) -> Verdict:
     expected="consistent",
 )
 def prop21(data: xr.Dataset) -> Verdict:
-    """The same instances."""
+    """Random instances in one to four dimensions, curvatures spread a lot or little, against the theorem's value."""
     return _on_instances(data, "fixed-point-to-mean", "prop21")
 
 
@@ -192,7 +192,7 @@ def prop21(data: xr.Dataset) -> Verdict:
     expected="consistent",
 )
 def prop21_optima(data: xr.Dataset) -> Verdict:
-    """The same instances."""
+    """Random instances in one to four dimensions, curvatures spread a lot or little, against the theorem's value."""
     return _on_instances(data, "optimum-to-mean", "prop21-optima")
 
 

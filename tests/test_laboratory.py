@@ -1,0 +1,111 @@
+"""The laboratory: the same results on any number of processes, kept on disk, and never taken from other code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from rates.errors import TightrateError
+from verify import fingerprint as fingerprints
+from verify.claim import CLAIMS, claims_of, judge_all
+from verify.fingerprint import fingerprint, reached
+from verify.laboratory import EXPERIMENTS, Laboratory, origin
+from verify.result_store import ResultStore
+
+CHEAP = ("coordinate-pair", "discrepancy-instances")
+
+
+def test_processes_change_no_bit() -> None:
+    alone, together = Laboratory(jobs=1), Laboratory(jobs=2)
+    together.prepare(CHEAP)
+    assert set(together.shelf) == set(CHEAP)
+    for name in CHEAP:
+        xr.testing.assert_identical(alone.result(name)[0], together.result(name)[0])
+
+
+def test_a_result_says_where_it_comes_from() -> None:
+    dataset, seconds = Laboratory(seed=7).result("coordinate-pair")
+    assert {**dataset.attrs, **origin("coordinate-pair", "quick", 7)} == dataset.attrs
+    assert seconds > 0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ResultStore:
+    return ResultStore(tmp_path)
+
+
+def test_a_kept_result_is_taken_only_when_asked_for(store: ResultStore) -> None:
+    first = Laboratory(store=store).result("coordinate-pair")[0]
+    again, seconds = Laboratory(store=store, reuse=True).result("coordinate-pair")
+    assert seconds == 0
+    xr.testing.assert_identical(first, again)
+    assert Laboratory(store=store).result("coordinate-pair")[1] > 0
+
+
+@pytest.mark.parametrize("change", ["seed", "code", "damage"])
+def test_a_foreign_or_damaged_result_is_computed_again(store: ResultStore, change: str) -> None:
+    dataset = Laboratory(store=store).result("coordinate-pair")[0]
+    path = store.path("coordinate-pair", "quick", 20240511)
+    if change == "damage":
+        path.write_bytes(path.read_bytes()[:500])
+    else:
+        store.write(dataset.assign_attrs(**{change: 1 if change == "seed" else "0" * 16}))
+    wanted = Laboratory(store=store, reuse=True, seed=1 if change == "seed" else 20240511)
+    if change == "seed":  # the newest of that seed says it is of that seed: it is taken
+        assert wanted.result("coordinate-pair")[1] == 0
+        path.rename(store.path("coordinate-pair", "quick", 2))  # a file under another's name is not
+        assert Laboratory(store=store, reuse=True, seed=2).result("coordinate-pair")[1] > 0
+        return
+    assert wanted.result("coordinate-pair")[1] > 0
+    assert store.read(origin("coordinate-pair", "quick", 20240511)) is not None
+
+
+def test_an_experiment_that_fails_is_heard_when_its_claim_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Laboratory) -> xr.Dataset:
+        raise TightrateError("no luck")
+
+    broken.__module__ = "verify.experiments.closed_form"
+    entries = {**EXPERIMENTS.entries(), "coordinate-pair": broken}
+    monkeypatch.setattr("rates.registry._entries", lambda registry: entries if registry is EXPERIMENTS else None)
+    laboratory = Laboratory()
+    with pytest.raises(TightrateError, match="no luck"):
+        laboratory.result("coordinate-pair")
+    assert not laboratory.shelf
+
+
+def test_judging_all_keeps_the_order() -> None:
+    names = ["patel2024/prop21", "patel2024/coordinate-pair"]
+    findings = judge_all([CLAIMS[name] for name in names], Laboratory(jobs=2))
+    assert [finding.claim.id for finding in findings] == names
+    assert all(finding.as_expected for finding in findings)
+
+
+def test_the_quick_profile_runs_quick_claims_only() -> None:
+    quick, full = claims_of("quick", "*"), claims_of("full", "*")
+    assert {claim.id for claim in full} == set(CLAIMS.names())
+    assert all(claim.cost == "quick" for claim in quick)
+    for dear in [claim for claim in full if claim.cost == "full"][:1]:
+        with pytest.raises(TightrateError, match="--profile full"):
+            claims_of("quick", dear.id)
+
+
+def test_every_claim_says_how_it_is_tested() -> None:
+    for claim in claims_of("full", "*"):
+        assert len(claim.procedure) > 20, claim.id
+        assert claim.experiment in EXPERIMENTS.names(), claim.id
+        assert claim.statement.endswith("."), claim.id
+
+
+def test_a_fingerprint_hangs_on_all_code_that_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = "verify.experiments.closed_form"
+    within = reached([module])
+    assert {"rates.papers.patel2024", "verify.laboratory", "rates.bound"} <= within
+    assert "figures.style" not in within
+    before = fingerprint(module)
+    sources = fingerprints._source
+    monkeypatch.setattr(fingerprints, "_source", lambda name: sources(name) + b" " * (name == "rates.bound"))
+    assert fingerprint(module) != before
+    monkeypatch.setattr(fingerprints, "_source", lambda name: sources(name) + b" " * (name == "figures.style"))
+    assert fingerprint(module) == before
