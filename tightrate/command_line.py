@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
@@ -25,11 +25,29 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def complete(kind: str) -> Callable[[str], list[str]]:
+    """Shell completion with the names of a kind (see `tightrate list`)."""
+
+    def matching(incomplete: str) -> list[str]:
+        names = [row[0] for row in _listing(kind)[1]]
+        return [name for name in names if name.startswith(incomplete)]
+
+    return matching
+
+
+def complete_kind(incomplete: str) -> list[str]:
+    """Shell completion with the kinds that can be listed."""
+    return [kind for kind in KINDS if kind.startswith(incomplete)]
+
+
 Values = Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE...", help="Parameters, such as K=10 R=inf.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes to use.")]
 ProfileName = Annotated[str, typer.Option("--profile", help="quick or full.")]
 Folder = Annotated[Path, typer.Option("--out", help="Folder for the output.")]
+
+TheoremId = Annotated[str, typer.Argument(metavar="THEOREM", autocompletion=complete("theorems"))]
 
 KINDS = ("papers", "theorems", "problems", "algorithms", "claims", "figures")
 PROFILES = ("quick", "full")
@@ -54,7 +72,9 @@ def main() -> NoReturn:
 
 
 @app.command("list")
-def list_command(kind: Annotated[str, typer.Argument(help=", ".join(KINDS))], as_json: AsJson = False) -> None:
+def list_command(
+    kind: Annotated[str, typer.Argument(help=", ".join(KINDS), autocompletion=complete_kind)], as_json: AsJson = False
+) -> None:
     """List what there is of a kind.
 
     Example: tightrate list theorems
@@ -102,7 +122,7 @@ def _listing(kind: str) -> tuple[tuple[str, ...], Sequence[tuple[str, ...]]]:
 
 
 @app.command()
-def show(theorem_id: Annotated[str, typer.Argument(metavar="THEOREM")], as_json: AsJson = False) -> None:
+def show(theorem_id: TheoremId, as_json: AsJson = False) -> None:
     """Show a theorem (shell-style patterns show several): formula, exponents, conditions, provenance, errata.
 
     Example: tightrate show patel2024/prop7
@@ -137,9 +157,7 @@ def _theorems(pattern: str) -> list[Theorem]:
 
 
 @app.command()
-def evaluate(
-    theorem_id: Annotated[str, typer.Argument(metavar="THEOREM")], values: Values = None, as_json: AsJson = False
-) -> None:
+def evaluate(theorem_id: TheoremId, values: Values = None, as_json: AsJson = False) -> None:
     """Evaluate a bound, term by term, and say which of its conditions hold.
 
     Example: tightrate evaluate patel2024/prop7-constant L=1 B=1 R=10
@@ -214,7 +232,7 @@ def check_bound_command(
     from rates.bound_check import check_bound, compare_table, read_hypotheses, read_table
     from rates.spelling import parse_letters
     from rates.text import parse
-    from tightrate.output import console, print_json
+    from tightrate.output import console, print_json, working
     from tightrate.pages import bound_as_json, bound_page, table_page
 
     if (bound is None) == (file is None):
@@ -222,7 +240,8 @@ def check_bound_command(
     spelled = parse_letters(letters) if letters else None
     hypotheses = read_hypotheses(given or [], spelled)
     if bound is not None:
-        found = check_bound(parse(bound, spelled).terms, measure=measure, given=hypotheses)
+        with working("comparing with the catalogue"):
+            found = check_bound(parse(bound, spelled).terms, measure=measure, given=hypotheses)
         if as_json:
             print_json(bound_as_json(found))
         else:
@@ -248,9 +267,7 @@ def check_bound_command(
 
 
 @app.command()
-def rounds(
-    theorem_id: Annotated[str, typer.Argument(metavar="THEOREM")], values: Values = None, as_json: AsJson = False
-) -> None:
+def rounds(theorem_id: TheoremId, values: Values = None, as_json: AsJson = False) -> None:
     """Rounds until a bound is at most eps, up to constants and by value; the best K at a fixed budget K R.
 
     Example: tightrate rounds koloskova2020/convex eps=0.01 L=1 B=1 sigma=1 zeta_star=0 M=8 K=16
@@ -276,8 +293,8 @@ def rounds(
 
 @app.command()
 def simulate(
-    algorithm: str,
-    problem: str,
+    algorithm: Annotated[str, typer.Argument(autocompletion=complete("algorithms"))],
+    problem: Annotated[str, typer.Argument(autocompletion=complete("problems"))],
     values: Values = None,
     method: Annotated[str, typer.Option(help="auto, exact or sample.")] = "auto",
     output: Annotated[str, typer.Option(help="Iterate to measure: last, average or weighted.")] = "last",
@@ -290,11 +307,12 @@ def simulate(
     """
     from simulator.simulate import simulate as run
     from tightrate.arguments import read_values
-    from tightrate.output import console, json_text, print_json
+    from tightrate.output import console, json_text, print_json, working
     from tightrate.pages import simulation_as_json, simulation_page
 
     given = read_values(values or [])
-    found = run(algorithm, problem, given, method=cast("Method", method), output=cast("Output", output))
+    with working(f"{algorithm} on {problem}"):
+        found = run(algorithm, problem, given, method=cast("Method", method), output=cast("Output", output))
     document = simulation_as_json(found)
     if out is not None:
         from verify.storage import write_whole
@@ -308,7 +326,10 @@ def simulate(
 
 @app.command()
 def counterexample(as_json: AsJson = False) -> None:
-    """Reproduce the counterexample: K does not help, and the fixed point is not the optimum."""
+    """Reproduce the counterexample: K does not help, and the fixed point is not the optimum.
+
+    Example: tightrate counterexample --json
+    """
     from tightrate.output import console, print_json, progress, say
     from tightrate.pages import counterexample_conclusion, counterexample_page
     from verify.laboratory import Laboratory
@@ -368,7 +389,8 @@ def sweep(
 @app.command()
 def verify(
     claims: Annotated[
-        list[str] | None, typer.Argument(metavar="CLAIM...", help="Claims or patterns; all if none.")
+        list[str] | None,
+        typer.Argument(metavar="CLAIM...", help="Claims or patterns; all if none.", autocompletion=complete("claims")),
     ] = None,
     profile: ProfileName = "quick",
     jobs: Jobs = 2,
@@ -459,7 +481,8 @@ def _profile(name: str) -> Profile:
 @app.command()
 def figure(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME...", help="Figures or patterns; all if none.")
+        list[str] | None,
+        typer.Argument(metavar="NAME...", help="Figures or patterns; all if none.", autocompletion=complete("figures")),
     ] = None,
     source: Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Draw from a results file.")] = None,
     out: Folder = Path("figures-out"),
@@ -555,7 +578,12 @@ def new_paper_command(
 
 @app.command()
 def falsify(
-    theorem_id: Annotated[str, typer.Argument(metavar="THEOREM", help="A theorem, a search, or a pattern.")],
+    theorem_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="THEOREM", help="A theorem, a search, or a pattern.", autocompletion=complete("theorems")
+        ),
+    ],
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Time budget; else a number of points.")] = None,
     evaluations: Annotated[int | None, typer.Option(min=1, help="Points to try in each search.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 0,
@@ -568,14 +596,15 @@ def falsify(
     """
     from tightrate.arguments import read_values
     from tightrate.falsification_page import print_falsifications
-    from tightrate.output import console, print_json
+    from tightrate.output import console, print_json, working
     from verify.falsify import falsification_as_json, run_witness
     from verify.falsify import falsify as search_for_violation
 
-    if witness is not None:
-        found = [run_witness(theorem_id, read_values(witness.split()))]
-    else:
-        found = list(search_for_violation(theorem_id, seconds=seconds, evaluations=evaluations, seed=seed))
+    with working(f"searching for a violation of {theorem_id}"):
+        if witness is not None:
+            found = [run_witness(theorem_id, read_values(witness.split()))]
+        else:
+            found = list(search_for_violation(theorem_id, seconds=seconds, evaluations=evaluations, seed=seed))
     if as_json:
         print_json([falsification_as_json(one) for one in found])
     else:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from rates.json_types import as_json
@@ -65,6 +65,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: int |
     for row in rows:
         made.add_row(*row)
     return made
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """A sign of life on standard error while something runs whose length nobody knows; nothing off a terminal."""
+    shown = console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=shown, disable=not shown.is_terminal, transient=True) as bars:
+        bars.add_task(what, total=None)
+        yield
 
 
 class Watcher:

@@ -12,6 +12,7 @@ import xarray as xr
 from rates.errors import TightrateError
 from rates.registry import Registry
 from verify.laboratory import EXPERIMENTS, Laboratory, Profile
+from verify.notebook import html_table, latex_table
 from verify.verdict import Status, Verdict
 
 ClaimKind = Literal["identity", "exact value", "bound with constants", "scaling", "regime", "counterexample", "erratum"]
@@ -84,6 +85,16 @@ class Finding:
     def as_expected(self) -> bool:
         """Whether the verdict is the one that the claim states."""
         return self.verdict.status == self.claim.expected
+
+    def _repr_html_(self) -> str:
+        return html_table(f"{self.claim.id}: {self.verdict.status}", self._rows())
+
+    def _repr_latex_(self) -> str:
+        return latex_table(f"{self.claim.id}: {self.verdict.status}", self._rows())
+
+    def _rows(self) -> dict[str, str]:
+        expected = {} if self.as_expected else {"EXPECTED": self.claim.expected}
+        return {**expected, "claim": self.claim.statement, "theorem": self.claim.theorem, **self.verdict.rows()}
 
 
 def judge(claim: Claim, laboratory: Laboratory) -> Finding:

@@ -18,6 +18,7 @@ from rates.theorem import Theorem
 from simulator.algorithm import ALGORITHMS
 from simulator.randomness import RowSampling
 from simulator.simulate import METHODS, OUTPUTS, Method, Output
+from verify.notebook import html_table, latex_table
 from verify.sweep_measures import SWEEP_MEASURES
 
 Value = float | int | bool | str
@@ -100,6 +101,23 @@ class Sweep:
     relative_error: float | None = None
     most_replicas: int = 100_000
     common: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        return html_table(f"sweep {self.name}", self._rows())
+
+    def _repr_latex_(self) -> str:
+        return latex_table(f"sweep {self.name}", self._rows())
+
+    def _rows(self) -> dict[str, str]:
+        axes = {f"axis {name}": ", ".join(map(str, values)) for name, values in self.axes.items()}
+        return {
+            "runs": f"{self.algorithm} on {self.problem}",
+            "theorem": self.theorem or "",
+            **axes,
+            "parameters": ", ".join(f"{name} = {value}" for name, value in self.parameters.items()),
+            "steps": ", ".join(f"{name}: {step}" for name, step in self.steps.items()),
+            "replicas": str(self.replicas) if self.method != "exact" else "",
+        }
 
     def __post_init__(self) -> None:
         self._check_names()

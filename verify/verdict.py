@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from verify.notebook import html_table, latex_table
+
 Status = Literal["confirmed", "consistent", "violated", "inconclusive", "not-applicable", "error"]
 
 STATUS_MEANING: Mapping[Status, str] = {
@@ -34,3 +36,21 @@ class Verdict:
     interval: tuple[float, float] | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
     witness: Mapping[str, Any] | None = None
+
+    def rows(self) -> dict[str, str]:
+        """What a small table says of the verdict."""
+        interval = "" if self.interval is None else "{:.4g} to {:.4g}".format(*self.interval)
+        witness = ", ".join(f"{name} = {value}" for name, value in (self.witness or {}).items())
+        return {
+            "found": self.sentence,
+            "predicted": self.predicted,
+            "measured": self.measured,
+            "interval": interval,
+            "witness": witness,
+        }
+
+    def _repr_html_(self) -> str:
+        return html_table(self.status, self.rows())
+
+    def _repr_latex_(self) -> str:
+        return latex_table(self.status, self.rows())
