@@ -6,7 +6,9 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: reproduce test lint browser-test docs-pages clean
+DOCS   := $(VENV)/.docs-ready
+
+.PHONY: reproduce test lint browser-test docs docs-pages clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -31,10 +33,19 @@ lint: $(READY)
 browser-test: $(READY)
 	@$(BIN)/python -m pytest -x tests/browser -m browser
 
+$(DOCS): $(READY)
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
+# The site, in docs/_build/html; a warning is an error.
+docs: $(DOCS)
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "The site: docs/_build/html/index.html"
+
 # Everything in docs/ and the README that is printed by a command, printed again.
 docs-pages: $(READY)
 	@COLUMNS=100 NO_COLOR=1 $(BIN)/tightrate reproduce --out report
-	@cp report/reproduction.md docs/reproduction.md
+	@cp report/reproduction.md report/verdicts.json docs/
 	@mkdir -p docs/figures && cp report/figures/*.png docs/figures/
 	@$(BIN)/python -m rates.paper_pages docs/papers
 	@$(BIN)/python -m rates.findings docs

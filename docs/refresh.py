@@ -1,6 +1,6 @@
-"""Refresh what the documentation quotes: run every `$ tightrate ...` block of the README and paste its output.
+"""Refresh what the documentation quotes: run every `$ tightrate ...` block and paste its output.
 
-python docs/refresh.py            rewrite README.md
+python docs/refresh.py            rewrite the README and the tutorials
 python docs/refresh.py --check    exit with 1 if a block does not show what the command prints
 """
 
@@ -37,15 +37,21 @@ def refreshed(text: str) -> str:
     return BLOCK.sub(lambda block: f"```\n$ tightrate {block['command']}\n{output_of(block['command'])}```", text)
 
 
+def pages() -> list[Path]:
+    """Every page that quotes commands."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs" / "tutorials").glob("*.md"))]
+
+
 def main() -> int:
-    """Refresh or check the README."""
-    readme = ROOT / "README.md"
-    before = readme.read_text(encoding="utf-8")
-    after = refreshed(before)
-    if "--check" in sys.argv[1:]:
-        return 0 if before == after else 1
-    readme.write_text(after, encoding="utf-8")
-    return 0
+    """Refresh or check all pages."""
+    stale = 0
+    for page in pages():
+        before = page.read_text(encoding="utf-8")
+        after = refreshed(before)
+        stale += before != after
+        if "--check" not in sys.argv[1:]:
+            page.write_text(after, encoding="utf-8")
+    return 1 if stale and "--check" in sys.argv[1:] else 0
 
 
 if __name__ == "__main__":

@@ -5,21 +5,29 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from sympy import Expr, Max, Min, Mod, Piecewise, true
+from sympy import Expr, Le, Max, Min, Mod, Piecewise, true
 from sympy.logic.boolalg import Boolean
 
 from rates import display
 from rates.alphabet import LETTERS
 from rates.bound import Bound, Term
 from rates.catalogue import paper, paper_ids, theorem_ids, theorems
+from rates.errors import TightrateError
 from rates.markdown import GENERATED, anchor, bullets, page, plain, table
 from rates.monomial import monomial
+from rates.normal_form import Hypothesis, UndecidableError
+from rates.regimes import dominant_region, solved
 from rates.theorem import Condition, Paper, Theorem
 
+Verdicts = Mapping[str, Sequence[Mapping[str, str]]]
+"""For each statement's id the claims about it: `claim`, `verdict`, `statement`, `predicted` and `measured`."""
+
+VERDICTS = "verdicts.json"
 COMMAND = "python -m rates.paper_pages docs/papers"
 SIGNS: Mapping[tuple[str, str], str] = {
     ("upper", "explicit"): r"\le",
@@ -31,8 +39,8 @@ LONGEST_FACTORS = 80  # characters of LaTeX
 HIDDEN: Mapping[str, str] = {"upper": r"\lesssim", "lower": r"\gtrsim"}
 
 
-def paper_page(paper_id: str) -> str:
-    """The page of a paper, in Markdown with LaTeX.
+def paper_page(paper_id: str, verdicts: Verdicts | None = None) -> str:
+    """The page of a paper, in Markdown with LaTeX; `verdicts` are the judged claims about each statement.
 
     >>> print(paper_page("ghadimi2012").splitlines()[2])
     # ghadimi2012
@@ -46,7 +54,7 @@ def paper_page(paper_id: str) -> str:
         found.caution,
         _letters(found),
         table(("statement", "kind", "bounds"), [(_link(e), _kind(e.bound), e.bound.measure.meaning) for e in entries]),
-        *_sections(entries),
+        *_sections(entries, verdicts or {}),
         "## Reference",
         f"```bibtex\n{found.bibtex}\n```",
     )
@@ -63,6 +71,7 @@ def index_page() -> str:
         GENERATED.format(command=COMMAND),
         "# The catalogue, paper by paper",
         table(("page", "authors", "title", "statements"), rows),
+        "```{toctree}\n:hidden:\n:glob:\n\n*\n```",
     )
 
 
@@ -82,7 +91,7 @@ def _kind(bound: Bound) -> str:
     return f"{bound.kind}, {constants[bound.constants]}"
 
 
-def _sections(entries: Sequence[Theorem]) -> Iterator[str]:
+def _sections(entries: Sequence[Theorem], verdicts: Verdicts) -> Iterator[str]:
     """One section for each statement; an erratum that several share is told once."""
     told: dict[tuple[str, str], str] = {}
     for entry in entries:
@@ -99,8 +108,10 @@ def _sections(entries: Sequence[Theorem]) -> Iterator[str]:
             f"$${bound.measure.latex}\\;{_sign(bound)}\\;{display.bound_latex(bound, entry.letters)}$$",
             _own_letters(entry),
             _terms(entry),
+            _regimes(entry),
             bullets(_facts(entry)),
             *errata,
+            _verdicts(verdicts.get(entry.id, ())),
         )
 
 
@@ -128,6 +139,47 @@ def _terms(entry: Theorem) -> str:
         for line, (_, _, shape) in zip(cells, rows, strict=True):
             line.append(_factors(shape.factors, entry))
     return table(header, cells)
+
+
+def _regimes(entry: Theorem) -> str:
+    """Where each of several terms is the largest, up to constants, as far as inequalities of monomials can say it."""
+    if entry.bound.kind == "exact" or len(entry.bound.terms) < 2:
+        return ""
+    rows = []
+    for term in entry.bound.terms:
+        try:
+            region = dominant_region(entry.bound, term.name)
+        except TightrateError:
+            rows.append((term.name, "no region of monomial inequalities"))
+            continue
+        inequalities = [f"${_inequality(inequality, entry)}$" for inequality in region.inequalities]
+        rows.append((term.name, "never by more than a constant" if region.is_empty else ", ".join(inequalities)))
+    return table(("largest term", "where, up to constants"), rows)
+
+
+def _inequality(inequality: Hypothesis, entry: Theorem) -> str:
+    """Solved for the first of the usual letters that it has."""
+    names = {symbol.name for symbol in inequality.smaller.free_symbols | inequality.larger.free_symbols}
+    for letter in ("K", "M", "R", *sorted(names)):
+        if letter in names:
+            try:
+                relation = solved(inequality, letter)
+            except (TightrateError, UndecidableError):
+                continue
+            sign = r"\lesssim" if isinstance(relation, Le) else r"\gtrsim"
+            left, right = (display.latex(side, entry.letters) for side in (relation.lhs, relation.rhs))
+            return f"{left} {sign} {right}"
+    left, right = (display.latex(side, entry.letters) for side in (inequality.smaller, inequality.larger))
+    return rf"{left} \lesssim {right}"
+
+
+def _verdicts(judged: Sequence[Mapping[str, str]]) -> str:
+    """The claims about a statement, and what became of them."""
+    rows = [
+        (f"`{one['claim']}`", f"**{one['verdict']}**", plain(one["statement"]), plain(one["measured"]))
+        for one in judged
+    ]
+    return table(("claim", "verdict", "what is claimed", "measured"), rows) if rows else ""
 
 
 def _factors(factors: Sequence[Expr], entry: Theorem) -> str:
@@ -189,12 +241,21 @@ def _is_wordy(relation: Boolean) -> bool:
     return bool(relation.has(Mod))
 
 
+def read_verdicts(path: Path) -> Verdicts:
+    """The judged claims by statement, from the verdicts.json of a report; none where there is no such file."""
+    found: dict[str, list[Mapping[str, str]]] = {}
+    for finding in json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []:
+        found.setdefault(finding["theorem"], []).append(finding)
+    return found
+
+
 def write(folder: Path) -> None:
-    """All pages into a folder."""
+    """All pages into a folder, with the verdicts that lie beside it."""
     folder.mkdir(parents=True, exist_ok=True)
+    verdicts = read_verdicts(folder.parent / VERDICTS)
     for name in paper_ids():
-        (folder / f"{name}.md").write_text(paper_page(name))
-    (folder / "README.md").write_text(index_page())
+        (folder / f"{name}.md").write_text(paper_page(name, verdicts), encoding="utf-8")
+    (folder / "README.md").write_text(index_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

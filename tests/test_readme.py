@@ -1,17 +1,25 @@
-"""The README shows what its commands print."""
+"""The README and the tutorials show what their commands print."""
 
 from __future__ import annotations
 
 import runpy
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
+REFRESH = runpy.run_path(str(ROOT / "docs" / "refresh.py"))
+PAGES = [str(page.relative_to(ROOT)) for page in REFRESH["pages"]()]
 
 
-def test_every_block_of_the_readme_is_what_its_command_prints() -> None:
-    refresh = runpy.run_path(str(ROOT / "docs" / "refresh.py"))
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = list(refresh["BLOCK"].finditer(text))
-    assert len(blocks) >= 4
-    for block in blocks:
-        assert block["output"] == refresh["output_of"](block["command"]), block["command"]
+@pytest.mark.parametrize("name", PAGES)
+def test_every_block_is_what_its_command_prints(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for block in REFRESH["BLOCK"].finditer(text):
+        assert block["output"] == REFRESH["output_of"](block["command"]), block["command"]
+
+
+def test_the_pages_quote_commands() -> None:
+    quoted = {name: len(list(REFRESH["BLOCK"].finditer((ROOT / name).read_text(encoding="utf-8")))) for name in PAGES}
+    assert quoted["README.md"] >= 4
+    assert sum(quoted.values()) >= 10

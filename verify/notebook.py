@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from html import escape
 
 LATEX = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}"} | {sign: f"\\{sign}" for sign in "&%$#_{}"}
+LEFT = 'style="text-align: left"'  # a notebook sets cells flush right unless told otherwise
 
 
 def html_table(title: str, rows: Mapping[str, str]) -> str:
     """A bold title over a table with one row for each entry; empty entries are left out.
 
     >>> html_table("a < b", {"K": "1", "empty": ""})
-    '<div><b>a &lt; b</b><table><tr><th>K</th><td>1</td></tr></table></div>'
+    '<div><b>a &lt; b</b><table><tr><th>K</th><td style="text-align: left">1</td></tr></table></div>'
     """
-    cells = (f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows.items() if text)
+    cells = (f"<tr><th>{escape(name)}</th><td {LEFT}>{escape(text)}</td></tr>" for name, text in rows.items() if text)
     return f"<div><b>{escape(title)}</b><table>{''.join(cells)}</table></div>"
 
 
