@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -22,7 +23,7 @@ from figures.figure import FigureSpec
 from figures.markup import definitions, element, evidence, exact, number, paragraphs, prose, table
 from rates.alphabet import LETTERS
 from rates.bound import Bound
-from rates.catalogue import theorem
+from rates.catalogue import paper, theorem
 from rates.display import bound_mathml, mathml
 from rates.json_types import as_json
 from rates.theorem import PROVENANCE_MEANING, Theorem
@@ -33,6 +34,8 @@ from verify.verdict import STATUS_MEANING, Status
 
 RELATIONS = {"upper": ("≤", "≲"), "lower": ("≥", "≳"), "exact": ("=", "≍")}
 HIDDEN = {"hidden": "up to a constant", "hidden with logs": "up to a constant and logarithms", "explicit": ""}
+FEW = 6  # claims that a sentence can name
+NONE = "No claim was judged."
 COLUMNS = ("Claim", "Theorem", "Verdict", "Expected", "Predicted", "Measured", "Interval", "Seconds")
 
 
@@ -62,10 +65,13 @@ class Report:
 def report_page(report: Report) -> str:
     """The whole page."""
     style = files("figures").joinpath("report.css").read_text(encoding="utf-8")
+    counterexamples = "".join(element("li", text) for text in _counterexamples(report.findings))
     sections = {
+        "papers": ("Paper by paper", _by_paper(report.findings)),
+        "counterexamples": ("Counterexamples", element("ul", counterexamples) if counterexamples else ""),
         "verdicts": ("Verdicts", _verdicts(report)),
         "figures": ("Figures", "".join(_figure(picture, report.findings) for picture in report.pictures)),
-        "claims": ("The claims, one by one", "".join(_article(finding, report) for finding in report.findings)),
+        "claims": ("The claims, one by one", _articles(report)),
         "making": ("How this was made", _making(report)),
     }
     present = {key: section for key, section in sections.items() if section[1]}
@@ -76,7 +82,6 @@ def report_page(report: Report) -> str:
         element("p", "tightrate report", class_="eyebrow"),
         element("h1", "Does the theory agree with the data?"),
         element("p", conclusion(report.findings), class_="lead"),
-        "".join(element("p", text) for text in _counterexamples(report.findings)),
         element("nav", element("ul", *links), aria_label="sections"),
     )
     main = "".join(
@@ -104,9 +109,32 @@ def conclusion(findings: Sequence[Finding]) -> str:
         names = ", ".join(_claim_link(finding) for finding in surprising)
         warning = element("strong", f"{len(surprising)} of {total} did not come out as expected")
         return f"{warning}: {names}. In all: {tally}."
-    errata = [finding for finding in findings if finding.claim.kind == "erratum"]
-    note = f" What is violated is a statement as printed, known to be an erratum: {_links(errata)}." if errata else ""
-    return f"All {total} came out as expected: {tally}.{note}" if findings else "No claim was judged."
+    errata = [finding for finding in findings if finding.verdict.status == "violated"]
+    note = " What is violated is a statement as printed or summarised, known to be wrong" if errata else ""
+    named = f": {_links(errata)}" if 0 < len(errata) <= FEW else ""
+    return f"All {total} came out as expected: {tally}.{note}{named}{'.' if note else ''}" if findings else NONE
+
+
+def _by_paper(findings: Sequence[Finding]) -> str:
+    """How many claims of each paper came out how."""
+    statuses = _statuses(findings)
+    rows = []
+    for name in sorted({finding.claim.paper for finding in findings}):
+        own = [finding for finding in findings if finding.claim.paper == name]
+        counts = Counter(finding.verdict.status for finding in own)
+        surprising = sum(not finding.as_expected for finding in own)
+        alarm = element("span", str(surprising), class_="unexpected") if surprising else "0"
+        source = paper(name)
+        title = element("p", escape(f"{source.authors} ({source.year})")) + element("code", escape(name))
+        cells = [str(counts[status] or "") for status in statuses]
+        rows.append([title, *cells, alarm, f"{_seconds(own):.0f}"])
+    columns = ("Paper", *(_capital(status) for status in statuses), "Unexpected", "Seconds")
+    return table(columns, rows, label="papers", class_="papers") if rows else ""
+
+
+def _seconds(findings: Sequence[Finding]) -> float:
+    """What the experiments of these claims took; one that several claims share counts once."""
+    return sum({finding.claim.experiment: finding.seconds for finding in findings}.values())
 
 
 def _counterexamples(findings: Sequence[Finding]) -> list[str]:
@@ -161,10 +189,6 @@ def _standing(source: Theorem) -> str:
     return source.provenance.label + (f"; errata {errata}" if errata else "")
 
 
-def _paper(finding: Finding) -> str:
-    return finding.claim.id.partition("/")[0]
-
-
 def _verdicts(report: Report) -> str:
     findings = report.findings
     rows = []
@@ -175,11 +199,16 @@ def _verdicts(report: Report) -> str:
         texts = prose(finding.verdict.predicted), prose(finding.verdict.measured), _interval(finding)
         badge = _badge(finding.verdict.status)
         rows.append([claim, standing, badge, _expected(finding), *texts, f"{finding.seconds:.1f}"])
-    html = table(COLUMNS, rows, label="verdicts", class_="verdicts")
-    for finding in findings:
-        html = html.replace(
-            '<tr role="row"><th scope="row"', f'<tr class="{_classes(finding)}" role="row"><th scope="row"', 1
-        )
+    html = ""
+    for name in sorted({finding.claim.paper for finding in findings}):
+        own = [(finding, row) for finding, row in zip(findings, rows, strict=True) if finding.claim.paper == name]
+        part = table(COLUMNS, [row for _, row in own], label=f"verdicts on {name}", class_="verdicts")
+        for finding, _ in own:
+            part = part.replace(
+                '<tr role="row"><th scope="row"', f'<tr class="{_classes(finding)}" role="row"><th scope="row"', 1
+            )
+        own_findings = [finding for finding, _ in own]
+        html += element("div", element("h3", element("code", escape(name))), part, class_=_group_classes(own_findings))
     meanings = definitions(
         {status: escape(STATUS_MEANING[status]) for status in _statuses(findings)}
         | {f"theorem {label}": escape(meaning) for label, meaning in _labels(findings).items()}
@@ -189,7 +218,12 @@ def _verdicts(report: Report) -> str:
 
 
 def _classes(finding: Finding) -> str:
-    return f"finding is-{finding.verdict.status} of-{_paper(finding)}"
+    return f"finding is-{finding.verdict.status} of-{finding.claim.paper}"
+
+
+def _group_classes(findings: Sequence[Finding]) -> str:
+    """A group is shown as long as a filter leaves one of its findings."""
+    return " ".join(["group", *sorted({name for finding in findings for name in _classes(finding).split()[1:]})])
 
 
 def _statuses(findings: Sequence[Finding]) -> list[Status]:
@@ -205,7 +239,7 @@ def _labels(findings: Sequence[Finding]) -> dict[str, str]:
 
 def _groups(findings: Sequence[Finding]) -> dict[str, tuple[str, Sequence[str]]]:
     """What can be filtered by: legend, class prefix, values; only where there is a choice."""
-    papers = sorted({_paper(finding) for finding in findings})
+    papers = sorted({finding.claim.paper for finding in findings})
     groups: dict[str, tuple[str, Sequence[str]]] = {"verdict": ("is", _statuses(findings)), "paper": ("of", papers)}
     return {name: group for name, group in groups.items() if len(group[1]) > 1}
 
@@ -223,7 +257,7 @@ def _filters(findings: Sequence[Finding]) -> str:
 
 def _filter_rules(findings: Sequence[Finding]) -> str:
     return "".join(
-        f"body:has(#only-{prefix}-{value}:checked) .finding:not(.{prefix}-{value}) {{ display: none; }}\n"
+        f"body:has(#only-{prefix}-{value}:checked) :is(.finding, .group):not(.{prefix}-{value}) {{ display: none; }}\n"
         for prefix, values in _groups(findings).values()
         for value in values
     )
@@ -254,23 +288,33 @@ def _data(svg: bytes) -> str:
     return f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
 
 
+def _articles(report: Report) -> str:
+    """Every claim, paper by paper, folded to one line each."""
+    html = ""
+    for name in sorted({finding.claim.paper for finding in report.findings}):
+        own = [finding for finding in report.findings if finding.claim.paper == name]
+        body = "".join(_article(finding, report) for finding in own)
+        html += element("div", element("h3", element("code", escape(name))), body, class_=_group_classes(own))
+    return html
+
+
 def _article(finding: Finding, report: Report) -> str:
     claim, verdict = finding.claim, finding.verdict
     profile = "" if report.laboratory.profile == "quick" else f" --profile {report.laboratory.profile}"
     figures = [p.spec for p in report.pictures if p.spec.experiment == claim.experiment]
     parts = [
-        element("h3", element("code", escape(claim.id))),
+        element("h4", "Claim"),
+        element("p", prose(claim.statement)),
         element(
             "p",
-            _badge(verdict.status),
             element("span", f"expected: {_expected(finding)}"),
             element("span", escape(claim.kind), class_="soft"),
+            element("span", f"{finding.seconds:.1f} s", class_="soft"),
             class_="status-line",
         ),
-        element("p", prose(claim.statement)),
         element("p", element("strong", "Verdict."), " ", prose(_capital(verdict.sentence))),
         element("h4", "Theorem"),
-        _theorem(theorem(claim.theorem)),
+        _theorem(claim.theorem),
         element("h4", "How it was tested"),
         paragraphs(inspect.getdoc(claim.judge) or ""),
         paragraphs(inspect.getdoc(EXPERIMENTS[claim.experiment]) or ""),
@@ -283,7 +327,10 @@ def _article(finding: Finding, report: Report) -> str:
     if verdict.witness is not None:
         parts += [element("h4", "Witness"), exact(as_json(verdict.witness))]
     parts += [element("h4", "Run it again"), element("pre", escape(f"tightrate verify {claim.id}{profile}"))]
-    return element("article", *parts, id=f"claim-{_anchor(claim.id)}", class_=_classes(finding))
+    line = element("summary", _badge(verdict.status), " ", element("code", escape(claim.id)))
+    # The anchor is inside, so that a link to it unfolds the claim.
+    body = element("article", *parts, id=f"claim-{_anchor(claim.id)}")
+    return element("details", line, body, class_=_classes(finding))
 
 
 def _summary(finding: Finding) -> dict[str, Any]:
@@ -292,9 +339,10 @@ def _summary(finding: Finding) -> dict[str, Any]:
     return {"predicted": verdict.predicted, "measured": verdict.measured, **interval}
 
 
-def _theorem(source: Theorem) -> str:
-    bound = source.bound
-    paper = source.paper
+@cache
+def _theorem(theorem_id: str) -> str:
+    source = theorem(theorem_id)
+    bound, origin = source.bound, source.paper
     parts = [
         element("p", element("strong", prose(source.title)), f" ({_id(source)})"),
         element("p", prose(source.statement)),
@@ -305,7 +353,7 @@ def _theorem(source: Theorem) -> str:
     parts.append(_letters(source))
     if source.steps:
         steps = "".join(
-            element("li", mathml(LETTERS[name].symbol), " = ", mathml(expression))
+            element("li", mathml(LETTERS[name].symbol), " = ", mathml(expression), class_="formula")
             for name, expression in source.steps.items()
         )
         parts += [element("p", "Prescribed steps:"), element("ul", steps)]
@@ -314,7 +362,7 @@ def _theorem(source: Theorem) -> str:
         "for": prose(f"{source.problem_class}; {source.iterate}"),
         "conditions": prose("; ".join(condition.text for condition in source.conditions) or "none"),
         "provenance": prose(f"{source.provenance.meaning}; {source.provenance.where}"),
-        "paper": escape(f"{paper.authors}. {paper.title}. {paper.venue}, {paper.year}."),
+        "paper": escape(f"{origin.authors}. {origin.title}. {origin.venue}, {origin.year}."),
     }
     facts |= {
         f"erratum {erratum.label}": f"{prose(erratum.text)} {element('span', prose(erratum.evidence), class_='soft')}"

@@ -71,7 +71,7 @@ def _entries(registry: Registry[F]) -> Mapping[str, F]:
     for module in sorted(pkgutil.iter_modules(path), key=lambda info: info.name):
         for function in vars(import_module(f"{registry.package}.{module.name}")).values():
             name = getattr(function, registry._mark, None)
-            if name is None:
+            if not isinstance(name, str):  # unmarked, or the class of the marked objects
                 continue
             if name in found and found[name] is not function:
                 raise TightrateError(f"two {registry.kind}s are named {name!r}")

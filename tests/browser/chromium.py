@@ -132,7 +132,8 @@ class Chromium:
     def press(self, key: str, code: int) -> None:
         """Press and release one key."""
         for kind in ("keyDown", "keyUp"):
-            self.command("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+            typed = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
+            self.command("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **typed)
 
     def screenshot(self, path: Path, *, whole: bool = True) -> None:
         """A picture of the page."""

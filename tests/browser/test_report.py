@@ -72,9 +72,16 @@ def ask(chromium: Chromium, expression: str) -> Any:
     return chromium.evaluate(expression)
 
 
+def open_unfolded(chromium: Chromium, page: Path, *, width: int = DESKTOP, dark: bool = False) -> None:
+    """Open the page with every claim unfolded."""
+    chromium.open(page, width=width, dark=dark)
+    assert ask(chromium, "document.querySelectorAll('details.finding').length") > 3
+    ask(chromium, "document.querySelectorAll('details').forEach(d => { d.open = true; })")
+
+
 @pytest.mark.parametrize(("width", "dark"), LOOKS)
 def test_it_renders_without_complaint_and_fits(chromium: Chromium, page: Path, width: int, dark: bool) -> None:
-    chromium.open(page, width=width, dark=dark)
+    open_unfolded(chromium, page, width=width, dark=dark)
     assert chromium.complaints() == []
     assert ask(chromium, "document.querySelector('h1').getBoundingClientRect().height") > 20
     assert ask(chromium, "document.documentElement.scrollWidth") <= width
@@ -94,7 +101,7 @@ def test_every_picture_loads(chromium: Chromium, page: Path) -> None:
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
 def test_formulas_are_visible(chromium: Chromium, page: Path, width: int) -> None:
-    chromium.open(page, width=width)
+    open_unfolded(chromium, page, width=width)
     boxes = ask(
         chromium,
         """[...document.querySelectorAll('math')].map(m => {
@@ -136,10 +143,10 @@ def test_links_within_the_page_lead_there(chromium: Chromium, page: Path) -> Non
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
 def test_the_keyboard_reaches_every_link_in_order(chromium: Chromium, page: Path, width: int) -> None:
-    chromium.open(page, width=width)
+    open_unfolded(chromium, page, width=width)
     expected = ask(chromium, "document.links.length")
     reached: list[str] = []
-    for _ in range(expected + 12):
+    for _ in range(2 * expected):
         chromium.press("Tab", 9)
         state = ask(
             chromium,
@@ -151,6 +158,18 @@ def test_the_keyboard_reaches_every_link_in_order(chromium: Chromium, page: Path
             assert state[2] != "none", "no visible focus"
             assert float(state[3].removesuffix("px")) >= 2
     assert list(dict.fromkeys(reached)) == list(range(expected))
+
+
+def test_a_claim_unfolds_by_key_and_by_link(chromium: Chromium, page: Path) -> None:
+    chromium.open(page)
+    folded = "document.querySelectorAll('details.finding:not([open])').length"
+    total = ask(chromium, folded)
+    assert total == ask(chromium, "document.querySelectorAll('details.finding').length")
+    ask(chromium, "document.querySelector('details.finding > summary').focus()")
+    chromium.press("Enter", 13)
+    assert ask(chromium, folded) == total - 1
+    ask(chromium, "[...document.querySelectorAll('tr.finding a[href^=\"#claim-\"]')].at(-1).click()")
+    assert ask(chromium, folded) == total - 2
 
 
 def test_the_filter_needs_no_script(chromium: Chromium, page: Path) -> None:
@@ -168,7 +187,7 @@ def test_the_filter_needs_no_script(chromium: Chromium, page: Path) -> None:
 
 @pytest.mark.parametrize(("width", "dark"), LOOKS)
 def test_words_stand_out_from_what_is_behind(chromium: Chromium, page: Path, width: int, dark: bool) -> None:
-    chromium.open(page, width=width, dark=dark)
+    open_unfolded(chromium, page, width=width, dark=dark)
     worst = ask(
         chromium,
         LEAST_CONTRAST,
@@ -182,12 +201,14 @@ def test_it_prints_on_paper(chromium: Chromium, page: Path) -> None:
     chromium.command("Emulation.setEmulatedMedia", media="print")
     assert ask(chromium, "getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert ask(chromium, "getComputedStyle(document.querySelector('nav')).display") == "none"
+    hidden = "[...document.querySelectorAll('details article')].filter(a => a.getBoundingClientRect().height < 50).length"
+    assert ask(chromium, hidden) == 0, "a folded claim is not printed"
     assert len(chromium.command("Page.printToPDF", printBackground=False)["data"]) > 50_000
     chromium.command("Emulation.setEmulatedMedia", media="")
 
 
 def test_small_type_is_still_readable_on_a_phone(chromium: Chromium, page: Path) -> None:
-    chromium.open(page, width=PHONE)
+    open_unfolded(chromium, page, width=PHONE)
     smallest = ask(
         chromium,
         """(() => { let least = 99; const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
