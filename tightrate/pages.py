@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -375,21 +376,39 @@ def simulation_as_json(simulation: Simulation) -> dict[str, Any]:
         "method": simulation.method,
         "status": simulation.status,
         "params": simulation.parameters,
+        "notes": simulation.notes,
+        "conditions": simulation.conditions,
+        "bound": simulation.bound,
     }
 
 
 def simulation_page(simulation: Simulation) -> RenderableType:
     """Measures with their standard errors."""
+    levels = list(next(iter(simulation.measures.values())).quantiles)
     rows = [
-        (name, number(measured.mean), number(measured.stderr) if measured.mean is not None else "")
+        (
+            name,
+            number(measured.mean),
+            number(measured.stderr) if measured.mean is not None else "",
+            *(number(measured.quantiles.get(level)) for level in levels),
+        )
         for name, measured in simulation.measures.items()
     ]
     used = ", ".join(
         f"{name}={value if isinstance(value, str) else f'{value:g}'}" for name, value in simulation.parameters.items()
     )
     title = f"method {simulation.method}, status {simulation.status}"
-    measures = table(("measure", "mean", "standard error"), rows, right=1)
-    return Group(Text(title), Text(), measures, Text(), Text(used))
+    measures = table(("measure", "mean", "standard error", *(f"quantile {level}" for level in levels)), rows, right=1)
+    said: list[RenderableType] = [Text(f"note: {note}") for note in simulation.notes]
+    if simulation.conditions:
+        conditions = [(one.condition, one.status) for one in simulation.conditions]
+        said += [*([Text()] if said else []), table(("condition of the theorem", "here"), conditions)]
+    if simulation.bound is not None:
+        said += [
+            *([Text()] if said else []),
+            Text(f"the theorem's bound, hidden constants taken as 1: {number(simulation.bound)}"),
+        ]
+    return Group(Text(title), Text(), measures, *([Text(), *said] if said else []), Text(), Text(used))
 
 
 def report_card(findings: Sequence[Finding]) -> RenderableType:
@@ -397,13 +416,25 @@ def report_card(findings: Sequence[Finding]) -> RenderableType:
     parts: list[RenderableType] = []
     paper = ""
     for finding in findings:
-        if (belongs_to := finding.claim.id.partition("/")[0]) != paper:
+        if (belongs_to := finding.claim.paper) != paper:
             paper = belongs_to
             parts += [Text(), Text(paper, "bold")] if parts else [Text(paper, "bold")]
         parts += _finding_lines(finding)
-    unexpected = sum(not finding.as_expected for finding in findings)
-    closing = f"{unexpected} with an unexpected verdict." if unexpected else "every verdict as expected."
-    return Group(*parts, Text(), Text(f"{len(findings)} claims, {closing}"))
+    unexpected = [finding.claim.id for finding in findings if not finding.as_expected]
+    closing = f"unexpected: {', '.join(unexpected)}." if unexpected else "every verdict as expected."
+    return Group(*parts, Text(), tally(findings), Text(), Text(f"{len(findings)} claims, {closing}"))
+
+
+def tally(findings: Sequence[Finding]) -> RenderableType:
+    """How many claims of each paper came out how, and the seconds that its experiments took."""
+    statuses = [status for status in STATUS_STYLE if any(f.verdict.status == status for f in findings)]
+    rows = []
+    for paper in dict.fromkeys(finding.claim.paper for finding in findings):
+        own = [finding for finding in findings if finding.claim.paper == paper]
+        counts = Counter(finding.verdict.status for finding in own)
+        seconds = sum({finding.claim.experiment: finding.seconds for finding in own}.values())
+        rows.append([paper, *(str(counts[status] or "") for status in statuses), f"{seconds:.1f}"])
+    return table(("paper", *statuses, "seconds"), rows, right=1)
 
 
 def _finding_lines(finding: Finding) -> list[RenderableType]:
