@@ -427,7 +427,9 @@ def report_card(findings: Sequence[Finding]) -> RenderableType:
 
 def tally(findings: Sequence[Finding]) -> RenderableType:
     """How many claims of each paper came out how, and the seconds that its experiments took."""
-    statuses = [status for status in STATUS_STYLE if any(f.verdict.status == status for f in findings)]
+    from verify.verdict import STATUS_MEANING
+
+    statuses = [status for status in STATUS_MEANING if any(f.verdict.status == status for f in findings)]
     rows = []
     for paper in dict.fromkeys(finding.claim.paper for finding in findings):
         own = [finding for finding in findings if finding.claim.paper == paper]
