@@ -49,6 +49,7 @@ docs-pages: $(READY)
 	@mkdir -p docs/figures && cp report/figures/*.png docs/figures/
 	@$(BIN)/python -m rates.paper_pages docs/papers
 	@$(BIN)/python -m rates.findings docs
+	@$(BIN)/python -m simulator.algorithm_pages docs/algorithms
 	@$(BIN)/python docs/refresh.py
 
 clean:

@@ -1,29 +1,29 @@
-"""How fast the simulator is, as ratios measured in one run: to the time of drawing the noise, and to other ways.
+"""How fast the simulator is, against the time of drawing the noise and against other ways: ratios, targets, verdicts.
 
-    python benchmarks/simulation.py [WORKLOAD ...] [--turns N] [--loop]
+    python benchmarks/simulation.py [WORKLOAD ...] [--turns N] [--loop] [--json]
 
-The floor of a workload is the time that numpy's own `Generator(SFC64).standard_normal` takes merely to draw the
-run's noise, in the same blocks and from the same number of streams.  All contestants take turns in one process, on
-one thread; a ratio is taken within a turn and the median over turns is printed, with the smallest and the largest.
-Times are CPU time, which other processes disturb least.  JAX and torch join where they are installed.
-
-P1 local SGD, P2 local SGDM with clipping, P3 local Adam with clipping: diagonal quadratics, 64 replicas, 16 workers,
-d = 32, K = 16, R = 50.  P4 local SGD on dense quadratics, 32 replicas, 16 workers, d = 64.  P5 two workers, d = 2,
-K = R = 1000, no noise.  P6 logistic regression, 8 workers of 200 rows, d = 20, one row a step.  P7 local SGD over
-8 x 8 x 8 (K, R, M) cells and 20 step sizes.
+All contestants take turns in one process, on one CPU and one thread; a ratio is taken within a turn, and the median
+over turns is what a target is held against.  Times are CPU times, which other processes disturb least.  JAX takes part
+where it is installed (`pip install jax`); --loop adds the slow loops over workers.  benchmarks/README.md describes the
+workloads.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
+import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
 
 import numpy as np
+import peers
+from peers import STEPS, Contestant
 
 from constructions.diagonal_quadratics import DiagonalQuadratics
 from constructions.logistic_regression import logistic_regression
@@ -31,32 +31,78 @@ from constructions.noise import GaussianNoise
 from constructions.quadratics import QuadraticMachines
 from simulator.algorithm import ALGORITHMS
 from simulator.moments import exact_moments
-from simulator.randomness import RowSampling, steps_per_draw
+from simulator.packed import PackedCell, sample_packed
+from simulator.randomness import RowSampling
 from simulator.round_sampling import sample_rounds
-from simulator.sampling import NUMBERS_PER_BLOCK, sample
+from simulator.sampling import sample
 
 NOISE = GaussianNoise(1.0)
-SHORTEST_TURN = 0.05  # seconds
-STEPS = {"eta": 0.1, "rho": 1.0, "beta1": 0.9, "beta2": 0.99, "lam": 1.0}
+SHORTEST_TURN = 0.05  # seconds; quicker contestants repeat within a turn
+SLOW = 2.0  # seconds; slower contestants take part in the first turns only
+SLOW_TURNS = 2
+FLOOR_NUMBERS, FLOOR_STREAMS = 8192, 64  # a draw, and as many streams as share a block
+SIZES = [2**i for i in range(8)]
+ETAS = np.geomspace(1e-3, 1, 20)
+PARAMETERS = {
+    "local-sgd": ("eta",),
+    "local-sgdm": ("eta", "beta1", "rho"),
+    "local-adam": ("eta", "beta1", "beta2", "lam", "rho"),
+}
+MOST_MEGABYTES = 300.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the ratio of two contestants' times (or one time in ms, if `below` is empty) should be."""
+
+    above: str
+    below: str
+    at_most: float | None = None
+    at_least: float | None = None
+    stretch: float | None = None
+
+    @property
+    def text(self) -> str:
+        return f"{self.above} / {self.below}" if self.below else f"{self.above}, ms"
+
+    @property
+    def limit(self) -> str:
+        return f"<= {self.at_most:g}" if self.at_most is not None else f">= {self.at_least:g}"
+
+    def met(self, value: float) -> bool:
+        return (self.at_most is None or value <= self.at_most) and (self.at_least is None or value >= self.at_least)
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Contestants by name; the first one is the simulator, `targets` bound its ratio to a contestant."""
+    """Contestants by name, and what is wanted of their times; `memory` is the one whose memory is measured."""
 
-    name: str
-    contestants: dict[str, Callable[[], object]]
-    targets: dict[str, float] = field(default_factory=dict)
+    contestants: Mapping[str, Contestant]
+    targets: Sequence[Target]
+    memory: str
 
 
-def floor(replicas: int, M: int, d: int, T: int) -> Callable[[], object]:
-    """Draw the noise of a run in the blocks in which the run draws it."""
-    together = max(1, NUMBERS_PER_BLOCK // (M * d))
-    length = min(steps_per_draw(M, d), T)
+@dataclass(frozen=True)
+class Finding:
+    """One line of the table."""
+
+    workload: str
+    what: str
+    target: str
+    stretch: float | None
+    measured: float
+    smallest: float
+    largest: float
+    met: bool
+
+
+def floor(replicas: int, M: int, d: int, T: int) -> Contestant:
+    """Draw the noise of a run, a stream for each replica, in blocks."""
+    length = min(max(1, FLOOR_NUMBERS // (M * d)), T)
 
     def draw() -> None:
-        for first in range(0, replicas, together):
-            own = range(first, min(first + together, replicas))
+        for first in range(0, replicas, FLOOR_STREAMS):
+            own = range(first, min(first + FLOOR_STREAMS, replicas))
             generators = [np.random.Generator(np.random.SFC64(i)) for i in own]
             block = np.empty((len(own), length, M, d))
             for done in range(0, T, length):
@@ -78,209 +124,233 @@ def dense(M: int = 16, d: int = 64) -> QuadraticMachines:
     return QuadraticMachines((hessians + np.swapaxes(hessians, -1, -2)) / 2, generator.standard_normal((M, d)))
 
 
-def plain_loop(name: str, problem: DiagonalQuadratics | QuadraticMachines, replicas: int, K: int, R: int) -> None:
-    """The same run with one numpy vector for each worker."""
-    generator, M, d = np.random.Generator(np.random.SFC64(0)), problem.workers, problem.dimension
-    eta, rho, b1, b2, lam = (STEPS[key] for key in ("eta", "rho", "beta1", "beta2", "lam"))
-    hessians = problem.curvatures if isinstance(problem, DiagonalQuadratics) else problem.hessians
-    for _ in range(replicas):
-        x = [np.zeros(d) for _ in range(M)]
-        u, v = [np.zeros(d)] * M, [np.zeros(d)] * M
-        for _ in range(R):
-            for _ in range(K):
-                for m in range(M):
-                    y = x[m] - problem.minimizers[m]
-                    g = hessians[m] * y if hessians.ndim == 2 else hessians[m] @ y
-                    g = g + generator.standard_normal(d) / np.sqrt(d)
-                    if name == "local-sgd":
-                        x[m] = x[m] - eta * g
-                        continue
-                    g = np.clip(g, -rho, rho)
-                    u[m] = b1 * u[m] + (1 - b1) * g
-                    if name == "local-sgdm":
-                        x[m] = x[m] - eta * u[m]
-                        continue
-                    v[m] = b2 * v[m] + (1 - b2) * g * g
-                    x[m] = x[m] - eta * u[m] / np.sqrt(v[m] + lam**2)
-            x, u, v = ([sum(part) / M] * M for part in (x, u, v))
-
-
-def noisy(label: str, name: str, *, target: float, loop: bool, is_dense: bool = False) -> Workload:
-    problem = dense() if is_dense else diagonal()
-    replicas, K, R = 32 if is_dense else 64, 16, 50
-    parameters = {
-        "local-sgd": ("eta",),
-        "local-sgdm": ("eta", "beta1", "rho"),
-        "local-adam": ("eta", "beta1", "beta2", "lam", "rho"),
-    }
-    rule = ALGORITHMS[name](**{key: STEPS[key] for key in parameters[name]})
-    options = {"K": K, "R": R, "noise": NOISE}
-    last = {"measured_rounds": [R]}
-    contestants: dict[str, Callable[[], object]] = {
-        "sample": lambda: sample(rule, problem, replicas=replicas, **options, **last),
+def noisy(
+    name: str,
+    problem: DiagonalQuadratics | QuadraticMachines,
+    replicas: int,
+    targets: Sequence[Target],
+    *,
+    loop: bool,
+    K: int = 16,
+    R: int = 50,
+) -> Workload:
+    """P1 to P4."""
+    rule = ALGORITHMS[name](**{key: STEPS[key] for key in PARAMETERS[name]})
+    contestants: dict[str, Contestant] = {
+        "sample": lambda: sample(rule, problem, replicas=replicas, K=K, R=R, noise=NOISE, measured_rounds=[R]),
         "floor": floor(replicas, problem.workers, problem.dimension, K * R),
+        **peers.jax_quadratics(name, problem, replicas, K, R),
     }
-    if name == "local-sgd":
-        contestants["one draw a round"] = lambda: sample_rounds(rule, problem, replicas=replicas, **options, **last)
-        contestants["exact moments"] = lambda: exact_moments(rule, problem, **options)
+    if rule.linear:
+        contestants["exact moments"] = lambda: exact_moments(rule, problem, K=K, R=R, noise=NOISE)
     if loop:
-        contestants["per-worker loop"] = lambda: plain_loop(name, problem, replicas, K, R)
-    contestants |= peers(name, problem, replicas, K, R)
-    return Workload(label, contestants, {"floor": target})
+        contestants["loop"] = lambda: peers.plain_loop(name, problem, replicas, K, R)
+    return Workload(contestants, targets, "sample")
 
 
-def peers(
-    name: str, problem: DiagonalQuadratics | QuadraticMachines, replicas: int, K: int, R: int
-) -> dict[str, Callable[[], object]]:
-    """JAX, compiled with a scan over steps, where it is installed; compilation is not timed."""
-    try:
-        import jax
-        import jax.numpy as jnp
-    except ImportError:
-        return {}
-    jax.config.update("jax_enable_x64", True)
-    M, d = problem.workers, problem.dimension
-    eta, rho, b1, b2, lam = (STEPS[key] for key in ("eta", "rho", "beta1", "beta2", "lam"))
-    minimizers = jnp.asarray(problem.minimizers)
-    hessians = jnp.asarray(problem.curvatures if isinstance(problem, DiagonalQuadratics) else problem.hessians)
-
-    def gradient(x: jax.Array) -> jax.Array:
-        y = x - minimizers
-        return hessians * y if hessians.ndim == 2 else jnp.einsum("mij,nmj->nmi", hessians, y)
-
-    def step(state: tuple[jax.Array, ...], key: jax.Array) -> tuple[tuple[jax.Array, ...], None]:
-        x, u, v = state
-        g = gradient(x) + jax.random.normal(key, x.shape) / jnp.sqrt(d)
-        if name == "local-sgd":
-            return (x - eta * g, u, v), None
-        g = jnp.clip(g, -rho, rho)
-        u = b1 * u + (1 - b1) * g
-        if name == "local-sgdm":
-            return (x - eta * u, u, v), None
-        v = b2 * v + (1 - b2) * g * g
-        return (x - eta * u / jnp.sqrt(v + lam**2), u, v), None
-
-    def one_round(state: tuple[jax.Array, ...], keys: jax.Array) -> tuple[tuple[jax.Array, ...], None]:
-        state, _ = jax.lax.scan(step, state, keys, unroll=4)  # the fastest of several ways tried
-        return tuple(jnp.broadcast_to(s.mean(axis=1, keepdims=True), s.shape) for s in state), None
-
-    @jax.jit
-    def run(key: jax.Array) -> jax.Array:
-        zero = jnp.zeros((replicas, M, d))
-        keys = jax.random.split(key, R * K).reshape(R, K)
-        return jax.lax.scan(one_round, (zero, zero, zero), keys)[0][0]
-
-    key = jax.random.key(0)
-    run(key).block_until_ready()
-    return {"jax": lambda: run(key).block_until_ready()}
-
-
-def jumping() -> Workload:
-    problem, rule = diagonal(2, 2), ALGORITHMS["local-sgd"](eta=1e-4)
-    return Workload(
-        "P5",
-        {
-            "rounds at once": lambda: sample_rounds(rule, problem, K=1000, R=1000),
-            "every step": lambda: sample(rule, problem, K=1000, R=1000),
-            "exact moments": lambda: exact_moments(rule, problem, K=1000, R=1000),
-        },
-    )
+def without_noise() -> Workload:
+    """P5."""
+    problem, eta, K, R = diagonal(2, 2), 1e-4, 1000, 1000
+    rule = ALGORITHMS["local-sgd"](eta=eta)
+    contestants: dict[str, Contestant] = {
+        "rounds at once": lambda: sample_rounds(rule, problem, K=K, R=R),
+        "sample": lambda: sample(rule, problem, K=K, R=R),
+        **peers.jax_without_noise(problem, eta, K, R),
+    }
+    return Workload(contestants, [Target("rounds at once", "jax", at_most=2.0)], "sample")
 
 
 def rows() -> Workload:
-    problem, rule = logistic_regression(M=8, d=20, rows=200, mu=0.01), ALGORITHMS["local-sgd"](eta=0.1)
+    """P6."""
+    problem, K, R = logistic_regression(M=8, d=20, rows=200, mu=0.01), 16, 50
+    rule = ALGORITHMS["local-sgd"](eta=STEPS["eta"])
     problem.optimum  # noqa: B018 (found once, outside the times)
-    options = {"K": 16, "R": 50, "noise": RowSampling(), "measured_rounds": [50]}
-    return Workload(
-        "P6",
-        {
-            "16 replicas": lambda: sample(rule, problem, replicas=16, **options),
-            "512 replicas": lambda: sample(rule, problem, replicas=512, **options),
-        },
-    )
+
+    def run(replicas: int) -> Contestant:
+        return lambda: sample(rule, problem, replicas=replicas, K=K, R=R, noise=RowSampling(), measured_rounds=[R])
+
+    contestants: dict[str, Contestant] = {"sample, 16": run(16), **peers.jax_rows(problem, STEPS["eta"], 16, K, R)}
+    contestants |= {"sample, 512": run(512), **peers.jax_rows(problem, STEPS["eta"], 512, K, R)}
+    targets = [Target("sample, 16", "jax, 16", at_most=1.5), Target("sample, 512", "jax, 512", at_most=1.0)]
+    return Workload(contestants, targets, "sample, 512")
 
 
 def sweep() -> Workload:
-    sizes, etas = 2.0 ** np.arange(8), np.geomspace(1e-3, 1, 20)
-    problems = {int(M): diagonal(int(M), 1) for M in sizes}
+    """P7."""
+    problems = {M: diagonal(M, 1) for M in SIZES}
+    rule = ALGORITHMS["local-sgd"](eta=ETAS)
+
+    def cells(streams: np.ndarray[tuple[int], np.dtype[np.int_]], *own: str) -> list[PackedCell]:
+        found = []
+        for M, K, R in product(SIZES, SIZES, SIZES):
+            axes = {"K": K, "M": M, "R": R}
+            axes = {name: axes[name] for name in own}
+            found.append(PackedCell(rule, problems[M], K, R, noise=NOISE, streams=streams, stream_axes=axes))
+        return found
 
     def exact() -> None:
-        K, eta = (values.ravel() for values in np.meshgrid(sizes, etas, indexing="ij"))
+        K, eta = (values.ravel() for values in np.meshgrid(SIZES, ETAS, indexing="ij"))
         for problem in problems.values():
-            exact_moments(ALGORITHMS["local-sgd"](eta=eta), problem, K=K, R=sizes[None], noise=NOISE)
+            exact_moments(ALGORITHMS["local-sgd"](eta=eta), problem, K=K, R=np.array(SIZES)[None], noise=NOISE)
 
-    def by_rounds() -> None:
-        K, eta = (values.ravel() for values in np.meshgrid(sizes, etas, indexing="ij"))
-        for problem in problems.values():
-            sample_rounds(
-                ALGORITHMS["local-sgd"](eta=eta),
-                problem,
-                K=K,
-                R=128,
-                noise=NOISE,
-                measured_rounds=[int(r) for r in sizes],
-                streams=np.repeat(np.arange(8), 20),
-            )
-
-    def drawing() -> None:
-        generator = np.random.Generator(np.random.SFC64(0))
-        out = np.empty(4096)
-        for _ in range(int(sizes.sum() ** 3) // 4096):
-            generator.standard_normal(out=out)
-
-    return Workload("P7", {"exact moments": exact, "one draw a round": by_rounds, "floor, common numbers": drawing})
+    common, each = np.zeros(len(ETAS), dtype=int), np.arange(len(ETAS))
+    contestants: dict[str, Contestant] = {
+        "packed sweep": lambda: sample_packed(cells(common, "K", "M")),
+        "every step": lambda: sample_packed(cells(each, "K", "M", "R")),
+        "exact moments": exact,
+        **peers.jax_sweep(problems, SIZES, ETAS),
+    }
+    targets = [
+        Target("jax, cell by cell", "packed sweep", at_least=10.0),
+        Target("jax, common numbers", "packed sweep", at_least=1.0),
+        Target("every step", "exact moments", at_least=100.0),
+    ]
+    return Workload(contestants, targets, "packed sweep")
 
 
-def measure(workload: Workload, turns: int) -> None:
-    """Print every contestant's median time and its ratio to the first; the quick ones repeat within a turn."""
-    repeats = {}
-    for name, contestant in workload.contestants.items():
+def large() -> Workload:
+    """P8: K = R = 10^9."""
+    problem, rule = diagonal(), ALGORITHMS["local-sgd"](eta=STEPS["eta"])
+    contestants = {"exact moments": lambda: exact_moments(rule, problem, K=1e9, R=10**9, noise=NOISE)}
+    return Workload(contestants, [Target("exact moments", "", at_most=10.0)], "exact moments")
+
+
+def workloads(loop: bool) -> dict[str, Callable[[], Workload]]:
+    """All workloads by name."""
+
+    def to_floor(at_most: float, stretch: float) -> Target:
+        return Target("sample", "floor", at_most=at_most, stretch=stretch)
+
+    def to_jax(at_least: float, stretch: float) -> Target:
+        return Target("jax", "sample", at_least=at_least, stretch=stretch)
+
+    def to_loop(at_least: float) -> Target:
+        return Target("loop", "sample", at_least=at_least)
+
+    moments = Target("sample", "exact moments", at_least=1000.0)
+    p1, p2 = [to_floor(1.25, 1.1), to_jax(1.4, 1.7), to_loop(12)], [to_floor(1.4, 1.2), to_jax(1.3, 1.55), to_loop(18)]
+    p3, p4 = [to_floor(1.7, 1.45), to_jax(1.15, 1.35), to_loop(22)], [to_floor(1.5, 1.1), to_jax(1.4, 1.9), to_loop(7)]
+    return {
+        "P1": lambda: noisy("local-sgd", diagonal(), 64, [*p1, moments], loop=loop),
+        "P2": lambda: noisy("local-sgdm", diagonal(), 64, p2, loop=loop),
+        "P3": lambda: noisy("local-adam", diagonal(), 64, p3, loop=loop),
+        "P4": lambda: noisy("local-sgd", dense(), 32, p4, loop=loop),
+        "P5": without_noise,
+        "P6": rows,
+        "P7": sweep,
+        "P8": large,
+    }
+
+
+def measure(contestants: Mapping[str, Contestant], turns: int) -> dict[str, list[float]]:
+    """CPU seconds of every contestant in every turn; nothing that takes no part in a turn is in its list."""
+    repeats, taking_part = {}, {}
+    for name, contestant in contestants.items():
         contestant()
         begin = time.process_time()
         contestant()
-        repeats[name] = max(1, int(SHORTEST_TURN / max(time.process_time() - begin, 1e-5)))
-    times: dict[str, list[float]] = {name: [] for name in workload.contestants}
-    for _ in range(turns):
-        for name, contestant in workload.contestants.items():
-            begin = time.process_time()
-            for _ in range(repeats[name]):
-                contestant()
-            times[name].append((time.process_time() - begin) / repeats[name])
-    first = next(iter(times))
-    print(f"{workload.name}  {first}: {1e3 * np.median(times[first]):.3g} ms")
-    for name, own in list(times.items())[1:]:
-        ratios = np.array(times[first]) / np.array(own)
-        line = f"    {name:22s} {1e3 * np.median(own):10.3g} ms   {first} / {name} = {np.median(ratios):.4g}"
-        line += f"  [{ratios.min():.4g}, {ratios.max():.4g}]"
-        if name in workload.targets:
-            line += f"  (target {workload.targets[name]})"
-        print(line)
+        took = time.process_time() - begin
+        repeats[name], taking_part[name] = max(1, int(SHORTEST_TURN / max(took, 1e-5))), turns
+        if took > SLOW:
+            taking_part[name] = min(turns, SLOW_TURNS)
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for turn in range(turns):
+        for name, contestant in contestants.items():
+            if turn < taking_part[name]:
+                begin = time.process_time()
+                for _ in range(repeats[name]):
+                    contestant()
+                times[name].append((time.process_time() - begin) / repeats[name])
+    return times
+
+
+def judge(workload: str, targets: Sequence[Target], times: Mapping[str, Sequence[float]]) -> list[Finding]:
+    """Each target beside the median ratio; targets of contestants that did not take part are left out."""
+    found = []
+    for target in targets:
+        if target.above not in times or target.below not in {"", *times}:
+            continue
+        above = np.array(times[target.above])
+        below = np.array(times[target.below]) if target.below else np.full(len(above), 1e-3)
+        both = min(len(above), len(below))
+        ratios = above[:both] / below[:both]
+        value = float(np.median(ratios))
+        range_ = float(ratios.min()), float(ratios.max())
+        found.append(Finding(workload, target.text, target.limit, target.stretch, value, *range_, target.met(value)))
+    return found
+
+
+def footprint(workload: str) -> list[Finding]:
+    """Peak memory above the imports, and threads, of one run in a process of its own without JAX."""
+    code = f"import sys; sys.modules['jax'] = None; import simulation; simulation.print_footprint({workload!r})"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=_surroundings()
+    )
+    megabytes, threads = json.loads(found.stdout)
+    limit = f"<= {MOST_MEGABYTES:g}"
+    return [
+        Finding(workload, "memory, MB", limit, None, megabytes, megabytes, megabytes, megabytes <= MOST_MEGABYTES),
+        Finding(workload, "threads", "<= 1", None, threads, threads, threads, threads <= 1),
+    ]
+
+
+def print_footprint(workload: str) -> None:
+    """Run the simulator's part of a workload; print the memory above the imports (MB) and the number of threads."""
+    at_import = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    chosen = workloads(loop=False)[workload]()
+    chosen.contestants[chosen.memory]()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tasks = "/proc/self/task"
+    print(json.dumps([(peak - at_import) / 1024, len(os.listdir(tasks)) if os.path.isdir(tasks) else 1]))
+
+
+def _surroundings() -> dict[str, str]:
+    """One thread, for libraries that look when they are imported, and this folder to import from."""
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    flags = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
+    here = os.path.dirname(os.path.abspath(__file__))
+    path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, **one, **flags, "PYTHONPATH": path, "BENCHMARK": "1"}
+
+
+def table(findings: Sequence[Finding]) -> str:
+    """The findings, one line each."""
+    lines = [f"{'':4s}{'':36s}{'target':>10s}{'stretch':>9s}{'measured':>10s}  range"]
+    for one in findings:
+        stretch = "" if one.stretch is None else f"{one.stretch:g}"
+        text = f"{one.workload:4s}{one.what:36s}{one.target:>10s}{stretch:>9s}{one.measured:>10.4g}"
+        lines.append(f"{text}  [{one.smallest:.4g}, {one.largest:.4g}]{'' if one.met else '  NOT MET'}")
+    return "\n".join(lines)
 
 
 def main() -> None:
+    makers = workloads(loop=False)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("workloads", nargs="*", default=["P1", "P2", "P3", "P4", "P5", "P6", "P7"])
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", default=list(makers), help=", ".join(makers))
     parser.add_argument("--turns", type=int, default=7)
-    parser.add_argument("--loop", action="store_true", help="also run the slow per-worker loop")
+    parser.add_argument("--loop", action="store_true", help="also run the slow loops over workers")
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     arguments = parser.parse_args()
-    makers: dict[str, Callable[[], Workload]] = {
-        "P1": lambda: noisy("P1", "local-sgd", target=1.25, loop=arguments.loop),
-        "P2": lambda: noisy("P2", "local-sgdm", target=1.4, loop=arguments.loop),
-        "P3": lambda: noisy("P3", "local-adam", target=1.7, loop=arguments.loop),
-        "P4": lambda: noisy("P4", "local-sgd", target=1.5, loop=arguments.loop, is_dense=True),
-        "P5": jumping,
-        "P6": rows,
-        "P7": sweep,
-    }
-    at_import = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unknown = set(arguments.workloads) - set(makers)
+    if unknown:
+        parser.error(f"no workload {', '.join(sorted(unknown))}; there are {', '.join(makers)}")
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    findings, milliseconds = [], {}
     for name in arguments.workloads:
-        measure(makers[name](), arguments.turns)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"peak memory above the imports: {(peak - at_import) / 1024:.0f} MB")
+        workload = workloads(arguments.loop)[name]()
+        times = measure(workload.contestants, arguments.turns)
+        milliseconds[name] = {contestant: 1e3 * float(np.median(own)) for contestant, own in times.items()}
+        findings += [*judge(name, workload.targets, times), *footprint(name)]
+        if not arguments.json:
+            print(name, ", ".join(f"{contestant} {own:.3g} ms" for contestant, own in milliseconds[name].items()))
+    if arguments.json:
+        print(json.dumps({"milliseconds": milliseconds, "findings": [asdict(one) for one in findings]}, indent=1))
+    else:
+        print(table(findings))
 
 
 if __name__ == "__main__":
-    if os.environ.get("OMP_NUM_THREADS") != "1":  # libraries read it when they are imported: start again
-        one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **one})
+    if os.environ.get("BENCHMARK") != "1":  # libraries read their surroundings when they are imported: start again
+        os.execve(sys.executable, [sys.executable, *sys.argv], _surroundings())
     main()

@@ -1,7 +1,7 @@
 """Finite sums: every machine averages over its own rows of data, and a stochastic gradient samples some of them.
 
-The noise of a minibatch belongs to the problem, not to a `Noise`: a run draws row numbers for each (replica, worker,
-step) from that worker's stream with `draw_rows`, and asks for the gradient of the drawn rows with `sampled_gradient`.
+The noise of a minibatch belongs to the problem, not to a `Noise`: a run draws a place in [0, 1) for every sampled row,
+finds the rows at these places with `rows_at`, and asks for the gradient of their data with `data_gradient`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constructions.problem import Array, Problem
-from rates.errors import TightrateError
 
 Rows = NDArray[np.intp]
 
@@ -29,20 +28,37 @@ class FiniteSum(Problem):
     def offsets(self) -> Rows:
         """Where each machine's rows start, shape (M + 1,); the last entry is the number of rows."""
 
+    @property
     @abstractmethod
+    def row_data(self) -> Array:
+        """What the gradients of the rows depend on, (rows, width)."""
+
+    @abstractmethod
+    def data_gradient(self, x: Array, data: Array, out: Array) -> None:
+        """Fill `out` with the mean gradients of rows with these data; `data` may be overwritten.
+
+        x and out are (..., M, d), data (..., M, batch, width).
+        """
+
     def sampled_gradient(self, x: Array, rows: Rows) -> Array:
         """The mean gradient of the drawn rows: x (..., M, d) and rows (..., M, batch) to (..., M, d)."""
+        out = np.empty(np.shape(x))
+        self.data_gradient(x, self.row_data.take(rows, axis=0), out)
+        return out
 
     @cached_property
     def row_counts(self) -> Rows:
         """The number of rows of each machine, shape (M,)."""
         return np.diff(self.offsets)
 
-    def draw_rows(self, generator: np.random.Generator, worker: int, out: Rows) -> None:
-        """Fill `out`, of any shape, with rows of one worker, independent and uniform with replacement."""
-        if not 0 <= worker < self.workers:
-            raise TightrateError(f"worker must be one of 0, ..., {self.workers - 1}, not {worker}")
-        out[...] = generator.integers(self.offsets[worker], self.offsets[worker + 1], size=out.shape)
+    def rows_at(self, places: Array, workers: Rows | None = None) -> Rows:
+        """The rows at places in [0, 1) of each worker's data, (..., M, batch); uniform where the places are.
+
+        `workers` (..., S) says whose data, for places (..., S, batch); all workers' by default.
+        """
+        chosen = slice(None) if workers is None else workers
+        first, count = self.offsets[:-1][chosen], self.row_counts[chosen]
+        return first[..., None] + (places * count[..., None]).astype(np.intp)
 
     def row_gradients(self, x: Array, worker: int) -> Array:
         """The gradients of every single row of one worker at one point: (d,) to (rows, d)."""

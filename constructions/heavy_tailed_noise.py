@@ -35,14 +35,6 @@ StudentNoise(sigma=1.0, order=2.0, degrees=1.5); give a smaller order
             raise TightrateError(f"degrees must be above 1, so that the mean exists, and finite, not {self.degrees:g}")
         super().__post_init__()
 
-    @property
-    def is_symmetric(self) -> bool:
-        return True
-
-    @property
-    def standard_bound(self) -> float:
-        return float("inf")
-
     def standard_moment(self, alpha: float) -> float:
         if alpha >= self.degrees:
             return float("inf")
@@ -78,10 +70,6 @@ class ParetoNoise(IsotropicNoise):
     @property
     def is_symmetric(self) -> bool:
         return self.symmetric
-
-    @property
-    def standard_bound(self) -> float:
-        return float("inf")
 
     def standard_moment(self, alpha: float) -> float:
         a = self.tail
@@ -135,10 +123,6 @@ class StableNoise(IsotropicNoise):
     @property
     def is_symmetric(self) -> bool:
         return self.skewness == 0
-
-    @property
-    def standard_bound(self) -> float:
-        return float("inf")
 
     @property
     def _turn(self) -> tuple[float, float]:

@@ -97,14 +97,21 @@ class LogisticRegression(FiniteSum):
         pulls = weights * expit(-self._margins(x))
         return np.asarray(self.ridge * x - (pulls[..., None, :] @ rows)[..., 0, :])
 
-    def sampled_gradient(self, x: Array, rows: Rows) -> Array:
-        if rows.shape[-1] == 1:
-            drawn = self.signed.take(rows[..., 0], axis=0)
-            drawn *= expit(-np.einsum("...d,...d->...", drawn, x))[..., None]
-            return np.asarray(self.ridge * x - drawn)
-        drawn = self.signed.take(rows, axis=0)
-        pulls = expit(-np.einsum("...bd,...d->...b", drawn, x)) / rows.shape[-1]
-        return np.asarray(self.ridge * x - np.einsum("...b,...bd->...d", pulls, drawn))
+    @cached_property
+    def row_data(self) -> Array:
+        """The rows -a, so that f(x; row) = log(1 + exp(<-a, x>))."""
+        return -self.signed
+
+    def data_gradient(self, x: Array, data: Array, out: Array) -> None:
+        if data.shape[-2] == 1:  # in place: sampled runs spend their time here
+            drawn = data[..., 0, :]
+            pulls = np.asarray(np.vecdot(drawn, x))
+            np.multiply(drawn, expit(pulls, out=pulls)[..., None], drawn)
+        else:
+            pulls = expit(np.vecdot(data, x[..., None, :])) / data.shape[-2]
+            drawn = np.asarray(np.vecdot(pulls[..., None, :], np.swapaxes(data, -1, -2)))
+        np.multiply(x, self.ridge, out)
+        np.add(out, drawn, out)
 
     def value(self, x: Array) -> Array:
         weights = self._padded[1]

@@ -80,9 +80,14 @@ class IsotropicNoise(Noise):
         """E|X|^alpha of the standard law; inf where it does not exist."""
 
     @property
-    @abstractmethod
     def standard_bound(self) -> float:
-        """The least b with |X| <= b almost surely for the standard law."""
+        """The least b with |X| <= b almost surely for the standard law; infinite unless said otherwise."""
+        return float("inf")
+
+    @property
+    def is_symmetric(self) -> bool:
+        """True unless said otherwise."""
+        return True
 
     @abstractmethod
     def draw_standard(self, generator: np.random.Generator, out: Array) -> None:
@@ -135,14 +140,6 @@ class GaussianNoise(IsotropicNoise):
     True
     """
 
-    @property
-    def is_symmetric(self) -> bool:
-        return True
-
-    @property
-    def standard_bound(self) -> float:
-        return float("inf")
-
     def standard_moment(self, alpha: float) -> float:
         return float(2 ** (alpha / 2) * poch(0.5, alpha / 2))
 
@@ -154,10 +151,6 @@ class GaussianNoise(IsotropicNoise):
 @dataclass(frozen=True)
 class RademacherNoise(IsotropicNoise):
     """Every coordinate is +-sigma/sqrt d with equal chances: |xi| = sigma, the smallest bound at that level."""
-
-    @property
-    def is_symmetric(self) -> bool:
-        return True
 
     @property
     def standard_bound(self) -> float:

@@ -77,6 +77,12 @@ class QuadraticMachines(Problem):
         return np.asarray(self.hessians.mean(axis=-3))
 
     @cached_property
+    def spectrum(self) -> tuple[Array, Array]:
+        """Eigenvalues (..., M, d) of the Hessians in ascending order, and their eigenvectors as columns."""
+        values, vectors = np.linalg.eigh(self.hessians)
+        return values, vectors
+
+    @cached_property
     def optimum(self) -> Array:
         if self.known_optimum is not None:
             return self.known_optimum
@@ -105,7 +111,8 @@ class QuadraticMachines(Problem):
     def gap(self, x: Array) -> Array:
         """(x - x*)' A (x - x*) / 2, which is F(x) - F(x*) because the average gradient vanishes at x*."""
         displacement = x - self.optimum
-        return np.asarray(np.einsum("...i,...ij,...j->...", displacement, self.mean_hessian, displacement)) / 2
+        pull = (displacement[..., None, :] @ self.mean_hessian)[..., 0, :]
+        return np.asarray((pull * displacement).sum(axis=-1)) / 2
 
     def self_check(self) -> tuple[Measured, ...]:
         """Measure each constant with calls of `gradient` only.

@@ -31,10 +31,6 @@ class RareJumpNoise(IsotropicNoise):
         super().__post_init__()
 
     @property
-    def is_symmetric(self) -> bool:
-        return True
-
-    @property
     def standard_bound(self) -> float:
         return 1.0
 
@@ -47,16 +43,10 @@ class RareJumpNoise(IsotropicNoise):
 
 
 @dataclass(frozen=True)
-class OnCoordinates(Noise):
-    """A noise on some coordinates only, with its whole level; the others are exact."""
+class Derived(Noise):
+    """A noise made from another one, with the other's moments and bound unless said otherwise."""
 
     noise: Noise
-    coordinates: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        chosen = self.coordinates
-        if not chosen or min(chosen) < 0 or len(set(chosen)) != len(chosen):
-            raise TightrateError(f"coordinates must be different and not negative, at least one of them, not {chosen}")
 
     @property
     def variance(self) -> float:
@@ -69,6 +59,24 @@ class OnCoordinates(Noise):
     @property
     def bound(self) -> float:
         return self.noise.bound
+
+    def moment(self, alpha: float, d: int = 1) -> float:
+        return self.noise.moment(alpha, d)
+
+    def levels(self, alpha: float, d: int) -> Array:
+        return self.noise.levels(alpha, d)
+
+
+@dataclass(frozen=True)
+class OnCoordinates(Derived):
+    """A noise on some coordinates only, with its whole level; the others are exact."""
+
+    coordinates: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        chosen = self.coordinates
+        if not chosen or min(chosen) < 0 or len(set(chosen)) != len(chosen):
+            raise TightrateError(f"coordinates must be different and not negative, at least one of them, not {chosen}")
 
     def moment(self, alpha: float, d: int = 1) -> float:
         self._check(d)
@@ -134,32 +142,13 @@ class PerWorker(Noise):
 
 
 @dataclass(frozen=True)
-class AtStep(Noise):
+class AtStep(Derived):
     """A noise at one step only (counted from 0 over all rounds); every other stochastic gradient is exact.
 
     Moments and bounds are those at that step.  `out` must have the steps along its last axis but one.
     """
 
-    noise: Noise
     step: int
-
-    @property
-    def variance(self) -> float:
-        return self.noise.variance
-
-    @property
-    def is_symmetric(self) -> bool:
-        return self.noise.is_symmetric
-
-    @property
-    def bound(self) -> float:
-        return self.noise.bound
-
-    def moment(self, alpha: float, d: int = 1) -> float:
-        return self.noise.moment(alpha, d)
-
-    def levels(self, alpha: float, d: int) -> Array:
-        return self.noise.levels(alpha, d)
 
     def draw(self, generator: np.random.Generator, out: Array) -> None:
         out[...] = 0.0

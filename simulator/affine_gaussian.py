@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rates.errors import TightrateError
 from simulator.algorithm import Array
 from simulator.local_gradient_descent import integer_power, moved_fraction
+
+MOST_DOUBLINGS = 1100  # 2^1100 steps: what still grows then has overflowed
+SETTLED = 1e-12
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,36 @@ class AffineGaussian:
         )
 
     def power(self, count: ArrayLike) -> AffineGaussian:
-        """The map applied `count` times; counts (up to infinity where n = 1) broadcast against the batch.
+        """The map applied `count` times; counts, up to infinity, broadcast against the batch.
 
-        One dimension has closed forms; otherwise O(log count) compositions by repeated squaring.
+        One dimension has closed forms; otherwise O(log count) compositions by repeated squaring, for infinity until
+        nothing changes any more.  Where infinitely many steps have no limit the result is not a number, or infinite.
         """
         counts = np.asarray(count, dtype=np.float64)
         if self.dimension == 1:
             return self._scalar_power(counts)
-        if not np.isfinite(counts).all():
-            raise TightrateError("infinitely many steps have a closed form only where one step has a single buffer")
-        return self._doubled(counts.astype(np.int64))
+        endless = np.isinf(counts)
+        finite = self._doubled(np.where(endless, 0, counts).astype(np.int64))
+        return (
+            _where(np.broadcast_to(endless, finite.shift.shape[:-1]), self.limit(), finite) if endless.any() else finite
+        )
+
+    def limit(self) -> AffineGaussian:
+        """The map applied for ever; not a number where it does not settle, infinite where its noise adds up."""
+        now = self
+        with np.errstate(over="ignore", invalid="ignore"):
+            for _ in range(MOST_DOUBLINGS):
+                then = now.then(now)
+                same = [np.array_equal(a, b, equal_nan=True) for a, b in zip(_parts(now), _parts(then), strict=True)]
+                if all(same):
+                    break
+                now = then
+            settled = np.abs(now.then(self).change - now.change).max(axis=(-1, -2), initial=0.0) <= SETTLED
+        return AffineGaussian(
+            np.where(settled[..., None, None], now.change, np.nan),
+            np.where(settled[..., None], now.shift, np.nan),
+            np.where(settled[..., None, None], now.covariance, np.nan),
+        )
 
     def _scalar_power(self, count: Array) -> AffineGaussian:
         E, b, Q = self.change[..., 0, 0], self.shift[..., 0], self.covariance[..., 0, 0]

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rates import catalogue
 from rates.registry import Registry
+from simulator.parameters import Parameter, parameters
 
 Array = NDArray[np.float64]
+Function = TypeVar("Function")
 State = TypeVar("State", bound=tuple[Any, ...])
 
 
-class Algorithm(ABC, Generic[State]):
-    """A local-update method: what starts a run, what a worker does with a gradient, what a communication does.
+class Rule(ABC, Generic[State]):
+    """What optimizers and algorithms have in common: a start, the point of the next gradient, what is returned.
 
-    An algorithm is a frozen dataclass whose parameters are numbers, or arrays shaped (replica, 1, 1), so that a whole
-    sweep is one batch.  Its state is a named tuple (possibly nested) of arrays shaped (replica, worker, dimension)
-    and, where the rule needs them, of counters: whole numbers that advance by one at every local step or at every
-    communication.  Rules are plain expressions; the engine runs them on blocks of replicas that stay in cache, where
-    a temporary array costs no more than a reserved one.
+    A rule is a frozen dataclass whose parameters are numbers, or arrays shaped (replica, 1, 1), so that a whole sweep
+    is one batch.  Its state is a named tuple (possibly nested) of arrays shaped (replica, worker, dimension) and,
+    where the rule needs them, of counters: whole numbers that advance by one at every local step or at every
+    communication.
     """
 
     @property
     def linear(self) -> bool:
-        """Whether every rule is linear in the state and the gradient, so that moments exist in closed form."""
+        """Whether the rule is linear in the state and the gradient, so that moments exist in closed form."""
         return False
 
     @abstractmethod
@@ -38,6 +42,26 @@ class Algorithm(ABC, Generic[State]):
     def point(self, state: State) -> Array:
         """Where each worker evaluates its next gradient, (replica, worker, dimension)."""
 
+    def output(self, state: State) -> Array:
+        """The iterate that the rule returns; the point of the next gradient unless said otherwise."""
+        return self.point(state)
+
+    def averaged(self, state: State) -> Array:
+        """The sequence that an average over all local steps runs over; each worker's point unless said otherwise."""
+        return self.point(state)
+
+    def stationarity_weights(self, state: State) -> Array | float:  # noqa: ARG002
+        """w >= 0 in the squared gradient norm sum_i w_i g_i^2 that the rule's theorem bounds; 1 unless said."""
+        return 1.0
+
+
+class Algorithm(Rule[State]):
+    """A local-update method: what starts a run, what a worker does with a gradient, what a communication does.
+
+    Rules are plain expressions; the engine runs them on blocks of replicas that stay in cache, where a temporary
+    array costs no more than a reserved one.
+    """
+
     @abstractmethod
     def local_step(self, state: State, gradient: Array) -> State:
         """One local step of every worker."""
@@ -46,21 +70,14 @@ class Algorithm(ABC, Generic[State]):
     def synchronize(self, state: State) -> State:
         """The communication that ends a round."""
 
-    def output(self, state: State) -> Array:
-        """The iterate that the method returns after a communication; the workers' point unless said otherwise."""
-        return self.point(state)
-
-    def averaged(self, state: State) -> Array:
-        """The sequence that an average over all local steps runs over; each worker's point unless said otherwise."""
-        return self.point(state)
-
     def stages(self) -> Sequence[tuple[Algorithm[Any], float]]:
         """Algorithms that follow each other, each started from the output of the one before, and their rounds."""
         return ((self, float("inf")),)
 
-    def stationarity_weights(self, state: State) -> Array | float:  # noqa: ARG002
-        """w >= 0 in the squared gradient norm sum_i w_i g_i^2 that the method's theorem bounds; 1 unless said."""
-        return 1.0
+    @property
+    def pools_gradients(self) -> bool:
+        """Whether all K gradients of a round are taken at one point and only their mean counts."""
+        return False
 
     @property
     def uses_curvature(self) -> bool:
@@ -77,7 +94,61 @@ class Algorithm(ABC, Generic[State]):
         return state
 
 
-ALGORITHMS: Registry[Callable[..., Algorithm[Any]]] = Registry("simulator.algorithms", "algorithm")
+Constructor = Callable[..., Algorithm[Any]]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is said about a registered algorithm, for a page of its own.
+
+    `summary` is the first line of the constructor's docstring, `box` its indented block and `remarks` the rest;
+    `source` says where the algorithm comes from, and `theorems` are the ids of the catalogue's statements about it.
+    """
+
+    name: str
+    summary: str
+    box: str
+    remarks: str
+    source: str
+    theorems: tuple[str, ...]
+    parameters: Mapping[str, Parameter]
+
+
+class Algorithms(Registry[Constructor]):
+    """The registry of algorithms: each a constructor with keyword-only parameters, its source and its theorems.
+
+    Entries of `theorems` are ids of statements, or names under which the catalogue speaks of the algorithm and which
+    stand for all statements about it.  Both are added to the constructor's docstring.
+    """
+
+    def add(self, name: str, *, source: str = "", theorems: Sequence[str] = ()) -> Callable[[Function], Function]:
+        mark = super().add(name)
+
+        def describe(constructor: Function) -> Function:
+            about = [one if "/" in one else f"all about {one}" for one in theorems] or ["none in the catalogue"]
+            text = inspect.cleandoc(constructor.__doc__ or "")
+            constructor.__doc__ = f"{text}\n\nSource: {source or 'not given'}.\nTheorems: {', '.join(about)}."
+            setattr(constructor, "__description__", (text, source, tuple(theorems)))  # noqa: B010
+            return mark(constructor)
+
+        return describe
+
+    def describe(self, name: str) -> Description:
+        """The description of one algorithm; its theorems are looked up in the catalogue."""
+        constructor = self[name]
+        text, source, about = getattr(constructor, "__description__", (inspect.getdoc(constructor) or "", "", ()))
+        lines = text.splitlines()
+        box = [line for line in lines if line.startswith("    ")]
+        rest = "\n".join(line for line in lines[1:] if not line.startswith("    ")).replace(BOX, "").strip()
+        found = [one.id for one in catalogue.theorems() if one.id in about or one.algorithm in about]
+        return Description(
+            name, lines[0], inspect.cleandoc("\n".join(["", *box])), rest, source, tuple(found), parameters(constructor)
+        )
+
+
+BOX = "Algorithm::"  # the line of a docstring before its indented box
+
+ALGORITHMS = Algorithms("simulator.algorithms", "algorithm")
 
 
 def worker_mean(x: Array) -> Array:

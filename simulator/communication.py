@@ -61,6 +61,10 @@ class Minibatch(Algorithm[MinibatchState]):
     def linear(self) -> bool:
         return self.optimizer.linear
 
+    @property
+    def pools_gradients(self) -> bool:
+        return True
+
     def init(self, start: Array) -> MinibatchState:
         return MinibatchState(self.optimizer.init(start), np.zeros_like(start), 0)
 

@@ -71,7 +71,7 @@ def round_map(
     problem: QuadraticMachines, *, K: ArrayLike, eta: ArrayLike, gamma: ArrayLike = 1.0, start: ArrayLike = 0.0
 ) -> RoundMap:
     """The map of one round for a whole batch of (problem, K, eta, gamma), all broadcast together."""
-    spectrum, basis = np.linalg.eigh(problem.hessians)
+    spectrum, basis = problem.spectrum
     spectrum = np.where(np.abs(spectrum) < 1e-15 * np.abs(spectrum).max(axis=-1, keepdims=True), 0.0, spectrum)
     steps, inner, outer = (np.asarray(value, dtype=np.float64) for value in (K, eta, gamma))
     if np.any(steps < 1) or np.any(np.isfinite(steps) & (steps != np.floor(steps))):

@@ -22,6 +22,7 @@ from simulator.linear_form import LinearForm
 from simulator.local_gradient_descent import moved_fraction
 from simulator.quadratic_rounds import QuadraticRounds, Spectrum, noise_variances
 from simulator.replicas import common_batch, replicas_of
+from simulator.sampled_clients import SampledRounds, every_machine
 
 ROUNDS_AT_ONCE = 4096  # of a method whose coefficients change with the round
 NUMBERS_AT_ONCE = 1 << 20
@@ -33,7 +34,8 @@ class Moments:
 
     `mean` (..., d); `gap` E F(x) - F(x*) and `squared_distance` E |x - x*|^2 (...), infinite where the method
     diverges, nan for an average over no steps.  `spread` holds the covariance in `basis`: variances (..., d) where
-    all Hessians commute, a matrix (..., d, d) in the original coordinates (basis None) where they do not.
+    all Hessians commute, a matrix (..., d, d) in the original coordinates (basis None) where they do not.  With
+    sampled clients the eigenvalues' coordinates are `correlated`, and variances are not all of the covariance.
     """
 
     mean: Array
@@ -41,12 +43,17 @@ class Moments:
     squared_distance: Array
     spread: Array
     basis: Array | None
+    correlated: bool = False
 
     @cached_property
     def covariance(self) -> Array:
         """Covariance matrix, (..., d, d)."""
         if self.basis is None:
             return self.spread
+        if self.correlated:
+            raise TightrateError(
+                "with sampled clients only the variances along the common eigenvectors are known, not the covariance"
+            )
         return np.asarray((self.basis * self.spread[..., None, :]) @ np.swapaxes(self.basis, -1, -2))
 
 
@@ -67,18 +74,25 @@ def exact_moments(
     noise: Noise | None = None,
     forgetting: ArrayLike | None = None,
     start: ArrayLike = 0.0,
+    clients: int | None = None,
 ) -> ExactRun:
     """Moments of a linear algorithm on quadratic machines with additive noise, for a whole batch of (K, R, steps).
 
-    Arguments are those of `sample`, except that K and R may be as large as 10^9 (K = inf where one local step has a
-    single buffer) and that R may be an array (replica, rounds), to follow a run along its rounds: results then have
-    these two leading axes.  The cost is O(log K + log R), and O(log K + R) where coefficients change with the round.
-    `noise` enters by its variance alone, the same for every coordinate.
+    Arguments are those of `sample`, except that K and R may be as large as 10^9 (K = inf where it exists) and that R
+    may be an array (replica, rounds), to follow a run along its rounds: results then have these two leading axes.
+    The cost is O(log K + log R), and O(log K + R) where coefficients change with the round.  `noise` enters by its
+    variance alone, which must be finite.  K = inf is the limit of many local steps, if they settle; a method that
+    pools its gradients then has exact ones.  With `clients` of the workers drawn in every round the draw adds to the
+    covariance; gaps, means and variances stay exact.
 
     Means and covariances are accurate to about 10^-14, relative to the distance from the start to the fixed point
     and to the covariance, for any K, R and step size; where coefficients change with the round, to R 10^-15.
     """
-    spectrum = Spectrum.of(problem)
+    _check_noise(noise)
+    if clients is not None and not 1 <= clients <= problem.workers:
+        raise TightrateError(f"clients must lie between 1 and the number of workers {problem.workers}, not {clients}")
+    sampled = clients is not None and clients < problem.workers
+    spectrum = every_machine(problem) if sampled else Spectrum.of(problem)
     steps, rounds = np.asarray(K, dtype=np.float64), np.asarray(R, dtype=np.float64)
     q = np.asarray(0.0 if forgetting is None else forgetting, dtype=np.float64)
     check_counts(steps, rounds)
@@ -89,13 +103,26 @@ def exact_moments(
     shapes = (steps.shape, rounds.shape[:-1], q.shape, problem.optimum.shape[:-1], x0.shape[:-1])
     count = common_batch(*shapes, replicas_of(algorithm))
     steps, q, rounds = steps + np.zeros(count), q + np.zeros(count), rounds + np.zeros((count, 1))
+    endless = np.isinf(steps)
+    if forgetting is not None and endless.any():
+        if q[endless].any() or not all(stage.pools_gradients for stage, _ in algorithm.stages()):
+            raise TightrateError("an average over infinitely many local steps is not defined: use output last")
+        steps = np.where(endless, 1.0, steps)  # of equal points, one in each round
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         weight = None if forgetting is None else total_weight(q[:, None], steps[:, None] * rounds)
         displacement = x0 - problem.optimum + np.zeros((count, problem.dimension))
         last, average, before, done = None, None, None, 0.0
         for stage, length in algorithm.stages():
-            form = LinearForm.of(stage).with_steps(steps, None if forgetting is None else q)
-            server = QuadraticRounds(form, spectrum, steps, noise_variances(noise, problem, spectrum))
+            exact_gradients = endless & stage.pools_gradients  # means of infinitely many
+            own = np.where(exact_gradients, 1.0, steps)
+            form = LinearForm.of(stage).with_steps(own, None if forgetting is None else q)
+            variances = noise_variances(noise, problem, spectrum)
+            if exact_gradients.any():
+                variances = variances * ~exact_gradients[:, None, None]
+            if sampled:
+                server: QuadraticRounds = SampledRounds(form, spectrum, own, variances, int(clients or 0))
+            else:
+                server = QuadraticRounds(form, spectrum, own, variances)
             now = (server.start(displacement)[:, None], None) if before is None else _handed_over(before, server)
             coordinates = _after(server, np.clip(rounds - done, 0, length), *now)
             here = rounds > done
@@ -113,6 +140,16 @@ def exact_moments(
     return ExactRun(last, average)
 
 
+def _check_noise(noise: object) -> None:
+    """Refuse noise that is not additive, or whose variance is infinite."""
+    if noise is None:
+        return
+    if not isinstance(noise, Noise):
+        raise TightrateError(f"exact moments need additive noise, not {type(noise).__name__}: use method sample")
+    if not np.isfinite(noise.variance):
+        raise TightrateError(f"exact moments need noise of finite variance, not {noise}: use method sample")
+
+
 def check_counts(K: Array, R: Array) -> None:
     """Refuse what is not a number of local steps (K may be infinite) or of rounds."""
     for name, value, least in (("K", K, 1), ("R", R, 0)):
@@ -128,6 +165,13 @@ def total_weight(q: Array, T: Array) -> Array:
 
 def _after(server: QuadraticRounds, R: Array, mean: Array, covariance: Array | None) -> tuple[Array, Array]:
     """Mean and covariance of the server's coordinates after the rounds R (replica, rounds); None is certainty."""
+    if isinstance(server, SampledRounds):
+        return server.unpacked(_followed(server, R, server.packed(mean, covariance), None)[0])
+    return _followed(server, R, mean, covariance)
+
+
+def _followed(server: QuadraticRounds, R: Array, mean: Array, covariance: Array | None) -> tuple[Array, Array]:
+    """What the maps of the rounds make of a mean and a covariance."""
     if not server.form.changes_with_the_round:
         return server.maps(None).power(R[..., None]).moments(mean, covariance)
     mean = mean + np.zeros((len(R), 1, 1, 1))
@@ -169,6 +213,7 @@ def _chosen(here: NDArray[np.bool_], new: Moments, old: Moments | None) -> Momen
         choose(new.squared_distance, old.squared_distance),
         choose(new.spread, old.spread),
         new.basis,
+        new.correlated,
     )
 
 
@@ -190,10 +235,14 @@ def _moments(server: QuadraticRounds, row: Array, mean: Array, covariance: Array
         squared = np.trace(square, axis1=-2, axis2=-1)
     gap, squared = (np.where(np.isfinite(value) | undefined, value, np.inf) for value in (gap, squared))
     basis = spectrum.basis[:, None] if spectrum.commute else None
-    return Moments(problem.optimum[..., None, :] + spectrum.from_modes(at), gap, squared, spread, basis)
+    correlated = isinstance(server, SampledRounds) and spectrum.commute
+    return Moments(problem.optimum[..., None, :] + spectrum.from_modes(at), gap, squared, spread, basis, correlated)
 
 
 def _first_round(moments: Moments) -> Moments:
     """The moments at the first of the rounds that were looked at, without the axis of rounds."""
     basis = None if moments.basis is None else moments.basis[:, 0]
-    return Moments(moments.mean[:, 0], moments.gap[:, 0], moments.squared_distance[:, 0], moments.spread[:, 0], basis)
+    mean, gap, squared, spread = (
+        part[:, 0] for part in (moments.mean, moments.gap, moments.squared_distance, moments.spread)
+    )
+    return Moments(mean, gap, squared, spread, basis, moments.correlated)

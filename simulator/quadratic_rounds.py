@@ -66,7 +66,10 @@ class Spectrum:
         apart = np.abs(turned - curvatures[..., None] * np.eye(d)).max(axis=(-1, -2, -3))
         if np.all(apart <= COMMUTE_TOLERANCE * d * np.abs(hessians).max(axis=(-1, -2, -3))):
             return cls._once(curvatures, _modes(basis[..., None, :, :], displacements), basis)
-        curvatures, own = np.linalg.eigh(hessians)
+        curvatures, own = (
+            part.reshape(*lead, *part.shape[-(part.ndim - len(problem.hessians.shape[:-3])) :])
+            for part in problem.spectrum
+        )
         curvatures = _without_rounding(curvatures)
         return cls(curvatures, curvatures * _modes(own, displacements), own, M)
 
@@ -123,6 +126,17 @@ def noise_variances(noise: Noise | None, problem: Problem, spectrum: Spectrum) -
     return variances.mean(axis=1, keepdims=True) if once else variances
 
 
+def local_maps(form: RoundForm, spectrum: Spectrum, K: Array, variances: Array) -> AffineGaussian:
+    """K local steps of every machine on its buffers, (replica, machine, dimension, ...)."""
+    gradient = form.push[:, :, None] * form.point[:, None, :]
+    noise = form.push[:, :, None] * form.push[:, None, :]
+    return AffineGaussian(
+        form.step[:, None, None] + spectrum.curvatures[..., None, None] * gradient[:, None, None],
+        spectrum.pull[..., None] * form.push[:, None, None],
+        variances[..., None, None] * noise[:, None, None],
+    ).power(K[:, None, None])
+
+
 class QuadraticRounds:
     """The server's coordinates round by round, in blocks that evolve apart.
 
@@ -133,13 +147,7 @@ class QuadraticRounds:
 
     def __init__(self, form: RoundForm, spectrum: Spectrum, K: Array, variances: Array) -> None:
         self.form, self.spectrum = form, spectrum
-        gradient = form.push[:, :, None] * form.point[:, None, :]
-        noise = form.push[:, :, None] * form.push[:, None, :]
-        local = AffineGaussian(
-            form.step[:, None, None] + spectrum.curvatures[..., None, None] * gradient[:, None, None],
-            spectrum.pull[..., None] * form.push[:, None, None],
-            variances[..., None, None] * noise[:, None, None],
-        ).power(K[:, None, None])
+        local = local_maps(form, spectrum, K, variances)
         gather = (lambda part: part.mean(axis=1)) if spectrum.commute else partial(_rotated, spectrum.basis)
         self._change, self._shift, self._covariance = (
             gather(part)[:, None] for part in (local.change, local.shift, local.covariance)

@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,11 @@ from constructions.noise import GaussianNoise, Noise
 from rates.errors import TightrateError
 
 Array = NDArray[np.float64]
+Streams = tuple[Sequence[np.random.Generator], NDArray[np.intp]]  # the distinct ones, and which each replica reads
 
 NUMBERS_PER_DRAW = 8192  # enough to hide the cost of a call, few enough for many replicas' draws to fit the cache
 MOST_STEPS_PER_DRAW = 256
+NUMBERS_PER_GATHERING = 65536  # of rows of data, which then stay in cache until they are used
 
 
 def stream(seed: int, **axes: int | str) -> np.random.Generator:
@@ -67,7 +70,7 @@ class Steps(ABC):
     """Random numbers of several replicas, one step after the other, drawn ahead for a few steps at a time.
 
     `generators` are the distinct streams; `readers` says which of them each replica reads: replicas that read the
-    same one share common random numbers.
+    same one share common random numbers (None where each has its own).  `ahead` steps are drawn at a time.
     """
 
     def __init__(
@@ -77,13 +80,15 @@ class Steps(ABC):
         steps: int,
         workers: int,
         width: int,
+        ahead: int | None = None,
     ) -> None:
         self._generators, self._steps, self._drawn = generators, steps, 0
-        self._readers = None if np.array_equal(readers, np.arange(len(generators))) else readers
-        length = min(steps_per_draw(workers, width), max(steps, 1))
-        self._block = np.empty((len(generators), length, workers, width))
-        self._by_step = [self._block[:, step] for step in range(length)]
-        self._next = length
+        self.readers = None if np.array_equal(readers, np.arange(len(generators))) else readers
+        self.ahead = min(steps_per_draw(workers, width) if ahead is None else ahead, max(steps, 1))
+        self._block = np.empty((len(generators), self.ahead, workers, width))
+        self.streams = len(generators)
+        self._by_step = [self._block[:, step] for step in range(self.ahead)]
+        self._next = self.ahead
 
     @abstractmethod
     def fill(self, generator: np.random.Generator, block: Array) -> None:
@@ -94,12 +99,17 @@ class Steps(ABC):
         for generator, block in zip(self._generators, blocks, strict=True):
             self.fill(generator, block)
 
+    def next_block(self, steps: int) -> Array:
+        """The next steps, `ahead` of them at most, (stream, step, worker, width); valid until the next call."""
+        block = self._block[:, : min(steps, self._steps - self._drawn)]
+        self.fill_all(block)
+        self._drawn += block.shape[1]
+        return block
+
     def next_step(self) -> int:
         """The place of the next step in the block, which is drawn anew when it is used up."""
-        if self._next == len(self._by_step):
-            ahead = min(len(self._by_step), self._steps - self._drawn)
-            self.fill_all(self._block[:, :ahead])
-            self._drawn += ahead
+        if self._next == self.ahead:
+            self.next_block(self.ahead)
             self._next = 0
         self._next += 1
         return self._next - 1
@@ -107,11 +117,21 @@ class Steps(ABC):
     def draw(self) -> Array:
         """The numbers of the next step, (replica, worker, width); valid until the next call."""
         step = self._by_step[self.next_step()]
-        return step if self._readers is None else np.take(step, self._readers, axis=0)
+        return step if self.readers is None else np.take(step, self.readers, axis=0)
+
+
+def alike(noise: Noise, workers: int) -> bool:
+    """Whether the noise is the same for all workers and all steps."""
+    if type(noise).on is Noise.on:
+        return True
+    return all(noise.on(m, step) is noise for m in range(workers) for step in (0, 1))
 
 
 class NoiseSteps(Steps):
-    """Additive gradient noise."""
+    """Additive gradient noise; `unscaled` leaves it to the reader to multiply all numbers by `level`.
+
+    `ahead` may be chosen where the noise is `alike` for all workers and steps: the numbers do not depend on it then.
+    """
 
     def __init__(
         self,
@@ -121,19 +141,24 @@ class NoiseSteps(Steps):
         steps: int,
         workers: int,
         dimension: int,
+        *,
+        ahead: int | None = None,
+        unscaled: bool = False,
     ) -> None:
-        super().__init__(generators, readers, steps, workers, dimension)
-        self._noise = noise
-        self.alike = all(noise.on(m, step) is noise for m in range(workers) for step in (0, 1))
+        super().__init__(generators, readers, steps, workers, dimension, ahead)
+        self._noise, self.alike = noise, alike(noise, workers)
+        self._unscaled = unscaled and isinstance(noise, GaussianNoise)
+        self.level = noise.moment(2.0, dimension) if self._unscaled else 1.0
 
     def fill_all(self, blocks: Array) -> None:
         if not isinstance(self._noise, GaussianNoise):
             super().fill_all(blocks)
             return
-        level = self._noise.moment(2.0, blocks.shape[-1])
+        level = None if self._unscaled else self._noise.moment(2.0, blocks.shape[-1])
         for generator, block in zip(self._generators, blocks, strict=True):  # what `fill` does, with fewer calls
             generator.standard_normal(out=block)
-            np.multiply(block, level, block)
+            if level is not None:
+                np.multiply(block, level, block)
 
     def fill(self, generator: np.random.Generator, block: Array) -> None:
         if self.alike:
@@ -149,29 +174,38 @@ class RowSteps(Steps):
     """Rows of every worker's data, uniform with replacement."""
 
     def __init__(
-        self,
-        sampling: RowSampling,
-        problem: FiniteSum,
-        generators: Sequence[np.random.Generator],
-        readers: NDArray[np.intp],
-        steps: int,
-        workers: int,
+        self, sampling: RowSampling, problem: FiniteSum, streams: Streams, steps: int, workers: int, replicas: int
     ) -> None:
-        super().__init__(generators, readers, steps, workers, sampling.batch)
-        self._counts, self._offsets = problem.row_counts[:, None], problem.offsets[:-1, None]
+        super().__init__(*streams, steps, workers, sampling.batch)
+        self._problem = problem
+        one_step = (replicas, workers, sampling.batch, problem.row_data.shape[-1])
+        self._data = np.empty((min(self.ahead, max(1, NUMBERS_PER_GATHERING // prod(one_step))), *one_step))
+        self._place = len(self._data)
 
     def fill(self, generator: np.random.Generator, block: Array) -> None:
         generator.random(out=block)
 
-    def fill_all(self, blocks: Array) -> None:
-        super().fill_all(blocks)
-        if blocks.shape[2] == len(self._counts):
-            self._rows = self._offsets + (blocks * self._counts).astype(np.intp)
-
     def rows(self, clients: NDArray[np.intp] | None = None) -> NDArray[np.intp]:
         """The row numbers of the next step, (replica, worker, batch), for all workers or for the sampled ones."""
-        if clients is not None:
-            return self._offsets[clients] + (self.draw() * self._counts[clients]).astype(np.intp)
-        step = self.next_step()
-        rows = self._rows[:, step]
-        return rows if self._readers is None else rows[self._readers]
+        return self._problem.rows_at(self.draw(), clients)
+
+    def data(self) -> Array:
+        """The data of all workers' rows of the next step, (replica, worker, batch, width), valid until the next call.
+
+        They are gathered for several steps at once, and may be overwritten.
+        """
+        if self._place == len(self._data):
+            self._gather()
+        self._place += 1
+        return self._data[self._place - 1]
+
+    def _gather(self) -> None:
+        if self._next == self.ahead:
+            self.next_block(self.ahead)
+            self._next = 0
+        portion = slice(self._next, min(self._next + len(self._data), self.ahead))
+        rows = self._problem.rows_at(self._block[:, portion])
+        rows = rows if self.readers is None else rows[self.readers]
+        self._place = len(self._data) - rows.shape[1]  # a last portion may be smaller
+        np.take(self._problem.row_data, np.swapaxes(rows, 0, 1), axis=0, out=self._data[self._place :], mode="clip")
+        self._next = portion.stop

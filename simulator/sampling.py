@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from constructions.diagonal_quadratics import DiagonalQuadratics
 from constructions.noise import Noise
 from constructions.problem import Problem
+from constructions.quadratics import QuadraticMachines
 from rates.errors import TightrateError, unknown_name
 from simulator.algorithm import Algorithm, Array, State
+from simulator.gradient_rounds import GradientRounds, replicas_at_once, step_sizes
 from simulator.in_place import recorded
 from simulator.oracles import check_rows, client_gradient, gradient_oracle, instances, stochastic_oracle
-from simulator.randomness import NoiseSteps, RowSampling, RowSteps, stream
+from simulator.randomness import NoiseSteps, RowSampling, RowSteps, Streams, stream
 from simulator.recording import RECORDERS, Recorder
 from simulator.replicas import common_batch, replicas_of, restrict
 
@@ -31,7 +34,9 @@ class Run:
     `last` is the output after the last communication; `average` the (weighted) average over all local steps of the
     workers' mean iterate before the step, None when not asked for; `gaps` and `distances` follow the output after
     the rounds asked for, all of 0, ..., R by default: (replica, round).  A replica that overflowed is marked in
-    `diverged`, its rows are infinite from then on.  `records` holds what else was asked for.
+    `diverged`, its rows are infinite from then on; `diverged_at` is the round, infinite where there is none.
+    `records` holds what else was asked for, `outputs` the output itself after the rounds asked for,
+    (replica, round, d), if it was to be kept.
     """
 
     last: Array
@@ -40,6 +45,8 @@ class Run:
     distances: Array
     diverged: NDArray[np.bool_]
     records: Mapping[str, Array] = field(default_factory=dict)
+    diverged_at: Array | None = None
+    outputs: Array | None = None
 
 
 def sample(
@@ -58,6 +65,7 @@ def sample(
     clients: int | None = None,
     measured_rounds: Sequence[int] | None = None,
     record: Collection[str] = (),
+    keep_outputs: bool = False,
 ) -> Run:
     """Run `algorithm` on `problem` for R rounds of K local steps, all replicas at once.
 
@@ -69,7 +77,7 @@ def sample(
     Random numbers of replica i come from the streams of (seed, stream_axes, replica = streams[i]), i itself by
     default: replicas with equal numbers share common random numbers.  Results do not depend on how replicas are
     blocked.  `measured_rounds` are the rounds at which `gaps` and `distances` are taken, `record` what else to
-    record: consensus, squared-gradient-norm, least-gradient-norm, stationarity, random-iterate.
+    record (RECORDERS): what is looked at within rounds may change the rounding of the rest.
     """
     whole = np.asarray(K, dtype=np.float64)
     if not np.all((whole >= 1) & (whole == np.floor(whole)) & np.isfinite(whole)):
@@ -92,18 +100,28 @@ def sample(
     x0 = np.broadcast_to(x0, (count, workers, d))
     q = None if forgetting is None else np.broadcast_to(np.asarray(forgetting, dtype=np.float64), (count,))
     rounds = range(R + 1) if measured_rounds is None else sorted(set(measured_rounds))
-    size = 8.0 * count * (2 * len(rounds) + 2 * d)
+    size = 8.0 * count * (2 * len(rounds) + 2 * d + keep_outputs * len(rounds) * d)
     if size > MOST_BYTES:
         raise TightrateError(
             f"the results of {count} replicas at {len(rounds)} rounds need {size / 2**30:.1f} GiB; at most"
             f" {MOST_BYTES // 2**30} GiB are allowed: give measured_rounds"
         )
+    eta = None
+    if clients is None and q is None and not record and not isinstance(noise, RowSampling):
+        eta = step_sizes(algorithm, problem, noise)
     batched = problem.optimum.ndim > 1
+
+    def together(K: int) -> int:
+        if batched and instances(problem, [0]) is None:
+            return count
+        return max(1, NUMBERS_PER_BLOCK // (workers * d)) if eta is None else replicas_at_once(K, workers, d)
+
     parts = []
-    for rows in _blocks(steps, workers * d, sliceable=not batched or instances(problem, [0]) is not None):
+    for rows in _blocks(steps, together):
         block = _Block(
             algorithm=restrict(algorithm, rows, count, (len(rows), workers, d)),
             problem=(instances(problem, rows) or problem) if batched else problem,
+            eta=eta if eta is None or len(eta) == 1 else eta[rows],
             K=int(steps[rows[0]]),
             R=R,
             q=None if q is None else q[rows, None],
@@ -112,6 +130,7 @@ def sample(
             readers=readers[rows],
             clients=clients,
             rounds=rounds,
+            keep_outputs=keep_outputs,
         )
         parts.append((rows, block.run(noise, record)))
     return _joined(parts, count)
@@ -123,6 +142,7 @@ class _Block:
 
     algorithm: Algorithm[Any]
     problem: Problem
+    eta: Array | None  # where rounds of gradient steps are all there is to do
     K: int
     R: int
     q: Array | None
@@ -131,8 +151,9 @@ class _Block:
     readers: NDArray[np.int_]
     clients: int | None
     rounds: Sequence[int]
+    keep_outputs: bool
 
-    def _generators(self, **use: str) -> tuple[list[np.random.Generator], NDArray[np.intp]]:
+    def _generators(self, **use: str) -> Streams:
         """The distinct streams of these replicas, and which of them each replica reads."""
         seed = int(self.key["seed"])
         axes = {name: value for name, value in self.key.items() if name != "seed"}
@@ -140,12 +161,12 @@ class _Block:
         return [stream(seed, **axes, **use, replica=int(name)) for name in names], own
 
     def _steps(self, noise: Noise | RowSampling | None) -> NoiseSteps | RowSteps | None:
-        if noise is None:
+        if noise is None or self.eta is not None:
             return None
         generators, own = self._generators()
         T, workers, d = self.K * self.R, self.x0.shape[-2], self.x0.shape[-1]
         if isinstance(noise, RowSampling):
-            return RowSteps(noise, check_rows(self.problem), generators, own, T, workers)
+            return RowSteps(noise, check_rows(self.problem), (generators, own), T, workers, len(self.x0))
         steps = NoiseSteps(noise, generators, own, T, workers, d)
         if self.clients is not None and not steps.alike:
             raise TightrateError("client sampling needs noise that is the same for all workers")
@@ -155,19 +176,23 @@ class _Block:
         """All rounds."""
         algorithm, problem, q = self.algorithm, self.problem, self.q
         steps = self._steps(noise)
-        exact = gradient_oracle(problem, self.x0.shape) if self.clients is None else None
+        at_once = self._gradient_rounds(noise)
+        exact = gradient_oracle(problem, self.x0.shape) if self.clients is None and at_once is None else None
         choose = None if self.clients is None else self._generators(use="clients")
         signs = self._generators(use="signs") if algorithm.uses_curvature else None
         recorders = {name: self._recorder(name) for name in record}
         gaps, distances = np.empty((len(self.x0), len(self.rounds))), np.empty((len(self.x0), len(self.rounds)))
         weighted, total = np.zeros((len(self.x0), self.x0.shape[-1])), np.zeros((len(self.x0), 1))
-        diverged = np.zeros(len(self.x0), dtype=bool)
+        outputs = np.empty((*gaps.shape, self.x0.shape[-1])) if self.keep_outputs else None
+        diverged_at = np.full(len(self.x0), np.inf)
         measured = {r: column for column, r in enumerate(self.rounds)}
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             state = self._look(algorithm.init(self.x0), signs)
-            in_place = recorded(algorithm, state)
+            in_place = recorded(algorithm, state) if at_once is None else None
             for r in range(self.R + 1):
-                if r > 0:
+                if r > 0 and at_once is not None:
+                    state = algorithm.synchronize(_with_first(state, at_once.advance(algorithm.point(state))))
+                elif r > 0:
                     oracle = self._oracle(exact, steps, choose)
                     if in_place is not None:
                         in_place.load(state)
@@ -193,15 +218,33 @@ class _Block:
                 if r in measured:
                     gaps[:, measured[r]] = problem.gap(server)
                     distances[:, measured[r]] = np.linalg.norm(server - problem.optimum, axis=-1)
-                diverged |= ~(np.abs(server).max(axis=-1) < DIVERGED_NORM)
+                    if outputs is not None:
+                        outputs[:, measured[r]] = server
+                far = ~(np.abs(server).max(axis=-1) < DIVERGED_NORM)
+                if far.any():
+                    diverged_at[far] = np.minimum(diverged_at[far], r)
             records = {name: recorder.result() for name, recorder in recorders.items()}
+        diverged = np.isfinite(diverged_at)
         overflowed = diverged & ~np.isfinite(gaps[:, -1:]).all(axis=-1)
         gaps[overflowed] = from_first_overflow(gaps[overflowed])
         distances = np.where(np.isfinite(distances), distances, np.inf)
-        return Run(server.copy(), None if q is None else weighted / total, gaps, distances, diverged, records)
+        average = None if q is None else weighted / total
+        return Run(server.copy(), average, gaps, distances, diverged, records, diverged_at, outputs)
+
+    def _gradient_rounds(self, noise: Noise | RowSampling | None) -> GradientRounds | None:
+        """The rounds of gradient steps, where nothing else is to do."""
+        if self.eta is None:
+            return None
+        assert isinstance(self.problem, DiagonalQuadratics | QuadraticMachines)
+        assert not isinstance(noise, RowSampling)
+        sizes = {"K": self.K, "R": self.R, "replicas": len(self.x0)}
+        return GradientRounds(self.problem, self.eta, **sizes, noise=noise, streams=self._generators())
 
     def _oracle(self, exact: Any, steps: NoiseSteps | RowSteps | None, choose: Any) -> Any:
         """The stochastic gradient oracle of a round."""
+        if choose is None and isinstance(steps, RowSteps):
+            rows, problem = steps, check_rows(self.problem)
+            return lambda x, out: problem.data_gradient(x, rows.data(), out)
         if choose is None:
             return stochastic_oracle(self.problem, exact, steps, None)
         generators, own = choose
@@ -225,11 +268,18 @@ class _Block:
         )
 
 
-def _blocks(steps: NDArray[np.int_], numbers: int, sliceable: bool) -> Iterator[NDArray[np.intp]]:
+def _with_first(state: Any, x: Array) -> Any:
+    """The state with its first array replaced."""
+    if not isinstance(state, tuple):
+        return x
+    parts = (_with_first(state[0], x), *state[1:])
+    return type(state)(*parts) if hasattr(state, "_fields") else parts
+
+
+def _blocks(steps: NDArray[np.int_], together: Callable[[int], int]) -> Iterator[NDArray[np.intp]]:
     """Replicas that run together: equal K, and few enough for their arrays to stay in cache."""
-    size = max(1, NUMBERS_PER_BLOCK // numbers) if sliceable else len(steps)
-    for K in np.unique(steps):
-        members = np.flatnonzero(steps == K)
+    for K in np.unique(steps).tolist():
+        members, size = np.flatnonzero(steps == K), together(K)
         for first in range(0, len(members), size):
             yield members[first : first + size]
 
@@ -253,6 +303,8 @@ def _joined(parts: list[tuple[NDArray[np.intp], Run]], count: int) -> Run:
         distances=join([run.distances for run in runs]),
         diverged=join([run.diverged for run in runs]),
         records={name: join([run.records[name] for run in runs]) for name in runs[0].records},
+        diverged_at=join([run.diverged_at for run in runs]),
+        outputs=join([run.outputs for run in runs]),
     )
 
 

@@ -2,93 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 import numpy as np
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.noise import GaussianNoise
+from constructions.noise import NOISES, Noise
 from constructions.problem import PROBLEMS, Problem
-from constructions.quadratics import QuadraticMachines
 from rates.alphabet import LETTERS, check_value
+from rates.catalogue import theorem as theorem_of
 from rates.errors import TightrateError, unknown_name
+from rates.theorem import Theorem
 from simulator.algorithm import ALGORITHMS, Array
-from simulator.moments import Moments, exact_moments
-from simulator.sampling import sample
+from simulator.engines import EXACT_MEASURES, METHODS, Engine, Method, Question
+from simulator.measures import MEASURES, OUTPUTS, Output, forgetting, iterate, records_of
+from simulator.moments import exact_moments
+from simulator.parameters import construct, parameters, spelled
+from simulator.randomness import RowSampling
+from simulator.round_sampling import sample_rounds
+from simulator.sampling import Run, sample
 
-Method = Literal["auto", "exact", "sample"]
-METHODS: tuple[Method, ...] = ("auto", "exact", "sample")
-Output = Literal["last", "average", "weighted"]
-OUTPUTS: Mapping[Output, str] = {
-    "last": "the iterate after the last synchronization",
-    "average": "the uniform average over all local steps",
-    "weighted": "the average over all local steps with weights (1 - mu eta / 2)^-(t+1)",
-}
+__all__ = ["METHODS", "OUTPUTS", "Measured", "Method", "Output", "Simulation", "build_problem", "simulate"]
+
 RUN_PARAMETERS: Mapping[str, str] = {
     "K": "local steps per round",
     "R": "communication rounds",
     "sigma": "noise level of one stochastic gradient (0: none)",
+    "clients": "workers drawn in every round (all unless given)",
     "replicas": "independent repetitions",
     "seed": "of the random instance and of the noise",
 }
+ROWS = "rows"  # the noise of a finite sum: every stochastic gradient is the mean over `batch` sampled rows
+SAMPLED_MEASURES = ("gap", "distance", "squared-distance")
 MOST_NUMBERS_IN_A_ROUND = 1e12  # hours of work
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Mean over replicas and its standard error; both None when the run diverged."""
+    """Mean over replicas and its standard error, both None when the run diverged; quantiles where asked for."""
 
     mean: float | None
     stderr: float | None
+    quantiles: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A condition of the theorem and its status at the values of the run."""
+
+    condition: str
+    status: Literal["holds", "fails", "unknown"]
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """What a simulation found: `measures` by name, how it was computed, and every parameter that was used."""
+    """What a simulation found: `measures` by name, how it was computed, and every parameter that was used.
+
+    `notes` say what a reader of the numbers must know: an infinite expectation, a theorem that speaks of something
+    else.  With a theorem named, `bound` is its value here (None where a letter is unknown) and `conditions` says
+    which of its hypotheses hold; a run outside them is allowed.
+    """
 
     measures: Mapping[str, Measured]
-    method: Literal["exact", "sample"]
+    method: Engine
     status: Literal["ok", "diverged"]
     parameters: Mapping[str, float | str]
-
-
-def keyword_parameters(function: Callable[..., object]) -> Mapping[str, bool]:
-    """The keyword-only parameters of a constructor; True where one is required."""
-    code = function.__code__
-    names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-    defaults = function.__kwdefaults__ or {}
-    return {name: name not in defaults for name in names}
-
-
-def check_parameters(algorithm: str, problem: str, values: Mapping[str, float]) -> None:
-    """Refuse unknown names (with the nearest match), impossible values and missing required parameters."""
-    accepted = {**keyword_parameters(PROBLEMS[problem]), **keyword_parameters(ALGORITHMS[algorithm])}
-    known = {**dict.fromkeys(RUN_PARAMETERS, False), **accepted, "K": True, "R": True}
-    for name, value in values.items():
-        if name not in known and name != "mu":  # mu also weighs the output average
-            raise unknown_name(f"parameter of {algorithm} on {problem}", name, known)
-        if name in LETTERS:
-            check_value(name, value)
-    if (replicas := values.get("replicas", 1)) < 1 or replicas != int(replicas):
-        raise TightrateError(f"replicas must be a positive integer, not {replicas:g}")
-    if (seed := values.get("seed", 0)) < 0 or seed != int(seed):
-        raise TightrateError(f"seed must be a nonnegative integer, not {seed:g}")
-    missing = [name for name, required in known.items() if required and name not in values]
-    if missing:
-        raise TightrateError(f"missing {', '.join(missing)}; give {missing[0]}=VALUE")
-
-
-def build_problem(name: str, values: Mapping[str, float]) -> Problem:
-    """The problem of that name, from those of `values` that are its parameters."""
-    construct = PROBLEMS[name]
-    return construct(**{key: _whole(key, values[key]) for key in keyword_parameters(construct) if key in values})
-
-
-def _whole(name: str, value: float) -> float | int:
-    counts = name == "seed" or (name in LETTERS and LETTERS[name].counts)
-    return int(value) if counts and np.isfinite(value) else value
+    notes: tuple[str, ...] = ()
+    conditions: tuple[Checked, ...] = ()
+    bound: float | None = None
 
 
 def simulate(
@@ -98,63 +80,139 @@ def simulate(
     *,
     method: Method = "auto",
     output: Output = "last",
+    noise: str = "gaussian",
+    measures: Sequence[str] = (),
+    quantiles: Sequence[float] = (),
+    theorem: str | None = None,
 ) -> Simulation:
-    """Run `algorithm` on `problem`; see RUN_PARAMETERS for the parameters of a run, the rest are the two's own.
+    """Run `algorithm` on `problem`; see RUN_PARAMETERS for the parameters of a run, the rest are their own.
 
     `exact` finds expectations in closed form, for linear updates on quadratic problems (K and R of any size, K = inf
-    included where a local step has a single buffer); `sample` takes every step; `auto` is exact wherever it applies.
-    With noise the exact measures are the expectations that have a closed form: of the gap and the squared distance.
+    where it exists); `rounds` draws one Gaussian vector for each round, which has the same law; `sample` takes every
+    step; `auto` is the first of these that can answer.  `noise` is a law by name, or "rows" for a finite sum.
+    `measures` are those of `simulator.measures`; by default gap and squared distance, and the distance where it is
+    certain or sampled.  `quantiles` over replicas are in (0, 1).  A `theorem` is compared, never imposed.
 
     >>> found = simulate("local-sgd", "rank-one-pair", {"cosine": 0.5, "eta": 1.0, "K": float("inf"), "R": 1})
     >>> found.method, round(found.measures["gap"].mean, 12)
     ('exact', 0.046875)
     """
+    _check_names(method, output, noise, measures, quantiles)
+    values = spelled(values)
+    claimed = theorem_of(theorem) if theorem is not None else None
+    check_parameters(algorithm, problem, values, noise=noise, output=output, theorem=claimed)
+    instance = build_problem(problem, values)
+    law, rule = build_noise(noise, values), construct(ALGORITHMS[algorithm], values)
+    clients = int(values["clients"]) if "clients" in values else None
+    question = Question(rule, instance, law, measures, output, clients, distribution=bool(quantiles), K=values["K"])
+    used = question.engine(method, (algorithm, problem))
+    q = forgetting(output, instance, values.get("eta", 0.0), values.get("mu"))
+    if used == "exact":
+        names = measures or (*EXACT_MEASURES, "distance") if question.certain else measures or EXACT_MEASURES
+        found = _expectations(question, values, q, names, quantiles)
+    else:
+        names = measures or SAMPLED_MEASURES
+        samples = _samples(question, used, values, q, names)
+        found = {name: _summary(samples[name], quantiles) for name in names}
+    notes = [*_moment_notes(question, noise, used, names), *_about(claimed, algorithm)]
+    if used != "exact":
+        found = {name: _known(name, one, question) for name, one in found.items()}
+    status: Literal["ok", "diverged"] = "diverged" if any(one.mean is None for one in found.values()) else "ok"
+    used_values = {**_defaults(algorithm, problem), **values, "seed": int(values.get("seed", 0)), "output": output}
+    if noise != "gaussian":
+        used_values["noise"] = noise
+    if claimed is None:
+        return Simulation(found, used, status, used_values, tuple(notes))
+    letters = _letters(claimed, algorithm, instance, law, values)
+    checked = tuple(Checked(one.text, one.status(letters)) for one in claimed.conditions)
+    notes += [f"outside the conditions of {claimed.id}: {one.condition}" for one in checked if one.status == "fails"]
+    notes += _noise_notes(claimed, law, letters, instance)
+    return Simulation(found, used, status, used_values, tuple(notes), checked, _bound(claimed, letters))
+
+
+# What goes in.
+
+
+def _check_names(method: str, output: str, noise: str, measures: Sequence[str], quantiles: Sequence[float]) -> None:
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
     if output not in OUTPUTS:
         raise unknown_name("output", output, OUTPUTS)
-    check_parameters(algorithm, problem, values)
-    instance = build_problem(problem, values)
-    steps = {name: values[name] for name in keyword_parameters(ALGORITHMS[algorithm]) if name in values}
-    rule = ALGORITHMS[algorithm](**steps)
-    K, R, sigma = values["K"], int(values["R"]), values.get("sigma", 0.0)
-    seed = int(values.get("seed", 0))
-    noise = GaussianNoise(sigma) if sigma > 0 else None
-    forgetting = {"last": None, "average": 0.0, "weighted": _mu(instance) * steps.get("eta", 0.0) / 2}[output]
-    applies = rule.linear and isinstance(instance, QuadraticMachines | DiagonalQuadratics)
-    used: Literal["exact", "sample"] = "exact" if method == "exact" or (method == "auto" and applies) else "sample"
-    if used == "exact":
-        exact = exact_moments(rule, instance, K=K, R=R, noise=noise, forgetting=forgetting)
-        measures = _expectations(exact.last if exact.average is None else exact.average, certain=noise is None)
-    else:
-        replicas = int(values.get("replicas", 64 if noise is not None else 1))
-        refuse_too_large(replicas, instance, K)
-        run = sample(
-            rule,
-            instance,
-            K=K,
-            R=R,
-            replicas=replicas,
-            noise=noise,
-            seed=seed,
-            forgetting=forgetting,
-            measured_rounds=(R,),
+    if noise != ROWS and noise not in NOISES.entries():
+        raise unknown_name("noise", noise, (*NOISES.names(), ROWS))
+    for name in measures:
+        if name not in MEASURES:
+            raise unknown_name("measure", name, MEASURES)
+    for level in quantiles:
+        if not 0 < level < 1:
+            raise TightrateError(f"a quantile must lie in (0,1), not {level:g}")
+
+
+def check_parameters(
+    algorithm: str,
+    problem: str,
+    values: Mapping[str, float],
+    *,
+    noise: str = "gaussian",
+    output: Output = "last",
+    theorem: Theorem | None = None,
+) -> None:
+    """Refuse unknown names (with the nearest match), impossible values and missing required parameters."""
+    built = {**parameters(PROBLEMS[problem]), **parameters(ALGORITHMS[algorithm])}
+    required = {name for name, own in built.items() if own.required} | {"K", "R"}
+    known = {*RUN_PARAMETERS, *built, *_noise_parameters(noise)}
+    if output == "weighted":
+        known.add("mu")
+    if theorem is not None:
+        known |= (
+            theorem.bound.letters.keys() if isinstance(theorem.bound.letters, Mapping) else {*theorem.bound.letters}
         )
-        x = run.last if run.average is None else run.average
-        measures = _measure(instance, np.where(run.diverged[:, None], np.nan, x))
-    status: Literal["ok", "diverged"] = "diverged" if measures["gap"].mean is None else "ok"
-    parameters = {**_defaults(algorithm, problem), **values, "seed": seed, "output": output}
-    return Simulation(measures, used, status, parameters)
+        known |= {s.name for one in theorem.conditions if one.relation is not None for s in one.relation.free_symbols}
+    for name, value in values.items():
+        if name not in known:
+            raise unknown_name(f"parameter of {algorithm} on {problem}", name, known)
+        if name in LETTERS and not (name in built and value == built[name].default):  # such as rho = inf: absent
+            check_value(name, value)
+    for name in ("replicas", "clients", "batch"):
+        if (count := values.get(name, 1)) < 1 or count != int(count):
+            raise TightrateError(f"{name} must be a positive integer, not {count:g}")
+    if (seed := values.get("seed", 0)) < 0 or seed != int(seed):
+        raise TightrateError(f"seed must be a nonnegative integer, not {seed:g}")
+    if noise not in ("gaussian", ROWS) and "sigma" not in values:
+        raise TightrateError(f"missing sigma, the level of the noise {noise}; give sigma=VALUE")
+    missing = [name for name in (*built, "K", "R") if name in required and name not in values]
+    if missing:
+        raise TightrateError(f"missing {', '.join(missing)}; give {missing[0]}=VALUE")
 
 
-def _mu(problem: Problem) -> float:
-    return float(np.max(problem.constants.get("mu", np.zeros(()))))
+def build_problem(name: str, values: Mapping[str, float]) -> Problem:
+    """The problem of that name, from those of `values` that are its parameters."""
+    return construct(PROBLEMS[name], values)
 
 
-def _defaults(algorithm: str, problem: str) -> dict[str, float]:
-    """The defaults of both constructors that are numbers."""
-    found = {**(PROBLEMS[problem].__kwdefaults__ or {}), **(ALGORITHMS[algorithm].__kwdefaults__ or {})}
-    return {name: value for name, value in found.items() if isinstance(value, (int, float))}
+def _noise_parameters(name: str) -> set[str]:
+    law: Any = RowSampling if name == ROWS else NOISES[name]
+    return {part.name for part in fields(law)}
+
+
+def build_noise(name: str, values: Mapping[str, Any]) -> Noise | RowSampling | None:
+    """The noise of that name, from those of `values` that are its parameters; none where its level is zero."""
+    law: Any = RowSampling if name == ROWS else NOISES[name]
+    given = {key: values[key] for key in _noise_parameters(name) if key in values}
+    if name != ROWS and given.get("sigma", 0.0) == 0:
+        return None
+    found: Noise | RowSampling = law(**given)
+    return found
+
+
+def _defaults(algorithm: str, problem: str) -> dict[str, float | str]:
+    """The defaults of both constructors: numbers and texts, and "none" for a choice that an algorithm was not given."""
+    own = {name: part.default for name, part in parameters(ALGORITHMS[algorithm]).items() if not part.required}
+    found = {
+        **{name: part.default for name, part in parameters(PROBLEMS[problem]).items()},
+        **{name: "none" if default is None else default for name, default in own.items()},
+    }
+    return {name: default for name, default in found.items() if isinstance(default, (int, float, str))}
 
 
 def refuse_too_large(replicas: int, problem: Problem, K: float) -> None:
@@ -167,27 +225,161 @@ def refuse_too_large(replicas: int, problem: Problem, K: float) -> None:
         )
 
 
-def _expectations(moments: Moments, certain: bool) -> dict[str, Measured]:
+# What comes out.
+
+
+def _expectations(
+    question: Question, values: Mapping[str, float], q: float | None, names: Sequence[str], levels: Sequence[float]
+) -> dict[str, Measured]:
     """The exact measures; the distance itself has a closed form only where nothing is random."""
+    assert not isinstance(question.noise, RowSampling)
+    exact = exact_moments(
+        question.algorithm,
+        question.problem,
+        K=values["K"],
+        R=int(values["R"]),
+        noise=question.noise,
+        forgetting=q,
+        clients=question.clients,
+    )
+    moments = exact.last if exact.average is None else exact.average
     found = {"gap": moments.gap, "squared-distance": moments.squared_distance}
-    if certain:
-        found["distance"] = np.sqrt(moments.squared_distance)
-    return {
-        name: Measured(float(value[0]), 0.0) if np.isfinite(value[0]) else Measured(None, None)
-        for name, value in found.items()
+    found["distance"] = np.sqrt(moments.squared_distance)
+    measured = {}
+    for name in names:
+        value = float(found[name][0])
+        certain = {f"{level:g}": value for level in levels}
+        measured[name] = Measured(value, 0.0, certain) if np.isfinite(value) else Measured(None, None)
+    return measured
+
+
+def _samples(
+    question: Question, engine: Engine, values: Mapping[str, float], q: float | None, names: Sequence[str]
+) -> dict[str, Array]:
+    """One number for each replica and measure, infinite where the replica diverged."""
+    problem, noise = question.problem, question.noise
+    R, K = int(values["R"]), values["K"]
+    replicas = int(values.get("replicas", 1 if question.certain else 64))
+    common: dict[str, Any] = {
+        "K": K,
+        "R": R,
+        "replicas": replicas,
+        "seed": int(values.get("seed", 0)),
+        "forgetting": q,
+        "measured_rounds": (R,),
     }
-
-
-def _measure(problem: Problem, x: Array) -> dict[str, Measured]:
+    refuse_too_large(replicas, problem, 1 if engine == "rounds" else K)
+    run: Run
+    if engine == "rounds":
+        assert not isinstance(noise, RowSampling)
+        run = sample_rounds(question.algorithm, problem, noise=noise, **common)
+    else:
+        wanted = records_of(question.output, names)
+        run = sample(question.algorithm, problem, noise=noise, clients=question.clients, record=wanted, **common)
+    x = iterate(run, question.output)
     with np.errstate(over="ignore", invalid="ignore"):
-        values = {"gap": problem.gap(x), "distance": np.linalg.norm(x - problem.optimum, axis=-1)}
-    values["squared-distance"] = values["distance"] ** 2
-    found = {}
-    for name, sample_values in values.items():
-        flat = np.ravel(sample_values)
-        if not np.isfinite(flat).all():
-            found[name] = Measured(None, None)
-        else:
-            error = float(flat.std(ddof=1) / np.sqrt(flat.size)) if flat.size > 1 else 0.0
-            found[name] = Measured(float(flat.mean()), error)
+        return {name: np.where(run.diverged, np.inf, MEASURES[name].take(run, problem, x)) for name in names}
+
+
+def _summary(numbers: Array, levels: Sequence[float]) -> Measured:
+    """Mean, standard error and quantiles; a diverged replica counts as infinite."""
+    flat = np.where(np.isnan(numbers), np.inf, np.ravel(numbers))
+    quantiles = {f"{level:g}": float(np.quantile(flat, level, method="inverted_cdf")) for level in levels}
+    if not np.isfinite(flat).all():
+        return Measured(None, None, quantiles)
+    error = float(flat.std(ddof=1) / np.sqrt(flat.size)) if flat.size > 1 else 0.0
+    return Measured(float(flat.mean()), error, quantiles)
+
+
+# What must be said about the numbers.
+
+
+def _lacks_moment(noise: Noise | RowSampling | None, order: float) -> bool:
+    return isinstance(noise, Noise) and not np.isfinite(noise.moment(order))
+
+
+def _infinite(name: str, question: Question) -> bool:
+    """Whether the measure's expectation is known to be infinite.
+
+    A linear method adds a multiple of the last gradient's noise, independent of all that came before, to its output;
+    where F is strongly convex the gap is at least mu/2 times the squared distance (lee2024 Theorem H1).
+    """
+    mu = np.min(question.problem.constants.get("mu", 0.0))
+    of_output = name in ("gap", "squared-distance", "squared-gradient") and question.output == "last"
+    return of_output and bool(question.algorithm.linear and mu > 0) and _lacks_moment(question.noise, 2.0)
+
+
+def _known(name: str, measured: Measured, question: Question) -> Measured:
+    """The mean as known rather than as sampled, where it is known to be infinite."""
+    infinite = measured.mean is not None and _infinite(name, question)
+    return Measured(float("inf"), float("inf"), measured.quantiles) if infinite else measured
+
+
+def _moment_notes(question: Question, noise: str, used: Engine, names: Sequence[str]) -> list[str]:
+    """Expectations that do not exist, and means and standard errors that need not settle as replicas grow."""
+    if used == "exact":
+        return []
+    infinite = [name for name in names if _infinite(name, question)]
+    rest = [name for name in names if name not in infinite]
+    means = [name for name in rest if _lacks_moment(question.noise, MEASURES[name].degree)]
+    errors = [name for name in rest if _lacks_moment(question.noise, 2.0 * MEASURES[name].degree) and name not in means]
+    notes = []
+    if infinite:
+        verb = "is" if len(infinite) == 1 else "are"
+        notes.append(f"expected {' and '.join(infinite)} {verb} infinite: the {noise} noise has no second moment")
+    for what, which in (("mean", means), ("standard error", errors)):
+        if which:
+            notes.append(
+                f"the {noise} noise has no moment that would bound the {what} of {' and '.join(which)}: it may not"
+                " settle as replicas grow; ask for quantiles"
+            )
+    return notes
+
+
+def _about(claimed: Theorem | None, algorithm: str) -> list[str]:
+    if claimed is None or claimed.id in ALGORITHMS.describe(algorithm).theorems:
+        return []
+    return [f"{claimed.id} speaks of {claimed.algorithm}, not of {algorithm}"]
+
+
+def _noise_notes(
+    claimed: Theorem, noise: Noise | RowSampling | None, letters: Mapping[str, float], problem: Problem
+) -> list[str]:
+    """Moments that the theorem asks for and the noise has not."""
+    asked = claimed.bound.letters
+    order = letters.get("alpha") if "alpha" in asked else 2.0 if "sigma" in asked else None
+    if order is None or not isinstance(noise, Noise) or np.isfinite(noise.moment(order, problem.dimension)):
+        return []
+    return [f"{claimed.id} asks for a noise moment of order {order:g}, which is infinite here"]
+
+
+def _letters(
+    claimed: Theorem, algorithm: str, problem: Problem, noise: Noise | RowSampling | None, values: Mapping[str, float]
+) -> dict[str, float]:
+    """The letters of a theorem at a run: exact constants of the problem, then defaults and what was given."""
+    found = {"Delta": float(np.max(problem.gap(np.zeros(problem.dimension))))}
+    found |= {name: float(np.max(value)) for name, value in problem.constants.items()}
+    found |= {name: float(value) for name, value in _defaults_of(algorithm).items()}
+    found |= {"M": float(problem.workers), "d": float(problem.dimension), "sigma": 0.0}
+    found |= {name: float(value) for name, value in values.items()}
+    if isinstance(noise, Noise):
+        order = found.get("alpha", 2.0) if "alpha" in claimed.bound.letters else 2.0
+        levels = noise.levels(order, problem.dimension)
+        norms = {"sigma": 2.0, "sigma_2alpha": 2 * order, "sigma_inf": np.inf}
+        found |= {name: float(np.linalg.norm(levels, p)) for name, p in norms.items()}
+    found.setdefault("gamma", 1.0)
+    found.setdefault("T", values["K"] * values["R"])
     return found
+
+
+def _defaults_of(algorithm: str) -> dict[str, float]:
+    built = parameters(ALGORITHMS[algorithm])
+    return {name: float(own.default) for name, own in built.items() if isinstance(own.default, (int, float))}
+
+
+def _bound(claimed: Theorem, letters: Mapping[str, float]) -> float | None:
+    """The bound's value, constants that it hides taken as 1; None where a letter is missing."""
+    try:
+        return float(claimed.bound.evaluate(letters))
+    except TightrateError:
+        return None

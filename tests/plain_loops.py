@@ -88,6 +88,30 @@ def local_adam(
     return x[0], seen
 
 
+fedavg = local_sgd  # with all clients in every round
+
+
+def two_stage(
+    gradient: Gradient,
+    x0: Vector,
+    M: int,
+    K: int,
+    R: int,
+    *,
+    eta: Any,
+    gamma: Any,
+    switch: int,
+    second_eta: Any,
+) -> Result:
+    x, seen = local_sgd(gradient, x0, M, K, switch, eta=eta, gamma=gamma)
+
+    def later(m: int, y: Vector, t: int) -> Vector:
+        return gradient(m, y, t + int(switch) * K)
+
+    x, more = minibatch_sgd(later, x, M, K, R - switch, eta=second_eta)
+    return x, seen + more
+
+
 def pooled(gradient: Gradient, x: Vector, M: int, K: int, r: int) -> Vector:
     """The minibatch gradient of round r: the mean over K M samples at one point."""
     return mean([gradient(m, x, r * K + k) for k in range(K) for m in range(M)])

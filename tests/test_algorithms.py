@@ -417,6 +417,8 @@ def test_shorthands_of_savic_choose_the_scaling() -> None:
     for scaling in ("rmsprop", "adahessian", "oasis"):
         short = run(f"savic-{scaling}", eta=0.05, d_min=0.3).last
         np.testing.assert_array_equal(short, run("savic", eta=0.05, d_min=0.3, scaling=scaling).last)
+        local = run(f"savic-{scaling}", eta=0.05, d_min=0.3, client_local=True).last
+        assert np.abs(local - short).max() > 1e-6
 
 
 def test_states_hold_arrays_of_every_worker_and_counters_only() -> None:

@@ -295,7 +295,30 @@ def test_adam_displacement_is_a_bound_and_nearly_attained() -> None:
     assert worst > float(vectorized(twin)(K=1, eta=1.0, beta1=first, beta2=second))
 
 
+def test_blended_displacement_is_a_bound_that_repeated_gradients_attain() -> None:
+    """Undamped sums of all gradients so far, the most that a strategy may do, with gradients of one sign."""
+    for steps in (1, 2, 7):
+        moved = sum(0.1 * p * 3.0 / 0.5 for p in range(1, steps + 1))
+        limit = value("client-displacement-blended", eta=0.1, G_inf=3.0, K=steps, **{"lambda": 0.5})
+        assert float(limit) == pytest.approx(moved)
+
+
 # --- the counterexample
+
+
+def test_the_family_contains_the_counterexample_and_cancels_in_exact_arithmetic() -> None:
+    entry = theorem("lee2024/counterexample-family").bound.expression
+    for largest, damping in ((Fraction(1), Fraction(1)), (Fraction(3, 2), Fraction(1, 7)), (Fraction(2), Fraction(9))):
+        b = largest * damping / (largest + 2 * damping)
+        gradients = [largest, -b, -b]
+        assert sum(g / (abs(g) + damping) for g in gradients) == 0
+        stays = (sum(gradients) / 3) ** 2
+        exact = entry.subs(
+            {symbol("G_inf"): sympy.Rational(str(largest)), symbol("lambda"): sympy.Rational(str(damping))}
+        )
+        assert Fraction(int(exact.p), int(exact.q)) == stays
+    assert entry.subs({symbol("G_inf"): 1, symbol("lambda"): 1}) == sympy.Rational(1, 81)
+    assert sympy.limit(entry.subs(symbol("G_inf"), 1), symbol("lambda"), 0) == sympy.Rational(1, 9)
 
 
 def three_clients(slope: float = 1.0) -> Gradient:

@@ -69,25 +69,25 @@ def test_sampled_gradients_of_all_rows_average_to_the_gradient() -> None:
 def test_drawn_rows_belong_to_their_worker_and_are_uniform() -> None:
     problem = uneven()
     for m in range(3):
-        rows = np.empty((5000, 2), dtype=np.intp)
-        problem.draw_rows(np.random.default_rng(m), m, rows)
+        places = np.random.default_rng(m).random((5000, 1, 2))
+        rows = problem.rows_at(places, np.array([m]))
         counts = np.bincount(rows.ravel() - problem.offsets[m], minlength=problem.row_counts[m])
         assert len(counts) == problem.row_counts[m]
         expected = rows.size / problem.row_counts[m]
         assert np.all(np.abs(counts - expected) < 5 * np.sqrt(expected))
-    with pytest.raises(TightrateError, match=r"worker must be one of 0, \.\.\., 2, not 3"):
-        problem.draw_rows(np.random.default_rng(0), 3, np.empty(1, dtype=np.intp))
+    everyone = problem.rows_at(np.broadcast_to([[0.0], [0.5], [1 - 2**-53]], (4, 3, 1)))
+    np.testing.assert_array_equal(everyone[0, 0], problem.offsets[:1])
+    np.testing.assert_array_equal(everyone[0, 2], problem.offsets[3:] - 1)
 
 
 def test_row_variance_is_that_of_sampling() -> None:
     problem = uneven()
     x = np.random.default_rng(3).standard_normal(4)
-    rows = np.empty((100_000, 1), dtype=np.intp)
-    points = np.broadcast_to(x, (len(rows), 3, 4))
+    points = np.broadcast_to(x, (100_000, 3, 4))
     exact = problem.row_variance(x)
     for m in range(3):
-        problem.draw_rows(np.random.default_rng(m), m, rows)
-        drawn = problem.sampled_gradient(points, np.repeat(rows[:, None], 3, axis=1))[:, m]
+        rows = problem.rows_at(np.random.default_rng(m).random((len(points), 1, 1)), np.array([m]))
+        drawn = problem.sampled_gradient(points, np.repeat(rows, 3, axis=1))[:, m]
         squares = np.sum((drawn - problem.gradient(points[0])[m]) ** 2, axis=-1)
         assert squares.mean() == pytest.approx(exact[m], abs=5 * squares.std() / np.sqrt(len(rows)))
     star = problem.row_variance(problem.optimum).mean() + problem.constants["zeta_star"] ** 2

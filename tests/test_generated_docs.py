@@ -13,6 +13,9 @@ from rates.lattice import links
 from rates.markdown import anchor, bullets, page, plain, table
 from rates.misprints import invisible_to_units, misprints
 from rates.paper_pages import VERDICTS, index_page, paper_page, read_verdicts
+from simulator.algorithm import ALGORITHMS
+from simulator.algorithm_pages import algorithm_page
+from simulator.algorithm_pages import index_page as algorithm_index
 
 DOCS = Path(__file__).parents[1] / "docs"
 GENERATED = ["findings.md", "lattice.md", "papers/README.md", *(f"papers/{name}.md" for name in paper_ids())]
@@ -38,6 +41,18 @@ def test_findings_are_up_to_date() -> None:
 
 def test_lattice_is_up_to_date() -> None:
     assert committed("lattice.md") == lattice_page(), "run: python -m rates.findings docs"
+
+
+@pytest.mark.parametrize("name", ALGORITHMS.names())
+def test_algorithm_page_is_up_to_date(name: str) -> None:
+    current = algorithm_page(name)
+    assert committed(f"algorithms/{name}.md") == current, "run: python -m simulator.algorithm_pages docs/algorithms"
+    assert "|  |" not in current, "a parameter has no meaning"
+
+
+def test_index_of_algorithms_is_up_to_date() -> None:
+    assert committed("algorithms/README.md") == algorithm_index(), "run: python -m simulator.algorithm_pages"
+    assert len(list((DOCS / "algorithms").iterdir())) == len(ALGORITHMS.names()) + 1
 
 
 def test_no_page_is_left_over() -> None:

@@ -11,6 +11,7 @@ import plain_loops as plain
 import pytest
 
 from constructions.diagonal_quadratics import DiagonalQuadratics
+from constructions.heavy_tailed_noise import StableNoise
 from constructions.noise import GaussianNoise, RademacherNoise
 from constructions.quadratics import QuadraticMachines
 from constructions.random_quadratics import random_quadratics
@@ -25,6 +26,7 @@ from simulator.communication import Minibatch
 from simulator.local_gradient_descent import round_map
 from simulator.moments import exact_moments
 from simulator.optimizer import Optimizer
+from simulator.randomness import RowSampling
 from simulator.round_sampling import sample_rounds
 from simulator.sampling import sample
 
@@ -39,6 +41,10 @@ LINEAR: list[tuple[str, dict[str, float]]] = [
     ("local-sgd-outer-acceleration", {"eta": 0.25, "gamma": 0.75}),
     ("local-sgd-schedule-free", {"eta": 0.25, "gamma": 1.5, "beta1": 0.25}),
     ("local-sgd-outer-nesterov", {"eta": 0.25, "gamma": 0.5, "momentum": 0.5}),
+    ("fedavg", {"eta": 0.25, "gamma": 0.75}),
+]
+STAGED: list[tuple[str, dict[str, float]]] = [
+    ("two-stage", {"eta": 0.25, "gamma": 0.75, "switch": 2, "second_eta": 0.5})
 ]
 
 
@@ -72,7 +78,7 @@ CURVATURES = [Fraction(1), Fraction(1, 4), Fraction(3, 4)]
 MINIMIZERS = [Fraction(1), Fraction(-1, 2), Fraction(2)]
 
 
-@pytest.mark.parametrize(("name", "parameters"), LINEAR)
+@pytest.mark.parametrize(("name", "parameters"), LINEAR + STAGED)
 @pytest.mark.parametrize("equal_machines", [False, True])
 def test_exact_moments_equal_exact_fractions(name: str, parameters: dict[str, float], equal_machines: bool) -> None:
     K, R, s, q = 3, 4, Fraction(1, 2), Fraction(1, 8)
@@ -81,7 +87,7 @@ def test_exact_moments_equal_exact_fractions(name: str, parameters: dict[str, fl
     def gradient(m: int, x: Formal, t: int) -> Formal:
         return (x - MINIMIZERS[m]) * a[m] + Formal(Fraction(0), {3 * t + m: s})
 
-    exact = {key: Fraction(value) for key, value in parameters.items()}
+    exact = {key: value if key == "switch" else Fraction(value) for key, value in parameters.items()}
     box = getattr(plain, name.replace("-", "_"))
     last, seen = box(gradient, Formal(Fraction(1, 4)), 3, K, R, **exact)
     weights = [(1 - q) ** -(t + 1) for t in range(K * R)]
@@ -243,25 +249,53 @@ def averaged_workers(a: list[Any], x_m: list[Any], rows: list[list[Any]], push: 
     return A / M, b / M, Q / M**2
 
 
+def client_round(p: dict[str, Any], a: list[Any], x_m: list[Any], s: Any, K: int, q: Any) -> Map:
+    """A round of client SGD with an outer heavy-ball or Nesterov step, on (x, previous x or buffer, sum)."""
+    A, b, Q = averaged_workers(a, x_m, [[1, 0], [1, 1 - q]], [-p["eta"], 0], s, K)
+    gamma, momentum = p.get("gamma", mpmath.mpf(1)), p.get("momentum", mpmath.mpf(0))
+    spread = mpmath.matrix([[1, 0, 0], [0, 0, 1]])
+    if p["nesterov"]:
+        gather = mpmath.matrix([[gamma * (1 + momentum), 0], [-1, 0], [0, 1]])
+        kept = mpmath.matrix([[1 - gamma * (1 + momentum), -gamma * momentum**2, 0], [1, momentum, 0], [0, 0, 0]])
+    else:
+        gather = mpmath.matrix([[gamma, 0], [0, 0], [0, 1]])
+        kept = mpmath.matrix([[1 - gamma + momentum, -momentum, 0], [1, 0, 0], [0, 0, 0]])
+    return kept + gather * A * spread, gather * b, gather * Q * gather.T
+
+
+def pooled_round(name: str, p: dict[str, Any], a: list[Any], x_m: list[Any], s: Any, K: int, q: Any) -> Map:
+    """A round of a minibatch method on (iterate, momentum or extrapolated point, sum): one gradient of K M samples."""
+    eta, b, m = p["eta"], p.get("beta1", mpmath.mpf(0)), p.get("momentum", mpmath.mpf(0))
+    kept_sum, visits = (1 - q) ** K, K if q == 0 else (1 - (1 - q) ** K) / q
+    if name == "nesterov-minibatch-sgd":
+        rows, push, at = [[0, 1, 0], [-m, 1 + m, 0]], [-eta, -(1 + m) * eta, 0], [0, 1, 0]
+        rows.append([0, visits, kept_sum])
+    else:
+        rows, push, at = [[1, -eta * b, 0], [0, b, 0]], [-eta * (1 - b), 1 - b, 0], [1, 0, 0]
+        rows.append([visits, -visits * eta * b / (1 - b), kept_sum])
+    M = len(a)
+    curvature, pull = sum(a) / M, sum(x * y for x, y in zip(a, x_m, strict=True)) / M
+    A, g = mpmath.matrix(rows) + curvature * mpmath.matrix(push) * mpmath.matrix([at]), mpmath.matrix(push)
+    return A, -pull * g, g * g.T * s**2 / (K * M)
+
+
 def fifty_digits(
     name: str, p: dict[str, Any], a: list[Any], x_m: list[Any], s: Any, K: int, R: int, x0: Any, q: Any
 ) -> dict[str, Any]:
-    """Mean and variance of the last iterate and of the average, from recursions on (x, [u], sum)."""
-    eta = p["eta"]
+    """Mean and variance of the last iterate and of the average, from recursions on three coordinates."""
+    start = mpmath.matrix([x0, 0, 0])
     if name == "local-sgdm":
-        b = p["beta1"]
+        eta, b = p["eta"], p["beta1"]
         rows = [[1, -eta * b, 0], [0, b, 0], [1, -eta * b / (1 - b), 1 - q]]
-        round_map_ = averaged_workers(a, x_m, rows, [-eta * (1 - b), 1 - b, 0], s, K)
-        start = mpmath.matrix([x0, 0, 0])
+        one = averaged_workers(a, x_m, rows, [-eta * (1 - b), 1 - b, 0], s, K)
+    elif "minibatch" in name:
+        one = pooled_round(name, p, a, x_m, s, K, q)
+        start = mpmath.matrix([x0, x0 if name == "nesterov-minibatch-sgd" else 0, 0])
     else:
-        A, b, Q = averaged_workers(a, x_m, [[1, 0], [1, 1 - q]], [-eta, 0], s, K)
-        gamma, momentum = p.get("gamma", mpmath.mpf(1)), p.get("momentum", mpmath.mpf(0))
-        gather = mpmath.matrix([[gamma, 0], [0, 0], [0, 1]])  # on (x, previous x, sum)
-        spread = mpmath.matrix([[1, 0, 0], [0, 0, 1]])
-        kept = mpmath.matrix([[1 - gamma + momentum, -momentum, 0], [1, 0, 0], [0, 0, 0]])
-        round_map_ = kept + gather * A * spread, gather * b, gather * Q * gather.T
-        start = mpmath.matrix([x0, x0, 0])
-    A, b, Q = powered(round_map_, R)
+        nesterov = name == "local-sgd-outer-nesterov"
+        one = client_round({**p, "nesterov": nesterov}, a, x_m, s, K, q)
+        start = mpmath.matrix([x0, 0 if nesterov else x0, 0])
+    A, b, Q = powered(one, R)
     end, n = A * start + b, A.rows - 1
     total = K * R if q == 0 else (1 - (1 - q) ** (K * R)) / q
     return {
@@ -276,9 +310,14 @@ def fifty_digits(
     ("name", "parameters"),
     [
         ("local-sgd", {"gamma": 1.25}),
+        ("fedavg", {"gamma": 1.25}),
         ("local-sgdm", {"beta1": 0.9}),
         ("local-sgdm", {"beta1": 0.99}),
         ("local-sgd-outer-momentum", {"gamma": 0.5, "momentum": 0.75}),
+        ("local-sgd-outer-nesterov", {"gamma": 0.5, "momentum": 0.75}),
+        ("minibatch-sgd", {}),
+        ("minibatch-sgdm", {"beta1": 0.9}),
+        ("nesterov-minibatch-sgd", {"momentum": 0.75}),
     ],
 )
 @pytest.mark.parametrize("eta", [1e-12, 1e-6, 0.25])
@@ -306,25 +345,99 @@ def test_moments_agree_with_fifty_digits_at_any_size(
                 assert abs(mpmath.mpf(float(value)) / reference[key] - 1) < 1e-13, (K, R, key)
 
 
-@pytest.mark.parametrize("eta", [1e-9, 0.3])
-def test_round_dependent_coefficients_agree_with_fifty_digits(eta: float) -> None:
-    K, R, a, s = 10**6, 1500, 0.5, 0.5
-    problem = DiagonalQuadratics(np.array([[a]]), np.array([[1.0]]))
-    rule = ALGORITHMS["local-sgd-outer-acceleration"](eta=eta, gamma=0.75)
-    found = exact_moments(rule, problem, K=K, R=R, noise=GaussianNoise(s)).last
-    with mpmath.workdps(60):
-        step, gamma = mpmath.mpf(eta), mpmath.mpf(0.75)
+# Coefficients that change with the round: the recursions round by round in whole numbers of 2^-300.
+
+BITS = 300
+ONE = 1 << BITS
+
+
+def fixed(value: Any) -> int:
+    """A number of the recursion, as a multiple of 2^-300."""
+    return int(mpmath.nint(mpmath.mpf(value) * ONE))
+
+
+def times(*factors: int) -> int:
+    product = factors[0]
+    for factor in factors[1:]:
+        product = product * factor >> BITS
+    return product
+
+
+def over(a: int, b: int) -> int:
+    return (a << BITS) // b
+
+
+def coefficients(name: str, p: dict[str, int], A: int, a: int, r: int) -> tuple[tuple[int, int, int, int], int, int]:
+    """The matrix of round r on two displacements from the optimum, and what one unit of noise adds to each.
+
+    A is the factor of K local steps, a the curvature.  The output is the first displacement.
+    """
+    if name == "local-sgd-outer-acceleration":  # u and z
+        tau, g = over(2 * ONE, (r + 2) * ONE), p["gamma"] * (r + 1) // 2
+        moved = times(g, A - ONE)
+        return (times(A, ONE - tau), times(A, tau), times(moved, ONE - tau), ONE + times(moved, tau)), ONE, g
+    if name == "local-sgd-schedule-free":  # x and z
+        b, g = p["beta1"], p["gamma"]
+        moved = times(g, A - ONE)
+        z = (times(moved, b), ONE + times(moved, ONE - b))
+        return (ONE - ONE // (r + 1) + z[0] // (r + 1), z[1] // (r + 1), *z), g // (r + 1), g
+    t = r + 1  # AC-SA: the aggregate and x
+    alpha, mu = over(2 * ONE, (t + 1) * ONE), p["mu"]
+    g = over(4 * ONE, p["eta"] * t * (t + 1))
+    w = over(times(alpha, times(ONE - alpha, mu) + g), g + times(ONE - times(alpha, alpha), mu))
+    rate = over(alpha, mu + g)
+    x = (times(rate, mu - a, ONE - w), ONE - times(rate, mu) + times(rate, mu - a, w))
+    return (ONE - alpha + times(alpha, x[0]), times(alpha, x[1]), *x), -times(alpha, rate), -rate
+
+
+def followed_in_fixed_point(
+    name: str, parameters: dict[str, float], *, K: int, R: int, eta: float, a: float, s: float
+) -> tuple[float, float]:
+    """Mean displacement and variance of the output after R rounds from the displacement -1, one machine."""
+    with mpmath.workdps(95):
+        step = mpmath.mpf(eta)
         A, _, Q = powered((mpmath.matrix([[1 - step * a]]), mpmath.zeros(1), mpmath.matrix([[(step * s) ** 2]])), K)
-        mean, C = mpmath.matrix([-1, -1]), mpmath.zeros(2)
-        for r in range(R):
-            tau, g = mpmath.mpf(2) / (r + 2), gamma * (r + 1) / 2
-            x = mpmath.matrix([[1 - tau, tau]])
-            F = mpmath.matrix([[A[0, 0] * x[0], A[0, 0] * x[1]], [0, 1]])
-            F[1, 0], F[1, 1] = g * (A[0, 0] - 1) * x[0], 1 + g * (A[0, 0] - 1) * x[1]
-            n = mpmath.matrix([1, g])
-            mean, C = F * mean, F * C * F.T + n * n.T * Q[0, 0]
-        assert abs(found.mean[0, 0] - (1 + mean[0])) < 1e-12
-        assert abs(found.covariance[0, 0, 0] / C[0, 0] - 1) < 1e-11
+        factor, noise = fixed(A[0, 0]), fixed(mpmath.mpf(s) ** 2 / K if "minibatch" in name else Q[0, 0])
+        whole, curvature = {key: fixed(value) for key, value in {"eta": eta, **parameters}.items()}, fixed(a)
+    u, v = -ONE, -ONE
+    C = [0, 0, 0]  # of the first with itself, with the second, of the second with itself
+    for r in range(R):
+        (f00, f01, f10, f11), n0, n1 = coefficients(name, whole, factor, curvature, r)
+        u, v = (f00 * u + f01 * v) >> BITS, (f10 * u + f11 * v) >> BITS
+        left = [(f00 * C[0] + f01 * C[1]) >> BITS, (f00 * C[1] + f01 * C[2]) >> BITS]
+        right = [(f10 * C[0] + f11 * C[1]) >> BITS, (f10 * C[1] + f11 * C[2]) >> BITS]
+        m0, m1 = times(noise, n0), times(noise, n1)
+        C = [
+            (left[0] * f00 + left[1] * f01 + m0 * n0) >> BITS,
+            (left[0] * f10 + left[1] * f11 + m0 * n1) >> BITS,
+            (right[0] * f10 + right[1] * f11 + m1 * n1) >> BITS,
+        ]
+    return u / ONE, C[0] / ONE
+
+
+CHANGING: list[tuple[str, dict[str, float]]] = [
+    ("local-sgd-outer-acceleration", {"gamma": 0.75}),
+    ("local-sgd-schedule-free", {"gamma": 1.5, "beta1": 0.25}),
+    ("accelerated-minibatch-sgd", {"mu": 0.125}),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "R", "eta"),
+    [
+        *((name, parameters, 50_000, eta) for name, parameters in CHANGING for eta in (1e-9, 0.25)),
+        ("local-sgd-outer-acceleration", {"gamma": 0.75}, 1_000_000, 1e-9),
+    ],
+)
+def test_round_dependent_coefficients_agree_with_fifty_digits(
+    name: str, parameters: dict[str, float], R: int, eta: float
+) -> None:
+    K, a, s = 10**6, 0.5, 0.5
+    problem = DiagonalQuadratics(np.array([[a]]), np.array([[1.0]]))
+    found = exact_moments(ALGORITHMS[name](eta=eta, **parameters), problem, K=K, R=R, noise=GaussianNoise(s)).last
+    mean, variance = followed_in_fixed_point(name, parameters, K=K, R=R, eta=eta, a=a, s=s)
+    assert abs(found.mean[0, 0] - 1 - mean) < 1e-15 * R
+    assert abs(found.covariance[0, 0, 0] / variance - 1) < 1e-15 * R
 
 
 def test_powers_and_compositions_agree() -> None:
@@ -492,8 +605,12 @@ def test_what_has_no_exact_moments_is_refused() -> None:
         exact_moments(ALGORITHMS["local-adam"](eta=0.1), APART, K=2, R=2)
     with pytest.raises(TightrateError, match="quadratic machines only"):
         exact_moments(ALGORITHMS["local-sgd"](eta=0.1), three_clients(), K=2, R=2)
-    with pytest.raises(TightrateError, match="single buffer"):
-        exact_moments(ALGORITHMS["local-sgdm"](eta=0.1), APART, K=np.inf, R=2)
+    with pytest.raises(TightrateError, match="infinitely many local steps is not defined"):
+        exact_moments(ALGORITHMS["local-sgd"](eta=0.1), APART, K=np.inf, R=2, forgetting=0.0)
+    with pytest.raises(TightrateError, match="additive noise, not RowSampling"):
+        exact_moments(ALGORITHMS["local-sgd"](eta=0.1), APART, K=2, R=2, noise=RowSampling(1))
+    with pytest.raises(TightrateError, match=r"finite variance, not StableNoise"):
+        exact_moments(ALGORITHMS["local-sgd"](eta=0.1), APART, K=2, R=2, noise=StableNoise(1.0))
     with pytest.raises(TightrateError, match=r"K must be a whole number, at least 1, not 2\.5"):
         exact_moments(ALGORITHMS["local-sgd"](eta=0.1), APART, K=2.5, R=2)
     switching: Optimizer[Any] = Switching(np.full((1, 1, 1), 0.1))
@@ -503,7 +620,7 @@ def test_what_has_no_exact_moments_is_refused() -> None:
 
 def test_every_method_that_says_it_is_linear_is_and_no_other_does() -> None:
     generator = np.random.default_rng(2)
-    names = {name for name, _ in LINEAR} | {"fedavg", "two-stage"}
+    names = {name for name, _ in LINEAR + STAGED}
     for name in ALGORITHMS.names():
         parameters = {"eta": 0.1, **({"switch": 1} if name == "two-stage" else {})}
         parameters |= {"momentum": 0.5} if name == "nesterov-minibatch-sgd" else {}

@@ -29,6 +29,15 @@ def read_values(arguments: Sequence[str]) -> dict[str, float]:
     return values
 
 
+def read_names(text: str) -> tuple[str, ...]:
+    """Names separated by commas; none in an empty text.
+
+    >>> read_names("gap, distance"), read_names("")
+    (('gap', 'distance'), ())
+    """
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def read_number(name: str, text: str) -> float:
     """A number, a fraction or inf; anything else is refused."""
     lowered = text.strip().lower()

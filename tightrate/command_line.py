@@ -111,12 +111,11 @@ def _listing(kind: str) -> tuple[tuple[str, ...], Sequence[tuple[str, ...]]]:
         return ("id", "title"), [(figure.name, figure.title) for figure in FIGURES.entries().values()]
     from constructions.problem import PROBLEMS
     from simulator.algorithm import ALGORITHMS
-    from simulator.simulate import keyword_parameters
+    from simulator.parameters import parameters as parameters_of
 
     rows = []
     for name, construct in (PROBLEMS if kind == "problems" else ALGORITHMS).entries().items():
-        parameters = keyword_parameters(construct)
-        listed = " ".join(f"{p}" if required else f"[{p}]" for p, required in parameters.items())
+        listed = " ".join(p if own.required else f"[{p}]" for p, own in parameters_of(construct).items())
         rows.append((name, listed, (construct.__doc__ or "").strip().splitlines()[0]))
     return ("id", "parameters", "what"), rows
 
@@ -296,8 +295,12 @@ def simulate(
     algorithm: Annotated[str, typer.Argument(autocompletion=complete("algorithms"))],
     problem: Annotated[str, typer.Argument(autocompletion=complete("problems"))],
     values: Values = None,
-    method: Annotated[str, typer.Option(help="auto, exact or sample.")] = "auto",
-    output: Annotated[str, typer.Option(help="Iterate to measure: last, average or weighted.")] = "last",
+    method: Annotated[str, typer.Option(help="auto, exact, rounds or sample.")] = "auto",
+    output: Annotated[str, typer.Option(help="Iterate: last, average, weighted, random or auxiliary.")] = "last",
+    noise: Annotated[str, typer.Option(help="Law of the gradient noise, or rows for a finite sum.")] = "gaussian",
+    measures: Annotated[str, typer.Option("--measure", metavar="NAME,...", help="Measures.")] = "",
+    quantiles: Annotated[str, typer.Option("--quantile", metavar="Q,...", help="Over replicas: 0.5,0.9.")] = "",
+    theorem: Annotated[str | None, typer.Option(help="Say which of its conditions hold, and its bound.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the JSON document to this file too.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -306,13 +309,23 @@ def simulate(
     Example: tightrate simulate local-sgd rank-one-pair cosine=0.9 eta=1 K=inf R=20
     """
     from simulator.simulate import simulate as run
-    from tightrate.arguments import read_values
+    from tightrate.arguments import read_names, read_number, read_values
     from tightrate.output import console, json_text, print_json, working
     from tightrate.pages import simulation_as_json, simulation_page
 
     given = read_values(values or [])
     with working(f"{algorithm} on {problem}"):
-        found = run(algorithm, problem, given, method=cast("Method", method), output=cast("Output", output))
+        found = run(
+            algorithm,
+            problem,
+            given,
+            method=cast("Method", method),
+            output=cast("Output", output),
+            noise=noise,
+            measures=read_names(measures),
+            quantiles=[read_number("quantile", level) for level in read_names(quantiles)],
+            theorem=theorem,
+        )
     document = simulation_as_json(found)
     if out is not None:
         from verify.storage import write_whole

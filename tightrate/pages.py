@@ -372,7 +372,10 @@ def evaluation_page(theorem: Theorem, evaluation: Evaluation) -> RenderableType:
 def simulation_as_json(simulation: Simulation) -> dict[str, Any]:
     """The contract of `simulate --json`."""
     return {
-        "measures": simulation.measures,
+        "measures": {
+            name: {"mean": one.mean, "stderr": one.stderr, **({"quantiles": one.quantiles} if one.quantiles else {})}
+            for name, one in simulation.measures.items()
+        },
         "method": simulation.method,
         "status": simulation.status,
         "params": simulation.parameters,

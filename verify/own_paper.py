@@ -36,6 +36,7 @@ from rates.text import parse, parse_hypothesis
 from rates.theorem import Condition, Paper, Provenance, Theorem
 from simulator.algorithm import ALGORITHMS
 from simulator.moments import exact_moments
+from simulator.parameters import construct, parameters
 from simulator.sampling import sample
 from verify.claim import Claim, Finding
 from verify.judges import judge_bound, judge_upper_exponents
@@ -294,15 +295,13 @@ def _check_class(path: Path, problem: Problem, cell: Mapping[str, float]) -> Non
 
 
 def _steps(claim: OwnClaim, source: Theorem, letters: Mapping[str, float]) -> dict[str, float]:
-    accepted = inspect.signature(ALGORITHMS[claim.theorem.algorithm]).parameters
     found = {}
-    for name, parameter in accepted.items():
-        letter = "lambda" if name == "lam" else name
+    for letter, parameter in parameters(ALGORITHMS[claim.theorem.algorithm]).items():
         if letter in letters:
-            found[name] = float(letters[letter])
+            found[letter] = float(letters[letter])
         elif letter in source.steps:
-            found[name] = evaluate(source.steps[letter], letters)
-        elif parameter.default is parameter.empty:
+            found[letter] = evaluate(source.steps[letter], letters)
+        elif parameter.required:
             raise TightrateError(f"missing {letter}; give it as an axis, a parameter or a step of the theorem")
     return found
 
@@ -311,7 +310,7 @@ def _run(
     claim: OwnClaim, problem: Problem, steps: Mapping[str, float], letters: Mapping[str, float], seed: int
 ) -> tuple[float, float]:
     """Mean and standard error of the measure; the error is 0 where moments are exact."""
-    algorithm = ALGORITHMS[claim.theorem.algorithm](**steps)
+    algorithm = construct(ALGORITHMS[claim.theorem.algorithm], steps)
     sigma = letters["sigma"]
     noise = GaussianNoise(sigma) if sigma > 0 else None
     rate = letters.get("mu", 0.0) * steps.get("eta", 0.0) / 2

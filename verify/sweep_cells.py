@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
@@ -24,23 +24,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.noise import NOISES, IsotropicNoise, Noise
+from constructions.noise import Noise
 from constructions.problem import Problem
-from constructions.quadratics import QuadraticMachines
 from rates.errors import TightrateError
-from simulator.algorithm import ALGORITHMS, Algorithm
+from simulator.algorithm import ALGORITHMS
+from simulator.engines import Method, Question
+from simulator.measures import Output, forgetting, iterate, records_of
 from simulator.moments import exact_moments
+from simulator.parameters import construct
 from simulator.randomness import RowSampling
+from simulator.round_sampling import sample_rounds
 from simulator.sampling import sample
-from simulator.simulate import Method, Output, build_problem, refuse_too_large
+from simulator.simulate import build_noise, build_problem, refuse_too_large
 from verify.sweep_measures import SWEEP_MEASURES
-from verify.sweep_specification import ROWS, Tuned
+from verify.sweep_specification import Tuned
 
 Array = NDArray[np.float64]
 Samples = dict[str, Array]
 
-EXACT_MEASURES = ("gap", "squared-distance")  # of what has an expectation in closed form
 PILOT_CONFIDENCE = 0.99  # that the true variance is no larger than what a pilot's is taken for
 
 
@@ -129,12 +130,7 @@ def run_cell(cell: Cell) -> Result:
 
 def noise_of(cell: Cell) -> Noise | RowSampling | None:
     """The noise of a cell's gradients; none where its level is zero."""
-    law: Any = RowSampling if cell.noise == ROWS else NOISES[cell.noise]
-    given = {part.name: cell.values[part.name] for part in fields(law) if part.name in cell.values}
-    if law is not RowSampling and given.get("sigma", 0.0) == 0:
-        return None
-    found: Noise | RowSampling = law(**given)
-    return found
+    return build_noise(cell.noise, cell.values)
 
 
 # Two engines measure the same things: expectations in closed form, or every local step of every replica.
@@ -151,7 +147,7 @@ class _Exact:
 
     def measure(self, steps: Mapping[str, Any], _replicas: int, _use: str | None) -> tuple[Samples, NDArray[np.bool_]]:
         """Each measure and whether it is infinite, one entry for each value of the steps."""
-        algorithm = ALGORITHMS[self.cell.algorithm](**steps)
+        algorithm = construct(ALGORITHMS[self.cell.algorithm], steps)
         run = exact_moments(
             algorithm,
             self.problem,
@@ -159,11 +155,11 @@ class _Exact:
             R=self.cell.values["R"],
             noise=self.noise,
             forgetting=_forgetting(self.cell, self.problem, steps),
+            clients=self.cell.values.get("clients"),
         )
         moments = run.last if run.average is None else run.average
         found = {"gap": moments.gap, "squared-distance": moments.squared_distance}
-        if self.noise is None:
-            found["distance"] = np.sqrt(moments.squared_distance)
+        found["distance"] = np.sqrt(moments.squared_distance)  # asked for where nothing is random
         return {name: found[name] for name in self.cell.measures}, ~np.isfinite(moments.gap)
 
     def means(self, steps: Mapping[str, Array], replicas: int) -> Array:
@@ -173,11 +169,12 @@ class _Exact:
 
 @dataclass(frozen=True)
 class _Sampled:
-    """Every local step of every replica; `use` keys random numbers of their own."""
+    """Every local step of every replica, or one draw for each round; `use` keys random numbers of their own."""
 
     cell: Cell
     problem: Problem
     noise: Noise | RowSampling | None
+    by_rounds: bool
     exact: bool = False
 
     def measure(
@@ -187,22 +184,24 @@ class _Sampled:
         cell, problem = self.cell, self.problem
         refuse_too_large(replicas, problem, 1)
         R = int(cell.values["R"])
-        records = {record for name in cell.measures if (record := SWEEP_MEASURES[name].record) is not None}
-        run = sample(
-            ALGORITHMS[cell.algorithm](**steps),
-            problem,
-            K=cell.values["K"],
-            R=R,
-            replicas=replicas,
-            noise=self.noise,
-            seed=cell.seed,
-            stream_axes={**cell.stream, **({} if use is None else {"purpose": use})},
-            streams=streams,
-            forgetting=_forgetting(cell, problem, steps),
-            measured_rounds=(R,),
-            record=sorted(records),
-        )
-        output = run.last if run.average is None else run.average
+        algorithm = construct(ALGORITHMS[cell.algorithm], steps)
+        common: dict[str, Any] = {
+            "K": cell.values["K"],
+            "R": R,
+            "replicas": replicas,
+            "seed": cell.seed,
+            "stream_axes": {**cell.stream, **({} if use is None else {"purpose": use})},
+            "streams": streams,
+            "forgetting": _forgetting(cell, problem, steps),
+            "measured_rounds": (R,),
+        }
+        if self.by_rounds:
+            assert not isinstance(self.noise, RowSampling)
+            run = sample_rounds(algorithm, problem, noise=self.noise, **common)
+        else:
+            wanted, clients = records_of(cell.output, cell.measures), cell.values.get("clients")
+            run = sample(algorithm, problem, noise=self.noise, record=wanted, clients=clients, **common)
+        output = iterate(run, cell.output)
         samples = {}
         with np.errstate(over="ignore", invalid="ignore"):
             for name in cell.measures:
@@ -220,44 +219,22 @@ class _Sampled:
 
 
 def _engine(cell: Cell, problem: Problem, noise: Noise | RowSampling | None) -> _Exact | _Sampled:
-    """Expectations where the cell asks for them, or where they apply and it leaves the choice."""
-    if cell.method == "sample":
-        return _Sampled(cell, problem, noise)
-    obstacle = _obstacle(cell, problem, noise)
-    if obstacle is None:
+    """The engine that the cell asks for, or the cheapest that can answer where it leaves the choice."""
+    tried = {name: tuned.low for name, tuned in cell.tuned.items()}
+    algorithm = construct(ALGORITHMS[cell.algorithm], {**cell.steps, **tried})
+    question = Question(
+        algorithm, problem, noise, cell.measures, cell.output, cell.values.get("clients"), K=cell.values["K"]
+    )
+    used = question.engine(cell.method, (cell.algorithm, cell.problem))
+    if used == "exact":
         assert not isinstance(noise, RowSampling)
         return _Exact(cell, problem, noise)
-    if cell.method == "exact":
-        raise TightrateError(f"method exact {obstacle}; use method auto or sample")
-    return _Sampled(cell, problem, noise)
-
-
-def _obstacle(cell: Cell, problem: Problem, noise: Noise | RowSampling | None) -> str | None:
-    """Why expectations have no closed form here."""
-    tried = {name: tuned.low for name, tuned in cell.tuned.items()}
-    algorithm: Algorithm[Any] = ALGORITHMS[cell.algorithm](**{**cell.steps, **tried})
-    if not algorithm.linear:
-        return f"needs linear updates, which {cell.algorithm} does not make"
-    if not isinstance(problem, QuadraticMachines | DiagonalQuadratics):
-        return f"needs a quadratic problem, which {cell.problem} is not"
-    if not (noise is None or (isinstance(noise, IsotropicNoise) and np.isfinite(noise.variance))):
-        return f"needs additive noise of finite variance, which {cell.noise} is not"
-    offered = EXACT_MEASURES if noise is not None else (*EXACT_MEASURES, "distance")
-    missing = [name for name in cell.measures if name not in offered]
-    if missing:
-        return f"knows the expectation of {' and '.join(offered)}, not of {' and '.join(missing)}"
-    return None
+    return _Sampled(cell, problem, noise, by_rounds=used == "rounds")
 
 
 def _forgetting(cell: Cell, problem: Problem, steps: Mapping[str, Any]) -> Any:
-    """q in the weights (1 - q)^-(t+1) of the output average; None for the last iterate."""
-    if cell.output == "last":
-        return None
-    if cell.output == "average":
-        return 0.0
-    if "mu" not in problem.constants:
-        raise TightrateError(f"output weighted needs a problem with mu, which {cell.problem} has not; use average")
-    return float(np.max(problem.constants["mu"])) * steps["eta"] / 2
+    """q in the weights (1 - q)^-(t+1) of the output average; None where there is no average."""
+    return forgetting(cell.output, problem, steps.get("eta", 0.0), cell.values.get("mu"))
 
 
 def _tune(cell: Cell, engine: _Exact | _Sampled) -> tuple[dict[str, Any], Samples, bool]:

@@ -16,17 +16,20 @@ from rates.catalogue import theorem
 from rates.errors import TightrateError, unknown_name
 from rates.theorem import Theorem
 from simulator.algorithm import ALGORITHMS
+from simulator.engines import METHODS, Method
+from simulator.measures import OUTPUTS, Output
+from simulator.parameters import parameters, spelled
 from simulator.randomness import RowSampling
-from simulator.simulate import METHODS, OUTPUTS, Method, Output
+from simulator.simulate import ROWS
 from verify.notebook import html_table, latex_table
 from verify.sweep_measures import SWEEP_MEASURES
 
 Value = float | int | bool | str
 Scale = Literal["linear", "log"]
 
-ROWS = "rows"  # the noise of a finite sum: every stochastic gradient is the mean over `batch` sampled rows
 DEFAULT_MEASURES: Mapping[Method, tuple[str, ...]] = {
     "sample": ("gap", "distance"),
+    "rounds": ("gap", "distance"),
     "exact": ("gap", "squared-distance"),
     "auto": ("gap", "squared-distance"),
 }
@@ -76,10 +79,10 @@ class Sweep:
     theorem in every cell from its symbolic expression, or `Tuned` in every cell; what is not said there, nor given as
     an axis or a parameter, is prescribed where the theorem prescribes it.
 
-    `method` "exact" takes expectations in closed form, "sample" takes every step, "auto" is exact wherever that
-    applies.  A sampled cell has `replicas` replicas; with `relative_error` so many that the standard error of every
-    measure's mean is at most that fraction of it: as a pilot of `replicas` others says, but no more than
-    `most_replicas`.
+    `method` "exact" takes expectations in closed form, "rounds" draws one Gaussian vector for each round, "sample"
+    takes every step, "auto" is the first of these that can answer.  A sampled cell has `replicas` replicas; with
+    `relative_error` so many that the standard error of every measure's mean is at most that fraction of it: as a
+    pilot of `replicas` others says, but no more than `most_replicas`.
 
     Noise is keyed by the seed and by the cell's coordinates, so that a cell draws the same numbers alone or in the
     sweep; along the axes in `common` all cells share their random numbers.
@@ -120,6 +123,8 @@ class Sweep:
         }
 
     def __post_init__(self) -> None:
+        for name in ("axes", "parameters", "steps"):
+            object.__setattr__(self, name, spelled(getattr(self, name)))
         self._check_names()
         defaults = self.defaults()
         if not self.axes:
@@ -222,6 +227,7 @@ class Sweep:
             "R": None,
             "sigma": 0.0,
             "seed": None,
+            "clients": None,
             **constructor_parameters(ALGORITHMS[self.algorithm]),
             **constructor_parameters(PROBLEMS[self.problem]),
         }
@@ -256,9 +262,7 @@ def constructor_parameters(function: Callable[..., object]) -> dict[str, Any]:
     >>> constructor_parameters(ALGORITHMS["local-sgd"])
     {'eta': None, 'gamma': 1.0}
     """
-    code, defaults = function.__code__, function.__kwdefaults__ or {}
-    names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-    return {name: defaults.get(name) for name in names}
+    return {name: own.default for name, own in parameters(function).items()}
 
 
 def spaced(name: str, start: float, stop: float, points: int, scale: Scale = "linear") -> tuple[Value, ...]:
@@ -286,7 +290,7 @@ def spaced(name: str, start: float, stop: float, points: int, scale: Scale = "li
 
 
 def _is_count(name: str) -> bool:
-    return name in ("seed", "batch") or (name in LETTERS and LETTERS[name].counts)
+    return name in ("seed", "batch", "clients") or (name in LETTERS and LETTERS[name].counts)
 
 
 def _checked(name: str, value: Any, default: Any) -> Value:

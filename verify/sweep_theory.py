@@ -14,6 +14,7 @@ from rates.catalogue import theorem
 from rates.errors import TightrateError
 from rates.theorem import Theorem
 from simulator.algorithm import ALGORITHMS
+from simulator.parameters import parameters
 from simulator.simulate import build_problem
 from verify.sweep_cells import Cell
 from verify.sweep_specification import Sweep, Tuned, Value, constructor_parameters, letters_of, text_of
@@ -34,7 +35,7 @@ class Plan:
         self._letters = {
             name: {symbol.name for symbol in expression.free_symbols} for name, expression in steps.items()
         }
-        self._required = {*self._accepted} - {*(getattr(ALGORITHMS[sweep.algorithm], "__kwdefaults__", None) or {})}
+        self._required = {name for name, own in parameters(ALGORITHMS[sweep.algorithm]).items() if own.required}
         self.coordinates = sweep.cells()
         self._prescribed: list[dict[str, float]] = []
         self.cells = [self._cell(at) for at in self.coordinates]

@@ -357,6 +357,27 @@ def id_sc_tuned() -> Theorem:
     )
 
 
+@statement("id-quadratic")
+def id_quadratic() -> Theorem:
+    """Frozen scaling on one quadratic: the noise floor in the norm of the matrix does not pay d_max/d_min."""
+    return _theorem(
+        label="id-quadratic",
+        title="Frozen scaling, one quadratic on all machines",
+        statement="To first order in the step the floor is eta tr(A^{-1} C) / (2M), whatever the scaling matrix.",
+        bound=_bound(
+            {
+                "optimization": Pow(1 - eta * mu / d_max, 2 * K * R) * B_scaled**2,
+                "statistical": Rational(4, 7) * eta * sigma**2 / (mu * M),
+            },
+            measure="scaled-squared-distance",
+        ),
+        provenance=_proved("own", "identical data, quadratic, frozen scaling", "id-quadratic"),
+        problem_class="one strongly convex quadratic, additive noise of the same covariance at every step",
+        iterate=LAST_AVERAGE,
+        conditions=_frozen_conditions(local_id_sc()),
+    )
+
+
 @statement("id-c")
 def id_c() -> Theorem:
     """Frozen scaling, identical convex machines."""
@@ -555,6 +576,34 @@ def lemma1_growth_rule2() -> Theorem:
 def lemma1_growth_rule3() -> Theorem:
     """Growth of the scaling matrix when it is averaged itself."""
     return _lemma1_growth("rule3")
+
+
+def sharp_growth(rule: Rule) -> Expr:
+    """The least delta with D^t <= (1 + delta) D^{t-1}: attained from an entry d_min by an increment d_max."""
+    ratio = d_max / d_min
+    return {"rule2": sqrt(1 + (1 - beta2) * (ratio**2 - 1)) - 1, "rule3": (1 - beta2) * (ratio - 1)}[rule]
+
+
+def _lemma1_sharp_growth(rule: Rule) -> Theorem:
+    return _scaling_matrix(
+        label=f"lemma1-sharp-growth-{rule}",
+        title="How much the scaling matrix grows at one update, sharp",
+        statement=f"{RULES[rule]}; attained. Under rule (3) it is less than half of the growth of Lemma 1.",
+        bound=_bound({"growth": sharp_growth(rule)}, measure="scaling-growth"),
+        provenance=_proved("own", "growth of the scaling matrix, sharp", "lemma1-sharp-growth"),
+    )
+
+
+@statement("lemma1-sharp-growth-rule2")
+def lemma1_sharp_growth_rule2() -> Theorem:
+    """Sharp growth of the scaling matrix when its square is averaged."""
+    return _lemma1_sharp_growth("rule2")
+
+
+@statement("lemma1-sharp-growth-rule3")
+def lemma1_sharp_growth_rule3() -> Theorem:
+    """Sharp growth of the scaling matrix when it is averaged itself."""
+    return _lemma1_sharp_growth("rule3")
 
 
 @statement("cor1-rule2")

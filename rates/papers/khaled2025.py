@@ -357,6 +357,45 @@ def stationary() -> Theorem:
     )
 
 
+def round_factor() -> Expr:
+    """What one round multiplies the mean along an eigenvector with eigenvalue `curvature` by."""
+    return 1 - gamma + gamma * Pow(1 - eta * curvature, K)
+
+
+def round_variance() -> Expr:
+    """The variance that one round adds along an eigenvector, sigma being the noise of that coordinate."""
+    a = 1 - eta * curvature
+    return gamma**2 * eta**2 * sigma**2 * (1 - a ** (2 * K)) / (M * (1 - a**2))
+
+
+@statement("average-gap")
+def average_gap() -> Theorem:
+    """The mean gap over all local iterates on a quadratic, in closed form."""
+    a, b = 1 - eta * curvature, round_factor()
+    kept = (1 - a ** (2 * K)) / (K * (1 - a**2))  # mean over h < K of a^(2h)
+    past = (1 - b ** (2 * R)) / (R * (1 - b**2))  # mean over r < R of b^(2r)
+    return _theorem(
+        label="average-gap",
+        title="The mean gap over all local iterates on a quadratic, in closed form",
+        statement=(
+            "What the proof of Theorem 1 bounds, along an eigenvector with eigenvalue `curvature` and per-coordinate"
+            " noise sigma; the gap of the averaged iterate is at most this."
+        ),
+        bound=_bound(
+            {
+                "optimization": curvature / 2 * kept * past * B**2,
+                "statistical": curvature / 2 * kept * (1 - past) * round_variance() / (1 - b**2),
+                "spread": curvature / 2 * (1 - kept) * eta**2 * sigma**2 / (1 - a**2),
+            },
+            "explicit",
+            kind="exact",
+        ),
+        provenance=_proved("own", "quadratic case", "average-gap"),
+        problem_class=QUADRATIC,
+        iterate="mean over the gaps of all local iterates of all workers",
+    )
+
+
 # --- Proposition 1: the best pair of steps ---------------------------------------------------------------------------
 
 
@@ -519,6 +558,40 @@ def thm2_safe() -> Theorem:
         algorithm="local-sgd-outer-momentum",
         conditions=(STEPS_WITH_MOMENTUM, momentum_condition(Rational(1, 48))),
         setting=_identical_machines("local-sgd-outer-momentum"),
+    )
+
+
+@statement("momentum-transient")
+def momentum_transient() -> Theorem:
+    """What outer momentum costs on a quadratic, compared with the momentum-adjusted outer step."""
+    contraction = ADJUSTED * (1 - Pow(1 - eta * curvature, K))  # 1 - b of the run without momentum
+    return _theorem(
+        label="momentum-transient",
+        title="What outer momentum costs on a quadratic, in closed form",
+        statement=(
+            "Along an eigenvector with eigenvalue `curvature`, without noise, the gaps at x_0, x_1, ... add up to this"
+            " much more than with momentum 0 and the outer step gamma / (1 - momentum): about"
+            " momentum / (1 - momentum) times half the gap at the start, once, whatever R."
+        ),
+        bound=_bound(
+            {
+                "transient": curvature
+                * B**2
+                * momentum
+                * (1 + momentum - contraction)
+                / ((2 - contraction) * (1 - momentum) * (2 + 2 * momentum - contraction * (1 - momentum)))
+            },
+            "explicit",
+            kind="exact",
+        ),
+        provenance=_proved("own", "quadratic case", "momentum-transient"),
+        algorithm="local-sgd-outer-momentum",
+        problem_class=QUADRATIC,
+        iterate="sum over the gaps of all synchronized iterates",
+        conditions=(
+            Condition("no noise", sympy.Eq(sigma, 0)),
+            Condition("rounds with the adjusted step contract", Lt(contraction, 2)),
+        ),
     )
 
 

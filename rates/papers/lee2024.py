@@ -102,6 +102,15 @@ HETEROGENEITY = Erratum(
     "lee2024/counterexample: three convex smooth clients with bounded gradients on which the iterates never move and"
     " the gradient stays away from zero; lee2024/proved is a bound that does hold.",
 )
+SUMMED_FORM = Erratum(
+    "summed-form",
+    "Read literally, with every a_l at least a positive constant and with coefficients that do not depend on the local"
+    " step p, the sum of a_l g_l / theta_l over l <= p is not the step of SGD or of AdaGrad from p = 2 on. Both fit, as"
+    " momentum and Adam do, where the coefficients of step p may depend on p and may vanish. The display was partly"
+    " unreadable in our source.",
+    "After the gradients g and 0 the second step of SGD and of AdaGrad is zero, whereas the sum's is a multiple of g"
+    " that is not zero.",
+)
 
 
 def _read_off(where: str) -> Provenance:
@@ -292,7 +301,7 @@ def blended() -> Theorem:
             Condition("0 < m_l <= theta_l <= M_l and 0 < a_l <= A_l for every strategy l"),
             Condition("aggregation weights between two positive constants"),
         ),
-        errata=(HETEROGENEITY,),
+        errata=(HETEROGENEITY, SUMMED_FORM),
     )
 
 
@@ -411,6 +420,24 @@ def client_displacement_adam() -> Theorem:
     )
 
 
+@statement("client-displacement-blended")
+def client_displacement_blended() -> Theorem:
+    """How far a client moves whose steps are weighted sums of its gradients."""
+    return _theorem(
+        "client-displacement-blended",
+        "Displacement of a client whose steps are sums of damped gradients",
+        "If step p of a client is at most the sum of |g_l| / lambda over l <= p, coordinate by coordinate, as for"
+        " momentum SGD (lambda = 1), Adam and AdaGrad, then no coordinate moves further than this in one round.",
+        {"displacement": eta * G_inf / lam * K * (K + 1) / 2},
+        "upper",
+        "explicit",
+        _own("counterpart of the client displacement for poster Theorem 3", "proved"),
+        measure="displacement",
+        iterate="every round",
+        conditions=(BOUNDED_COORDINATES, ZERO_START),
+    )
+
+
 @statement("counterexample")
 def counterexample() -> Theorem:
     """Three clients on which FedAda^2 never moves although the gradient is not zero."""
@@ -432,6 +459,30 @@ def counterexample() -> Theorem:
             Condition("three clients, all of them in every round", Eq(M, 3)),
             ZERO_START,
         ),
+    )
+
+
+@statement("counterexample-family")
+def counterexample_family() -> Theorem:
+    """How large the gradient can be at which FedAda^2 stays."""
+    return _theorem(
+        "counterexample-family",
+        "Three clients on which FedAda^2 stays at a gradient that small damping does not make small",
+        "Where three clients have the gradients G, -b, -b with b = G lambda / (G + 2 lambda), one normalized step of"
+        " each adds up to zero, while the mean gradient is G^2 / (3 (G + 2 lambda)): a third of G as lambda vanishes."
+        " It is of the order of the heterogeneity there, and of the order of its square where G is far below lambda.",
+        {"gradient that stays": (G_inf**2 / (3 * (G_inf + 2 * lam))) ** 2},
+        "exact",
+        "explicit",
+        _own("counterexample to the summarised Theorem 6, the family", "counterexample"),
+        problem_class="three-client counterexample",
+        iterate="every round",
+        conditions=(
+            Condition("one local step", Eq(K, 1)),
+            Condition("three clients, all of them in every round", Eq(M, 3)),
+            ZERO_START,
+        ),
+        notation={"G_inf": "G"},
     )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from sympy import Eq, Expr, Ge, Integer, Le, Lt, Max, Min, Mod, Pow, Rational, exp, log, pi, sqrt
+from sympy import Eq, Expr, Ge, Integer, Le, Lt, Max, Min, Mod, Pow, Rational, exp, log, pi, sqrt, symbols
 
 from rates.alphabet import (
     B,
@@ -358,6 +358,38 @@ def prop7_constant() -> Theorem:
         _own("constant of Prop. 7", "prop7"),
         problem_class="rank-one pair",
         conditions=(EVEN_WORKERS, HARD_ANGLE, STEP_BELOW_2),
+        setting=Setting("local-sgd-any-outer-step", SHARED_OPTIMUM),
+    )
+
+
+def hard_cosine_any_machines() -> Expr:
+    """The angle that gives the average of M >= 2 machines, (M + 1)/2 of the first kind where M is odd, the smaller
+    eigenvalue L / (12 R): a (1 - a) (1 - cosine^2) = (1 - 1/(12 R)) / (12 R) with the first kind's share a.
+    """
+    share, smaller = (M + Mod(M, 2)) / (2 * M), (1 - hard_cosine()) / 2
+    return sqrt(1 - smaller * (1 - smaller) / (share * (1 - share)))
+
+
+@statement("prop7-any-machines")
+def prop7_any_machines() -> Theorem:
+    """K does not help, for odd numbers of machines too."""
+    return _theorem(
+        "prop7-any-machines",
+        "Local steps do not help on any number of machines, with an explicit constant",
+        "On the rank-one pair spread over M >= 2 machines, (M + 1)/2 of the first kind where M is odd, at the"
+        " angle that"
+        " gives the average the smaller eigenvalue L / (12 R), local gradient descent stays above L B^2 / (108 R) for"
+        " every inner step, every outer step and every K.",
+        _by_name(prop7_constant().bound.terms),
+        "lower",
+        "explicit",
+        _own("constant of Prop. 7 for any number of machines", "prop7-any-machines"),
+        problem_class="rank-one pair",
+        conditions=(
+            M_AT_LEAST_2,
+            Condition("the hard angle", Eq(cosine, hard_cosine_any_machines())),
+            STEP_BELOW_2,
+        ),
         setting=Setting("local-sgd-any-outer-step", SHARED_OPTIMUM),
     )
 
@@ -845,14 +877,27 @@ def _thm27_steps() -> dict[str, Expr]:
     return {"eta": Min(1 / (2 * L), _thm27_log_step()), "gamma": Integer(1)}
 
 
+def thm27_recursion() -> Mapping[str, Expr]:
+    """The coefficients of one step in the proof of Theorem 27, with Xi the consensus error:
+
+    E|x_{t+1} - x*|^2 <= (1 - rate eta) |x_t - x*|^2 - eta (F(x_t) - F*)
+                         + eta (consensus Xi + squared consensus Xi^2 + noise eta).
+    """
+    return {
+        "rate": mu / 2,
+        "consensus": 8 * tau**2 / mu,
+        "squared consensus": 2 * Q**2 / mu,
+        "noise": sigma**2 / M,
+    }
+
+
 def _thm27_step_terms() -> dict[str, Expr]:
     """The bound of the proof of Theorem 27 at a fixed step: drift terms from Lemma 36 put into the recursion."""
-    rate = mu / 2
-    second_order, third_order = 8 * tau**2 / mu, 2 * Q**2 / mu
+    rate, second_order, third_order = (thm27_recursion()[name] for name in ("rate", "consensus", "squared consensus"))
     noise, heterogeneity = (term.expression for term in lemma36().bound.terms)
     return {
         "optimization": rate * B**2 / (Pow(1 - rate * eta, -K * R) - 1),
-        "statistical": eta * sigma**2 / M,
+        "statistical": eta * thm27_recursion()["noise"],
         "noise drift": second_order * noise,
         "heterogeneity drift": second_order * heterogeneity,
         "third-order noise": third_order * 2 * noise**2,
@@ -1224,6 +1269,16 @@ def two_stage() -> Theorem:
             ),
         ),
     )
+
+
+def covariate_shift() -> Expr:
+    """How far apart the Hessians of two linear regressions are, at most (Sec. 5.1).
+
+    With covariates of means a, b and covariances S, T the Hessians are a a' + S and b b' + T, which differ by at most
+    (|a| + |b|) |a - b| + |S - T|.
+    """
+    first, second, shift, spread = symbols("mean_1 mean_2 mean_shift covariance_shift", nonnegative=True)
+    return (first + second) * shift + spread
 
 
 # Explicit hard functions

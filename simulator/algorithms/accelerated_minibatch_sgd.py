@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from simulator.algorithm import ALGORITHMS, Array
@@ -65,15 +66,18 @@ class ACSA(Optimizer[AcsaState]):
 
 
 class NesterovConstantState(NamedTuple):
-    """The iterate x, and the extrapolated point y where gradients are taken."""
+    """The iterate x and its last move."""
 
     x: Array
-    y: Array
+    move: Array
 
 
 @dataclass(frozen=True, eq=False)
 class NesterovConstantStep(Optimizer[NesterovConstantState]):
-    """x_{t+1} = y_t - eta g(y_t); y_{t+1} = x_{t+1} + momentum (x_{t+1} - x_t)."""
+    """y_t = x_t + momentum (x_t - x_{t-1}); x_{t+1} = y_t - eta g(y_t), x_{-1} = x_0.
+
+    The state holds x and x_t - x_{t-1}, not y: tiny steps then keep their digits in closed form.
+    """
 
     eta: Array
     momentum: Array
@@ -83,28 +87,57 @@ class NesterovConstantStep(Optimizer[NesterovConstantState]):
         return True
 
     def init(self, start: Array) -> NesterovConstantState:
-        return NesterovConstantState(start, start)
+        return NesterovConstantState(start, np.zeros_like(start))
 
     def point(self, state: NesterovConstantState) -> Array:
-        return state.y
+        return state.x + self.momentum * state.move
 
     def step(self, state: NesterovConstantState, gradient: Array) -> NesterovConstantState:
-        x = state.y - self.eta * gradient
-        return NesterovConstantState(x, x + self.momentum * (x - state.x))
+        move = self.momentum * state.move - self.eta * gradient
+        return NesterovConstantState(state.x + move, move)
 
     def output(self, state: NesterovConstantState) -> Array:
         return state.x
 
 
-@ALGORITHMS.add("accelerated-minibatch-sgd")
+@ALGORITHMS.add(
+    "accelerated-minibatch-sgd",
+    source="Ghadimi and Lan (2012), AC-SA in Euclidean space, with the minibatches of Patel et al. (2024), eq. (6)",
+    theorems=("accelerated-minibatch-sgd", "patel2024/thm11"),
+)
 def accelerated_minibatch_sgd(*, eta: ArrayLike, mu: ArrayLike = 0.0) -> Minibatch:
-    """AC-SA on minibatches of K M samples; the theory takes eta at most 1/(2L)."""
+    """Accelerated minibatch SGD: AC-SA on minibatches of K M samples.
+
+    Algorithm::
+
+        x = aggregate = x_0
+        for t = 1, ..., R, with alpha = 2/(t + 1) and gamma = 4/(eta t (t + 1)):
+            middle = [(1 - alpha)(mu + gamma) aggregate + alpha ((1 - alpha) mu + gamma) x]
+                     / [gamma + (1 - alpha^2) mu]
+            g = mean of K M stochastic gradients at middle
+            x <- [((1 - alpha) mu + gamma) x + alpha mu middle - alpha g] / (mu + gamma)
+            aggregate <- alpha x + (1 - alpha) aggregate
+        return aggregate; the average runs over the middle points
+
+    The theory takes eta at most 1/(2L); mu = 0 for objectives that are convex only.
+    """
     return Minibatch(ACSA(per_replica("eta", eta), nonnegative("mu", mu)))
 
 
-@ALGORITHMS.add("nesterov-minibatch-sgd")
+@ALGORITHMS.add(
+    "nesterov-minibatch-sgd",
+    source="Nesterov's constant-step method with the minibatches of Patel et al. (2024), eq. (6)",
+)
 def nesterov_minibatch_sgd(*, eta: ArrayLike, momentum: ArrayLike) -> Minibatch:
     """Nesterov's constant-step method on minibatches of K M samples.
+
+    Algorithm::
+
+        x_{-1} = x_0
+        for r = 0, ..., R-1:
+            y_r = x_r + momentum (x_r - x_{r-1})
+            x_{r+1} = y_r - eta (mean of K M stochastic gradients at y_r)
+        return x_R; the average runs over y_0, ..., y_{R-1}
 
     For mu-strongly convex objectives eta = 1/L and momentum = (1 - q)/(1 + q), q = sqrt(mu eta).
     """

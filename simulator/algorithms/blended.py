@@ -84,7 +84,7 @@ class Blended(Algorithm[BlendedState]):
         return self.server.output(state.server)
 
 
-@ALGORITHMS.add("blended")
+@ALGORITHMS.add("blended", source="Lee et al. (2024), section 4.2 (blended optimizers)", theorems=("lee2024/blended",))
 def blended(
     *,
     eta: ArrayLike,
@@ -98,7 +98,23 @@ def blended(
     steps: Sequence[int | None] | None = None,
     weights: Sequence[float] | None = None,
 ) -> Blended:
-    """An AdaGrad server and clients that use `strategies` in turn: sgd, sgdm, adagrad or adam."""
+    """Blended FedAda^2: an AdaGrad server and clients with different optimizers, step counts and weights.
+
+    Algorithm::
+
+        m = v = 0
+        for t = 0, ..., R-1:
+            every client i, with its own optimizer O_i (client i follows strategy i mod n of n):
+                y_i <- x_t, O_i starts afresh
+                for k = 0, ..., steps_i - 1: y_i <- O_i's step with g_i(y_i)
+            Delta = mean_i weight_i (y_i - x_t)
+            m <- server_beta1 m + (1 - server_beta1) Delta
+            v <- v + Delta^2
+            x_{t+1} = x_t + gamma m / (sqrt v + server_damping)
+        return x_R; theorems take the least gradient norm over x_0, ..., x_{R-1}
+
+    Strategies are sgd, sgdm, adagrad or adam; `steps` (K unless given) and `weights` (1 unless given) go with them.
+    """
     optimizers: dict[str, Optimizer[Any]] = {
         "sgd": SGD(per_replica("eta", eta)),
         "sgdm": sgdm(eta, beta1, np.inf),

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from numpy.typing import ArrayLike
-
-from simulator.algorithm import ALGORITHMS, Array
-from simulator.algorithms.fedada2 import DelayedPreconditioner, client_parameters
-from simulator.algorithms.fedadagrad import server_adagrad
+from simulator.algorithm import ALGORITHMS
+from simulator.algorithms.fedada2 import DelayedPreconditioner, joint_adaptivity
 from simulator.communication import FederatedOptimization, FederatedState
+from simulator.parameters import shares
 
 
 @dataclass(frozen=True, eq=False)
 class TransmittedPreconditioner(FederatedOptimization):
     """Clients start every round from the server's iterate and from the server's second moment v."""
 
-    def init(self, start: Array) -> FederatedState:
+    def init(self, start: Any) -> FederatedState:
         return self._transmit(super().init(start))
 
     def synchronize(self, state: FederatedState) -> FederatedState:
@@ -26,17 +25,17 @@ class TransmittedPreconditioner(FederatedOptimization):
         return state._replace(client=state.client._replace(v=state.server.v))
 
 
-@ALGORITHMS.add("direct-joint-adaptivity")
-def direct_joint_adaptivity(
-    *,
-    eta: ArrayLike,
-    gamma: ArrayLike = 1.0,
-    lam: ArrayLike = 1.0,
-    server_damping: ArrayLike = 1.0,
-    server_beta1: ArrayLike = 0.0,
-    delay: int = 1,
-    smallest_step: float = 0.0,
-) -> TransmittedPreconditioner:
-    """FedAda^2 with AdaGrad on both sides, 3 d numbers a round and client instead of 2 d."""
-    client = DelayedPreconditioner(**client_parameters(eta, lam, 0.0, delay, smallest_step))
-    return TransmittedPreconditioner(client, server_adagrad(gamma, server_beta1, server_damping))
+@ALGORITHMS.add(
+    "direct-joint-adaptivity",
+    source="Lee et al. (2024), section 2: joint adaptivity that sends the server's preconditioner down",
+)
+@shares(joint_adaptivity)
+def direct_joint_adaptivity(**shared: Any) -> FederatedOptimization:
+    """Direct joint adaptivity: as FedAda^2, but 3 d numbers go to and from a client in a round instead of 2 d.
+
+    Algorithm::
+
+        as FedAda^2 with AdaGrad clients, but the server sends v~ along with x_{t-1},
+        and every client starts its round from v = v~ instead of v = 0
+    """
+    return joint_adaptivity(DelayedPreconditioner, TransmittedPreconditioner, **shared)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +14,7 @@ from simulator.algorithm import ALGORITHMS, Array
 from simulator.algorithms.fedadagrad import server_adagrad
 from simulator.communication import FederatedOptimization
 from simulator.optimizer import Optimizer
+from simulator.parameters import shares
 from simulator.step_sizes import per_replica, whole
 
 
@@ -89,8 +92,10 @@ def client_parameters(
     }
 
 
-@ALGORITHMS.add("fedada2")
-def fedada2(
+def joint_adaptivity(
+    client: Callable[..., DelayedPreconditioner],
+    template: type[FederatedOptimization] = FederatedOptimization,
+    client_beta1: ArrayLike = 0.0,
     *,
     eta: ArrayLike,
     gamma: ArrayLike = 1.0,
@@ -100,24 +105,52 @@ def fedada2(
     delay: int = 1,
     smallest_step: float = 0.0,
 ) -> FederatedOptimization:
-    """AdaGrad clients that start every round from v = 0, an AdaGrad server; nothing but iterates is exchanged."""
-    client = DelayedPreconditioner(**client_parameters(eta, lam, 0.0, delay, smallest_step))
-    return FederatedOptimization(client, server_adagrad(gamma, server_beta1, server_damping))
+    """What all variants of FedAda^2 share: clients of one kind, an AdaGrad server, and how they communicate."""
+    clients = client(**client_parameters(eta, lam, client_beta1, delay, smallest_step))
+    return template(clients, server_adagrad(gamma, server_beta1, server_damping))
 
 
-@ALGORITHMS.add("fedada2-adam")
-def fedada2_adam(
-    *,
-    eta: ArrayLike,
-    gamma: ArrayLike = 1.0,
-    beta1: ArrayLike = 0.9,
-    beta2: ArrayLike = 0.99,
-    lam: ArrayLike = 1.0,
-    server_damping: ArrayLike = 1.0,
-    server_beta1: ArrayLike = 0.0,
-    delay: int = 1,
-    smallest_step: float = 0.0,
-) -> FederatedOptimization:
-    """FedAda^2 with Adam clients: server AdaGrad, client Adam without bias correction."""
-    client = DelayedAdam(**client_parameters(eta, lam, beta1, delay, smallest_step), beta2=per_replica("beta2", beta2))
-    return FederatedOptimization(client, server_adagrad(gamma, server_beta1, server_damping))
+@ALGORITHMS.add("fedada2", source="Lee et al. (2024), Algorithm 1, with AdaGrad on both sides", theorems=("fedada2",))
+@shares(joint_adaptivity)
+def fedada2(**shared: Any) -> FederatedOptimization:
+    """FedAda^2: AdaGrad clients and an AdaGrad server; nothing but iterates is exchanged.
+
+    Algorithm::
+
+        m~ = v~ = 0
+        for t = 1, ..., R:
+            sample the clients S_t and send them x_{t-1}
+            every client i in S_t: x_i <- x_{t-1}, v = 0
+                for k = 1, ..., K:
+                    g = g_i(x_i)
+                    if (k - 1) mod delay == 0: v <- v + g^2
+                    x_i <- x_i - eta g / (sqrt v + lambda)
+            Delta = mean_{i in S_t} (x_i - x_{t-1})
+            m~ <- server_beta1 m~ + (1 - server_beta1) Delta
+            v~ <- v~ + Delta^2
+            x_t = x_{t-1} + gamma m~ / (sqrt v~ + server_damping)
+        return x_R; theorems take the least gradient norm over x_0, ..., x_{R-1}
+
+    With `smallest_step` > 0 a preconditioned client step that is shorter than it is left out, as in the analysis.
+    """
+    return joint_adaptivity(DelayedPreconditioner, **shared)
+
+
+@ALGORITHMS.add(
+    "fedada2-adam",
+    source="Lee et al. (2024), Algorithms 6 and 7: AdaGrad server, Adam clients with delayed moments",
+    theorems=("lee2024/thm6", "lee2024/cor7a", "lee2024/cor7b", "lee2024/cor8", "lee2024/client-displacement-adam"),
+)
+@shares(joint_adaptivity)
+def fedada2_adam(*, beta1: ArrayLike = 0.9, beta2: ArrayLike = 0.99, **shared: Any) -> FederatedOptimization:
+    """FedAda^2 with Adam clients, without bias correction.
+
+    Algorithm::
+
+        as FedAda^2, but a client's step is
+            m <- beta1 m + (1 - beta1) g
+            if (k - 1) mod delay == 0: v <- beta2 v + (1 - beta2) g^2
+            x_i <- x_i - eta m / (sqrt v + lambda)
+        from m = v = 0 in every round
+    """
+    return joint_adaptivity(partial(DelayedAdam, beta2=per_replica("beta2", beta2)), client_beta1=beta1, **shared)

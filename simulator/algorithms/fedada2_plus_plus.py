@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from rates.errors import TightrateError
 from simulator.algorithm import ALGORITHMS, Array
-from simulator.algorithms.fedada2 import DelayedPreconditioner, client_parameters
-from simulator.algorithms.fedadagrad import server_adagrad
+from simulator.algorithms.fedada2 import DelayedPreconditioner, joint_adaptivity
 from simulator.communication import FederatedOptimization
+from simulator.parameters import shares
 from simulator.step_sizes import whole
 
 Cover = tuple[tuple[int, ...], ...]
@@ -86,22 +88,37 @@ def rows_and_columns(rows: int, columns: int) -> Cover:
     return tuple(tuple(int(j) for j in own) for own in (*index, *index.T))
 
 
-@ALGORITHMS.add("fedada2-plus-plus")
-def fedada2_plus_plus(
-    *,
-    eta: ArrayLike,
-    gamma: ArrayLike = 1.0,
-    lam: ArrayLike = 1.0,
-    server_damping: ArrayLike = 1.0,
-    server_beta1: ArrayLike = 0.0,
-    delay: int = 1,
-    smallest_step: float = 0.0,
-    rule: int = 2,
-    cover: Cover | None = None,
-) -> FederatedOptimization:
-    """FedAda^2 with SM3-`rule` clients; `cover` is a tuple of sets of coordinates, one set of all by default."""
+@ALGORITHMS.add(
+    "fedada2-plus-plus",
+    source="Lee et al. (2024), Algorithms 2, 3 (SM3-I) and 4 (SM3-II)",
+    theorems=(
+        "lee2024/thm6",
+        "lee2024/cor7a",
+        "lee2024/cor7b",
+        "lee2024/cor8",
+        "lee2024/proved",
+        "lee2024/proved-tuned",
+        "lee2024/client-displacement",
+        "lee2024/counterexample",
+        "lee2024/h2",
+    ),
+)
+@shares(joint_adaptivity)
+def fedada2_plus_plus(*, rule: int = 2, cover: Cover | None = None, **shared: Any) -> FederatedOptimization:
+    """FedAda^2++: FedAda^2 whose clients compress their statistics by SM3.
+
+    Algorithm::
+
+        as FedAda^2, but a client keeps one number mu(b) for each set b of a cover of the coordinates,
+        mu = 0 in every round, and if (k - 1) mod delay == 0:
+            rule 1 (SM3-I):  mu(b) <- mu(b) + max_{j in b} g_j^2
+                             v_j = min_{b containing j} mu(b)
+            rule 2 (SM3-II): v_j = min_{b containing j} mu(b) + g_j^2
+                             mu(b) <- max_{j in b} v_j
+
+    `cover` is a tuple of sets of coordinates, one set of all by default; `rows_and_columns` covers a matrix.
+    """
     kinds = {1: SM3I, 2: SM3II}
     if whole("rule", rule) not in kinds:
         raise TightrateError(f"rule must be 1 or 2, for SM3-I or SM3-II, not {rule}")
-    client = kinds[int(rule)](**client_parameters(eta, lam, 0.0, delay, smallest_step), cover=cover)
-    return FederatedOptimization(client, server_adagrad(gamma, server_beta1, server_damping))
+    return joint_adaptivity(partial(kinds[int(rule)], cover=cover), **shared)

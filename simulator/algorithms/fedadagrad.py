@@ -50,9 +50,27 @@ def server_adagrad(gamma: ArrayLike, beta1: ArrayLike, damping: ArrayLike) -> Se
     )
 
 
-@ALGORITHMS.add("fedadagrad")
+@ALGORITHMS.add(
+    "fedadagrad",
+    source="Lee et al. (2024), section 2: SGD clients and the server of FedAda^2",
+    theorems=("lee2024/h2-server",),
+)
 def fedadagrad(
     *, eta: ArrayLike, gamma: ArrayLike = 1.0, beta1: ArrayLike = 0.0, server_damping: ArrayLike = 1e-3
 ) -> FederatedOptimization:
-    """K local SGD steps with eta; AdaGrad with step gamma on the negative mean change, v_0 = 0."""
+    """FedAdaGrad: SGD clients, an AdaGrad server.
+
+    Algorithm::
+
+        m = v = 0
+        for t = 0, ..., R-1:
+            sample the clients S_t
+            every client i in S_t: y_i <- x_t
+                for k = 0, ..., K-1: y_i <- y_i - eta g_i(y_i)
+            Delta = mean_{i in S_t} (y_i - x_t)
+            m <- beta1 m + (1 - beta1) Delta
+            v <- v + Delta^2
+            x_{t+1} = x_t + gamma m / (sqrt v + server_damping)
+        return x_R; theorems take the least gradient norm over x_0, ..., x_{R-1}
+    """
     return FederatedOptimization(SGD(per_replica("eta", eta)), server_adagrad(gamma, beta1, server_damping))

@@ -51,7 +51,10 @@ class Adam(Optimizer[AdamState]):
         return AdamState(state.x - self.rate * m_hat / (np.sqrt(v_hat) + self.damping), m, v, t)
 
 
-@ALGORITHMS.add("fedadam")
+@ALGORITHMS.add(
+    "fedadam",
+    source="Lee et al. (2024), section 2: SGD clients and the Adam server of the authors' code",
+)
 def fedadam(
     *,
     eta: ArrayLike,
@@ -61,7 +64,18 @@ def fedadam(
     server_damping: ArrayLike = 1e-3,
     bias_correction: bool = False,
 ) -> FederatedOptimization:
-    """K local SGD steps with eta; Adam with step gamma on the negative mean change, v_0 = 0."""
+    """FedAdam: SGD clients, an Adam server with or without bias correction.
+
+    Algorithm::
+
+        as FedAdaGrad, but the server's moments of Delta = mean_{i in S_t} (y_i - x_t) are
+            m <- beta1 m + (1 - beta1) Delta
+            v <- beta2 v + (1 - beta2) Delta^2
+        and x_{t+1} = x_t + gamma m / (sqrt v + server_damping)
+        return x_R
+
+    With bias correction m and v are divided by 1 - beta1^(t+1) and 1 - beta2^(t+1) in the last line.
+    """
     server = Adam(
         per_replica("gamma", gamma),
         per_replica("beta1", beta1),

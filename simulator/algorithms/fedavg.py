@@ -10,7 +10,23 @@ from simulator.communication import FederatedOptimization
 from simulator.step_sizes import per_replica
 
 
-@ALGORITHMS.add("fedavg")
+@ALGORITHMS.add(
+    "fedavg",
+    source="Lee et al. (2024), section 3; the clients of a round may be sampled",
+    theorems=("fedavg",),
+)
 def fedavg(*, eta: ArrayLike, gamma: ArrayLike = 1.0) -> FederatedOptimization:
-    """x_{t+1} = x_t + gamma mean_i Delta_i, Delta_i the change of client i by K SGD steps."""
+    """FedAvg: local SGD whose clients may be sampled afresh in every round.
+
+    Algorithm::
+
+        for t = 0, ..., R-1:
+            sample the clients S_t
+            every client i in S_t: y_i <- x_t
+                for k = 0, ..., K-1: y_i <- y_i - eta g_i(y_i)
+            x_{t+1} = x_t + gamma mean_{i in S_t} (y_i - x_t)
+        return x_R; the average runs over every y_i before its step
+
+    With all clients in every round it is local SGD.
+    """
     return FederatedOptimization(SGD(per_replica("eta", eta)), SGD(per_replica("gamma", gamma)))

@@ -71,17 +71,47 @@ def clipped_adam(eta: ArrayLike, beta1: ArrayLike, beta2: ArrayLike, lam: ArrayL
     )
 
 
-@ALGORITHMS.add("local-adam")
+@ALGORITHMS.add("local-adam", source="Cheng and Glasgow (2024), Algorithm 1", theorems=("local-adam",))
 def local_adam(
     *, eta: ArrayLike, beta1: ArrayLike = 0.9, beta2: ArrayLike = 0.999, lam: ArrayLike = 1.0, rho: ArrayLike = np.inf
 ) -> StateAveraging:
-    """Local Adam: x, u and v are all averaged at a communication, and carried over."""
+    """Local Adam: clipped gradients, no bias correction, and all three states averaged and carried over.
+
+    Algorithm::
+
+        x_m = x_0, u_m = v_m = 0
+        for r = 0, ..., R-1:
+            every worker m: for k = 0, ..., K-1:
+                g = clip(g_m(x_m), rho), coordinate by coordinate
+                u_m <- beta1 u_m + (1 - beta1) g
+                v_m <- beta2 v_m + (1 - beta2) g^2
+                x_m <- x_m - eta u_m / sqrt(v_m + lambda^2)
+            x_m <- mean_n x_n, u_m <- mean_n u_n, v_m <- mean_n v_n
+        return x_R; the average runs over z_m = (x_m - beta1 x_m')/(1 - beta1), x_m' the iterate before
+
+    The damping lambda stands inside the root.  beta2 = 1 is Local SGDM with the step eta / lambda.
+    """
     return StateAveraging(clipped_adam(eta, beta1, beta2, lam, rho))
 
 
-@ALGORITHMS.add("minibatch-adam")
+@ALGORITHMS.add(
+    "minibatch-adam",
+    source="Cheng and Glasgow (2024), section 3 and eq. (4.11)",
+    theorems=("minibatch-adam",),
+)
 def minibatch_adam(
     *, eta: ArrayLike, beta1: ArrayLike = 0.9, beta2: ArrayLike = 0.999, lam: ArrayLike = 1.0, rho: ArrayLike = np.inf
 ) -> Minibatch:
-    """R steps of Adam, each with the gradient averaged over K M fresh samples, then clipped."""
+    """Minibatch Adam: R steps of Adam, each with the gradient averaged over K M fresh samples, then clipped.
+
+    Algorithm::
+
+        x = x_0, u = v = 0
+        for r = 0, ..., R-1:
+            g = clip(mean of K M stochastic gradients at x, rho)
+            u <- beta1 u + (1 - beta1) g
+            v <- beta2 v + (1 - beta2) g^2
+            x <- x - eta u / sqrt(v + lambda^2)
+        return x_R; the average runs over z = (x - beta1 x')/(1 - beta1), x' the iterate before
+    """
     return Minibatch(clipped_adam(eta, beta1, beta2, lam, rho))

@@ -43,7 +43,22 @@ class LocalSGD(Algorithm[LocalState]):
         return LocalState(x, x)
 
 
-@ALGORITHMS.add("local-sgd")
+@ALGORITHMS.add(
+    "local-sgd",
+    source="Patel et al. (2024), eq. (5); Khaled et al. (2025), Algorithm 1 with SGD inside and outside",
+    theorems=("local-sgd",),
+)
 def local_sgd(*, eta: ArrayLike, gamma: ArrayLike = 1.0) -> LocalSGD:
-    """Local SGD; without noise it is local gradient descent.  gamma = 1 is plain averaging."""
+    """Local SGD with an inner and an outer step; without noise it is local gradient descent.
+
+    Algorithm::
+
+        for r = 0, ..., R-1:
+            every worker m: y_m <- x_r
+                for k = 0, ..., K-1: y_m <- y_m - eta g_m(y_m)
+            x_{r+1} = x_r + gamma mean_m (y_m - x_r)
+        return x_R; the average runs over every y_m before its step
+
+    gamma = 1 is plain averaging; eta -> 0 at a fixed gamma eta K is minibatch SGD.
+    """
     return LocalSGD(per_replica("eta", eta), per_replica("gamma", gamma))

@@ -50,7 +50,23 @@ class Accelerated(Optimizer[AcceleratedState]):
         return state.u
 
 
-@ALGORITHMS.add("local-sgd-outer-acceleration")
+@ALGORITHMS.add(
+    "local-sgd-outer-acceleration",
+    source="Khaled et al. (2025), Algorithm 1 with the outer steps of Theorem 3",
+    theorems=("local-sgd-outer-acceleration",),
+)
 def local_sgd_outer_acceleration(*, eta: ArrayLike, gamma: ArrayLike = 1.0) -> FederatedOptimization:
-    """K local SGD steps from x_r; u_{r+1} is the workers' mean, z moves gamma_r times as far."""
+    """Local SGD with an accelerated outer loop.
+
+    Algorithm::
+
+        u_0 = z_0 = x_0
+        for r = 0, ..., R-1, with gamma_r = gamma (r + 1)/2 and tau_r = 2/(r + 2):
+            x_r = (1 - tau_r) u_r + tau_r z_r
+            every worker m: y_m <- x_r
+                for k = 0, ..., K-1: y_m <- y_m - eta g_m(y_m)
+            u_{r+1} = mean_m y_m
+            z_{r+1} = z_r + gamma_r mean_m (y_m - x_r)
+        return u_R; the average runs over every y_m before its step
+    """
     return FederatedOptimization(SGD(per_replica("eta", eta)), Accelerated(per_replica("gamma", gamma)))

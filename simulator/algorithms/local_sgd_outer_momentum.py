@@ -44,10 +44,24 @@ class HeavyBall(Optimizer[HeavyBallState]):
         return HeavyBallState(state.x + move, move)
 
 
-@ALGORITHMS.add("local-sgd-outer-momentum")
+@ALGORITHMS.add(
+    "local-sgd-outer-momentum",
+    source="Khaled et al. (2025), Algorithm 1 with the outer step of Theorem 2",
+    theorems=("local-sgd-outer-momentum",),
+)
 def local_sgd_outer_momentum(
     *, eta: ArrayLike, gamma: ArrayLike = 1.0, momentum: ArrayLike = 0.9
 ) -> FederatedOptimization:
-    """x_{r+1} = x_r + gamma mean_m (y_m - x_r) + momentum (x_r - x_{r-1}), y_m after K local SGD steps from x_r."""
+    """Local SGD with outer heavy-ball momentum.
+
+    Algorithm::
+
+        x_{-1} = x_0
+        for r = 0, ..., R-1:
+            every worker m: y_m <- x_r
+                for k = 0, ..., K-1: y_m <- y_m - eta g_m(y_m)
+            x_{r+1} = x_r + gamma mean_m (y_m - x_r) + momentum (x_r - x_{r-1})
+        return x_R; the average runs over every y_m before its step
+    """
     server = HeavyBall(per_replica("gamma", gamma), per_replica("momentum", momentum))
     return FederatedOptimization(SGD(per_replica("eta", eta)), server)

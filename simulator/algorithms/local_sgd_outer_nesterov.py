@@ -44,10 +44,25 @@ class Nesterov(Optimizer[NesterovState]):
         return NesterovState(state.x - self.gamma * (gradient + self.momentum * buffer), buffer)
 
 
-@ALGORITHMS.add("local-sgd-outer-nesterov")
+@ALGORITHMS.add(
+    "local-sgd-outer-nesterov",
+    source="Khaled et al. (2025), section 4 (experiments): DiLoCo's outer step",
+)
 def local_sgd_outer_nesterov(
     *, eta: ArrayLike, gamma: ArrayLike = 0.7, momentum: ArrayLike = 0.9
 ) -> FederatedOptimization:
-    """K local SGD steps from x_r, then a Nesterov step of the server with their mean change."""
+    """Local SGD with an outer Nesterov optimizer.
+
+    Algorithm::
+
+        b = 0
+        for r = 0, ..., R-1:
+            every worker m: y_m <- x_r
+                for k = 0, ..., K-1: y_m <- y_m - eta g_m(y_m)
+            g = -mean_m (y_m - x_r)
+            b <- momentum b + g
+            x_{r+1} = x_r - gamma (g + momentum b)
+        return x_R; the average runs over every y_m before its step
+    """
     server = Nesterov(per_replica("gamma", gamma), per_replica("momentum", momentum))
     return FederatedOptimization(SGD(per_replica("eta", eta)), server)

@@ -47,8 +47,23 @@ class ScheduleFree(Optimizer[ScheduleFreeState]):
         return state.x
 
 
-@ALGORITHMS.add("local-sgd-schedule-free")
+@ALGORITHMS.add(
+    "local-sgd-schedule-free",
+    source="Khaled et al. (2025), section 4 (experiments), in the usual form of schedule-free SGD",
+)
 def local_sgd_schedule_free(*, eta: ArrayLike, gamma: ArrayLike = 2.0, beta1: ArrayLike = 0.2) -> FederatedOptimization:
-    """K local SGD steps from v_r, then a schedule-free step of the server; the output is the averaged sequence."""
+    """Local SGD with a schedule-free outer optimizer.
+
+    Algorithm::
+
+        z_0 = x_0
+        for r = 0, ..., R-1:
+            v_r = (1 - beta1) z_r + beta1 x_r
+            every worker m: y_m <- v_r
+                for k = 0, ..., K-1: y_m <- y_m - eta g_m(y_m)
+            z_{r+1} = z_r + gamma mean_m (y_m - v_r)
+            x_{r+1} = x_r + (z_{r+1} - x_r)/(r + 1)
+        return x_R; the average runs over every y_m before its step
+    """
     server = ScheduleFree(per_replica("gamma", gamma), per_replica("beta1", beta1))
     return FederatedOptimization(SGD(per_replica("eta", eta)), server)

@@ -53,13 +53,41 @@ def sgdm(eta: ArrayLike, beta1: ArrayLike, rho: ArrayLike) -> SGDM:
     return SGDM(per_replica("eta", eta), per_replica("beta1", beta1), threshold(rho))
 
 
-@ALGORITHMS.add("local-sgdm")
+@ALGORITHMS.add("local-sgdm", source="Cheng and Glasgow (2024), Algorithm 2", theorems=("local-sgdm",))
 def local_sgdm(*, eta: ArrayLike, beta1: ArrayLike = 0.9, rho: ArrayLike = np.inf) -> StateAveraging:
-    """Local SGDM: x and u are both averaged at a communication; the average runs over z."""
+    """Local SGDM: clipped gradients, momentum, and both iterate and momentum averaged.
+
+    Algorithm::
+
+        x_m = x_0, u_m = 0
+        for r = 0, ..., R-1:
+            every worker m: for k = 0, ..., K-1:
+                g = clip(g_m(x_m), rho), coordinate by coordinate
+                u_m <- beta1 u_m + (1 - beta1) g
+                x_m <- x_m - eta u_m
+            x_m <- mean_n x_n, u_m <- mean_n u_n
+        return x_R; the average runs over z_m = x_m - eta beta1/(1 - beta1) u_m
+
+    z moves by -eta mean_m g_m whatever the momentum; z = x for beta1 = 0.  rho = inf does not clip.
+    """
     return StateAveraging(sgdm(eta, beta1, rho))
 
 
-@ALGORITHMS.add("minibatch-sgdm")
+@ALGORITHMS.add(
+    "minibatch-sgdm",
+    source="Cheng and Glasgow (2024), section 3 and eq. (4.5)",
+    theorems=("minibatch-sgdm",),
+)
 def minibatch_sgdm(*, eta: ArrayLike, beta1: ArrayLike = 0.9, rho: ArrayLike = np.inf) -> Minibatch:
-    """R steps of SGDM, each with the gradient averaged over K M fresh samples, then clipped."""
+    """Minibatch SGDM: R steps of SGDM, each with the gradient averaged over K M fresh samples, then clipped.
+
+    Algorithm::
+
+        x = x_0, u = 0
+        for r = 0, ..., R-1:
+            g = clip(mean of K M stochastic gradients at x, rho)
+            u <- beta1 u + (1 - beta1) g
+            x <- x - eta u
+        return x_R; the average runs over z = x - eta beta1/(1 - beta1) u
+    """
     return Minibatch(sgdm(eta, beta1, rho))

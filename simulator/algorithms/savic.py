@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rates.errors import unknown_name
 from simulator.algorithm import ALGORITHMS, Algorithm, Array, worker_mean
+from simulator.parameters import shares
 from simulator.step_sizes import per_replica
 
 Scaling = Literal["adam", "rmsprop", "adahessian", "oasis"]
@@ -99,7 +100,7 @@ class SAVIC(Algorithm[SavicState]):
         return worker_mean(H) if self.square_of_mean or self.scaling == "oasis" else np.sqrt(worker_mean(H**2))
 
 
-@ALGORITHMS.add("savic")
+@ALGORITHMS.add("savic", source="Chezhegov et al. (2024), SAVIC with the scaling rules (2)-(4)", theorems=("savic",))
 def savic(
     *,
     eta: ArrayLike,
@@ -110,7 +111,25 @@ def savic(
     client_local: bool = False,
     square_of_mean: bool = False,
 ) -> SAVIC:
-    """SAVIC with adam, rmsprop, adahessian or oasis scaling; `client_local` is the variant without theory."""
+    """SAVIC: local SGD scaled by a diagonal matrix that is renewed at communications only.
+
+    Algorithm::
+
+        D from the rule at the start, or d_start; x_m = x_0
+        for t = 0, ..., K R - 1, every worker m:
+            x_m <- x_m - eta g_m(x_m) / D_hat
+            after every K-th step:
+                x_m <- mean_n x_n
+                D^2 <- beta D^2 + (1 - beta) H^2                  rule (2): adam, rmsprop, adahessian
+                D <- beta D + (1 - beta) H                        rule (3): oasis
+                D_hat = max(d_min, |D|), coordinate by coordinate     rule (4)
+        return the last x; the average runs over every x_m before its step
+
+    H^2 is the mean of the workers' squared last stochastic gradients (adam, rmsprop), H = v (Hessian v) with a fresh
+    random-sign vector v (adahessian, oasis); beta = beta2, and (beta2 - beta2^(p+1))/(1 - beta2^(p+1)) at the p-th
+    communication for adam.  `square_of_mean` squares the workers' mean H instead; `client_local` gives every worker
+    its own D, a variant without theory.
+    """
     if scaling not in SCALINGS:
         raise unknown_name("scaling", str(scaling), SCALINGS)
     return SAVIC(
@@ -124,19 +143,62 @@ def savic(
     )
 
 
-@ALGORITHMS.add("savic-rmsprop")
-def savic_rmsprop(*, eta: ArrayLike, d_min: ArrayLike = 1e-3, beta2: ArrayLike = 0.999) -> SAVIC:
-    """SAVIC with RMSProp scaling, the same on all clients."""
-    return savic(eta=eta, d_min=d_min, beta2=beta2, scaling="rmsprop")
+@ALGORITHMS.add("savic-rmsprop", source="Chezhegov et al. (2024), SAVIC with RMSProp's scaling", theorems=("savic",))
+@shares(savic, fixed=("scaling",))
+def savic_rmsprop(**shared: Any) -> SAVIC:
+    """SAVIC with RMSProp scaling, the same on all clients unless `client_local`.
+
+    Algorithm::
+
+        x_m = x_0, D^2 = H^2 of the first gradients
+        for t = 0, ..., K R - 1, every worker m:
+            x_m <- x_m - eta g_m(x_m) / D_hat
+            after every K-th step:
+                x_m <- mean_n x_n
+                D^2 <- beta2 D^2 + (1 - beta2) H^2, H^2 = mean_n g_n^2 of the last stochastic gradients
+                D_hat = max(d_min, D), coordinate by coordinate
+        return the last x
+    """
+    return savic(scaling="rmsprop", **shared)
 
 
-@ALGORITHMS.add("savic-adahessian")
-def savic_adahessian(*, eta: ArrayLike, d_min: ArrayLike = 1e-3, beta2: ArrayLike = 0.999) -> SAVIC:
-    """SAVIC with AdaHessian scaling, the same on all clients."""
-    return savic(eta=eta, d_min=d_min, beta2=beta2, scaling="adahessian")
+@ALGORITHMS.add(
+    "savic-adahessian",
+    source="Chezhegov et al. (2024), SAVIC with AdaHessian's scaling",
+    theorems=("savic",),
+)
+@shares(savic, fixed=("scaling",))
+def savic_adahessian(**shared: Any) -> SAVIC:
+    """SAVIC with AdaHessian scaling, the same on all clients unless `client_local`.
+
+    Algorithm::
+
+        x_m = x_0, D^2 = H^2 at x_0
+        for t = 0, ..., K R - 1, every worker m:
+            x_m <- x_m - eta g_m(x_m) / D_hat
+            after every K-th step:
+                x_m <- mean_n x_n
+                D^2 <- beta2 D^2 + (1 - beta2) H^2, H^2 = mean_n [v_n (Hessian_n v_n)]^2, random signs v_n
+                D_hat = max(d_min, D), coordinate by coordinate
+        return the last x
+    """
+    return savic(scaling="adahessian", **shared)
 
 
-@ALGORITHMS.add("savic-oasis")
-def savic_oasis(*, eta: ArrayLike, d_min: ArrayLike = 1e-3, beta2: ArrayLike = 0.999) -> SAVIC:
-    """SAVIC with OASIS scaling, the same on all clients."""
-    return savic(eta=eta, d_min=d_min, beta2=beta2, scaling="oasis")
+@ALGORITHMS.add("savic-oasis", source="Chezhegov et al. (2024), SAVIC with OASIS scaling", theorems=("savic",))
+@shares(savic, fixed=("scaling",))
+def savic_oasis(**shared: Any) -> SAVIC:
+    """SAVIC with OASIS scaling, the same on all clients unless `client_local`.
+
+    Algorithm::
+
+        x_m = x_0, D = H at x_0
+        for t = 0, ..., K R - 1, every worker m:
+            x_m <- x_m - eta g_m(x_m) / D_hat
+            after every K-th step:
+                x_m <- mean_n x_n
+                D <- beta2 D + (1 - beta2) H, H = mean_n v_n (Hessian_n v_n), random signs v_n
+                D_hat = max(d_min, |D|), coordinate by coordinate
+        return the last x
+    """
+    return savic(scaling="oasis", **shared)

@@ -39,7 +39,21 @@ class SGD(Optimizer[Point]):
         return Point(state.x - self.eta * gradient)
 
 
-@ALGORITHMS.add("minibatch-sgd")
+@ALGORITHMS.add(
+    "minibatch-sgd",
+    source="Patel et al. (2024), eq. (6); Cheng and Glasgow (2024), section 3",
+    theorems=("minibatch-sgd",),
+)
 def minibatch_sgd(*, eta: ArrayLike) -> Minibatch:
-    """x_{r+1} = x_r - eta mean_{m,k} g_{m,k}(x_r); patel2024 writes the step of the sum, eta / K for each gradient."""
+    """Minibatch SGD: all K M stochastic gradients of a round are taken at one point.
+
+    Algorithm::
+
+        for r = 0, ..., R-1:
+            every worker m: for k = 0, ..., K-1: g_{m,k} = g_m(x_r)
+            x_{r+1} = x_r - eta mean_{m,k} g_{m,k}
+        return x_R; the average runs over x_0, ..., x_{R-1}
+
+    Patel et al. (2024) write the step of the workers' mean sum: beta = eta / K.
+    """
     return Minibatch(SGD(per_replica("eta", eta)))

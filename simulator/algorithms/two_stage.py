@@ -61,8 +61,21 @@ class TwoStage(Algorithm[TwoStageState]):
         return self._at(state.r).averaged(state.stage)
 
 
-@ALGORITHMS.add("two-stage")
+@ALGORITHMS.add("two-stage", source="Patel et al. (2024), Appendix E.6", theorems=("two-stage",))
 def two_stage(*, eta: ArrayLike, switch: int, gamma: ArrayLike = 1.0, second_eta: ArrayLike | None = None) -> TwoStage:
-    """Local SGD (eta, gamma) for `switch` rounds, then minibatch SGD with `second_eta`, eta by default."""
+    """Two stages: local gradient descent first, then gradient descent.
+
+    Algorithm::
+
+        for r = 0, ..., switch-1:
+            every worker m: y_m <- x_r
+                for k = 0, ..., K-1: y_m <- y_m - eta g_m(y_m)
+            x_{r+1} = x_r + gamma mean_m (y_m - x_r)
+        for r = switch, ..., R-1:
+            x_{r+1} = x_r - second_eta (mean of K M gradients at x_r)
+        return x_R
+
+    second_eta is eta unless given; with noise the stages are local and minibatch SGD.
+    """
     second = minibatch_sgd(eta=eta if second_eta is None else second_eta)
     return TwoStage(local_sgd(eta=eta, gamma=gamma), second, whole("switch", switch))

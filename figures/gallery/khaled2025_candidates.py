@@ -1,0 +1,75 @@
+"""The regime map of Proposition 1: which pair of steps minimizes the rate."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+from figures.drawing import HALO, common_height, count, formula, letter, log_axis, panels
+from figures.figure import figure
+from figures.style import BLACK, ORDERED_INKS, Columns
+from rates.alphabet import B, L, R, sigma
+from rates.catalogue import theorem
+
+PLACES = (0, 2, 4)  # among the ordered inks
+LEVELS = (1.2, 1.5, 2.0, 5.0)
+
+
+@figure(
+    "khaled2025-candidates",
+    title="Which pair of steps minimizes the rate",
+    caption=(
+        "Proposition 1 (re-derived, constants 1): the best pair of inner step η and outer step γ for the rate"
+        " D²/(ηγRH) + ησ²max(1, γ)/M + Lη²σ²H under the condition ηL(1 + (γ − 1)₊H) ≤ 1/4, over the noise and the number of"
+        " local steps H, for (a) one machine and (b) 64. A: plain averaging, γ = 1, always with its step clipped at 1/(4L)."
+        " B: γ above 1 with the condition active; white lines are levels of the best γ. C: the inner step vanishes at a fixed"
+        " product ηγ, the limit of minibatch SGD, which the paper's two candidates A and B leave out. The black edges are"
+        " where the cubic of candidate B has its root at 1/(4L), and where it loses its positive root."
+    ),
+    experiment="khaled2025-candidates",
+    needs=("candidate", "gamma", "plain_until", "vanishing_from"),
+)
+def candidates(data: xr.Dataset, columns: Columns) -> Figure:
+    """Two panels of one plane, for few and for many machines."""
+    source = theorem(data.attrs["theorem"])
+    picture, axes = panels(2, columns, tall=2.3, between=0.2)
+    for ax, mark, M in zip(axes, "ab", data.M.values, strict=True):
+        _map(ax, data.sel(M=M), letter("gamma", source), letter("eta", source))
+        ax.set_xlabel(rf"noise ${formula(sigma**2 * R / (L * B) ** 2, source)}$")
+        ax.set_title(f"({mark}) ${letter('M', source)}={count(float(M))}$")
+    common_height(axes, f"local steps per round ${letter('K', source)}$")
+    return picture
+
+
+def _map(ax: Axes, data: xr.Dataset, gamma: str, eta: str) -> None:
+    noise, K = data.noise.values, data.K.values
+    log_axis(ax, "x")
+    log_axis(ax, "y")
+    first, second = data.plain_until.values, data.vanishing_from.values
+    names = (f"A: ${gamma}=1$", f"B: ${gamma}>1$", rf"C: ${eta}\to0$")
+    edges = (np.full_like(K, noise[0]), first, second, np.full_like(K, noise[-1]))
+    for place, name, low, high in zip(PLACES, names, edges[:-1], edges[1:], strict=True):
+        red, green, blue = (0.62 + 0.38 * part for part in to_rgb(ORDERED_INKS[place]))
+        ax.fill_betweenx(
+            K, np.clip(low, *noise[[0, -1]]), np.clip(high, *noise[[0, -1]]), color=(red, green, blue), lw=0
+        )
+        logs = np.log(np.clip(np.stack([low, high]), *noise[[0, -1]]))
+        wide = int(np.argmax(logs[1] - logs[0]))
+        row = int(np.clip(wide, len(K) // 8, len(K) - 1 - len(K) // 8))
+        ax.text(
+            float(np.exp(logs[:, row].mean())), K[row], name, ha="center", va="center",
+            path_effects=[HALO], gid="candidate",
+        )  # fmt: skip
+    for edge in (first, second):
+        ax.plot(edge, K, color=BLACK, linewidth=0.9, gid="edge")
+    lines = ax.contour(
+        noise, K, 1 / data.gamma.values, levels=sorted(1 / np.array(LEVELS)), colors="white", linewidths=0.8
+    )
+    ax.clabel(lines, fmt=lambda level: f"${gamma}={count(1 / level)}$", fontsize=6.5, colors=BLACK)
+    ax.xaxis.set_major_locator(LogLocator(base=100.0))
+    ax.set_xlim(noise[0], noise[-1])
+    ax.set_ylim(K[0], K[-1])

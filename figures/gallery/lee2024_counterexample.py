@@ -1,0 +1,136 @@
+"""The counterexample: three clients on which FedAda^2 stays away from stationary points."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+from sympy import Rational
+
+from figures.drawing import (
+    SMALL,
+    drawable,
+    label_along,
+    letter,
+    log_axis,
+    ordered_inks,
+    panels,
+    slope_triangle,
+)
+from figures.figure import figure
+from figures.style import GREY, Columns
+from rates.catalogue import theorem
+
+
+@figure(
+    "lee2024-counterexample",
+    title="FedAda² stays at a point that is not stationary",
+    caption=(
+        "Three convex, 1-smooth clients with bounded gradients (ε = {lambda:g}, one local step, exact gradients)."
+        " (a) The gradient of their mean f vanishes at x⋆ = {optimum:.3f}, the mean of the normalized steps"
+        " f_i'/(|f_i'| + ε) at 0, where the runs start. (b) The squared gradient of the iterates: 1/81 in every"
+        " round for AdaGrad, SM3 and Adam clients, with a delay and with a clip of small steps, for four pairs of"
+        " steps (all on one line); with SGD clients and the same server it vanishes. The triangle is the rate"
+        " that is said to hold for any clients. (c) On the family with the gradients G, −b, −b the squared"
+        " gradient that stays: runs (circles) and closed form (line). It tends to G²/9 as the damping ε vanishes."
+        " The bound that is proved here (thin) has a floor of the order of the squared heterogeneity, and allows"
+        " it."
+    ),
+    experiment="lee2024-counterexample",
+    needs=("squared_gradient", "exact", "sgd_clients", "slope", "step", "client_step", "staying", "staying_exact"),
+)
+def counterexample(data: xr.Dataset, columns: Columns) -> Figure:
+    """Three panels: where the steps cancel, the squared gradient over the rounds, and the family."""
+    picture, axes = panels(3, columns, tall=2.0, left=0.55, between=0.6)
+    _cancel(axes[0], data)
+    _rounds(axes[1], data)
+    _family(axes[2], data)
+    for ax, title in zip(axes, ("(a) gradient and step", "(b) over the rounds", "(c) small damping"), strict=True):
+        ax.set_title(title)
+    return picture
+
+
+def _cancel(ax: Axes, data: xr.Dataset) -> None:
+    x = data.x.values
+    first, second = ordered_inks(4)[0], ordered_inks(4)[2]
+    ax.axhline(0, color=GREY, linewidth=0.5)
+    ax.plot(x, data.slope, color=first.color)
+    ax.plot(x, data.step, color=second.color, linestyle=(0, (4, 1.5)))
+    ax.plot([data.attrs["optimum"]], [0], "o", color=first.color, markerfacecolor="white")
+    ax.plot([0], [0], "s", color=second.color, markerfacecolor="white")
+    ax.annotate(
+        "$x^\\star$", (data.attrs["optimum"], 0), xytext=(-2, 4), textcoords="offset points", ha="right", fontsize=SMALL
+    )
+    ax.set_xlim(x[0], x[-1])
+    ends = (x[60], x[-1])
+    label_along(
+        ax,
+        (ends[0], float(data.slope.sel(x=ends[0]))),
+        (ends[1], float(data.slope.sel(x=ends[1]))),
+        "$\\nabla f$",
+        at=0.65,
+        offset=3,
+        color=first.text,
+    )
+    label_along(
+        ax,
+        (ends[0], float(data.step.sel(x=ends[0]))),
+        (ends[1], float(data.step.sel(x=ends[1]))),
+        "mean step",
+        at=0.6,
+        offset=-4,
+        color=second.text,
+    )
+    ax.set_xlabel("$x$")
+    ax.set_ylabel("slope; step per unit of $" + letter("eta", theorem(data.attrs["theorem"])) + "$")
+
+
+def _rounds(ax: Axes, data: xr.Dataset) -> None:
+    source = theorem(data.attrs["theorem"])
+    R = data.R.values
+    first, second = ordered_inks(4)[0], ordered_inks(4)[2]
+    log_axis(ax, "x")
+    log_axis(ax, "y")
+    for trace in data.squared_gradient.stack(run=("method", "steps")).transpose("run", "R"):
+        ax.plot(R, drawable(trace), color=first.color, linewidth=1.2)
+    sgd = drawable(data.sgd_clients)
+    ax.plot(R, sgd, color=second.color, linestyle=(0, (4, 1.5)))
+    ax.set_xlim(R[0], R[-1])
+    exact = float(data.exact)
+    ax.set_ylim(exact * 1e-3, exact * 8)
+    label_along(ax, (R[0], exact), (R[-1], exact), r"FedAda$^2$: $1/81$, all variants", offset=3, color=first.text)
+    below = int(np.argmax(sgd < exact * 1e-2))
+    ax.annotate(
+        "SGD clients", (R[below], sgd[below]), xytext=(-4, -2), textcoords="offset points", ha="right",
+        fontsize=SMALL, color=second.text,
+    )  # fmt: skip
+    powers = [term.monomial.exponents["R"] for term in theorem("lee2024/cor8").bound.terms]
+    slope_triangle(ax, (R[0] * 2.6, exact * 0.3), 9.0, Rational(max(powers)), letter("R", source))
+    ax.set_xlabel(f"communication rounds ${letter('R', source)}$")
+    ax.set_ylabel(r"$\|\nabla f(x)\|^2$")
+
+
+def _family(ax: Axes, data: xr.Dataset) -> None:
+    source = theorem("lee2024/counterexample-family")
+    unit = data.attrs["G"] ** 2
+    ratio = data.ratio.values
+    first, second = ordered_inks(4)[0], ordered_inks(4)[2]
+    log_axis(ax, "x")
+    log_axis(ax, "y")
+    ax.plot(ratio, drawable(data.staying_exact / unit), color=first.color)
+    ax.plot(ratio[::4], drawable(data.staying / unit)[::4], "o", color=first.color, markerfacecolor="white")
+    ax.plot(ratio, drawable(data.floor / unit), color=second.color, linewidth=0.7)
+    ax.axhline(data.attrs["limit"] / unit, color=GREY, linewidth=0.6, linestyle=":")
+    ax.set_xlim(ratio[0] / 2, ratio[-1] * 2)
+    ax.set_ylim(1e-6, 1e8)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(base=100))
+        axis.set_minor_locator(NullLocator())
+    ax.text(ratio[0] * 2, data.attrs["limit"] / unit * 2, "$1/9$", fontsize=SMALL, color=GREY)
+    floor = drawable(data.floor / unit)
+    label_along(ax, (ratio[0], floor[0]), (ratio[len(ratio) // 2], floor[len(ratio) // 2]), "proved bound",
+                at=0.6, offset=3, color=second.text)  # fmt: skip
+    ax.set_xlabel(rf"${letter('lambda', source)}/{letter('G_inf', source)}$")
+    ax.set_ylabel(rf"$\|\nabla f(0)\|^2/{letter('G_inf', source)}^2$")

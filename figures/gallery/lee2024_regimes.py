@@ -1,0 +1,154 @@
+"""The regimes of the published bound of FedAda^2 in the plane of its two steps, with the line of the best rate."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
+from sympy.core.relational import Relational
+
+from figures.drawing import HALO, SMALL, Array, common_height, letter, panels
+from figures.figure import figure
+from figures.style import BLACK, FORBIDDEN, GREY, ORDERED_INKS, Columns
+from rates.catalogue import theorem
+from rates.monomial import monomial
+from rates.papers.lee2024 import psi_ratios
+from rates.theorem import Theorem
+
+LEVELS = (-0.5, -0.375, -0.25, -0.125, 0.0)
+
+
+@figure(
+    "lee2024-regimes",
+    title="Regimes of the bound of FedAda² in the plane of its steps",
+    caption=(
+        "The published bound (Ψ₁ + ... + Ψ₅)/Ψ₆ in logarithmic exponents, for T rounds, server step η and client"
+        " step η_ℓ, as T grows. (a) Which ratio is the largest; Ψ₄/Ψ₆ nowhere is. The dotted lines η_ℓ = T^(−1/2)"
+        " and η_ℓ = 1 separate the regimes of Ψ₆ and of Ψ₅. (b) The exponent of T in the bound. In the grey part"
+        " the bound does not vanish and claims nothing. The smallest exponent, {least}, is attained exactly on"
+        " the thick line η η_ℓ = T^(−1/2), η_ℓ ≤ T^(−1/2), which goes on below the window. Squares: the ends of"
+        " the server steps of Corollary 7 (B); circle: the steps of Corollary 8. For clients that differ the"
+        " bound, as it is summarised, does not hold; see the counterexample."
+    ),
+    experiment="lee2024-regimes",
+    needs=("x", "y", "exponent", "dominant", "best", "terms", "window"),
+)
+def regimes(data: xr.Dataset, columns: Columns) -> Figure:
+    """Two panels of one plane: the dominant ratio, and the exponent of the bound."""
+    source = theorem(data.attrs["theorem"])
+    picture, axes = panels(2, columns, tall=2.55, between=0.25)
+    (x0, x1), (y0, y1) = data.attrs["window"]
+    for ax in axes:
+        ax.set_xlim(x0, x1)
+        ax.set_ylim(y0, y1)
+        ax.set_xlabel(rf"$\log_{{{letter('R', source)}}}{letter('gamma', source)}$")
+        ax.set_xticks(np.arange(x0, x1 + 0.1, 0.5))
+        ax.set_yticks(np.arange(y0, y1 + 0.1, 0.5))
+    _dominant(axes[0], data)
+    _exponents(axes[1], data, source)
+    common_height(axes, rf"$\log_{{{letter('R', source)}}}{letter('eta', source)}$")
+    axes[0].set_title("(a) the largest ratio")
+    axes[1].set_title(f"(b) the exponent of ${letter('R', source)}$ in the bound")
+    return picture
+
+
+def _corners(data: xr.Dataset, i: int) -> Array:
+    corners = np.stack([data.x[i].values, data.y[i].values], axis=-1)
+    return np.asarray(corners[np.isfinite(corners).all(axis=-1)])
+
+
+def _tint(place: int) -> tuple[float, float, float]:
+    """A pale version of an ink."""
+    red, green, blue = (0.6 + 0.4 * part for part in to_rgb(ORDERED_INKS[place]))
+    return red, green, blue
+
+
+def _dominant(ax: Axes, data: xr.Dataset) -> None:
+    terms = list(psi_ratios("small"))
+    for i in range(data.sizes["cell"]):
+        corners, place = _corners(data, i), int(data.dominant[i])
+        ax.add_patch(Polygon(corners, facecolor=_tint(place), edgecolor="white", linewidth=0.6))
+    for place in sorted({int(value) for value in data.dominant.values}):
+        number = terms.index(data.attrs["terms"][place]) + 1
+        own = [_corners(data, i) for i in range(data.sizes["cell"]) if int(data.dominant[i]) == place]
+        largest = max(own, key=_area)
+        x, y = largest.mean(axis=0)
+        ax.text(x, y, rf"$\Psi_{number}/\Psi_6$", ha="center", va="center", path_effects=[HALO], color=BLACK)
+    for height in (-0.5, 0.0):
+        ax.axhline(height, color=GREY, linewidth=0.6, linestyle=":")
+
+
+def _area(corners: Array) -> float:
+    x, y = corners.T
+    return float(abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2)
+
+
+def _exponents(ax: Axes, data: xr.Dataset, source: Theorem) -> None:
+    (x0, x1), (y0, y1) = data.attrs["window"]
+    x, y = np.meshgrid(np.linspace(x0, x1, 401), np.linspace(y0, y1, 401))
+    value = exponent_at(data, x, y)
+    shades = [_between(share) for share in np.linspace(0.75, 0.15, len(LEVELS) - 1)]
+    ax.contourf(x, y, value, levels=LEVELS, colors=shades)
+    ax.contourf(x, y, value, levels=[LEVELS[-1], float(value.max()) + 1], colors=[FORBIDDEN])
+    ax.contour(x, y, value, levels=[LEVELS[-1]], colors=[BLACK], linewidths=0.8)
+    inner = ax.contour(x, y, value, levels=LEVELS[1:-1], colors=["white"], linewidths=0.7, linestyles="solid")
+    ax.clabel(
+        inner,
+        fmt=lambda level: f"${Fraction(level)}$",
+        fontsize=6.5,
+        colors=[BLACK],
+        inline=True,
+        manual=[(-0.05 - 0.5 * level, -0.95 - 0.5 * level) for level in LEVELS[1:-1]],
+    )
+    ax.plot(*data.best.values.T, color=BLACK, linewidth=2.2, solid_capstyle="butt", gid="best")
+    client, ends = _case_b()
+    ax.plot(ends, [client, client], "s", markerfacecolor="white", color=BLACK)
+    start, end = (tuple(row) for row in data.best.values)
+    ax.plot(*start, "o", markerfacecolor="white", color=BLACK)
+    rate = rf"${letter('R', source)}^{{{data.attrs['least']}}}$"
+    towards = (end[0] - start[0], end[1] - start[1])
+    ax.annotate(
+        f"best: {rate}",
+        (start[0] + 0.2 * towards[0], start[1] + 0.2 * towards[1]),
+        xytext=(start[0] + 0.35, start[1] + 0.4),
+        ha="center",
+        arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": BLACK, "shrinkA": 1, "shrinkB": 2},
+    )
+    ax.text(x0 + 0.06, y1 - 0.08, "no claim: the bound\ndoes not vanish", va="top", fontsize=SMALL, color=GREY)
+
+
+def _case_b() -> tuple[float, list[float]]:
+    """The exponents of Corollary 7 (B): of the client step, and of the two ends of the server steps."""
+    corollary = theorem("lee2024/cor7b")
+    client = monomial(corollary.steps["eta"]).exponents["R"]
+    ends = []
+    for condition in corollary.conditions:
+        relation = condition.relation
+        assert isinstance(relation, Relational)
+        powers = monomial(relation.lhs / relation.rhs).exponents
+        ends.append(float(-powers["R"] / powers["gamma"]))
+    return float(client), sorted(ends)
+
+
+def _between(share: float) -> tuple[float, float, float]:
+    """White, coloured by that share of an ink."""
+    red, green, blue = (1 - share * (1 - part) * 0.75 for part in to_rgb(ORDERED_INKS[2]))
+    return red, green, blue
+
+
+def exponent_at(data: xr.Dataset, x: Array, y: Array) -> Array:
+    """The exponent of T at points of the window: in each cell an affine function."""
+    value = np.full(x.shape, np.nan)
+    for i in range(data.sizes["cell"]):
+        corners = _corners(data, i)
+        inside = np.ones(x.shape, dtype=bool)
+        for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+            inside &= (bx - ax) * (y - ay) - (by - ay) * (x - ax) >= -1e-12
+        constant, along_x, along_y = data.exponent[i].values
+        value = np.where(inside, constant + along_x * x + along_y * y, value)
+    return value

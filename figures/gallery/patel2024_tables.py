@@ -1,0 +1,100 @@
+"""The bounds of Tables 1 and 2 of patel2024 against the rounds: which upper bounds are met by lower ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures.drawing import (
+    Ink,
+    Label,
+    common_height,
+    drawable,
+    formula,
+    letter,
+    log_axis,
+    ordered_inks,
+    panels,
+    place_labels,
+)
+from figures.figure import figure
+from figures.style import Columns
+from rates.alphabet import B, L
+from rates.catalogue import theorem
+
+LOWER = (0, (4, 1.6))
+# What stands at the right end of each line; a lower bound that meets its upper bound is named with it.
+NAMES: Mapping[str, str] = {
+    "koloskova2020/convex": "local SGD, Thm. 9",
+    "dekel2012/convex": "mini-batch SGD",
+    "ghadimi2012/convex": "accelerated, Thm. 11",
+    "glasgow2022/lower": "earlier, local SGD",
+    "woodworth2020/lower": "earlier, any method",
+    "woodworth2020/convex": "local SGD",
+    "patel2024/thm15": "local SGD, Thm. 15",
+    "yuan2020/convex": "equal machines",
+    "patel2024/prop7-tau": "any inner, outer step",
+}
+MET = {"koloskova2020/convex": "patel2024/thm9-vanilla", "ghadimi2012/convex": "patel2024/thm11"}
+
+
+@figure(
+    "patel2024-tables",
+    title="Upper and lower bounds for convex heterogeneous machines",
+    caption=(
+        "Bounds on the suboptimality against rounds R at K = {K:g} local steps, M = {M:g} machines and, in units of H and"
+        " B, σ = {sigma:g}; H is the smoothness constant (L elsewhere in tightrate). Solid: upper bounds; dashed: lower"
+        " bounds; both: a lower bound that meets the upper bound of its class. Constants and logarithms are hidden, so"
+        " that slopes and gaps speak, not levels. (a) Table 1: heterogeneity at the optimum, ζ⋆ = {zeta_star:g}. The"
+        " bounds of local SGD are those of plain averaging. (b) Convex rows of Table 2: dissimilarity ζ = {zeta:g},"
+        " second-order heterogeneity τ = {tau:g} and Q = {Q:g}, with the lower bound for every inner and outer step that"
+        " τ alone leaves."
+    ),
+    experiment="patel2024-tables",
+    needs=("first", "second", "first_upper", "second_upper", "table_1", "table_2"),
+)
+def tables(data: xr.Dataset, columns: Columns) -> Figure:
+    """One panel for each table, every line named at its right end."""
+    source = theorem("patel2024/thm9")
+    picture, axes = panels(2, columns, tall=2.5, between=1.26, right=1.2)
+    for ax, table, rows in zip(axes, ("first", "second"), ("table_1", "table_2"), strict=True):
+        _lines(ax, data, table, data.attrs[rows])
+        ax.set_xlabel(f"communication rounds ${letter('R', source)}$")
+    top, low = (pick([ax.get_ylim()[end] for ax in axes]) for pick, end in ((max, 1), (min, 0)))
+    for ax in axes:
+        ax.set_ylim(low, top)
+    for ax, table, rows in zip(axes, ("first", "second"), ("table_1", "table_2"), strict=True):
+        _name(ax, data, table, data.attrs[rows])
+    common_height(axes, f"bound in units of ${formula(L * B**2, source)}$")
+    axes[0].set_title("(a) first-order assumptions")
+    axes[1].set_title("(b) higher-order assumptions")
+    return picture
+
+
+def _inks(rows: list[str]) -> dict[str, Ink]:
+    return dict(zip(rows, ordered_inks(len(rows)), strict=True))
+
+
+def _lines(ax: Axes, data: xr.Dataset, table: str, rows: list[str]) -> None:
+    R = data.R.values
+    for i, (row, ink) in enumerate(_inks(rows).items()):
+        curve, upper = drawable(data[table][i]), bool(data[f"{table}_upper"][i])
+        style: dict[str, Any] = {"linewidth": 1.5 if row in MET and table == "first" else 1.1}
+        ax.plot(R, curve, color=ink.color, linestyle="-" if upper else LOWER, **style)
+        if table == "first" and row in MET:  # the lower bound on top of the upper one
+            ax.plot(R, curve, color="white", linestyle=LOWER, linewidth=0.6)
+    log_axis(ax, "x")
+    log_axis(ax, "y")
+    ax.set_xlim(R[0], R[-1])
+
+
+def _name(ax: Axes, data: xr.Dataset, table: str, rows: list[str]) -> None:
+    ends = [
+        Label(float(data.R[-1]), float(data[table][i, -1]), NAMES[row], ink.text)
+        for i, (row, ink) in enumerate(_inks(rows).items())
+    ]
+    place_labels(ax, ends, "right")

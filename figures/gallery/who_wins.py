@@ -1,0 +1,174 @@
+"""Who wins where: the smallest catalogued upper bound of a problem class in a plane of exponents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+from figures.drawing import HALO, SMALL, Array, letter, panels
+from figures.figure import figure
+from figures.style import BLACK, FORBIDDEN, ORDERED_INKS, Columns
+from rates.catalogue import theorem
+from rates.theorem import Theorem
+
+# Pale inks in the order of their lightness; hatches repeat the difference for grey print.
+LOOKS: Mapping[str, tuple[int, str]] = {
+    "accelerated mini-batch": (4, ""),
+    "local SGD": (0, "...."),
+    "local SGD, Q": (2, "////"),
+    "local SGD, tau, Q": (2, "////"),
+    "mini-batch SGD": (1, "----"),
+    "FedAc I": (3, "\\\\\\\\"),
+    "FedAc II": (1, "xxxx"),
+}
+SHORT: Mapping[str, str] = {
+    "accelerated mini-batch": "accelerated\nmini-batch SGD",
+    "local SGD, Q": "local SGD,\nsmall {Q}",
+    "local SGD, tau, Q": "local SGD,\nsmall {tau}, {Q}",
+    "FedAc I": "FedAc (I)",
+    "FedAc II": "FedAc (II)",
+}
+TIE = "#ffffff"
+GRID = 61  # points along each axis, among which the labels' places are chosen
+WIDER = 2.2  # how much wider than high a label is
+ROOM_FOR_NAMES, ROOM_FOR_WORDS, ROOM_FOR_A_NUMBER = 0.1, 0.05, 0.025  # half heights, as shares of the panel's
+
+
+@figure(
+    "who-wins",
+    title="Which bound is the smallest, where",
+    caption=(
+        "The smallest of the catalogued upper bounds of one problem class, up to constants and logarithms, as powers of"
+        " the number of rounds R = n → ∞ in units of H and B (H is the smoothness constant). Every region is labelled with"
+        " what attains it; in white regions several bounds agree: a number says how many. (a) Convex machines with dissimilarity ζ ="
+        " n^y, second-order heterogeneity τ and third-order smoothness Q. (b), (c) Equal machines; the line above each"
+        " panel says how the other letters grow. In the grey region every bound is above the gap at the start, so that no"
+        " claim is made. The map compares proved bounds, not methods: a method with a worse bound may be as good."
+    ),
+    experiment="who-wins",
+    needs=("x", "y", "wins", "planes"),
+)
+def who_wins(data: xr.Dataset, columns: Columns) -> Figure:
+    """One panel for each plane."""
+    source = theorem(data.attrs["theorem"])
+    planes = data.attrs["planes"]
+    picture, axes = panels(len(planes), columns, tall=1.85, between=0.42, top=0.42, bottom=0.42, left=0.45)
+    for i, (ax, plane) in enumerate(zip(axes, planes, strict=True)):
+        _draw(ax, data.isel(plane=i), plane, source)
+        title = f"({'abcdef'[i]}) {plane['name']}"
+        ax.set_title(f"{title}\n{_growth(plane['path'], source)}", fontsize=SMALL, linespacing=1.35)
+    return picture
+
+
+def _draw(ax: Axes, data: xr.Dataset, plane: Mapping[str, Any], source: Theorem) -> None:
+    (x0, x1), (y0, y1) = plane["window"]
+    ax.set_xlim(x0, x1)
+    ax.set_ylim(y0, y1)
+    base = letter("R", source)
+    across, up = plane["letters"]
+    unit = rf"/({letter('L', source)}{letter('B', source)})" if up in ("zeta", "zeta_star") else ""
+    ax.set_xlabel(rf"$\log_{{{base}}}{letter(across, source)}$")
+    ax.set_ylabel(rf"$\log_{{{base}}}{letter(up, source)}{unit}$", labelpad=1)
+    ax.set_xticks(range(x0, x1 + 1))
+    ax.set_yticks(range(y0, y1 + 1))
+    groups: dict[tuple[str, ...], list[Array]] = {}
+    for cell in range(data.sizes["cell"]):
+        corners = np.stack([data.x[cell].values, data.y[cell].values], axis=-1)
+        corners = corners[np.isfinite(corners).all(axis=-1)]
+        if len(corners):
+            won = tuple(str(name) for name in data.bound.values[data.wins[cell].values == 1])
+            groups.setdefault(won, []).append(corners)
+    for winners, own in groups.items():
+        look = _look(winners)
+        for corners in own:  # first without hatch, with a line in the same colour: no seams between cells
+            ax.add_patch(Polygon(corners, facecolor=look["facecolor"], edgecolor=look["facecolor"], linewidth=0.7))
+        for corners in own:
+            ax.add_patch(Polygon(corners, linewidth=0, gid=" = ".join(winners), **look))
+    _borders(ax, groups)
+    grid = np.stack(np.meshgrid(*(np.linspace(*side, GRID) for side in plane["window"])), axis=-1).reshape(-1, 2)
+    for winners, own in groups.items():
+        within = np.any([[inside(point, corners) for point in grid] for corners in own], axis=0)
+        place, room = roomiest(within.reshape(GRID, GRID))
+        words = _label(winners, room, len(plane["bounds"]), source)
+        if words:
+            style: dict[str, Any] = {"fontsize": SMALL, "color": BLACK, "path_effects": [HALO], "linespacing": 1.1}
+            ax.text(*grid[place], words, ha="center", va="center", **style)
+
+
+def roomiest(within: NDArray[np.bool_]) -> tuple[int, float]:
+    """The point of a square grid of the window with the most room for a label, and that room as a share of its height.
+
+    Words are wider than high, so a distance counts for less across than up.
+    """
+    step = 1 / (len(within) - 1)
+    room = distance_transform_edt(np.pad(within, 1), sampling=(step, step / WIDER))[1:-1, 1:-1]
+    best = np.flatnonzero(room >= 0.9 * room.max())
+    middle = np.argwhere(within).mean(axis=0)
+    place = best[np.linalg.norm(np.stack(np.unravel_index(best, room.shape), axis=-1) - middle, axis=-1).argmin()]
+    return int(place), float(room.max())
+
+
+def _look(winners: tuple[str, ...]) -> dict[str, Any]:
+    if winners == ("start",):
+        return {"facecolor": FORBIDDEN}
+    if len(winners) > 1:
+        return {"facecolor": TIE}
+    place, hatch = LOOKS[winners[0]]
+    return {"facecolor": pale(place, 0.35), "hatch": hatch, "edgecolor": pale(place, 0.5)}
+
+
+def pale(place: int, share: float) -> tuple[float, float, float]:
+    """White with that share of an ink."""
+    red, green, blue = (1 - share * (1 - part) for part in to_rgb(ORDERED_INKS[place]))
+    return red, green, blue
+
+
+def _borders(ax: Axes, groups: Mapping[tuple[str, ...], list[Array]]) -> None:
+    """The edges between regions of different winners: an edge that two cells of one region share is left out."""
+    for own in groups.values():
+        for index, corners in enumerate(own):
+            for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+                middle = (a + b) / 2
+                if not any(inside(middle, other) for place, other in enumerate(own) if place != index):
+                    ax.plot([a[0], b[0]], [a[1], b[1]], color=BLACK, linewidth=0.6, solid_capstyle="round")
+
+
+def inside(point: Array, corners: Array) -> bool:
+    """Whether a point lies in a convex polygon with its corners counterclockwise, its edges included."""
+    along = np.roll(corners, -1, axis=0) - corners
+    to = point - corners
+    return bool(np.all(along[:, 0] * to[:, 1] - along[:, 1] * to[:, 0] >= -1e-9))
+
+
+def _label(winners: tuple[str, ...], room: float, candidates: int, source: Theorem) -> str:
+    """What a region is called: by name where there is room, else by how many bounds agree, else not at all."""
+    if winners == ("start",):
+        return "no\nclaim"
+    if len(winners) == candidates:
+        return "all agree" if room > ROOM_FOR_WORDS else ""
+    if len(winners) == 1 or (len(winners) == 2 and room > ROOM_FOR_NAMES):
+        return "\n= ".join(_name(name, source) for name in winners)
+    return f"{len(winners)}" if room > ROOM_FOR_A_NUMBER else ""
+
+
+def _name(name: str, source: Theorem) -> str:
+    return SHORT.get(name, name).format(tau=f"${letter('tau', source)}$", Q=f"${letter('Q', source)}$")
+
+
+def _growth(path: Mapping[str, str], source: Theorem) -> str:
+    """How the other letters grow, as powers of n = R."""
+    parts = [f"{letter(name, source)}={_power(power)}" for name, power in path.items() if name != "R"]
+    return "$" + r",\ ".join(parts) + "$"
+
+
+def _power(power: str) -> str:
+    return "1" if power == "0" else "R" if power == "1" else f"R^{{{power}}}"

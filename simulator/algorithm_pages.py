@@ -1,0 +1,104 @@
+"""One page of documentation for each algorithm: its box, its parameters, and the theorems that speak of it.
+
+`python -m simulator.algorithm_pages docs/algorithms` writes all of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rates import display
+from rates.alphabet import LETTERS
+from rates.catalogue import theorem
+from rates.markdown import GENERATED, anchor, page, plain, table
+from simulator.algorithm import ALGORITHMS, Description
+from simulator.parameters import Parameter
+
+COMMAND = "python -m simulator.algorithm_pages docs/algorithms"
+OWN_MEANING = {
+    "server_beta1": "averaging of the server's first moment",
+    "smallest_step": "preconditioned client steps shorter than this are left out",
+    "strategies": "the clients' optimizers in turn",
+    "steps": "local steps of each strategy",
+    "weights": "weight of each strategy in the mean",
+    "rule": "1 for SM3-I, 2 for SM3-II",
+    "cover": "the sets of coordinates that share an accumulator",
+    "bias_correction": "whether the server's moments are corrected for their start at 0",
+    "d_start": "the scaling matrix before the first update, on its diagonal",
+    "scaling": "whose scaling matrix: adam, rmsprop, adahessian or oasis",
+    "client_local": "whether every client keeps a scaling matrix of its own",
+    "square_of_mean": "whether the workers' mean gradient is squared, or their squares averaged",
+    "switch": "round from which the second stage runs",
+    "second_eta": "inner step of the second stage",
+}
+
+
+def algorithm_page(name: str) -> str:
+    """The page of an algorithm, in Markdown with LaTeX.
+
+    >>> print(algorithm_page("local-sgd").splitlines()[2])
+    # local-sgd
+    """
+    found = ALGORITHMS.describe(name)
+    return page(
+        GENERATED.format(command=COMMAND),
+        f"# {name}",
+        plain(found.summary),
+        f"```text\n{found.box}\n```" if found.box else "",
+        plain(found.remarks),
+        f"Source: {plain(found.source)}.",
+        "## Parameters",
+        table(("parameter", "meaning", "default"), [_parameter(*entry) for entry in found.parameters.items()]),
+        "## Theorems",
+        _theorems(found),
+        "## Run it",
+        f"`tightrate simulate {name} PROBLEM {_required(found)} K=10 R=20` (`tightrate list problems`).",
+    )
+
+
+def index_page() -> str:
+    """The list of all pages."""
+    rows = []
+    for name in ALGORITHMS.names():
+        found = ALGORITHMS.describe(name)
+        rows.append((f"[{name}]({name}.md)", plain(found.summary), plain(found.source)))
+    return page(
+        GENERATED.format(command=COMMAND),
+        "# Algorithms",
+        "Each is written as in its paper: the same order of operations, the same synchronization, the same output.",
+        table(("algorithm", "what it is", "source"), rows),
+        "```{toctree}\n:hidden:\n:glob:\n\n*\n```",
+    )
+
+
+def _parameter(name: str, own: Parameter) -> tuple[str, str, str]:
+    known = LETTERS.get(name)
+    meaning = plain(known.meaning) if known else OWN_MEANING.get(name, "")
+    letter = f" (${known.latex}$)" if known else ""
+    return f"`{name}`{letter}", meaning, "required" if own.required else f"`{own.default}`"
+
+
+def _theorems(found: Description) -> str:
+    rows = []
+    for theorem_id in found.theorems:
+        entry = theorem(theorem_id)
+        link = f"[{theorem_id}](../papers/{entry.paper.id}.md#{anchor(entry.label)})"
+        rows.append((link, plain(entry.title), f"${display.bound_latex(entry.bound, entry.letters)}$"))
+    return table(("statement", "title", "bound"), rows) if rows else "The catalogue has no statement about it."
+
+
+def _required(found: Description) -> str:
+    return " ".join(f"{name}=..." for name, own in found.parameters.items() if own.required)
+
+
+def write(folder: Path) -> None:
+    """All pages into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ALGORITHMS.names():
+        (folder / f"{name}.md").write_text(algorithm_page(name), encoding="utf-8")
+    (folder / "README.md").write_text(index_page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/algorithms"))

@@ -1,0 +1,112 @@
+"""Which engine can find what is asked for: closed form, one draw for each round, or every local step."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from constructions.diagonal_quadratics import DiagonalQuadratics
+from constructions.noise import GaussianNoise, Noise
+from constructions.problem import Problem
+from constructions.quadratics import QuadraticMachines
+from rates.errors import TightrateError
+from simulator.algorithm import Algorithm
+from simulator.measures import MEASURES, Output
+from simulator.quadratic_rounds import Spectrum, noise_variances
+from simulator.randomness import RowSampling
+
+Method = Literal["auto", "exact", "rounds", "sample"]
+Engine = Literal["exact", "rounds", "sample"]
+METHODS: tuple[Method, ...] = ("auto", "exact", "rounds", "sample")
+EXACT_MEASURES = ("gap", "squared-distance")  # of what has an expectation in closed form
+EXACT_OUTPUTS = ("last", "average", "weighted")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of an engine; `distribution` says that more than means are wanted (quantiles)."""
+
+    algorithm: Algorithm[Any]
+    problem: Problem
+    noise: Noise | RowSampling | None
+    measures: Collection[str]
+    output: Output = "last"
+    clients: int | None = None
+    distribution: bool = False
+    K: float = 1.0
+
+    @property
+    def certain(self) -> bool:
+        """Whether nothing is random."""
+        return self.noise is None and not self.samples_clients
+
+    @property
+    def samples_clients(self) -> bool:
+        """Whether some workers are left out of every round."""
+        return self.clients is not None and self.clients < self.problem.workers
+
+    def engine(self, method: Method, names: tuple[str, str] = ("the algorithm", "the problem")) -> Engine:
+        """The engine to use: the one asked for, refused in one line where it cannot, or the cheapest that can."""
+        obstacles = {"exact": self.exact_obstacle(*names), "rounds": self.rounds_obstacle(*names)}
+        if method in obstacles and obstacles[method] is not None:
+            raise TightrateError(f"method {method} {obstacles[method]}; use method auto or sample")
+        if method != "auto":
+            return method
+        return "exact" if obstacles["exact"] is None else "rounds" if obstacles["rounds"] is None else "sample"
+
+    def exact_obstacle(self, algorithm: str = "the algorithm", problem: str = "the problem") -> str | None:
+        """Why expectations have no closed form here; None where they have."""
+        obstacle = self._not_linear(algorithm, problem)
+        if obstacle is not None:
+            return obstacle
+        noise = self.noise
+        if noise is not None and not np.isfinite(noise.variance if isinstance(noise, Noise) else np.inf):
+            return f"needs additive noise of finite variance, which {_name(noise)} is not"
+        if isinstance(noise, Noise) and not noise.is_isotropic:
+            try:
+                noise_variances(noise, self.problem, Spectrum.of(self.problem))
+            except TightrateError as reason:
+                return f"does not apply: {reason}"
+        if self.output not in EXACT_OUTPUTS:
+            return f"knows the output {', '.join(EXACT_OUTPUTS)}, not {self.output}"
+        offered = EXACT_MEASURES if not self.certain else (*EXACT_MEASURES, "distance")
+        missing = [name for name in self.measures if name not in offered]
+        if missing:
+            return f"knows the expectation of {' and '.join(offered)}, not of {' and '.join(missing)}"
+        if self.distribution and not self.certain:
+            return "knows expectations, not quantiles"
+        return None
+
+    def rounds_obstacle(self, algorithm: str = "the algorithm", problem: str = "the problem") -> str | None:
+        """Why one Gaussian vector for each round is not equal in law to all local steps; None where it is."""
+        obstacle = self._not_linear(algorithm, problem)
+        if obstacle is not None:
+            return obstacle
+        if self.noise is not None and not isinstance(self.noise, GaussianNoise):
+            return f"needs Gaussian noise, which {_name(self.noise)} is not"
+        if self.samples_clients:
+            return "needs all workers in every round"
+        if np.isinf(self.K) and any(stage.pools_gradients for stage, _ in self.algorithm.stages()):
+            return "needs finite K where gradients are pooled"
+        if self.noise is not None and len(self.algorithm.stages()) > 1:
+            return f"needs a method of one stage, which {algorithm} is not"
+        if self.output not in EXACT_OUTPUTS:
+            return f"knows the output {', '.join(EXACT_OUTPUTS)}, not {self.output}"
+        inside = [name for name in self.measures if MEASURES[name].record is not None]
+        if inside:
+            return f"looks at the ends of rounds only, not at {' and '.join(inside)}"
+        return None
+
+    def _not_linear(self, algorithm: str, problem: str) -> str | None:
+        if not self.algorithm.linear:
+            return f"needs linear updates only, which {algorithm} does not make"
+        if not isinstance(self.problem, QuadraticMachines | DiagonalQuadratics):
+            return f"needs a quadratic problem, which {problem} is not"
+        return None
+
+
+def _name(noise: Noise | RowSampling) -> str:
+    return "row sampling" if isinstance(noise, RowSampling) else type(noise).__name__

@@ -1,0 +1,138 @@
+"""What a run is looked at: which iterate is its output, and which number each replica is measured by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from constructions.problem import Problem
+from rates.alphabet import SQUARED_GRADIENT
+from rates.bound import MEASURES as BOUNDED
+from rates.errors import TightrateError
+from rates.units import LENGTH, VALUE, Unit
+from simulator.algorithm import Array
+from simulator.moreau import mean_gradient
+from simulator.sampling import Run
+
+Output = Literal["last", "average", "weighted", "random", "auxiliary"]
+OUTPUTS: Mapping[Output, str] = {
+    "last": "the iterate after the last synchronization",
+    "average": "the uniform average over all local steps",
+    "weighted": "the average over all local steps with weights (1 - mu eta / 2)^-(t+1)",
+    "random": "the workers' mean before a uniformly random local step",
+    "auxiliary": "the sequence that averages run over (z of methods with momentum) after the last synchronization",
+}
+RECORDED: Mapping[Output, str] = {"random": "random-iterate", "auxiliary": "auxiliary-iterate"}
+
+Take = Callable[[Run, Problem, Array], Array]
+
+
+@dataclass(frozen=True)
+class RunMeasure:
+    """`take` reads one number for each replica off a run, its problem and its output; `record` must be recorded.
+
+    `degree` is the power of the iterate that the measure grows with at most where objectives are quadratic: its mean
+    is finite if the noise has a moment of that order.
+    """
+
+    meaning: str
+    unit: Unit
+    take: Take
+    record: str | None = None
+    degree: int = 2
+
+
+def records_of(output: Output, measures: Collection[str]) -> list[str]:
+    """Everything that a sampled run must record for this output and these measures."""
+    wanted = {MEASURES[name].record for name in measures} | {RECORDED.get(output)}
+    return sorted(name for name in wanted if name is not None)
+
+
+def iterate(run: Run, output: Output) -> Array:
+    """The output of a run, (replica, d)."""
+    if output in RECORDED:
+        return run.records[RECORDED[output]]
+    return run.last if run.average is None else run.average
+
+
+def forgetting(output: Output, problem: Problem, eta: float, mu: float | None = None) -> float | None:
+    """q in the weights (1 - q)^-(t+1) of an average over all local steps; None where no average is asked for.
+
+    The weighted average takes mu from the problem, or as given where the problem has none.
+    """
+    if output == "average":
+        return 0.0
+    if output != "weighted":
+        return None
+    known = problem.constants.get("mu", mu)
+    if known is None:
+        raise TightrateError(
+            f"output weighted needs a problem with mu, which {type(problem).__name__} has not; give mu or use average"
+        )
+    return float(np.max(known)) * eta / 2
+
+
+def _distance(_run: Run, problem: Problem, output: Array) -> Array:
+    return np.asarray(np.linalg.norm(output - problem.optimum, axis=-1))
+
+
+def _squared_gradient(_run: Run, problem: Problem, output: Array) -> Array:
+    return np.asarray((mean_gradient(problem, output) ** 2).sum(axis=-1))
+
+
+def _last(record: str) -> Take:
+    return lambda run, _problem, _output: run.records[record][:, -1]
+
+
+def _whole(record: str) -> Take:
+    return lambda run, _problem, _output: run.records[record]
+
+
+def _of_bounds(name: str, take: Take, record: str | None = None, degree: int = 2) -> RunMeasure:
+    """A measure that bounds are about, too."""
+    return RunMeasure(BOUNDED[name].meaning, BOUNDED[name].unit, take, record, degree)
+
+
+MEASURES: Mapping[str, RunMeasure] = {
+    "gap": _of_bounds("gap", lambda _run, problem, output: problem.gap(output)),
+    "distance": _of_bounds("distance", _distance, degree=1),
+    "squared-distance": _of_bounds("squared-distance", lambda *found: _distance(*found) ** 2),
+    "squared-gradient": _of_bounds("squared-gradient", _squared_gradient),
+    "mean-gap": RunMeasure(
+        "mean suboptimality of all local iterates of all workers", VALUE, _whole("mean-gap"), "mean-gap"
+    ),
+    "consensus-error": _of_bounds("consensus-error", _last("consensus"), "consensus"),
+    "squared-consensus": RunMeasure(
+        "largest squared distance of two workers just before a communication, over all rounds",
+        LENGTH**2,
+        lambda run, _problem, _output: run.records["largest-consensus"].max(axis=-1),
+        "largest-consensus",
+    ),
+    "least-gradient-norm": RunMeasure(
+        "least squared gradient norm at the start of a round",
+        SQUARED_GRADIENT,
+        _whole("least-gradient-norm"),
+        "least-gradient-norm",
+    ),
+    "stationarity": RunMeasure(
+        "mean squared gradient norm over all local steps, in the algorithm's own norm",
+        SQUARED_GRADIENT,
+        _whole("stationarity"),
+        "stationarity",
+    ),
+    "envelope-stationarity": RunMeasure(
+        "the same for the gradient of the Moreau envelope with parameter lambda/L in the preconditioner's norm",
+        SQUARED_GRADIENT,
+        _whole("envelope-stationarity"),
+        "envelope-stationarity",
+    ),
+    "envelope-gap": RunMeasure(
+        "suboptimality of the last iterate for the Moreau envelope with parameter 1/L",
+        VALUE,
+        _last("envelope-gap"),
+        "envelope-gap",
+    ),
+}

@@ -1,0 +1,82 @@
+"""Parameters of problems, algorithms and noise laws, by the names that the alphabet gives them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from rates.alphabet import LETTERS
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+KEYWORDS: Mapping[str, str] = {"lambda": "lam"}  # letters that Python keeps for itself, and what stands for them
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One keyword-only parameter of a constructor; `default` is None where there is none."""
+
+    keyword: str
+    required: bool
+    default: Any
+
+
+def parameters(constructor: Callable[..., Any]) -> dict[str, Parameter]:
+    """The keyword-only parameters of a constructor by their names in the alphabet, those that `shares` added included.
+
+    >>> def damped(*, eta, lam=1.0): ...
+    >>> parameters(damped)["lambda"]
+    Parameter(keyword='lam', required=False, default=1.0)
+    """
+    letters = {keyword: letter for letter, keyword in KEYWORDS.items()}
+    found = {}
+    for name, part in inspect.signature(constructor).parameters.items():
+        if part.kind is part.KEYWORD_ONLY:
+            required = part.default is part.empty
+            found[letters.get(name, name)] = Parameter(name, required, None if required else part.default)
+    return found
+
+
+def construct(constructor: Callable[..., T], values: Mapping[str, Any]) -> T:
+    """What the constructor makes of those of `values` that are its parameters; whole numbers where it counts.
+
+    >>> construct(lambda *, lam, delay: (lam, delay), {"lambda": 0.5, "delay": 2.0, "eta": 1.0})
+    (0.5, 2)
+    """
+    accepted = parameters(constructor)
+    return constructor(**{own.keyword: _whole(name, values[name]) for name, own in accepted.items() if name in values})
+
+
+def spelled(values: Mapping[str, T]) -> dict[str, T]:
+    """The same values with Python's keywords spelled as in the alphabet.
+
+    >>> spelled({"lam": 1.0, "eta": 0.1})
+    {'lambda': 1.0, 'eta': 0.1}
+    """
+    letters = {keyword: letter for letter, keyword in KEYWORDS.items()}
+    return {letters.get(name, name): value for name, value in values.items()}
+
+
+def shares(template: Callable[..., Any], fixed: Collection[str] = ()) -> Callable[[F], F]:
+    """Mark a constructor that hands its `**shared` to `template`, whose parameters, but for `fixed`, become its own."""
+
+    def mark(constructor: F) -> F:
+        own = [p for p in inspect.signature(constructor).parameters.values() if p.kind is p.KEYWORD_ONLY]
+        names = {part.name for part in own} | set(fixed)
+        passed = [
+            part
+            for part in inspect.signature(template).parameters.values()
+            if part.kind is part.KEYWORD_ONLY and part.name not in names
+        ]
+        setattr(constructor, "__signature__", inspect.Signature([*passed, *own]))  # noqa: B010
+        return constructor
+
+    return mark
+
+
+def _whole(name: str, value: Any) -> Any:
+    counts = name == "seed" or (name in LETTERS and LETTERS[name].counts)
+    return int(value) if counts and isinstance(value, float) and value.is_integer() else value

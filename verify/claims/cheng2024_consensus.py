@@ -1,0 +1,221 @@
+"""Claims of cheng2024 on how far local workers and their preconditioners drift apart within a round."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from rates.catalogue import theorem
+from verify.claim import claim
+from verify.judges import judge_bound
+from verify.judging_exponents import exponents_of, joined, judge_scaling
+from verify.verdict import Verdict
+
+
+@claim(
+    "cheng2024/consensus-bound",
+    statement="With probability 1 - delta no two workers' z are farther apart than eta sigma sqrt(KA), Lemma B.1.",
+    theorem="cheng2024/lemB1",
+    kind="bound with constants",
+    experiment="cheng2024-consensus",
+    expected="consistent",
+)
+def consensus_bound(data: xr.Dataset) -> Verdict:
+    """The empirical quantile 1 - delta of the largest squared distance over all rounds; the constants are generous."""
+    return judge_bound(
+        data["quantile"],
+        data.bound,
+        side="upper",
+        what=theorem("cheng2024/lemB1").bound.measure.meaning,
+        witness={"mean": data["mean"]},
+    )
+
+
+@claim(
+    "cheng2024/consensus-exponents",
+    statement="The squared distance of two workers' z grows no faster than eta^2 sigma^2 K.",
+    theorem="cheng2024/lemB1",
+    kind="scaling",
+    experiment="cheng2024-consensus",
+    expected="consistent",
+)
+def consensus_exponents(data: xr.Dataset) -> Verdict:
+    """Exponents of the mean largest squared distance on a flat objective, where they are tight, and on a bent one."""
+    predicted = exponents_of(theorem("cheng2024/flat-variance-z").bound.term("noise"), ["eta", "sigma", "K"])
+    parts = {}
+    for name, L in (("flat", 0.0), ("bent", 1.0)):
+        at = data.sel(L=L, drop=True)
+        parts[name] = judge_scaling(at["mean"], at["stderr"], predicted, resolution=0.1)
+    return joined(parts)
+
+
+@claim(
+    "cheng2024/consensus-over-workers",
+    statement="Over the number of workers the largest distance grows slower than any power: only through a logarithm.",
+    theorem="cheng2024/lemB1",
+    kind="scaling",
+    experiment="cheng2024-consensus-workers",
+    expected="consistent",
+)
+def consensus_over_workers(data: xr.Dataset) -> Verdict:
+    """The local exponent of M between the two largest M must lie below the one between the two smallest.
+
+    Intervals of five standard errors may not overlap; a power law has one exponent everywhere and is rejected.
+    """
+    log_m, log_y = np.log(data.M.values), np.log(data["mean"].values)
+    errors = 5 * (data["stderr"] / data["mean"]).values
+    widths = np.diff(log_m)
+    local = np.diff(log_y) / widths
+    wide = np.hypot(errors[1:], errors[:-1]) / widths
+    first, last = float(local[0] - wide[0]), float(local[-1] + wide[-1])
+    evidence = {"local exponents": local.tolist(), "half-widths": wide.tolist()}
+    measured = f"from {local[0]:.2f} down to {local[-1]:.2f}"
+    interval = (float(local[-1] - wide[-1]), last)
+    texts = ("local exponent of M falls", measured, interval, evidence)
+    if last < first:
+        return Verdict("consistent", f"The local exponent of M falls, {measured}.", *texts)
+    if interval[0] >= float(local[0] + wide[0]):
+        witness = {"M": float(data.M[-1]), "local exponent": float(local[-1])}
+        return Verdict("violated", f"The local exponent of M does not fall: {measured}.", *texts, witness)
+    return Verdict("inconclusive", f"The local exponent of M is too uncertain: {measured}.", *texts)
+
+
+@claim(
+    "cheng2024/adam-consensus-bound",
+    statement="With probability 1 - delta no two workers' iterates are farther apart than (eta/lambda) sigma sqrt(KA).",
+    theorem="cheng2024/lemC7",
+    kind="bound with constants",
+    experiment="cheng2024-adam-consensus",
+    expected="consistent",
+)
+def adam_consensus_bound(data: xr.Dataset) -> Verdict:
+    """The empirical quantile 1 - delta of the largest squared distance; constants of 2^20 make this a weak test."""
+    what = theorem("cheng2024/lemC7").bound.measure.meaning
+    return judge_bound(data["quantile"], data.bound, side="upper", what=what, witness={"mean": data["mean"]})
+
+
+@claim(
+    "cheng2024/adam-consensus-exponents",
+    statement="The squared distance of two Local Adam workers grows no faster than (eta/lambda)^2 sigma^2 K.",
+    theorem="cheng2024/lemC7",
+    kind="scaling",
+    experiment="cheng2024-adam-consensus",
+    expected="consistent",
+)
+def adam_consensus_exponents(data: xr.Dataset) -> Verdict:
+    """Exponents of the mean largest squared distance on a bent parabola, that of lambda as it falls."""
+    drift = theorem("cheng2024/structural-adam").bound.term("noise drift")
+    predicted = exponents_of(drift, ["eta", "sigma", "K", "lambda"])
+    predicted["1/lambda"] = -predicted.pop("lambda")
+    falling = data.assign_coords({"lambda": 1 / data["lambda"]}).rename({"lambda": "1/lambda"})
+    return judge_scaling(falling["mean"], falling["stderr"], predicted, resolution=0.15)
+
+
+@claim(
+    "cheng2024/preconditioner-decay",
+    statement="On every run a worker's preconditioner keeps at least beta2^(K/2) of the round's first.",
+    theorem="cheng2024/lemC8-lower",
+    kind="bound with constants",
+    experiment="cheng2024-preconditioner",
+    expected="consistent",
+)
+def preconditioner_decay(data: xr.Dataset) -> Verdict:
+    """The least ratio over all steps, workers and replicas."""
+    what = theorem("cheng2024/lemC8-lower").bound.measure.meaning
+    return judge_bound(data.least, data.lower, side="lower", what=what, witness={})
+
+
+@claim(
+    "cheng2024/preconditioner-growth",
+    statement="A worker's preconditioner grows at most by the factor 1 + (1-beta2) B within a round, Lemma C.8.",
+    theorem="cheng2024/lemC8-upper",
+    kind="bound with constants",
+    experiment="cheng2024-preconditioner",
+    expected="consistent",
+)
+def preconditioner_growth(data: xr.Dataset) -> Verdict:
+    """The largest ratio over all steps, workers and replicas."""
+    what = theorem("cheng2024/lemC8-upper").bound.measure.meaning
+    return judge_bound(data.most, data.upper, side="upper", what=what, witness={})
+
+
+@claim(
+    "cheng2024/preconditioner-growth-exponents",
+    statement="The relative change of the preconditioner within a round grows no faster than (1-beta2) K.",
+    theorem="cheng2024/lemC8-upper",
+    kind="scaling",
+    experiment="cheng2024-preconditioner",
+    expected="consistent",
+)
+def preconditioner_growth_exponents(data: xr.Dataset) -> Verdict:
+    """Exponents of the mean largest change, at every noise level: (1-beta2) B with B of order K (its first entry)."""
+    parts = {}
+    for sigma in data.sigma.values:
+        at = data.sel(sigma=sigma, drop=True)
+        predicted = {"complement": 1.0, "K": 1.0}
+        parts[f"sigma = {sigma:g}"] = judge_scaling(at.growth, at.growth_stderr, predicted, resolution=0.1)
+    return joined(parts)
+
+
+@claim(
+    "cheng2024/preconditioner-difference",
+    statement="Two workers' preconditioners differ relatively by at most (1-beta2) B_1, Lemma C.9.",
+    theorem="cheng2024/lemC9",
+    kind="bound with constants",
+    experiment="cheng2024-preconditioner",
+    expected="consistent",
+)
+def preconditioner_difference(data: xr.Dataset) -> Verdict:
+    """Five standard errors above the mean largest difference of the replicas."""
+    what = theorem("cheng2024/lemC9").bound.measure.meaning
+    largest = data.difference + 5 * data.difference_stderr
+    return judge_bound(largest, data.apart, side="upper", what=what, witness={"mean": data.difference})
+
+
+@claim(
+    "cheng2024/preconditioner-difference-vanishes",
+    statement="As the noise vanishes, so does the difference of two preconditioners; their change in a round stays.",
+    theorem="cheng2024/lemC9",
+    kind="regime",
+    experiment="cheng2024-preconditioner",
+    expected="consistent",
+)
+def preconditioner_difference_vanishes(data: xr.Dataset) -> Verdict:
+    """The exponent of 1/sigma: for the difference at most -1/2, for the inverse of the change at most 0.1."""
+    axes = ("complement", "K", "sigma")
+    order = {"complement": 1.0, "K": 1.0}
+    inverse = data.assign_coords(sigma=1 / data.sigma).rename(sigma="quiet")
+    vanishing = judge_scaling(inverse.difference, inverse.difference_stderr, {**order, "quiet": -0.5}, resolution=0.2)
+    change = 1 / data.growth.sel(sigma=data.sigma[data.sigma <= 0.1])
+    error = change**2 * data.growth_stderr
+    lasting = judge_scaling(change.transpose(*axes), error, {"complement": 0.0, "K": 0.0, "sigma": 0.1}, resolution=0.2)
+    return joined({"difference": vanishing, "change": lasting})
+
+
+@claim(
+    "cheng2024/measure-below-plain-norm",
+    statement="lambda times the squared gradient by the inverse preconditioner never exceeds the squared gradient.",
+    theorem="cheng2024/eqC.40",
+    kind="bound with constants",
+    experiment="cheng2024-preconditioner",
+    expected="consistent",
+)
+def measure_below_plain_norm(data: xr.Dataset) -> Verdict:
+    """The largest weight of a coordinate in the preconditioned norm over all runs."""
+    one = xr.ones_like(data.norm_ratio)
+    return judge_bound(data.norm_ratio, one, side="upper", what="weight in the preconditioned norm", witness={})
+
+
+@claim(
+    "cheng2024/measure-above-plain-norm",
+    statement="It is at least lambda/(lambda + 2 G_inf + 2 sigma_inf) times the squared gradient.",
+    theorem="cheng2024/eqC.40",
+    kind="bound with constants",
+    experiment="cheng2024-preconditioner",
+    expected="consistent",
+)
+def measure_above_plain_norm(data: xr.Dataset) -> Verdict:
+    """The least weight of a coordinate over all runs; G_inf is the largest gradient that the runs met."""
+    return judge_bound(
+        data.norm_least, data.norm_bound, side="lower", what="weight in the preconditioned norm", witness={}
+    )

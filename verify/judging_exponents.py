@@ -1,0 +1,80 @@
+"""Judging exponents of terms over labelled grids, and joining the verdicts of several parts of one claim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import sympy
+import xarray as xr
+
+from rates.bound import Term
+from rates.errors import TightrateError
+from rates.monomial import monomial
+from verify.judges import judge_upper_exponents
+from verify.verdict import Status, Verdict
+
+SEVERITY: Sequence[Status] = ("violated", "error", "inconclusive", "not-applicable", "consistent", "confirmed")
+
+
+def exponents_of(term: Term | sympy.Expr, letters: Sequence[str], **values: float) -> dict[str, float]:
+    """The exponents of these letters in a term; `values` are those of letters in the exponents (alpha).
+
+    >>> from rates.catalogue import theorem
+    >>> drift = theorem("cheng2024/thm2").bound.term("noise drift")
+    >>> exponents_of(drift, ["sigma", "M"])
+    {'sigma': 0.6666666666666666, 'M': 0.0}
+    """
+    found = dict(monomial(term.expression if isinstance(term, Term) else term).exponents)
+    numbers = {name: sympy.sympify(found.get(name, 0)) for name in letters}
+    given = {symbol: values[symbol.name] for power in numbers.values() for symbol in power.free_symbols}
+    return {name: float(power.subs(given)) for name, power in numbers.items()}
+
+
+def judge_scaling(
+    mean: xr.DataArray,
+    standard_error: xr.DataArray | float,
+    predicted: Mapping[str, float],
+    *,
+    offset: xr.DataArray | float = 0.0,
+    resolution: float,
+) -> Verdict:
+    """Exponents over the grid's own axes, one-sided (see `judge_upper_exponents`).
+
+    Every key of `predicted` is an axis of `mean`; cells with a nan are left out.  `standard_error` is that of the
+    mean, `offset` a known logarithm in the logarithm of the bound.
+    """
+    axes = tuple(predicted)
+    if set(mean.dims) != set(axes):
+        raise TightrateError(f"the axes {', '.join(map(str, mean.dims))} are not those predicted: {', '.join(axes)}")
+    mean, error, shift = xr.broadcast(mean, xr.DataArray(standard_error), xr.DataArray(offset))
+    mesh = np.meshgrid(*(mean[name].values for name in axes), indexing="ij")
+    values = mean.transpose(*axes).values.ravel()
+    keep = np.isfinite(values)
+    return judge_upper_exponents(
+        {name: grid.ravel().astype(np.float64)[keep] for name, grid in zip(axes, mesh, strict=True)},
+        values[keep],
+        error.transpose(*axes).values.ravel()[keep],
+        predicted,
+        offset=shift.transpose(*axes).values.ravel()[keep],
+        resolution=resolution,
+    )
+
+
+def joined(parts: Mapping[str, Verdict]) -> Verdict:
+    """One verdict for a claim with several parts: the most serious speaks for all, the evidence is kept by part."""
+    name = min(parts, key=lambda part: SEVERITY.index(parts[part].status))
+    worst = parts[name]
+    evidence = {part: {"verdict": v.status, "measured": v.measured, **v.evidence} for part, v in parts.items()}
+    sentence = f"{name}: {worst.sentence}"
+    if all(part.status == worst.status for part in parts.values()) and worst.witness is None:
+        sentence = f"In all {len(parts)} parts alike; {sentence}"
+    return Verdict(
+        worst.status,
+        sentence,
+        "; ".join(dict.fromkeys(f"{part}: {v.predicted}" for part, v in parts.items())),
+        "; ".join(f"{part}: {v.measured}" for part, v in parts.items()),
+        worst.interval,
+        evidence,
+        None if worst.witness is None else {"part": name, **worst.witness},
+    )
