@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -296,12 +295,16 @@ def footprint(workload: str) -> list[Finding]:
 
 def print_footprint(workload: str) -> None:
     """Run the simulator's part of a workload; print the memory above the imports (MB) and the number of threads."""
-    at_import = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    at_import = peak_megabytes()
     chosen = workloads(loop=False)[workload]()
     chosen.contestants[chosen.memory]()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    tasks = "/proc/self/task"
-    print(json.dumps([(peak - at_import) / 1024, len(os.listdir(tasks)) if os.path.isdir(tasks) else 1]))
+    print(json.dumps([peak_megabytes() - at_import, len(os.listdir("/proc/self/task"))]))
+
+
+def peak_megabytes() -> float:
+    """The peak resident memory of this process (Linux); getrusage would remember what the parent's was."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
 
 
 def _surroundings() -> dict[str, str]:
@@ -341,7 +344,9 @@ def main() -> None:
         workload = workloads(arguments.loop)[name]()
         times = measure(workload.contestants, arguments.turns)
         milliseconds[name] = {contestant: 1e3 * float(np.median(own)) for contestant, own in times.items()}
-        findings += [*judge(name, workload.targets, times), *footprint(name)]
+        findings += judge(name, workload.targets, times)
+        if os.path.isdir("/proc/self/task"):  # Linux
+            findings += footprint(name)
         if not arguments.json:
             print(name, ", ".join(f"{contestant} {own:.3g} ms" for contestant, own in milliseconds[name].items()))
     if arguments.json:

@@ -111,8 +111,9 @@ class QuadraticMachines(Problem):
     def gap(self, x: Array) -> Array:
         """(x - x*)' A (x - x*) / 2, which is F(x) - F(x*) because the average gradient vanishes at x*."""
         displacement = x - self.optimum
-        pull = (displacement[..., None, :] @ self.mean_hessian)[..., 0, :]
-        return np.asarray((pull * displacement).sum(axis=-1)) / 2
+        with np.errstate(over="ignore", invalid="ignore"):  # a diverged run has an infinite gap
+            pull = (displacement[..., None, :] @ self.mean_hessian)[..., 0, :]
+            return np.asarray((pull * displacement).sum(axis=-1)) / 2
 
     def self_check(self) -> tuple[Measured, ...]:
         """Measure each constant with calls of `gradient` only.

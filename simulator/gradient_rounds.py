@@ -103,7 +103,7 @@ class GradientRounds:
             move += self._noise.next()
         if self._axes is not None:
             move = _product(move, np.swapaxes(self._axes, -1, -2), turned, POINTS_PER_PRODUCT)
-        return x - move
+        return np.asarray(np.subtract(x, move))
 
 
 class _NoiseSums:
@@ -160,7 +160,8 @@ class _NoiseSums:
         """Every replica's numbers times the weights, (replica, round, step, worker, dimension)."""
         if self._weighted is None:
             return np.multiply(drawn, weights, drawn)
-        mine = drawn if len(drawn) == 1 else np.take(drawn, self._steps.readers, axis=0)
+        readers = self._steps.readers
+        mine = drawn if readers is None or len(drawn) == 1 else np.take(drawn, readers, axis=0)
         return np.multiply(mine, weights, self._weighted[:, : mine.shape[1], : mine.shape[2]])
 
 

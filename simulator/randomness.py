@@ -4,7 +4,7 @@ A stream belongs to (experiment, replica, ...): the same cell draws the same noi
 many.  Leaving an axis out of the key is what makes its values share common random numbers.
 
 A replica's gradient noise is one stream, read in the order (step, worker, coordinate); noise that differs from worker
-to worker is read worker by worker within each draw.  It is drawn ahead for a number of steps that depends on the
+to worker is read worker by worker within each draw, and then drawn ahead for a number of steps that depends on the
 number of workers and on the dimension alone: the numbers do not depend on how many local steps make a round, on how
 many replicas run together or on the memory at hand.  What else a run draws (sampled clients, random signs, a random
 output) comes from streams of its own, keyed by `use`.
@@ -197,7 +197,7 @@ class RowSteps(Steps):
         if self._place == len(self._data):
             self._gather()
         self._place += 1
-        return self._data[self._place - 1]
+        return np.asarray(self._data[self._place - 1])
 
     def _gather(self) -> None:
         if self._next == self.ahead:

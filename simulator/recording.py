@@ -11,8 +11,6 @@ from constructions.problem import Problem
 from simulator.algorithm import Algorithm, Array
 from simulator.moreau import envelope_gap, envelope_gradient, mean_gradient
 
-Measure = Callable[[Array], Array]
-
 
 class Recorder:
     """Looks at a block of replicas before every local step, before and after every communication."""

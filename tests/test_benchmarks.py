@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -13,9 +17,7 @@ FOLDER = Path(__file__).parent.parent / "benchmarks"
 @pytest.fixture
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(FOLDER))
-    import simulation  # type: ignore[import-not-found]
-
-    return simulation
+    return import_module("simulation")
 
 
 def test_ratios_are_medians_within_turns_and_targets_decide(benchmark: ModuleType) -> None:
@@ -40,6 +42,17 @@ def test_every_workload_has_its_contestants(benchmark: ModuleType) -> None:
         own = {target.above for target in workload.targets} | {target.below for target in workload.targets}
         assert own - {""} <= {*workload.contestants, "jax", *(n for n in own if n.startswith("jax"))}, name
         assert workload.memory in workload.contestants
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+def test_peak_memory_sees_what_is_used(benchmark: ModuleType) -> None:
+    code = (
+        "import numpy as np, simulation; before = simulation.peak_megabytes(); np.ones(2**24);"
+        "print(simulation.peak_megabytes() - before)"
+    )
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join([str(FOLDER), str(FOLDER.parent)])}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=path)
+    assert benchmark.MOST_MEGABYTES > float(found.stdout) > 100
 
 
 def test_a_small_run_is_measured(benchmark: ModuleType) -> None:

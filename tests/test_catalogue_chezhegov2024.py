@@ -272,6 +272,40 @@ def test_slow_averaging_keeps_half_the_contraction(rule: Rule) -> None:
     assert sympy.expand(1 - x / 2 - (1 + x / 2) * (1 - x)) == x**2 / 2
 
 
+@pytest.mark.parametrize("rule", BOTH_RULES)
+def test_sharp_growth_is_attained_and_below_the_lemmas(rule: Rule) -> None:
+    """From an entry d_min by an increment d_max."""
+    random = np.random.default_rng(8)
+    n, low = 1000, 0.3
+    beta, high = random.uniform(0, 1, n), low * 10 ** random.uniform(0, 2, n)
+    power = 2 if rule == "rule2" else 1
+    new = (beta * low**power + (1 - beta) * high**power) ** (1 / power)
+    values = {"beta2": beta, "d_min": low, "d_max": high}
+    sharp = bound(f"lemma1-sharp-growth-{rule}").function()(**values)
+    np.testing.assert_allclose(new / low, 1 + sharp, rtol=1e-12)
+    allowed = bound(f"lemma1-growth-{rule}").function()(**values)
+    assert np.all(sharp <= allowed * (1 if rule == "rule2" else 0.5))
+
+
+def test_the_noise_floor_of_a_quadratic_forgets_the_matrix() -> None:
+    """The trace identity of the proof, and the constant that it leaves."""
+    random = np.random.default_rng(10)
+    constant = bound("id-quadratic").term("statistical").expression / (eta * sigma**2 / (mu * M))
+    assert constant == 1 / (2 - Rational(1, 4))
+    for _ in range(20):
+        factor, noise = random.normal(size=(2, 4, 4))
+        hessian, covariance = factor @ factor.T + np.eye(4), noise @ noise.T
+        root = np.sqrt(10 ** random.uniform(-1, 1, 4))
+        scaled, moved = hessian / np.outer(root, root), covariance / np.outer(root, root)
+        plain = np.trace(np.linalg.solve(hessian, covariance))
+        assert np.trace(np.linalg.solve(scaled, moved)) == pytest.approx(plain, rel=1e-9)
+        step = 1 / (4 * np.linalg.eigvalsh(scaled)[-1])
+        contraction, floor = np.eye(4) - step * scaled, np.zeros((4, 4))
+        for _ in range(4000):
+            floor = contraction @ floor @ contraction + step**2 * moved
+        assert step * plain / 2 <= np.trace(floor) <= step * plain * float(constant)
+
+
 def test_hutchinson_samples_are_bounded() -> None:
     random = np.random.default_rng(9)
     limit = bound("hutchinson").function()

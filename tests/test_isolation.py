@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -255,6 +256,7 @@ def test_diverged_runs_and_short_paths_are_refused() -> None:
 def test_every_exponent_claim_has_its_expected_verdict(name: str, laboratory: Laboratory) -> None:
     finding = judge(CLAIMS[name], laboratory)
     assert finding.as_expected, finding.verdict.sentence
+    assert json.loads(json.dumps(dict(finding.verdict.evidence)))
     assert finding.verdict.evidence["dominates by"] >= EXPONENT_TESTS[name].margin * 0.99
 
 
@@ -269,29 +271,25 @@ def twins(name: str, laboratory: Laboratory) -> Iterator[tuple[xr.Dataset, float
                 yield one.assign(term=one.term * factor, bound=one.bound * factor), wrong
 
 
-def matched() -> list[str]:
-    """Tests whose other side is a bound on the same measure (the others square a distance)."""
-    return [
-        name
-        for name, test in EXPONENT_TESTS.items()
-        if test.matched_by
-        and theorem(test.matched_by).bound.measure == theorem(test.theorem).bound.measure
-        and "two-quadratics" not in test.matched_by
-    ]
-
-
-@pytest.mark.parametrize("name", matched())
+@pytest.mark.parametrize("name", [name for name, test in EXPONENT_TESTS.items() if test.matched_by])
 def test_two_sided_tests_have_a_bound_of_the_same_order_on_the_other_side(name: str) -> None:
-    """Evaluated along the same paths: lower below upper up to a constant, with the same exponents."""
+    """Evaluated along the same paths: bounds from both sides with the same exponents.
+
+    A lower bound on the distance of the fixed point is one on the gap's root, on the pair whose curvature is fixed.
+    """
     test = EXPONENT_TESTS[name]
     bound, other = theorem(test.theorem).bound, theorem(test.matched_by).bound
     assert {bound.kind, other.kind} == {"upper", "lower"}
+    root = other.measure.name == "discrepancy" and bound.measure.name == "gap"
     for design in test.designs():
-        zero = dict.fromkeys(other.letters, np.zeros(len(design.n)))
-        values = {**zero, **design.values}
-        values["zeta_star"] = design.values.get("zeta", values.get("zeta_star", zero.get("B", design.n)))
-        both = [other.evaluate({letter: value[i] for letter, value in values.items()}) for i in (0, -1)]
-        slope = np.log(both[1] / both[0]) / np.log(design.n[-1])
+        known: dict[str, Any] = {**dict.fromkeys(other.letters, np.zeros(len(design.n))), **design.values}
+        if "tau" in test.instance:
+            known["tau"] = known["L"] / 2
+        pull = next((known[letter] for letter in ("zeta", "zeta_opt") if letter in design.values), None)
+        known["zeta_star"] = design.values.get("zeta_star", known.get("zeta_star") if pull is None else pull)
+        values = [{letter: known[letter][i] for letter in other.letters} for i in (0, -1)]
+        first, last = (other.evaluate(at) for at in values)
+        slope = (2 if root else 1) * np.log(last / first) / np.log(design.n[-1])
         own = np.log(design.terms[test.term][-1] / design.terms[test.term][0]) / np.log(design.n[-1])
         assert slope == pytest.approx(own, abs=0.05), design.name
 
@@ -313,6 +311,20 @@ def test_stronger_twins_of_the_shipped_tests_are_rejected(laboratory: Laboratory
                 assert status == "violated", (name, twin.path.values)
     assert not accepted
     assert rejected >= 0.95 * total
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "status"),
+    [
+        ("khaled2025/exponent-thm3-optimization", {"algorithm": "local-sgd"}, "violated"),  # not accelerated
+        ("ghadimi2012/exponent-optimization", {"algorithm": "minibatch-sgd"}, "violated"),
+        ("patel2024/exponent-two-quadratics-floor", {"algorithm": "minibatch-sgd"}, "violated"),  # no drift: faster
+        ("khaled2025/exponent-eq2-optimization", {"algorithm": "minibatch-sgd"}, "violated"),  # K steps count as one
+        ("khaled2020/exponent-local-gd-heterogeneity", {"instance": {"zeta": 0.0, "mu": L / 10}}, "violated"),
+    ],
+)
+def test_a_wrong_algorithm_or_instance_is_noticed(name: str, changed: dict[str, Any], status: str) -> None:
+    assert judge_exponents(run_exponent_test(replace(EXPONENT_TESTS[name], **changed))).status == status
 
 
 def test_a_test_measures_exactly_what_a_plain_run_finds() -> None:

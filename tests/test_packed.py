@@ -107,7 +107,12 @@ def test_packed_cells_are_the_cells_alone_bit_for_bit(
     name: str, parameters: dict[str, Any], problem: Problem, noise: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rule, runs = ALGORITHMS[name](**parameters), []
-    monkeypatch.setattr("simulator.packed.sample", lambda *a, **b: runs.append(0) or sample(*a, **b))
+
+    def counted(*given: Any, **named: Any) -> Run:
+        runs.append(given)
+        return sample(*given, **named)
+
+    monkeypatch.setattr("simulator.packed.sample", counted)
     cells = [
         PackedCell(rule, problem, K, R, noise=noise, seed=2, stream_axes={"K": K}, streams=streams)
         for R in (7, 1, 150)

@@ -323,6 +323,25 @@ def test_a_sweep_and_its_theorem_share_lambda() -> None:
     assert list(old.axes) == ["lambda"]
 
 
+def test_a_sweep_counts_the_conditions_that_fail() -> None:
+    from verify.sweep import run_sweep
+    from verify.sweep_specification import Sweep
+
+    given = {"K": 2, "R": 3, "sigma": 0.5, "gamma": 2.0}
+    etas = (0.05, 0.08, 0.1, 1.0)
+    found = run_sweep(
+        Sweep("s", "local-sgd", QUADRATICS, {"eta": etas}, given, theorem="khaled2025/thm1", method="exact")
+    )
+    one_at_a_time = [
+        sum(
+            one.status == "fails"
+            for one in simulate("local-sgd", QUADRATICS, {**given, "eta": eta}, theorem="khaled2025/thm1").conditions
+        )
+        for eta in etas
+    ]
+    assert found["conditions_failing"].values.tolist() == one_at_a_time == [0, 0, 1, 1]
+
+
 def test_sweeps_draw_by_rounds_and_sample_clients() -> None:
     from verify.sweep import run_sweep
     from verify.sweep_specification import Sweep

@@ -40,6 +40,15 @@ _PUBLIC = {
     "judge": "verify.claim",
     "read_sweep": "verify.sweep",
     "run_sweep": "verify.sweep",
+    "isolate": "verify.isolation",
+    "Design": "verify.isolation",
+    "ExponentTest": "verify.exponent_tests",
+    "Path": "verify.exponent_tests",
+    "Tuning": "verify.exponent_tests",
+    "run_exponent_test": "verify.exponent_tests",
+    "judge_exponents": "verify.judging_paths",
+    "exact_moments": "simulator.moments",
+    "falsify": "verify.falsify",
     "FIGURES": "figures.figure",
 }
 

@@ -162,7 +162,7 @@ def run_exponent_test(test: ExponentTest, laboratory: Laboratory | None = None) 
             "stderr": measured.stderr,
             "term": design.terms[test.term],
             "bound": others,
-            "margin": np.minimum(design.margins, 1e300),
+            "margin": design.margins,
             "logarithm": np.log(2 + counts),
             **{f"letter: {name}": value for name, value in letters.items()},
         }

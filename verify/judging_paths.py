@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from typing import Any, Literal, cast
 
@@ -76,9 +77,10 @@ def fit_path(
     >>> round(fit.estimate, 9), fit.high < 0
     (-0.25, True)
     """
-    usable = np.isfinite(measured) & (measured > 0)
-    if not usable.all() or len(n) < 4:
-        raise TightrateError("an exponent needs at least four points, all positive and finite: a run diverged")
+    if len(n) < 4:
+        raise TightrateError(f"an exponent needs at least four points on a path, not {len(n)}")
+    if not np.isfinite(measured).all() or (measured <= 0).any():
+        raise TightrateError("an exponent needs positive finite values; a run diverged or hit the optimum exactly")
     x, y = np.log(n), np.log(measured / predicted)
     errors = np.maximum(standard_error / measured, 1e-12)
     slack = float(np.log1p(1 / margin) / (x.max() - x.min()))
@@ -283,17 +285,22 @@ def _evidence(one: xr.Dataset, fit: PathFit, verdict: PathVerdict) -> dict[str, 
 def _together(found: list[tuple[str, PathFit, PathVerdict]], data: xr.Dataset, evidence: dict[str, Any]) -> Verdict:
     """One verdict for all paths: a violation on any, else what is open on any."""
     slopes = {path: evidence[f"along {path}"]["predicted exponent"] for path, _, _ in found}
-    predicted = ", ".join(f"{_power_of(path)}^{slopes[path]:.3g}" for path, _, _ in found)
-    measured = ", ".join(f"{_power_of(path)}^{slopes[path] + fit.estimate:.3f}" for path, fit, _ in found)
+    designs = json.loads(data.attrs["designs"])
+    told = {path: _power_of(path, designs[path]["along"]) for path, _, _ in found}
+    predicted = ", ".join(f"{name}^{slopes[path] / power:.3g}" for path, (name, power) in told.items())
+    measured = ", ".join(
+        f"{told[path][0]}^{(slopes[path] + fit.estimate) / told[path][1]:.3f}" for path, fit, _ in found
+    )
     path, fit, _ = max(found, key=lambda one: (_RANK[one[2].status], abs(one[1].estimate)))
-    interval = (slopes[path] + fit.low, slopes[path] + fit.high)
+    ends = sorted((slopes[path] + end) / told[path][1] for end in (fit.low, fit.high))
+    interval = (ends[0], ends[1])
     name = f"{data.attrs['term']!r} of {data.attrs['theorem']}"
     statuses = {verdict.status for _, _, verdict in found}
-    where = f"Where {name} dominates by {evidence['dominates by']:.3g}"
+    margin = evidence["dominates by"]
+    where = f"Where {name} dominates by {margin:.3g}" if np.isfinite(margin) else f"Where {name} is alone"
     said = f"{where}: {'; '.join(f'along {path} {verdict.reason}' for path, _, verdict in found)}."
     if "violated" in statuses:
         bad = [path for path, _, verdict in found if verdict.status == "violated"]
-        designs = json.loads(data.attrs["designs"])
         witness = {"paths": bad, **{path: designs[path] for path in bad}}
         return Verdict("violated", said, predicted, measured, interval, evidence, witness)
     if "inconclusive" in statuses:
@@ -306,6 +313,9 @@ def _together(found: list[tuple[str, PathFit, PathVerdict]], data: xr.Dataset, e
 _RANK: Mapping[str, int] = {"consistent": 0, "inconclusive": 1, "violated": 2}
 
 
-def _power_of(path: str) -> str:
-    """What is raised to the exponent: the letter of a path of one letter, n on any other."""
-    return path if path.isalnum() else f"n({path})"
+def _power_of(path: str, along: Mapping[str, str]) -> tuple[str, float]:
+    """What is raised to an exponent, and its own power of n: the letter of a path of one letter, else n itself."""
+    if len(along) == 1:
+        ((letter, power),) = along.items()
+        return letter, float(Fraction(power))
+    return f"n({path})", 1.0

@@ -161,6 +161,8 @@ def _add_bound(dataset: xr.Dataset, plan: Plan, results: Sequence[Result]) -> No
         "where": found.provenance.where,
     }
     dataset["bound"] = (dims, total, described)
+    failing = plan.failing_conditions([result.steps for result in results])
+    dataset["conditions_failing"] = (dims, failing, {"long_name": f"conditions of {found.id} that fail here"})
 
 
 def provenance() -> dict[str, str]:

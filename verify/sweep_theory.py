@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -107,15 +107,28 @@ class Plan:
     def bound(self, steps: Sequence[Mapping[str, float]]) -> Iterator[tuple[str, Array]]:
         """Each term of the bound by name on the grid, given the steps that each cell ran with."""
         assert self.theorem is not None
-        letters = [
-            self._letters_at({**at, **prescribed, **own})
-            for at, prescribed, own in zip(self.coordinates, self._prescribed, steps, strict=True)
-        ]
+        letters = self._letters_of_cells(steps)
         for term in self.theorem.bound.terms:
             needed = [symbol.name for symbol in term.expression.free_symbols]
             values = {name: np.array([cell[name] for cell in letters]) for name in needed}
             value = np.broadcast_to(vectorized(term.expression)(**values), (len(letters),))
             yield term.name, np.asarray(value.reshape(self.sweep.shape))
+
+    def failing_conditions(self, steps: Sequence[Mapping[str, float]]) -> Array:
+        """How many of the theorem's conditions fail in each cell, on the grid; what cannot be decided does not."""
+        assert self.theorem is not None
+        relations = [(one, one.relation.free_symbols) for one in self.theorem.conditions if one.relation is not None]
+        counts = []
+        for letters in self._letters_of_cells(steps):
+            statuses = [one.status(letters.known({s.name for s in symbols})) for one, symbols in relations]
+            counts.append(statuses.count("fails"))
+        return np.array(counts, dtype=np.float64).reshape(self.sweep.shape)
+
+    def _letters_of_cells(self, steps: Sequence[Mapping[str, float]]) -> list[_Letters]:
+        return [
+            self._letters_at({**at, **prescribed, **own})
+            for at, prescribed, own in zip(self.coordinates, self._prescribed, steps, strict=True)
+        ]
 
 
 class _Letters:
@@ -129,6 +142,10 @@ class _Letters:
         given = {name: value for name, value in self._given.items() if value is not None}
         problem = build_problem(self._sweep.problem, {"seed": self._sweep.seed, **given})
         return {**problem.constants, "M": np.float64(problem.workers), "d": np.float64(problem.dimension)}
+
+    def known(self, names: Iterable[str]) -> dict[str, float]:
+        """Those of the letters that have a value here."""
+        return {name: self[name] for name in names if self._given.get(name) is not None or name in self._constants}
 
     def __getitem__(self, name: str) -> float:
         value = self._given.get(name)

@@ -44,10 +44,11 @@ def exponent(rule: str, name: str) -> Expr:
     title="The accelerated outer loop",
     caption=(
         "Gap of the last iterate without noise, exact, on a quadratic whose {d} curvatures are spread evenly in the"
-        " logarithm between {flattest:g} L and L, at η = {eta:g}/L and γ = 1: the accelerated outer loop (solid, markers) and"
-        " plain averaging (dashed), (a) against the rounds R for three numbers of local steps H, (b) against H for three"
-        " numbers of rounds. Triangles: the exponents of Corollary 1 and eq. (2), −2 and −1 in R, −1 in H for both; they are"
-        " reached as R grows. Thin line in (a): the bound 2D²/(γηHR(R+1)) for the smallest H, proved for this toolkit."
+        " logarithm between {flattest:g} L and L, at η = {eta:g}/L and γ = 1: the accelerated outer loop (solid,"
+        " markers) and plain averaging (dashed), (a) against the rounds R for three numbers of local steps H, (b)"
+        " against H for three numbers of rounds. Triangles: the exponents of Corollary 1 and eq. (2), −2 and −1 in R,"
+        " −1 in H for both; they are reached as R grows. Thin line in (a): the bound 2D²/(γηHR(R+1)) for the smallest"
+        " H, proved for this toolkit."
     ),
     experiment="khaled2025-acceleration",
     needs=("gap", "bound"),
@@ -109,7 +110,15 @@ def _triangles(
     for ax, line in ((axes[0], gap.sel(rule="plain", K=K[0])), (axes[1], gap.sel(rule="plain", R=R[1]))):
         y, x = drawable(line), line[line.dims[0]].values
         first, last = len(x) // 4, 3 * len(x) // 4
-        label_along(ax, (x[first], y[first]), (x[last], y[last]), "plain averaging", at=0.45, offset=3)
+        below = -3 if ax is axes[0] else 3
+        label_along(
+            ax,
+            (x[first], y[first]),
+            (x[last], y[last]),
+            "plain averaging",
+            at=0.62 if below < 0 else 0.45,
+            offset=below,
+        )
     lowest = drawable(gap.sel(rule="accelerated", R=R[-1]))
     corner = float(data.K[0]) * 1.2, float(lowest[0]) / 12
     slope_triangle(axes[1], corner, 6.0, exponent("accelerated", "K"), letter("K", source))

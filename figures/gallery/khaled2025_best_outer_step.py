@@ -20,12 +20,13 @@ SHOWN = (0.01, 0.5, 5.0, 15.0, 50.0)  # noise levels of the right panel
     title="The best outer step against the noise",
     caption=(
         "Local SGD with outer step γ on the quadratic (x − x⋆)ᵀQ(x − x⋆)/2, Q = AᵀA, A of {d} × {d} standard normal"
-        " entries, as in the paper's Figure 1: H = {K} local steps, R = {R} rounds, η = {eta:g}; M = {M} machines and the"
-        " start 0 are ours. Expected losses over the last ten rounds are exact, on {seeds} random matrices."
-        " (a) The best of ten outer steps (ticks) for each noise σ per coordinate: median over the matrices, and band from"
-        " smallest to largest. (b) The loss against γ for the first matrix; open circles mark the best outer step, dashed"
-        " lines the floor that the noise alone leaves for R → ∞. With the objective as printed, |Q(x − x⋆)|²/2, every"
-        " outer step diverges: there ηL is at least {literal_steepness:.0f}, here at most {steepness:.2f}."
+        " entries, as in the paper's Figure 1: H = {K} local steps, R = {R} rounds, η = {eta:g}; M = {M} machines and"
+        " the start 0 are ours. Expected losses over the last ten rounds are exact, on {seeds} random matrices. (a)"
+        " The best of ten outer steps (ticks) for each noise σ per coordinate: median over the matrices, and band"
+        " from smallest to largest. (b) The loss against γ for the first matrix; open circles mark the best outer"
+        " step, dashed lines the floor that the noise alone leaves for R → ∞. With the objective as printed, |Q(x −"
+        " x⋆)|²/2, every outer step diverges: there ηL is at least {literal_steepness:.0f}, here at most"
+        " {steepness:.2f}."
     ),
     experiment="khaled2025-figure-1",
     needs=("loss", "floor", "literal_steepness", "steepness"),

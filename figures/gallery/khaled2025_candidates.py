@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from figures.drawing import HALO, common_height, count, formula, letter, log_axis, panels
+from figures.drawing import HALO, Array, common_height, count, formula, letter, log_axis, panels
 from figures.figure import figure
 from figures.style import BLACK, ORDERED_INKS, Columns
 from rates.alphabet import B, L, R, sigma
@@ -24,11 +24,12 @@ LEVELS = (1.2, 1.5, 2.0, 5.0)
     title="Which pair of steps minimizes the rate",
     caption=(
         "Proposition 1 (re-derived, constants 1): the best pair of inner step η and outer step γ for the rate"
-        " D²/(ηγRH) + ησ²max(1, γ)/M + Lη²σ²H under the condition ηL(1 + (γ − 1)₊H) ≤ 1/4, over the noise and the number of"
-        " local steps H, for (a) one machine and (b) 64. A: plain averaging, γ = 1, always with its step clipped at 1/(4L)."
-        " B: γ above 1 with the condition active; white lines are levels of the best γ. C: the inner step vanishes at a fixed"
-        " product ηγ, the limit of minibatch SGD, which the paper's two candidates A and B leave out. The black edges are"
-        " where the cubic of candidate B has its root at 1/(4L), and where it loses its positive root."
+        " D²/(ηγRH) + ησ²max(1, γ)/M + Lη²σ²H under the condition ηL(1 + (γ − 1)₊H) ≤ 1/4, over the noise and the"
+        " number of local steps H, for (a) one machine and (b) 64. A: plain averaging, γ = 1, always with its step"
+        " clipped at 1/(4L). B: γ above 1 with the condition active; white lines are levels of the best γ. C: the"
+        " inner step vanishes at a fixed product ηγ, the limit of minibatch SGD, which the paper's two candidates A"
+        " and B leave out. The black edges are where the cubic of candidate B has its root at 1/(4L), and where it"
+        " loses its positive root."
     ),
     experiment="khaled2025-candidates",
     needs=("candidate", "gamma", "plain_until", "vanishing_from"),
@@ -60,8 +61,9 @@ def _map(ax: Axes, data: xr.Dataset, gamma: str, eta: str) -> None:
         logs = np.log(np.clip(np.stack([low, high]), *noise[[0, -1]]))
         wide = int(np.argmax(logs[1] - logs[0]))
         row = int(np.clip(wide, len(K) // 8, len(K) - 1 - len(K) // 8))
+        share = 0.3 if place == PLACES[1] else 0.5  # the levels of gamma crowd the right half of B
         ax.text(
-            float(np.exp(logs[:, row].mean())), K[row], name, ha="center", va="center",
+            float(np.exp((1 - share) * logs[0, row] + share * logs[1, row])), K[row], name, ha="center", va="center",
             path_effects=[HALO], gid="candidate",
         )  # fmt: skip
     for edge in (first, second):
@@ -69,7 +71,18 @@ def _map(ax: Axes, data: xr.Dataset, gamma: str, eta: str) -> None:
     lines = ax.contour(
         noise, K, 1 / data.gamma.values, levels=sorted(1 / np.array(LEVELS)), colors="white", linewidths=0.8
     )
-    ax.clabel(lines, fmt=lambda level: f"${gamma}={count(1 / level)}$", fontsize=6.5, colors=BLACK)
+    heights = np.geomspace(12, 200, len(LEVELS))
+    places = [
+        (float(np.interp(1 / level, *_along(data, height))), height)
+        for level, height in zip(LEVELS, heights, strict=True)
+    ]
+    ax.clabel(lines, manual=places, fmt=lambda level: f"${gamma}={count(1 / level)}$", fontsize=6.5, colors=BLACK)
     ax.xaxis.set_major_locator(LogLocator(base=100.0))
     ax.set_xlim(noise[0], noise[-1])
     ax.set_ylim(K[0], K[-1])
+
+
+def _along(data: xr.Dataset, K: float) -> tuple[Array, Array]:
+    """1/gamma, increasing, and the noise at which it is the best one, at the nearest K."""
+    row = data.sel(K=K, method="nearest")
+    return (1 / row.gamma.values)[::-1], row.noise.values[::-1]

@@ -20,11 +20,11 @@ PLAIN, LARGEST = ORDERED_INKS[4], ORDERED_INKS[1]
     title="A small inner step repaired by the outer step",
     caption=(
         "Local SGD without noise on a quadratic whose {d} curvatures are spread evenly in the logarithm between"
-        " {flattest:g} L and L; H = {K} local steps, R = {R} rounds. (a) Mean gap of all local iterates, exact, against the"
-        " inner step η: with plain averaging γ = 1 it grows to the gap at the start as η falls; with the largest outer step"
-        " that Theorem 1 allows it tends to that of R steps of gradient descent of size 1/(4L) (dashed). Thin lines:"
-        " Theorem 1's bound (re-derived), which without noise is its optimization term alone; the bound for γ = 1 lies above"
-        " the gap at the start for small η. (b) That largest outer step."
+        " {flattest:g} L and L; H = {K} local steps, R = {R} rounds. (a) Mean gap of all local iterates, exact,"
+        " against the inner step η: with plain averaging γ = 1 it grows to the gap at the start as η falls; with the"
+        " largest outer step that Theorem 1 allows it tends to that of R steps of gradient descent of size 1/(4L)"
+        " (dashed). Thin lines: Theorem 1's bound (re-derived), which without noise is its optimization term alone;"
+        " the bound for γ = 1 lies above the gap at the start for small η. (b) That largest outer step."
     ),
     experiment="khaled2025-ill-tuned",
     needs=("local_gap", "bound", "gamma", "limit", "start"),

@@ -36,12 +36,12 @@ ROUNDS = 1000.0
     "khaled2025-momentum",
     title="Outer momentum acts through the adjusted outer step",
     caption=(
-        "Gap of the averaged iterate of local SGD with outer heavy-ball momentum μ, exact, without noise, on a quadratic"
-        " whose {d} curvatures are spread evenly in the logarithm between {flattest:g} L and L; H = {K}, ηL = {eta:g},"
-        " R = 1000 rounds. (a) Against the outer step γ every momentum has its own line. (b) Against the momentum-adjusted"
-        " outer step γ/(1 − μ) they lie on one. Filled markers: inside the conditions of Theorem 2 with (1 − μ)²; open ones:"
-        " outside, where nothing is claimed. Thin line: the theorem's bound (re-derived), which without noise depends on"
-        " γ/(1 − μ) alone."
+        "Gap of the averaged iterate of local SGD with outer heavy-ball momentum μ, exact, without noise, on a"
+        " quadratic whose {d} curvatures are spread evenly in the logarithm between {flattest:g} L and L; H = {K}, ηL"
+        " = {eta:g}, R = 1000 rounds. (a) Against the outer step γ every momentum has its own line. (b) Against the"
+        " momentum-adjusted outer step γ/(1 − μ) they lie on one. Filled markers: inside the conditions of Theorem 2"
+        " with (1 − μ)²; open ones: outside, where nothing is claimed. Thin line: the theorem's bound (re-derived),"
+        " which without noise depends on γ/(1 − μ) alone."
     ),
     experiment="khaled2025-momentum",
     needs=("gap", "bound", "gamma", "admissible"),
@@ -55,7 +55,7 @@ def adjusted_outer_step(data: xr.Dataset, columns: Columns) -> Figure:
     inks = ordered_inks(data.sizes["momentum"])
     bound = drawable(at.bound.isel(momentum=0) / unit)
     gaps = drawable(at.gap / unit)
-    for i, (value, ink) in enumerate(zip(data.momentum.values, inks, strict=True)):
+    for i, ink in enumerate(inks):
         for ax, x in zip(axes, (at.gamma.values[i], data.adjusted.values), strict=True):
             ax.plot(x, gaps[i], color=ink.color, linewidth=0.9, gid="gap")
             for inside in (True, False):
@@ -97,11 +97,10 @@ def _name_ends(ax: Axes, x: Array, y: Array, values: Array, name: str) -> None:
         ax.annotate(
             f"${name}={count(values[i])}$",
             (x[i], y[i]),
-            xytext=({"right": 6, "left": -4, "center": 0}[side], -17 if lower else -7),
+            xytext=({"right": 6, "left": -4, "center": 0}[side], -16 if lower else -7),
             textcoords="offset points",
             ha=side,
             va="top",
             fontsize=SMALL,
             color=ordered_inks(len(values))[i].text,
-            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "shrinkA": 0, "shrinkB": 3} if lower else None,
         )

@@ -36,10 +36,14 @@ NAMED = (30.0, 100.0)  # local steps that are written beside the path of the sma
     "patel2024-moving-fixed-point",
     title="The fixed point moves from the optimum to the mean of the machines' optima",
     caption=(
-        "Where local gradient descent ends on {M} quadratic machines in the plane with different optima (crosses), none of"
-        " them noisy. (a) At K = 1 the fixed point x_∞ is the optimum x⋆; as the local steps K grow, or the inner step η, it"
+        "Where local gradient descent ends on {M} quadratic machines in the plane with different optima"
+        " (crosses), none of"
+        " them noisy. (a) At K = 1 the fixed point x_∞ is the optimum x⋆; as the local steps K grow, or the"
+        " inner step η, it"
         " moves to the mean of the machines' optima, whatever the outer step. Lines are the closed form of Prop. 19,"
-        " markers are runs step by step to the end, and the thin grey lines are level sets of the average objective. (b)"
+        " markers are runs step by step to the end, and the thin grey lines are level sets of the average"
+        " objective; the"
+        " written K belong to the smallest step, marked by circles. (b)"
         " The distance from the optimum (thick, rising) and from the mean of the optima (thin, falling) in units of the"
         " distance between the two. H is the smoothness constant (L elsewhere in tightrate)."
     ),
@@ -137,5 +141,5 @@ def _distances(ax: Axes, data: xr.Dataset, inks: list[Ink], source: Theorem) -> 
         place_labels(ax, [label], "right")
     ax.set_xlabel(f"local steps per round ${letter('K', source)}$")
     ax.set_ylabel(r"distance of $x_\infty$, relative", labelpad=1)
-    for at, side, words in ((0, "left", "from the mean of the optima"), (-1, "right", r"from $x^\star$")):
-        ax.text(data["K"].values[at], 1.03, words, fontsize=SMALL, color=GREY, va="bottom", ha=side)
+    for end, side, words in ((0, "left", "from the mean of the optima"), (-1, "right", r"from $x^\star$")):
+        ax.text(data["K"].values[end], 1.03, words, fontsize=SMALL, color=GREY, va="bottom", ha=side)

@@ -46,12 +46,14 @@ MET = {"koloskova2020/convex": "patel2024/thm9-vanilla", "ghadimi2012/convex": "
     "patel2024-tables",
     title="Upper and lower bounds for convex heterogeneous machines",
     caption=(
-        "Bounds on the suboptimality against rounds R at K = {K:g} local steps, M = {M:g} machines and, in units of H and"
+        "Bounds on the suboptimality against rounds R at K = {K:g} local steps, M = {M:g} machines and, in"
+        " units of H and"
         " B, σ = {sigma:g}; H is the smoothness constant (L elsewhere in tightrate). Solid: upper bounds; dashed: lower"
         " bounds; both: a lower bound that meets the upper bound of its class. Constants and logarithms are hidden, so"
         " that slopes and gaps speak, not levels. (a) Table 1: heterogeneity at the optimum, ζ⋆ = {zeta_star:g}. The"
         " bounds of local SGD are those of plain averaging. (b) Convex rows of Table 2: dissimilarity ζ = {zeta:g},"
-        " second-order heterogeneity τ = {tau:g} and Q = {Q:g}, with the lower bound for every inner and outer step that"
+        " second-order heterogeneity τ = {tau:g} and Q = {Q:g}, with the lower bound for every inner and outer"
+        " step that"
         " τ alone leaves."
     ),
     experiment="patel2024-tables",

@@ -23,9 +23,12 @@ NAMES: dict[Columns, float] = {1: 1.36, 2: 1.75}  # inches for the names of the 
     title="How many wrong twins the verifier rejects",
     caption=(
         "Statements and implementations were made wrong on purpose in every family of mistakes, and judged as if they"
-        " were right. Bars: the share of the twins that some exact value, shipped instance or matching bound contradicts"
-        " and that the verifier rejected; at the right how many of how many. The dark part is what the counts would show at"
-        " 95 % confidence if the twins were drawn at random: one of one says little. At least {required:.0%} over all families together is required (dashed line)."
+        " were right. Bars: the share of the twins that some exact value, shipped instance or matching bound"
+        " contradicts"
+        " and that the verifier rejected; at the right how many of how many. The dark part is what the counts"
+        " would show at"
+        " 95 % confidence if the twins were drawn at random: one of one says little. At least {required:.0%}"
+        " over all families together is required (dashed line)."
         " In all {total_rejected} of {total_contradicted} contradicted twins were rejected; {total_others} further"
         " twins are weaker but true, equivalent or undecidable and must not be rejected, nor must the {true_statements}"
         " true statements: there were {false_alarms} false alarms."
@@ -70,6 +73,6 @@ def power_report(data: xr.Dataset, columns: Columns) -> Figure:
 
 
 def certain(rejected: NDArray[np.int64], contradicted: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The least kill rate that the counts leave possible, one-sided (Clopper and Pearson); 0 where none was rejected."""
-    limit = stats.beta.ppf(1 - CONFIDENCE, np.maximum(rejected, 1), contradicted - rejected + 1)
+    """The least kill rate that the counts leave possible, one-sided (Clopper and Pearson); 0 if none was rejected."""
+    limit: NDArray[np.float64] = stats.beta.ppf(1 - CONFIDENCE, np.maximum(rejected, 1), contradicted - rejected + 1)
     return np.where(rejected > 0, limit, 0.0)

@@ -40,7 +40,7 @@ SHORT: Mapping[str, str] = {
 TIE = "#ffffff"
 GRID = 61  # points along each axis, among which the labels' places are chosen
 WIDER = 2.2  # how much wider than high a label is
-ROOM_FOR_NAMES, ROOM_FOR_WORDS, ROOM_FOR_A_NUMBER = 0.1, 0.05, 0.025  # half heights, as shares of the panel's
+ROOM_FOR_NAMES, ROOM_FOR_WORDS, ROOM_FOR_A_NUMBER = 0.1, 0.05, 0.04  # half heights, as shares of the panel's
 
 
 @figure(
@@ -48,10 +48,14 @@ ROOM_FOR_NAMES, ROOM_FOR_WORDS, ROOM_FOR_A_NUMBER = 0.1, 0.05, 0.025  # half hei
     title="Which bound is the smallest, where",
     caption=(
         "The smallest of the catalogued upper bounds of one problem class, up to constants and logarithms, as powers of"
-        " the number of rounds R = n → ∞ in units of H and B (H is the smoothness constant). Every region is labelled with"
-        " what attains it; in white regions several bounds agree: a number says how many. (a) Convex machines with dissimilarity ζ ="
+        " the number of rounds R = n → ∞ in units of H and B (H is the smoothness constant). Every region is"
+        " labelled with"
+        " what attains it; in white regions several bounds agree: a number says how many, where there is room."
+        " (a) Convex machines"
+        " with dissimilarity ζ ="
         " n^y, second-order heterogeneity τ and third-order smoothness Q. (b), (c) Equal machines; the line above each"
-        " panel says how the other letters grow. In the grey region every bound is above the gap at the start, so that no"
+        " panel says how the other letters grow. In the grey region every bound is above the gap at the start,"
+        " so that no"
         " claim is made. The map compares proved bounds, not methods: a method with a worse bound may be as good."
     ),
     experiment="who-wins",
@@ -94,14 +98,16 @@ def _draw(ax: Axes, data: xr.Dataset, plane: Mapping[str, Any], source: Theorem)
         for corners in own:
             ax.add_patch(Polygon(corners, linewidth=0, gid=" = ".join(winners), **look))
     _borders(ax, groups)
-    grid = np.stack(np.meshgrid(*(np.linspace(*side, GRID) for side in plane["window"])), axis=-1).reshape(-1, 2)
+    points = np.meshgrid(np.linspace(x0, x1, GRID), np.linspace(y0, y1, GRID))
+    grid = np.stack(points, axis=-1).reshape(-1, 2)
     for winners, own in groups.items():
-        within = np.any([[inside(point, corners) for point in grid] for corners in own], axis=0)
+        within = np.any([inside(grid, corners) for corners in own], axis=0)
         place, room = roomiest(within.reshape(GRID, GRID))
         words = _label(winners, room, len(plane["bounds"]), source)
         if words:
             style: dict[str, Any] = {"fontsize": SMALL, "color": BLACK, "path_effects": [HALO], "linespacing": 1.1}
-            ax.text(*grid[place], words, ha="center", va="center", **style)
+            x, y = grid[place]
+            ax.text(x, y, words, ha="center", va="center", **style)
 
 
 def roomiest(within: NDArray[np.bool_]) -> tuple[int, float]:
@@ -142,11 +148,11 @@ def _borders(ax: Axes, groups: Mapping[tuple[str, ...], list[Array]]) -> None:
                     ax.plot([a[0], b[0]], [a[1], b[1]], color=BLACK, linewidth=0.6, solid_capstyle="round")
 
 
-def inside(point: Array, corners: Array) -> bool:
-    """Whether a point lies in a convex polygon with its corners counterclockwise, its edges included."""
+def inside(points: Array, corners: Array) -> NDArray[np.bool_]:
+    """Whether points (..., 2) lie in a convex polygon with its corners counterclockwise, its edges included."""
     along = np.roll(corners, -1, axis=0) - corners
-    to = point - corners
-    return bool(np.all(along[:, 0] * to[:, 1] - along[:, 1] * to[:, 0] >= -1e-9))
+    to = points[..., None, :] - corners
+    return np.asarray((along[:, 0] * to[..., 1] - along[:, 1] * to[..., 0] >= -1e-9).all(axis=-1))
 
 
 def _label(winners: tuple[str, ...], room: float, candidates: int, source: Theorem) -> str:

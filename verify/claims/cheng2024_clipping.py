@@ -245,7 +245,7 @@ def confidence_lower_bound(data: xr.Dataset) -> Verdict:
 
 def uncertain_steps(data: xr.Dataset) -> xr.DataArray:
     """By how much the least number of steps may be off its power law: rounding up, and log(1 - eta L) for -eta L."""
-    return 0.5 + data.contraction * data.plain
+    return xr.DataArray(0.5 + data.contraction * data.plain)
 
 
 @claim(

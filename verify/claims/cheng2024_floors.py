@@ -131,7 +131,7 @@ def adam_statistical_floor(data: xr.Dataset) -> Verdict:
     predicted = exponents_of(term.subs("moreau", 1), ["eta", "M"])
     falling = data.assign_coords({"lambda": 1 / data["lambda"]}).rename({"lambda": "1/lambda"})
     return judge_scaling(
-        falling.statistical, falling.statistical_stderr, {**predicted, "1/lambda": 1.0}, resolution=0.2
+        falling.statistical, falling.statistical_stderr, {**predicted, "1/lambda": 1.0}, resolution=0.35
     )
 
 
@@ -144,7 +144,7 @@ def adam_statistical_floor(data: xr.Dataset) -> Verdict:
     expected="consistent",
 )
 def adam_drift_floor(data: xr.Dataset) -> Verdict:
-    """Exponents of eta and K on sampled runs on two curvatures; intervals are wide, but exclude K^2 and eta^3."""
+    """Exponents of eta and K on sampled runs on two curvatures; K - 1 in place of K is a known factor."""
     predicted = exponents_of(theorem("cheng2024/structural-adam").bound.term("noise drift"), ["eta", "K"])
     renamed = data.drop_vars(["eta", "statistical", "statistical_stderr"]).rename(fine="eta")
     factor = np.log1p(-1 / renamed.K)

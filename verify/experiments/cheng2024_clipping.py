@@ -160,8 +160,8 @@ def confidence(laboratory: Laboratory) -> xr.Dataset:  # noqa: ARG001
     Over (delta, L, eps): `plain` without clipping, at the largest step that the confidence allows; `clipped` with a
     threshold of twice the largest gradient (or three noise levels), at a step that makes the worst jump harmless.
     The last step's noise has three values, so the runs are three: `failure` is the exact probability that the gap
-    exceeds eps after `plain` steps (whose contraction eta L is `contraction`), `early` after one step less, `bold` at a step one per cent larger, and
-    `clipped_failure` with clipping.  `bound` is Theorem D.1 with its constant.
+    exceeds eps after `plain` steps (whose contraction eta L is `contraction`), `early` after one step less, `bold` at
+    a step one per cent larger, and `clipped_failure` with clipping.  `bound` is Theorem D.1 with its constant.
     """
     delta, L, eps = np.array([1e-1, 1e-2, 1e-3, 1e-4, 1e-5]), np.array([0.25, 1.0, 4.0]), np.array([1e-5, 1e-4, 1e-3])
     sigma, alpha, B = 5.0, 4.0, 2.0

@@ -59,7 +59,8 @@ def consensus_bound(*, eta: Array, sigma: Array, K: Array, M: Array | float, R: 
 def consensus(laboratory: Laboratory) -> xr.Dataset:
     """Largest squared distance of two workers' z at the end of a round, over (L, eta, sigma, K).
 
-    L = 0 is a constant gradient, L = 1 a function with two curvatures, whose pull saturates the growth in K.  `mean` and `stderr` are over replicas, `quantile` that of the largest round at 1 - delta; `bound` is Lemma B.1.
+    L = 0 is a constant gradient, L = 1 a function with two curvatures, whose pull saturates the growth in K.
+    `mean` and `stderr` are over replicas, `quantile` that of the largest round at 1 - delta; `bound` is Lemma B.1.
     """
     replicas, M, R, beta1 = laboratory.choose(quick=128, full=1024), 8, 3, 0.5
     eta, sigma, K = np.array([0.01, 0.02, 0.04]), np.array([0.5, 1.0, 2.0]), np.array([4, 8, 16, 32, 64])

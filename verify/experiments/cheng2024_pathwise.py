@@ -137,7 +137,7 @@ def pathwise(laboratory: Laboratory) -> xr.Dataset:
     Steps are a `share` of the largest allowed; the objective has two curvatures joined over `width`; noise has heavy
     tails and is clipped.  For each inequality "<name>: left" and "<name>: right".
     """
-    n = laboratory.choose(quick=64, full=1024)
+    n = laboratory.choose(quick=32, full=1024)
     widths, shares, rho, L, mu = (0.01, 0.3), (0.3, 1.0), 3.0, 1.0, 0.2
     limits = {"contraction": "contraction", "descent": "descent", "lag potential": "lag", "lag": "lag"}
     shape = (len(MOMENTA), len(widths), len(shares), n)
@@ -193,7 +193,7 @@ def moreau_envelope(laboratory: Laboratory) -> xr.Dataset:
     y is the proximal point of z for f in the norm of H >= lambda at the parameter gamma in [lambda/L, lambda/(2 weak)].
     "ratio" is the gradient over the envelope's, with `bound: ratio` from Lemma C.4.
     """
-    n = laboratory.choose(quick=400, full=4000)
+    n = laboratory.choose(quick=200, full=4000)
     generator = stream(laboratory.seed, experiment="cheng2024-moreau")
     weak = generator.uniform(0.02, 0.4, n)
     problem = weakly_convex(

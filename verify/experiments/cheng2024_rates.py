@@ -141,7 +141,7 @@ def drift_over_workers(laboratory: Laboratory) -> xr.Dataset:
     """
     M, K, R, sigma = np.array([2, 4, 8, 16, 32, 512]), 16, 24, 1.0
     eta = 0.05
-    budget = laboratory.choose(quick=10000, full=160000)
+    budget = laboratory.choose(quick=16000, full=160000)
     means, errors = [], []
     for m in M:
         problem = asymmetric_quadratic(L=L, mu=FLAT * L, B=0.0, M=int(m))
@@ -198,7 +198,7 @@ def local_or_minibatch(laboratory: Laboratory) -> xr.Dataset:  # noqa: ARG001
     `critical` is K_0 = sigma^2 R/(L B)^2 on the same grid, `predicted` the gain of the bounds (4.5) over (4.4) without
     clipping, `crossing` (sigma, R) the number of local steps at which the measured gain is one.
     """
-    sigma, K, R = np.array([1.0, 2, 4]), doubling(1, 11), np.array([512.0, 1024, 2048])
+    sigma, K, R = np.array([1.0, 1.75, 3]), doubling(1, 10), np.array([512.0, 1024, 2048])
     mesh = np.meshgrid(K, R, indexing="ij")
     eta = steps_between(5e-4, LARGEST_STEP / L, each=4)
     slow = slow_gaps(eta, *mesh, sigma=0.0, M=np.inf).reshape(len(eta), *mesh[0].shape)
@@ -349,7 +349,7 @@ def winner_map(laboratory: Laboratory) -> xr.Dataset:
     for normal.  `gain` is the minibatch gap over the local one, `predicted` the same for the bounds without clipping;
     `critical` is K_0, `linear` (K) the largest M of linear speed-up, (K_0/K)^(1/3).
     """
-    sigma, R, replicas = 1.0, 256, laboratory.choose(quick=32, full=256)
+    sigma, R, replicas = 1.0, 256, laboratory.choose(quick=16, full=256)
     K, M = doubling(1, 9), doubling(0, 6) ** 2
     normals = stream(laboratory.seed, experiment="cheng2024-winner-map").standard_normal((R, replicas))
     eta = steps_between(1e-3, LARGEST_STEP / L, each=2)

@@ -136,7 +136,7 @@ def changing_scaling(laboratory: Laboratory) -> xr.Dataset:
     A gap of the average is taken once, at the last round.  A pilot sizes the replicas: the mean must stay
     STANDARD_ERRORS away from the bound wherever the pilot's mean is below it.
     """
-    n = laboratory.choose(quick=16, full=64)
+    n = laboratory.choose(quick=12, full=64)
     blocks = []
     for number, (label, scaling) in enumerate(CASES):
         source, name = theorem(f"chezhegov2024/{label}"), f"{label} {scaling}"

@@ -81,8 +81,8 @@ def scaling_factor(laboratory: Laboratory) -> xr.Dataset:
     `steps` to reduce |x - x*|_D^2 by `reduction`, from a start in the slowest direction, and, for D along the
     curvatures, `true_steps` at the step 1/(4 L) with L the largest eigenvalue of D^{-1/2} A D^{-1/2}, whose condition
     number is `condition`; `contraction` of that distance over `checked` steps; `floor`, the limit of E|x - x*|_D^2
-    under noise, in units of eta sigma^2/(mu M): noise in the flattest coordinate, or, for random matrices, of covariance proportional to D.
-    Random ones are drawn `draws` times.
+    under noise, in units of eta sigma^2/(mu M): noise in the flattest coordinate, or, for random matrices, of
+    covariance proportional to D.  Random ones are drawn `draws` times.
     """
     ratios = np.geomspace(1, 1e4, laboratory.choose(quick=9, full=17))
     draws = laboratory.choose(quick=30, full=300)

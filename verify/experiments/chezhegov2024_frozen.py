@@ -205,7 +205,7 @@ def frozen_scaling_instances(laboratory: Laboratory) -> xr.Dataset:
 
     The step is the prescribed one or a share of the largest admissible one: all of it in a quarter of the instances.
     """
-    n = laboratory.choose(quick=300, full=4000)
+    n = laboratory.choose(quick=900, full=9000)
     blocks = []
     for label in FROZEN:
         source = theorem(f"chezhegov2024/{label}")

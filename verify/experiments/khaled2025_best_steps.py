@@ -67,7 +67,7 @@ def proposition_1(laboratory: Laboratory) -> xr.Dataset:
     `grid`, `grid_eta`, `grid_gamma`, `clipped` (the step of plain averaging is 1/(4L)) and the letters.  The attribute
     `below 1` is h at (eta, gamma) less h at (eta, 1) for gamma = 1/(1 + t), `signs` of its factors.
     """
-    n, points = laboratory.choose(quick=80, full=1500), laboratory.choose(quick=31, full=61)
+    n, points = laboratory.choose(quick=60, full=1500), laboratory.choose(quick=31, full=61)
     generator = stream(laboratory.seed, experiment="khaled2025-best-steps")
     K, M = (np.round(10 ** generator.uniform(low, 3, n)) for low in (0.31, 0.0))
     R = np.round(10 ** generator.uniform(0.5, 5, n))
@@ -147,7 +147,7 @@ def regime_map(laboratory: Laboratory) -> xr.Dataset:
     """
     M = np.array([1.0, 64.0])
     K = np.geomspace(2, 1024, laboratory.choose(quick=37, full=73))
-    noise = np.geomspace(1e-2, 1e8, laboratory.choose(quick=61, full=121))
+    noise = np.geomspace(1e-2, 1e7, laboratory.choose(quick=61, full=121))
     R = 100.0  # the rate times R depends on sigma^2 R alone
     axes = dict(zip(("M", "K", "noise"), np.meshgrid(M, K, noise, indexing="ij"), strict=True))
     letters = {name: axes[name] for name in ("M", "K")} | {"sigma": np.sqrt(axes["noise"] / R)}

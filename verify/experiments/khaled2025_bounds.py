@@ -83,7 +83,7 @@ def instances(laboratory: Laboratory) -> xr.Dataset:
     Over (search, instance): `measured`, `bound`, `rounding`, `admissible`, and every axis of the searches (nan where a
     search has no such axis), which is what running a witness again needs.
     """
-    n = laboratory.choose(quick=1500, full=20_000)
+    n = laboratory.choose(quick=800, full=20_000)
     parts = []
     for search in searched():
         generator = stream(laboratory.seed, experiment="khaled2025-instances", search=search.name)
@@ -126,6 +126,7 @@ def objectives(generator: np.random.Generator, cells: int, M: int) -> tuple[Obje
         ]
     rows, one = generator.standard_normal((24, 3)) * [1.0, 0.3, 0.1], np.ones(cells)
     labels = np.where(rows @ [1.0, -1.0, 2.0] + generator.standard_normal(24) > 0, 1.0, -1.0)
+    rows, labels = np.concatenate([rows, rows[:6]]), np.concatenate([labels, -labels[:6]])  # no plane separates them
     logistic = logistic_machines([rows] * M, [labels] * M, L=1.0, mu=0.0)
     found.append(Objective("logistic regression, d = 3", logistic, one, one * float(logistic.constants["B"])))
     return tuple(found)
@@ -139,7 +140,7 @@ def other_objectives(laboratory: Laboratory) -> xr.Dataset:
     cell, h): `drift`, the mean squared distance of two workers after h local steps averaged over all pairs and rounds,
     with its standard error, and `bound: lemma7`.  Half of the cells have skewed noise.
     """
-    cells, replicas = laboratory.choose(quick=12, full=30), laboratory.choose(quick=64, full=200)
+    cells, replicas = laboratory.choose(quick=8, full=30), laboratory.choose(quick=64, full=200)
     K, R, M = 6, 10, 4
     parts = []
     for name in [objective.name for objective in objectives(stream(0), 1, M)]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from rates.catalogue import theorem
 from verify.laboratory import EXPERIMENTS, Laboratory
@@ -39,7 +40,7 @@ LETTERS = {
 def tables(laboratory: Laboratory) -> xr.Dataset:  # noqa: ARG001
     """`first` (row, R): the bounds of Table 1; `second` (other, R): convex bounds of Table 2; `upper` for each row."""
     R = np.geomspace(1, 1e3, 61)
-    rows = {}
+    rows: dict[str, tuple[tuple[str, ...], NDArray[np.float64]]] = {}
     for name, dimension, entries in (("first", "row", TABLE_1), ("second", "other", TABLE_2)):
         bounds = [theorem(entry).bound for entry in entries]
         needed = [{letter: LETTERS[letter] for letter in bound.letters if letter != "R"} for bound in bounds]

@@ -1,0 +1,141 @@
+"""Figures of khaled2025: whole and legible in every size, and drawn from the data and the theorems alone."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from figure_checks import check_files, check_labels
+from matplotlib.axes import Axes
+
+from figures.figure import FigureSpec
+from figures.gallery.khaled2025_acceleration import acceleration as accelerated_loop
+from figures.gallery.khaled2025_acceleration import exponent
+from figures.gallery.khaled2025_best_outer_step import best_outer_step
+from figures.gallery.khaled2025_candidates import candidates
+from figures.gallery.khaled2025_ill_tuned import ill_tuned as repaired
+from figures.gallery.khaled2025_momentum import adjusted_outer_step
+from figures.style import Columns, Family
+from rates.catalogue import theorem
+from rates.outer_steps import best_steps
+from verify.experiments.khaled2025_acceleration import acceleration
+from verify.experiments.khaled2025_best_steps import CANDIDATES, regime_map
+from verify.experiments.khaled2025_figure_1 import figure_1
+from verify.experiments.khaled2025_ill_tuned import ill_tuned
+from verify.experiments.khaled2025_momentum import adjusted_steps
+from verify.laboratory import Laboratory
+
+FIGURES = {
+    best_outer_step: figure_1,
+    repaired: ill_tuned,
+    adjusted_outer_step: adjusted_steps,
+    accelerated_loop: acceleration,
+    candidates: regime_map,
+}
+
+
+@cache
+def data_of(spec: FigureSpec) -> xr.Dataset:
+    return FIGURES[spec](Laboratory())
+
+
+@pytest.mark.parametrize("spec", FIGURES, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("family", ["serif", "sans"])
+@pytest.mark.parametrize("columns", [1, 2])
+def test_labels_are_inside_the_figure_and_apart(spec: FigureSpec, columns: Columns, family: Family) -> None:
+    check_labels(spec, data_of(spec), columns, family)
+
+
+@pytest.mark.parametrize("spec", [best_outer_step, candidates], ids=lambda spec: spec.name)  # a band, and contours
+def test_files_are_reproducible_with_embedded_fonts(spec: FigureSpec, tmp_path: Path) -> None:
+    check_files(spec, data_of(spec), tmp_path)
+
+
+@pytest.mark.parametrize("spec", FIGURES, ids=lambda spec: spec.name)
+def test_captions_have_the_datasets_numbers(spec: FigureSpec) -> None:
+    caption = spec.caption_for(data_of(spec))
+    assert "{" not in caption
+    assert caption.endswith(".")
+
+
+def drawn(ax: Axes, gid: str) -> list[np.ndarray]:
+    return [np.asarray(line.get_ydata(), dtype=np.float64) for line in ax.lines if line.get_gid() == gid]
+
+
+def test_the_caption_says_that_the_printed_objective_diverges() -> None:
+    data = data_of(best_outer_step)
+    caption = best_outer_step.caption_for(data)
+    assert "every outer step diverges" in caption
+    assert not np.isfinite(data.literal_loss).any()
+    assert f"at least {data.attrs['literal_steepness']:.0f}" in caption
+
+
+def test_the_best_step_line_and_band_are_the_datas() -> None:
+    data = data_of(best_outer_step)
+    best = data.gamma[data.loss.argmin("gamma")]
+    left, _ = best_outer_step.picture(data).axes
+    np.testing.assert_array_equal(drawn(left, "best")[0], best.median("seed"))
+    (band,) = [part for part in left.collections if part.get_gid() == "band"]
+    (outline,) = band.get_paths()
+    vertices = np.asarray(outline.vertices)
+    assert vertices[:, 1].min() == best.min()
+    assert vertices[:, 1].max() == best.max()
+
+
+def test_bounds_and_limits_are_the_datasets() -> None:
+    data = data_of(repaired)
+    left, _ = repaired.picture(data).axes
+    for name in ("plain", "largest"):
+        np.testing.assert_array_equal(drawn(left, name)[0], data.local_gap.sel(outer=name))
+        np.testing.assert_array_equal(drawn(left, f"bound: {name}")[0], data.bound.sel(outer=name))
+    assert set(drawn(left, "limit")[0]) == {data.attrs["limit"]}
+
+
+def test_every_momentum_is_drawn_and_the_bound_is_the_theorems() -> None:
+    data = data_of(adjusted_outer_step)
+    left, right = adjusted_outer_step.picture(data).axes
+    at = data.sel(R=1000.0)
+    for ax in (left, right):
+        np.testing.assert_array_equal(np.stack(drawn(ax, "gap")), at.gap)
+    letters = {"L": 1.0, "B": 1.0, "sigma": 0.0, "K": 8, "M": 1, "R": 1000.0, "eta": data.attrs["eta"], "momentum": 0.0}
+    bound = theorem("khaled2025/thm2").bound.function(**letters)(gamma=data.adjusted.values)
+    np.testing.assert_allclose(drawn(right, "bound")[0], bound, rtol=1e-13)
+
+
+def test_triangles_have_the_exponents_of_the_tuned_rates() -> None:
+    assert (exponent("accelerated", "R"), exponent("accelerated", "K")) == (-2, -1)
+    assert (exponent("plain", "R"), exponent("plain", "K")) == (-1, -1)
+    for ax, name in zip(accelerated_loop.picture(data_of(accelerated_loop)).axes, ("R", "K"), strict=True):
+        ((x, y),) = [
+            (np.asarray(line.get_xdata()), np.asarray(line.get_ydata()))
+            for line in ax.lines
+            if line.get_gid() == "slope-triangle"
+        ]
+        slope = np.log(y[1] / y[0]) / np.log(x[1] / x[0])
+        assert slope == pytest.approx(float(exponent("accelerated", name)), rel=1e-12)
+
+
+def test_edges_of_the_map_are_where_the_best_candidate_changes() -> None:
+    """A step across each edge, by the candidates that the command line computes."""
+    data = data_of(candidates)
+    for M in data.M.values:
+        for K in data.K.values[::9]:
+            at = data.sel(M=M, K=K)
+            for edge, names in ((at.plain_until, CANDIDATES[:2]), (at.vanishing_from, CANDIDATES[1:])):
+                for factor, name in zip((0.98, 1.02), names, strict=True):
+                    sigma = np.sqrt(factor * float(edge) / 100)
+                    letters = {"L": 1.0, "B": 1.0, "M": float(M), "K": float(K), "R": 100.0, "sigma": float(sigma)}
+                    assert best_steps(letters).candidate == name
+
+
+def test_the_map_agrees_with_the_candidates_one_by_one() -> None:
+    data = data_of(candidates)
+    for i, j, k in ((0, 3, 10), (0, 20, 30), (1, 10, 40), (1, 30, 55)):
+        at = data.isel(M=i, K=j, noise=k)
+        letters = {"L": 1.0, "B": 1.0, "M": float(at.M), "K": float(at.K), "R": 100.0}
+        best = best_steps({**letters, "sigma": float(np.sqrt(at.noise / 100))})
+        assert CANDIDATES[int(at.candidate)] == best.candidate
+        assert float(at.gamma) == pytest.approx(best.gamma, rel=1e-9)
