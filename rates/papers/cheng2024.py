@@ -312,7 +312,7 @@ def drift_factor(steps: Expr) -> Expr:
 
 
 def difference_factor(steps: Expr) -> Expr:
-    """B_1 of (C.15): difference of two workers' preconditioners; it vanishes with the noise."""
+    """B_1 of (C.15): difference of two workers' preconditioners; without noise the entry of the threshold stays."""
     return preconditioner_factor(16 * K * sigma_inf**2 / lam**2, steps)
 
 
@@ -1491,7 +1491,7 @@ def lem_c9() -> Theorem:
     return local_adam(
         "lemC9",
         "Two workers' preconditioners agree up to the noise",
-        "Relative to the round's start; vanishes with the noise.",
+        "Relative to the round's start. The measured difference vanishes with the noise, the bound does not: rho stays in it.",
         upper_adam("preconditioner-gap", "explicit", Term("difference", (1 - beta2) * difference_factor(K * R))),
         "Lemma C.9, (C.8)",
         (
