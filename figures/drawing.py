@@ -201,28 +201,29 @@ def label_along(
 
 
 def slope_triangle(ax: Axes, corner: tuple[float, float], run: float, exponent: Expr, name: str) -> None:
-    """A triangle with the exact exponent of a power law: from `corner`, `run` times to the right.
+    """A triangle with the exact exponent of a power law, its right angle below the slope: `run` times to the right.
 
-    For a negative exponent the corner is the upper left end of the slope.  Carries the name of the power law.
+    `corner` is the left end of the slope.  Carries the name of the power law on the other side of the slope.
     """
     x, y = corner
     far_x, far_y = x * run, y * run ** float(exponent)
+    falls = far_y < y
+    foot_x, foot_y = (x, far_y) if falls else (far_x, y)
+    middle = float(np.sqrt(x * far_x)), float(np.sqrt(y * far_y))
     ax.plot(
-        [x, far_x, x, x], [y, far_y, far_y, y], color=GREY, linewidth=0.7, solid_joinstyle="miter", gid="slope-triangle"
+        [x, far_x, foot_x, x],
+        [y, far_y, foot_y, y],
+        color=GREY,
+        linewidth=0.7,
+        solid_joinstyle="miter",
+        gid="slope-triangle",
     )
-    rise = str(abs(exponent))
+    left, right = ("right", "left") if falls else ("left", "right")
+    side = -2 if falls else 2
+    power = name if exponent == 1 else rf"{name}^{{{exponent}}}"
     for text, at, shift, ha, va in (
-        ("$1$", (np.sqrt(x * far_x), far_y), (0, -2), "center", "top"),
-        (f"${rise}$", (x, np.sqrt(y * far_y)), (-2, 0), "right", "center"),
+        ("$1$", (middle[0], foot_y), (0, -2), "center", "top"),
+        (f"${abs(exponent)}$", (foot_x, middle[1]), (side, 0), left, "center"),
+        (f"${power}$", middle, (-side, 1), right, "bottom"),
     ):
         ax.annotate(text, at, xytext=shift, textcoords="offset points", ha=ha, va=va, fontsize=SMALL, color=GREY)
-    ax.annotate(
-        rf"${name}^{{{exponent}}}$",
-        (np.sqrt(x * far_x), np.sqrt(y * far_y)),
-        xytext=(2, 1),
-        textcoords="offset points",
-        ha="left",
-        va="bottom",
-        fontsize=SMALL,
-        color=GREY,
-    )

@@ -168,12 +168,14 @@ def judge_upper_exponents(
     )
 
 
-def _witness(place: Mapping[object, xr.DataArray], arrays: Mapping[str, xr.DataArray]) -> dict[str, float]:
-    """The values of all arrays at one place, with its coordinates."""
+def _witness(place: Mapping[object, xr.DataArray], arrays: Mapping[str, xr.DataArray]) -> dict[str, float | str]:
+    """The values of all arrays at one place, with its coordinates, numbers or names."""
     index = {str(dim): int(position) for dim, position in place.items()}
-    found: dict[str, float] = {}
+    found: dict[str, float | str] = {}
     for name, array in arrays.items():
         at = array.isel({dim: i for dim, i in index.items() if dim in array.dims})
         found[name] = float(at)
-        found.update({str(dim): float(at.coords[dim]) for dim in at.coords})
+        for dim, where in at.coords.items():
+            value = where.values.item()
+            found[str(dim)] = value if isinstance(value, str) else float(value)
     return found

@@ -20,9 +20,9 @@ from figures.drawing import (
     ordered_inks,
     panels,
     place_labels,
+    slope_triangle,
 )
 from figures.figure import figure
-from figures.rising_triangle import rising_triangle
 from figures.style import BLACK, GREY, Columns
 from rates.alphabet import M, d_max, d_min, eta, mu, sigma
 from rates.catalogue import theorem
@@ -119,7 +119,7 @@ def _floors(ax: Axes, data: xr.Dataset, inks: Mapping[str, Ink]) -> None:
     place_labels(ax, labels, "right")
     statistical = theorem("chezhegov2024/id-sc").bound.term("statistical").monomial
     name = formula(d_max / d_min, theorem(data.attrs["theorem"]))
-    rising_triangle(ax, (ratio[len(ratio) // 2], general[0] * 6), 20.0, statistical.exponents["d_max"], name)
+    slope_triangle(ax, (ratio[len(ratio) // 2], general[0] * 6), 20.0, statistical.exponents["d_max"], name)
 
 
 def _bounds(ax: Axes, data: xr.Dataset, measured: str) -> Array:

@@ -21,9 +21,9 @@ from figures.drawing import (
     ordered_inks,
     panels,
     place_labels,
+    slope_triangle,
 )
 from figures.figure import figure
-from figures.rising_triangle import rising_triangle
 from figures.style import BLACK, GREY, Columns
 from rates.alphabet import B, L
 from rates.catalogue import theorem
@@ -112,7 +112,7 @@ def _gap(ax: Axes, data: xr.Dataset) -> None:
     label_along(ax, (x[0], total[0]), (x[near], total[near]), "bound", at=0.6, offset=3)
     place_labels(ax, labels, "right")
     exponent = source.bound.term(DRIFT).monomial.exponents["zeta_star"]
-    rising_triangle(ax, (x[0] * 1.6, total[-1] * 0.01), 5.0, exponent, letter("zeta_star", source))
+    slope_triangle(ax, (x[0] * 1.6, total[-1] * 0.01), 5.0, exponent, letter("zeta_star", source))
 
 
 def _fixed_points(ax: Axes, data: xr.Dataset) -> None:

@@ -25,9 +25,10 @@ from figures.drawing import (
     ordered_inks,
     panels,
     place_labels,
+    slope_triangle,
 )
 from figures.figure import figure
-from figures.style import GREY, Columns
+from figures.style import Columns
 from rates.alphabet import B, L
 from rates.catalogue import theorem
 
@@ -125,24 +126,10 @@ def _parts(ax: Axes, data: xr.Dataset, inks: dict[str, Ink]) -> None:
     place_labels(ax, labels, "right", gap=6)
     exponent = Fraction(data.attrs["exponent"]).limit_denominator(100)
     lowest = float(np.nanmin(shown))
-    _rising_triangle(ax, (u[1], lowest * 0.45), 16.0, Rational(exponent.numerator, exponent.denominator))
+    slope_triangle(ax, (u[1], lowest * 0.45), 16.0, Rational(exponent.numerator, exponent.denominator), "u")
     largest = data.attrs["largest_adaptive_gap"]
     text = f"AdaGrad: largest gap {count(largest)}"
     ax.text(0.03, 0.03, text, fontsize=SMALL, color=inks["AdaGrad clients"].text, transform=ax.transAxes)
     unit = formula(L * B**2, theorem("lee2024/h2"))
     ax.set_xlabel(f"lower end $u$ of the part, in units of ${unit}$")
     ax.set_ylabel(f"part from $u$ to $4u$, in units of ${unit}$")
-
-
-def _rising_triangle(ax: Axes, corner: tuple[float, float], run: float, exponent: Rational) -> None:
-    """A triangle with the exact exponent of a growing power of u, from its lower left corner."""
-    x, y = corner
-    far_x, far_y = x * run, y * run ** float(exponent)
-    ax.plot([x, far_x, far_x, x], [y, y, far_y, y], color=GREY, linewidth=0.7, gid="slope-triangle")
-    middle = (np.sqrt(x * far_x), np.sqrt(y * far_y))
-    for text, at, shift, ha, va in (
-        ("$1$", (middle[0], y), (0, -2), "center", "top"),
-        (f"${exponent}$", (far_x, middle[1]), (2, 0), "left", "center"),
-        (f"$u^{{{exponent}}}$", middle, (-2, 2), "right", "bottom"),
-    ):
-        ax.annotate(text, at, xytext=shift, textcoords="offset points", ha=ha, va=va, fontsize=SMALL, color=GREY)

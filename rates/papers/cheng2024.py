@@ -1491,7 +1491,7 @@ def lem_c9() -> Theorem:
     return local_adam(
         "lemC9",
         "Two workers' preconditioners agree up to the noise",
-        "Relative to the round's start. The measured difference vanishes with the noise, the bound does not: rho stays in it.",
+        "Relative to the round's start. Without noise workers agree, while the bound keeps its entry with rho.",
         upper_adam("preconditioner-gap", "explicit", Term("difference", (1 - beta2) * difference_factor(K * R))),
         "Lemma C.9, (C.8)",
         (

@@ -19,7 +19,14 @@ LAW = (
 )
 THRESHOLD = (Axis("rho", 0.1, 100.0), Axis("alpha", 2.0, 8.0, "linear"), Axis("mean", -1.0, 1.0, "linear"))
 
-Measured = Literal["bias", "moment", "centered", "fourth"]
+ABOVE = (  # thresholds of at least three noise levels and twice every gradient coordinate
+    Axis("rho_noise", 3.0, 30.0),
+    Axis("alpha", 4.0, 12.0, "linear"),
+    Axis("mean", -0.5, 0.5, "linear"),
+    Axis("d", 1, 100, "whole"),
+)
+
+Measured = Literal["bias", "squared-bias", "moment", "centered", "fourth"]
 
 
 def law(point: Point) -> tuple[Array, Array]:
@@ -42,17 +49,23 @@ def trial(point: Point, *, theorem_id: str, measured: Measured) -> Trial:
     alpha = point["alpha"]
     largest = np.abs(deviation).max(axis=-1, keepdims=True)
     moment = np.sum(probability * np.abs(deviation / largest) ** alpha[:, None], axis=-1)
-    letters = {"alpha": alpha, "rho": point["rho"], "sigma": largest[:, 0] * moment ** (1 / alpha)}
-    center = point["mean"][:, None] * point["rho"][:, None]
+    letters = {"alpha": alpha, "sigma": largest[:, 0] * moment ** (1 / alpha)}
+    rho = letters["rho"] = point["rho"] if "rho" in point else point["rho_noise"] * letters["sigma"]
+    center = point["mean"][:, None] * rho[:, None]
     letters["G_inf"] = np.abs(center[:, 0])
-    clipped = np.clip(center + deviation, -point["rho"][:, None], point["rho"][:, None])
+    clipped = np.clip(center + deviation, -rho[:, None], rho[:, None])
     average = np.sum(probability * clipped, axis=-1, keepdims=True)
     about = center if measured == "moment" else average
+    rounding = 1e-14 * rho
     if measured == "bias":
         value = np.abs(average - center)[:, 0]
+    elif measured == "squared-bias":  # d coordinates with the same law
+        bias = np.abs(average - center)[:, 0]
+        value, rounding = point["d"] * bias**2, point["d"] * rounding * (2 * bias + rounding)
+        letters |= {"sigma_inf": letters["sigma"], "sigma_2alpha": letters["sigma"] * point["d"] ** (1 / (2 * alpha))}
     else:
         value = np.sum(probability * np.abs(clipped - about) ** alpha[:, None], axis=-1)
-    return Trial(value, values_of(bound, letters), letters, rounding=1e-14 * point["rho"])
+    return Trial(value, values_of(bound, letters), letters, rounding)
 
 
 def _search(theorem_id: str, measured: Measured, *axes: Axis) -> Search:
@@ -74,3 +87,4 @@ moment = _search("cheng2024/lemA2-moment", "moment", *THRESHOLD)
 centered = _search("cheng2024/lemA2-centered-moment", "centered", *THRESHOLD)
 fourth = _search("cheng2024/lemA3", "fourth", Axis("M", 1, 100, "whole"))
 sharp_fourth = _search("cheng2024/lemA3-sharp", "fourth", Axis("M", 1, 100, "whole"))
+squared_bias = _search("cheng2024/eqB.63", "squared-bias", *ABOVE)

@@ -11,17 +11,19 @@ from rates.catalogue import theorem
 from simulator.algorithms.local_sgd import local_sgd
 from verify.responses import response
 from verify.search import Array, Axis, Point, Search, Trial, largest_step, values_of
+from verify.step_moments import step_moments
 
 MACHINES, COORDINATES = 2, 2
 METHOD = "exact second moments of the shipped algorithm on diagonal quadratics, noise of two equal jumps"
-INSTANCE = (
+FUNCTIONS = (
     *(Axis(f"curvature{m}{i}", 1e-4, 1.0) for m in range(MACHINES) for i in range(COORDINATES)),
     *(Axis(f"minimizer{m}{i}", -1.0, 1.0, "linear") for m in range(MACHINES) for i in range(COORDINATES)),
     *(Axis(f"start{i}", -5.0, 5.0, "linear") for i in range(COORDINATES)),
-    *(Axis(f"noise{i}", 1e-4, 10.0) for i in range(COORDINATES)),
-    Axis("K", 1, 64, "whole"),
-    Axis("R", 1, 200, "whole"),
 )
+NOISE = tuple(Axis(f"noise{i}", 1e-4, 10.0) for i in range(COORDINATES))
+INSTANCE = (*FUNCTIONS, *NOISE, Axis("K", 1, 64, "whole"), Axis("R", 1, 200, "whole"))
+NOISELESS = (*FUNCTIONS, Axis("K", 1, 64, "whole"), Axis("R", 1, 1000, "whole"))
+SHORT = (*FUNCTIONS, *NOISE, Axis("K", 1, 10, "whole"), Axis("R", 1, 10, "whole"))
 USED = Axis("used", 0.01, 1.0)
 SCALING = tuple(Axis(f"scaling{i}", 0.1, 10.0) for i in range(COORDINATES))
 
@@ -51,11 +53,12 @@ def dissimilarity(curvature: Array, minimizer: Array, start: Array, noise: Array
     return np.asarray(np.linalg.norm(np.maximum(*difference), axis=-1) / 2)
 
 
-def trial(point: Point, *, theorem_id: str, output: Literal["average", "weighted"]) -> Trial:
+def trial(point: Point, *, theorem_id: str, output: Literal["average", "weighted", "consensus"]) -> Trial:
     """Plain averaging at the prescribed step, or at the share `used` of the largest one that is allowed."""
     source = theorem(theorem_id)
     curvature, minimizer = table(point, "curvature"), table(point, "minimizer")
-    start, noise = columns(point, "start"), columns(point, "noise")
+    start = columns(point, "start")
+    noise = columns(point, "noise") if "noise0" in point else np.zeros_like(start)
     one = np.ones_like(point["K"])
     scaling = columns(point, "scaling") if "scaling0" in point else np.ones_like(start)
     mean_curvature = curvature.mean(axis=1)
@@ -83,6 +86,19 @@ def trial(point: Point, *, theorem_id: str, output: Literal["average", "weighted
         letters["eta"] = point["used"] * largest_step(source.conditions, letters)
     else:
         letters["eta"] = values_of(source.step("eta"), letters)
+    bound = values_of(source.bound.expression, letters)
+    if output == "consensus":
+        each_step = step_moments(
+            np.moveaxis(curvature, 1, 2),
+            np.moveaxis(minimizer, 1, 2),
+            start=start,
+            optimum=optimum,
+            steps=np.broadcast_to(letters["eta"][:, None, None], (len(start), 1, COORDINATES)),
+            noise=noise,
+            K=letters["K"],
+            R=letters["R"],
+        )
+        return Trial(each_step.consensus, bound, letters, rounding=1e-13)
     found = response(
         local_sgd,
         {"eta": letters["eta"][:, None] / scaling},
@@ -95,16 +111,21 @@ def trial(point: Point, *, theorem_id: str, output: Literal["average", "weighted
         forgetting=letters["mu"] * letters["eta"] / 2 if output == "weighted" else None,
     )
     gap = found.expected(mean_curvature / 2, noise**2)
-    return Trial(gap, values_of(source.bound.expression, letters), letters, rounding=1e-13)
+    return Trial(gap, bound, letters, rounding=1e-13)
 
 
-def _search(theorem_id: str, output: Literal["average", "weighted"], *axes: Axis) -> Search:
+def _search(
+    theorem_id: str,
+    output: Literal["average", "weighted", "consensus"],
+    *axes: Axis,
+    instance: tuple[Axis, ...] = INSTANCE,
+) -> Search:
     return Search(
         name=theorem_id,
         theorem=theorem_id,
         where="two quadratic machines of different curvature and optimum",
         side="upper",
-        axes=(*INSTANCE, *axes),
+        axes=(*instance, *axes),
         trial=partial(trial, theorem_id=theorem_id, output=output),
         expected="consistent",
         method=METHOD,
@@ -116,3 +137,8 @@ thm27_explicit = _search("patel2024/thm27-explicit", "weighted")
 local_het_c_own = _search("chezhegov2024/local-het-c-own", "average", USED)
 het_c_own = _search("chezhegov2024/het-c-own", "average", USED, *SCALING)
 het_c = _search("chezhegov2024/het-c", "average", USED, *SCALING)
+thm5 = _search("khaled2020/thm5", "average", USED)
+thm5_slides = _search("khaled2020/thm5-slides", "average")
+local_gd = _search("khaled2020/local-gd", "average", USED, instance=NOISELESS)
+local_gd_slides = _search("khaled2020/local-gd-slides", "average", instance=NOISELESS)
+lemma36 = _search("patel2024/lemma36", "consensus", USED, instance=SHORT)

@@ -144,6 +144,7 @@ local_id_sc = _search("chezhegov2024/local-id-sc", LOCAL, "last", USED, measured
 local_id_c = _search("chezhegov2024/local-id-c", LOCAL, "average", USED)
 id_sc = _search("chezhegov2024/id-sc", LOCAL, "last", USED, *SCALING, measured="scaled-squared-distance")
 id_sc_euclidean = _search("chezhegov2024/id-sc-euclidean", LOCAL, "last", USED, *SCALING, measured="squared-distance")
+id_quadratic = _search("chezhegov2024/id-quadratic", LOCAL, "last", USED, *SCALING, measured="scaled-squared-distance")
 id_c = _search("chezhegov2024/id-c", LOCAL, "average", USED, *SCALING)
 id_c_tuned = _search("chezhegov2024/id-c-tuned", LOCAL, "average", *SCALING)
 fixed_step_convex = _search("cheng2024/fixed-step-convex", LOCAL, "average", USED, extra=NO_CLIPPING)
