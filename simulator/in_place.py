@@ -25,41 +25,41 @@ class CannotRecordError(Exception):
 
 
 @dataclass(frozen=True)
-class _Step:
+class Step:
     """One operation: what it does, and its operands: the symbols by number, anything else as it is."""
 
     operation: Operation
     operands: tuple[Any, ...]
 
 
-class _Symbol(NDArrayOperatorsMixin):
+class Symbol(NDArrayOperatorsMixin):
     """An array of the state's shape, of which only the number in the recording is known."""
 
-    def __init__(self, tape: list[_Step | None], number: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, tape: list[Step | None], number: int, shape: tuple[int, ...]) -> None:
         self._tape, self.number, self.shape = tape, number, shape
 
-    def _note(self, operation: Operation, *operands: Any) -> _Symbol:
+    def _note(self, operation: Operation, *operands: Any) -> Symbol:
         for operand in operands:
             if isinstance(operand, np.ndarray) and np.broadcast_shapes(operand.shape, self.shape) != self.shape:
                 raise CannotRecordError(f"an operand of shape {operand.shape}")
-        self._tape.append(_Step(operation, operands))
-        return _Symbol(self._tape, len(self._tape) - 1, self.shape)
+        self._tape.append(Step(operation, operands))
+        return Symbol(self._tape, len(self._tape) - 1, self.shape)
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> _Symbol:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Symbol:
         if method != "__call__" or options or ufunc.nout != 1:
             raise CannotRecordError(f"{ufunc.__name__}.{method} with {options}")
         return self._note(ufunc, *inputs)
 
-    def __pow__(self, exponent: Any) -> _Symbol:
+    def __pow__(self, exponent: Any) -> Symbol:
         # numpy takes these shortcuts for arrays; the power itself is much slower.
         if isinstance(exponent, int | float) and exponent in (2, 0.5):
             return self._note(np.square if exponent == 2 else np.sqrt, self)
         return self._note(np.power, self, exponent)
 
-    def clip(self, low: Any, high: Any, **options: Any) -> _Symbol:
+    def clip(self, low: Any, high: Any, **options: Any) -> Symbol:
         if any(value is not None for value in options.values()):
             raise CannotRecordError(f"clip with {options}")
-        return self._note(_clip, self, low, high)
+        return self._note(clip, self, low, high)
 
     def __array_function__(self, function: Any, _types: Any, arguments: Any, options: Any) -> Any:
         if function is np.clip and not options and len(arguments) == 3:
@@ -73,14 +73,33 @@ class _Symbol(NDArrayOperatorsMixin):
         raise CannotRecordError(name)
 
 
-def _clip(x: Array, low: Any, high: Any, out: Array) -> Array:
+def clip(x: Array, low: Any, high: Any, out: Array) -> Array:
     return x.clip(low, high, out=out)
+
+
+@dataclass(frozen=True)
+class Tape:
+    """A function of arrays as operations: `inputs` symbols that are given, one for each step, those of the results."""
+
+    steps: Sequence[Step | None]
+    inputs: int
+    results: tuple[int, ...]
+
+    @classmethod
+    def of(cls, function: Callable[[Sequence[Any]], Any], inputs: int, shape: tuple[int, ...]) -> Tape:
+        """The recording of a function of `inputs` arrays that gives arrays (nested)."""
+        steps: list[Step | None] = [None] * inputs
+        results = list(leaves(function([Symbol(steps, number, shape) for number in range(inputs)])))
+        if not all(isinstance(result, Symbol) for result in results):
+            raise CannotRecordError("a result of constants")
+        return cls(steps, inputs, tuple(result.number for result in results))
 
 
 class Recording:
     """The local step of an algorithm on states of one shape, replayed in place.
 
-    `state` holds the arrays that are updated, `gradient` the one that the gradient goes into before `replay`.
+    `state` holds the arrays that are updated, `gradient` the one that the gradient goes into before `replay`.  `tape`
+    is the local step as a function of both.
     """
 
     def __init__(self, algorithm: Algorithm[Any], state: Any) -> None:
@@ -88,15 +107,15 @@ class Recording:
         if not all(isinstance(leaf, np.ndarray) and leaf.shape == arrays[0].shape for leaf in arrays):
             raise CannotRecordError("counters, or arrays of another shape")
         shape = arrays[0].shape
-        tape: list[_Step | None] = [None] * (len(arrays) + 1)
-        symbols: list[Any] = [_Symbol(tape, number, shape) for number in range(len(tape))]
-        after = list(leaves(algorithm.local_step(with_leaves(state, symbols[:-1]), symbols[-1])))
-        if not all(isinstance(leaf, _Symbol) for leaf in after) or len(after) != len(arrays):
-            raise CannotRecordError("a state of constants")
-        self._buffers = [np.empty(shape) for _ in tape[: len(arrays) + 1]]
+        self.tape = Tape.of(
+            lambda symbols: algorithm.local_step(with_leaves(state, symbols[:-1]), symbols[-1]), len(arrays) + 1, shape
+        )
+        if len(self.tape.results) != len(arrays):
+            raise CannotRecordError("a state of another form")
+        self._buffers = [np.empty(shape) for _ in range(self.tape.inputs)]
         self.gradient = self._buffers[-1]
         self.state = with_leaves(state, self._buffers[:-1])
-        self._program = self._assign(tape, [leaf.number for leaf in after], shape)
+        self._program = self._assign(self.tape.steps, self.tape.results, shape)
         self.load(state)
 
     def load(self, state: Any) -> None:
@@ -115,7 +134,7 @@ class Recording:
         for operation, operands, out in self._program:
             operation(*operands, out=out)
 
-    def _assign(self, tape: Sequence[_Step | None], results: Sequence[int], shape: tuple[int, ...]) -> list[Placed]:
+    def _assign(self, tape: Sequence[Step | None], results: Sequence[int], shape: tuple[int, ...]) -> list[Placed]:
         """A place for every intermediate result, then the operations with their arrays.
 
         The array of a symbol is free after its last use.  A result goes where it must end, if that array is free by
@@ -137,7 +156,7 @@ class Recording:
             if choice is None:
                 choice = len(self._buffers)
                 self._buffers.append(np.empty(shape))
-            operands = tuple(self._buffers[place[o.number]] if isinstance(o, _Symbol) else o for o in step.operands)
+            operands = tuple(self._buffers[place[o.number]] if isinstance(o, Symbol) else o for o in step.operands)
             place[index] = choice
             program.append((step.operation, operands, self._buffers[choice]))
         return program + self._homecoming(results, place)
@@ -159,8 +178,8 @@ class Recording:
         return program
 
 
-def _symbols(step: _Step) -> list[int]:
-    return [operand.number for operand in step.operands if isinstance(operand, _Symbol)]
+def _symbols(step: Step) -> list[int]:
+    return [operand.number for operand in step.operands if isinstance(operand, Symbol)]
 
 
 def recorded(algorithm: Algorithm[Any], state: Any) -> Recording | None:

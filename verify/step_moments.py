@@ -51,19 +51,17 @@ def step_moments(
             moving = running & (k < K)
             one, two, three = (moving.reshape(-1, *[1] * axes) for axes in (1, 2, 3))
             total = np.where(one, total + mean.mean(axis=-1), total)
-            of_total = np.where(
-                one, of_total + 2 * with_total.mean(axis=-1) + covariance.mean(axis=(-1, -2)), of_total
-            )
+            of_total = np.where(one, of_total + 2 * with_total.mean(axis=-1) + covariance.mean(axis=(-1, -2)), of_total)
             with_total = np.where(two, factor * (with_total + covariance.mean(axis=-1)), with_total)
             mean = np.where(two, factor * mean + step * curvature * target, mean)
             covariance = np.where(three, both * covariance + step[..., None] ** 2 * variance, covariance)
-            apart = np.var(mean, axis=-1) + np.trace(covariance, axis1=-2, axis2=-1) / M - covariance.mean(axis=(-1, -2))
+            apart = (
+                np.var(mean, axis=-1) + np.trace(covariance, axis1=-2, axis2=-1) / M - covariance.mean(axis=(-1, -2))
+            )
             consensus = np.maximum(consensus, apart.sum(axis=-1))
         one, two, three = (running.reshape(-1, *[1] * axes) for axes in (1, 2, 3))
         mean = np.where(two, mean.mean(axis=-1, keepdims=True), mean)
         covariance = np.where(three, covariance.mean(axis=(-1, -2), keepdims=True), covariance)
         with_total = np.where(two, with_total.mean(axis=-1, keepdims=True), with_total)
     count = (K * R)[:, None]
-    return StepMoments(
-        mean[..., 0] ** 2 + covariance[..., 0, 0], (total / count) ** 2 + of_total / count**2, consensus
-    )
+    return StepMoments(mean[..., 0] ** 2 + covariance[..., 0, 0], (total / count) ** 2 + of_total / count**2, consensus)

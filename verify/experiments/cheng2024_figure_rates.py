@@ -144,7 +144,7 @@ def gain_exponents(method: Method, x: Array, y: Array) -> Array:
             moved = {"K": x, "M": y, "R": np.ones_like(x), **{k: v * np.ones_like(x) for k, v in method.growth.items()}}
             rows.append(sum((float(p) * moved[k] for k, p in powers.items() if k in moved), np.zeros_like(x)))
         exponents[name] = np.minimum(np.max(rows, axis=0), 0.0)
-    return exponents["minibatch"] - exponents["local"]
+    return np.asarray(exponents["minibatch"] - exponents["local"])
 
 
 def steps_and_maps(K: Array) -> dict[float, dict[int, RoundMap]]:
@@ -179,11 +179,11 @@ def tuned_pair(
 def figure_rates(laboratory: Laboratory) -> xr.Dataset:
     """Bounds along K, R, M; winners in the plane of exponents; tuned runs over K and M and over R.
 
-    `local`, `minibatch` (method, axis, term, point) are the terms, nan where a bound has no such term, at `place`
-    (axis, point), the value of the letter that moves; `claimed` tells where no decidable condition of the local method's
-    statement fails.  `x`, `y`, `wins` are the cells of the planes and `gain_exponent` (method, up, across) the exponent
-    of n in the gain.  `tuned` (who, K, M) and `tuned_over_rounds` (who, R) are measured gaps, `least_steps` the
-    theorem's least K for each M, `linear` the largest M of linear speed-up for each K.
+    `local`, `minibatch` (algorithm, axis, term, point) are the terms, nan where a bound has no such term, at `place`
+    (axis, point), the value of the letter that moves; `claimed` tells where no decidable condition of the local
+    method's statement fails.  `x`, `y`, `wins` are the cells of the planes and `gain_exponent` (algorithm, up, across)
+    the exponent of n in the gain.  `tuned` (who, K, M) and `tuned_over_rounds` (who, R) are measured gaps,
+    `least_steps` the theorem's least K for each M, `linear` the largest M of linear speed-up for each K.
     """
     across, up = np.meshgrid(np.linspace(LEAST, MOST, GRID), np.linspace(LEAST, MOST / 2, GRID))
     planes = tuple(
@@ -216,12 +216,12 @@ def figure_rates(laboratory: Laboratory) -> xr.Dataset:
     critical = float(values_of(sgdm.critical_steps(), letters)[0])
     return xr.Dataset(
         {
-            **{name: (("method", "axis", "term", "point"), of_all(name)) for name in ("local", "minibatch")},
-            "claimed": (("method", "axis", "point"), of_all("claimed")),
+            **{name: (("algorithm", "axis", "term", "point"), of_all(name)) for name in ("local", "minibatch")},
+            "claimed": (("algorithm", "axis", "point"), of_all("claimed")),
             "place": (("axis", "point"), np.stack([np.geomspace(*span, POINTS) for span in RANGE.values()])),
-            **{name: cells[name].rename(plane="method") for name in ("x", "y", "wins")},
+            **{name: cells[name].rename(plane="algorithm") for name in ("x", "y", "wins")},
             "gain_exponent": (
-                ("method", "up", "across"),
+                ("algorithm", "up", "across"),
                 np.stack([gain_exponents(method, across, up) for method in METHODS.values()]),
             ),
             "tuned": (("who", "K", "M"), over_plane),
@@ -230,7 +230,7 @@ def figure_rates(laboratory: Laboratory) -> xr.Dataset:
             "linear": (("K",), values_of(sgdm.linear_workers(), {n: K if n == "K" else v for n, v in letters.items()})),
         },
         coords={
-            "method": list(METHODS),
+            "algorithm": list(METHODS),
             "axis": list(RANGE),
             "term": list(TERMS),
             "bound": cells.bound.values,
@@ -275,7 +275,7 @@ def least_steps(method: Method, M: Array) -> Array:
         for c in theorem(method.local).conditions
         if c.relation is not None and WORKERS in c.relation.free_symbols
     ]
-    logarithm = vectorized(relation.rhs, R=MIDDLE["R"], delta=DELTA)  # type: ignore[attr-defined]
+    logarithm = vectorized(relation.rhs, R=MIDDLE["R"], delta=DELTA)
     found = np.full(len(M), MIDDLE["K"])
     for _ in range(100):
         found = logarithm(K=found, M=M)

@@ -69,7 +69,10 @@ def displacement_trial(point: Point, *, theorem_id: str, client: Client) -> Tria
         walked = _walked(_client(client, mine, int(delay)), steps[:, chosen])
         value[chosen] = walked[mine["K"].astype(int), np.arange(len(mine["K"]))]
     bound = values_of(theorem(theorem_id).bound.expression, letters)
-    return Trial(value, bound, letters, rounding=1e-13 * value)
+    rounding = 1e-13 * value
+    if client == "adagrad":  # of the sum 1 + (G/lambda)^2 in the bound
+        rounding = rounding + 1e-15 * letters["eta"] * letters["lambda"] / np.maximum(letters["G_inf"], 1e-300)
+    return Trial(value, bound, letters, rounding)
 
 
 def _client(kind: Client, letters: dict[str, Array], delay: int) -> Optimizer[Any]:
@@ -126,7 +129,9 @@ def _where(mask: Array, new: Any, old: Any) -> Any:
     return new
 
 
-def _search(theorem_id: str, where: str, axes: tuple[Axis, ...], tried: Callable[..., Trial], name: str = "", **how: Any) -> Search:
+def _search(
+    theorem_id: str, where: str, axes: tuple[Axis, ...], tried: Callable[..., Trial], name: str = "", **how: Any
+) -> Search:
     return Search(
         name=f"{theorem_id}@{name}" if name else theorem_id,
         theorem=theorem_id,

@@ -159,7 +159,7 @@ def trial(
         output=output,
         forgetting=letters["mu"] * letters["eta"] / 2 if output == "weighted" else 0.0,
     )
-    level = _level(jumps, probability, letters["alpha"])
+    level = level(jumps, probability, letters["alpha"])
     letters |= {"D": found.farthest, "G_inf": found.steepest, "sigma_2alpha": level}
     letters["rho"] = np.inf * one if rho is None else rho
     if rho is not None:
@@ -167,7 +167,7 @@ def trial(
     return Trial(found.gap, values_of(bound().expression, letters), letters, rounding=1e-13 * letters["B"] ** 2)
 
 
-def _level(jumps: tuple[Array, Array], probability: Array, alpha: Array) -> Array:
+def level(jumps: tuple[Array, Array], probability: Array, alpha: Array) -> Array:
     """(E |xi|^alpha)^(1/alpha) of the noise."""
     up, down = np.abs(jumps)
     largest = np.maximum(np.maximum(up, down), 1e-300)

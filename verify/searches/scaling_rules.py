@@ -96,7 +96,9 @@ def _of_rule(label: str, rule: str, measured: Measured, name: str = "") -> Searc
     slow = any(c.relation is not None and beta2 in c.relation.free_symbols for c in theorem(theorem_id).conditions)
     free = (Axis("averaged", 1e-2, 1.0), Axis("eta_scaled", 1e-4, 1.0)) if slow else (Axis("complement", 1e-4, 0.999),)
     tried = partial(trial, theorem_id=theorem_id, scaling=RULE[rule], measured=measured)
-    return _search(theorem_id, "one entry of the matrix, four updates with any increments", (*MATRIX, *free), tried, name)
+    return _search(
+        theorem_id, "one entry of the matrix, four updates with any increments", (*MATRIX, *free), tried, name
+    )
 
 
 entry_rule2 = _of_rule("lemma1", "rule2", "entry", "rule2")
