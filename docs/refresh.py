@@ -6,14 +6,18 @@ python docs/refresh.py --check    exit with 1 if a block does not show what the 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```\n\$ tightrate (?P<command>[^\n]+)\n(?P<output>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+TALLY = re.compile(r"<!-- tally -->\n.*?<!-- /tally -->", re.DOTALL)
 
 
 def output_of(command: str) -> str:
@@ -32,8 +36,26 @@ def split(command: str) -> list[str]:
     return shlex.split(command)
 
 
+def tally() -> str:
+    """How many claims of each paper came out how in the run whose verdicts are kept in docs/verdicts.json."""
+    findings = json.loads((ROOT / "docs" / "verdicts.json").read_text(encoding="utf-8"))
+    statuses = list(dict.fromkeys(sorted(finding["verdict"] for finding in findings)))
+    papers = sorted({finding["claim"].split("/")[0] for finding in findings})
+    counts = Counter((finding["claim"].split("/")[0], finding["verdict"]) for finding in findings)
+    lines = [["paper", "claims", *statuses], ["---"] * (len(statuses) + 2)]
+    for paper in papers:
+        own = [counts[paper, status] for status in statuses]
+        lines.append([paper, str(sum(own)), *(str(count or "") for count in own)])
+    lines.append(["all", str(len(findings)), *(str(sum(counts[p, s] for p in papers)) for s in statuses)])
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    unexpected = sum(finding["verdict"] != finding["expected"] for finding in findings)
+    return table + f"\n{unexpected} of {len(findings)} verdicts were not as expected.\n"
+
+
 def refreshed(text: str) -> str:
-    """The text with every block's output replaced by what the command prints now."""
+    """The text with every block's output replaced by what the command prints now, and the tally by the last one."""
+    if TALLY.search(text):
+        text = TALLY.sub(lambda _: f"<!-- tally -->\n{tally()}<!-- /tally -->", text)
     return BLOCK.sub(lambda block: f"```\n$ tightrate {block['command']}\n{output_of(block['command'])}```", text)
 
 

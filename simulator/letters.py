@@ -14,13 +14,13 @@ from constructions.problem import Problem
 from rates.theorem import Theorem
 from simulator.randomness import RowSampling
 
-NORMS = {"sigma": 1.0, "sigma_2alpha": 2.0, "sigma_inf": np.inf}  # over coordinates, in units of the moment's order
+LEVELS = ("sigma", "sigma_2alpha", "sigma_inf")
 
 
-def moment_order(claimed: Theorem) -> Callable[[Mapping[str, Any]], float]:
-    """The order of the noise moments that a theorem speaks of: alpha where it is one of its letters, else 2."""
-    has_alpha = "alpha" in claimed.bound.letters
-    return lambda values: float(values["alpha"]) if has_alpha and values.get("alpha") is not None else 2.0
+def moment_order(claimed: Theorem, values: Mapping[str, Any]) -> float:
+    """The order of the noise moments that a theorem speaks of: alpha where that is one of its letters, else 2."""
+    given = values.get("alpha") if "alpha" in claimed.bound.letters else None
+    return 2.0 if given is None else float(given)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class RunLetters:
 
     def get(self, name: str) -> float | None:
         """The value of a letter, None where nothing says what it is."""
-        if name in NORMS and not isinstance(self.noise, RowSampling):
+        if name in LEVELS and not isinstance(self.noise, RowSampling):
             return self._level(name, self.noise)
         if name in ("M", "d"):
             return float(self._problem.workers if name == "M" else self._problem.dimension)
@@ -53,7 +53,7 @@ class RunLetters:
             value = np.max(self._problem.constants[name])
         if value is None:
             value = self._derived(name)
-        return None if value is None else float(value)
+        return None if value is None or isinstance(value, str) else float(value)
 
     def known(self, names: Iterable[str]) -> dict[str, float]:
         """Those of the letters that have a value here."""
@@ -65,8 +65,8 @@ class RunLetters:
             return 0.0
         if name == "sigma" and isinstance(noise, IsotropicNoise) and noise.order == self.order:
             return noise.sigma
-        levels = noise.levels(self.order, self._problem.dimension)
-        return float(np.linalg.norm(levels, 2.0 if name == "sigma" else NORMS[name] * self.order))
+        norms = dict(zip(LEVELS, (2.0, 2 * self.order, np.inf), strict=True))
+        return float(np.linalg.norm(noise.levels(self.order, self._problem.dimension), norms[name]))
 
     def _derived(self, name: str) -> float | None:
         if name == "Delta":

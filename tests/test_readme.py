@@ -23,3 +23,8 @@ def test_the_pages_quote_commands() -> None:
     quoted = {name: len(list(REFRESH["BLOCK"].finditer((ROOT / name).read_text(encoding="utf-8")))) for name in PAGES}
     assert quoted["README.md"] >= 4
     assert sum(quoted.values()) >= 10
+
+
+def test_the_tally_is_that_of_the_kept_verdicts() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"<!-- tally -->\n{REFRESH['tally']()}<!-- /tally -->" in text

@@ -202,6 +202,12 @@ def values_of(expression: sympy.Expr, letters: Mapping[str, Array]) -> Array:
     return _value(expression, letters)
 
 
+def mentions(conditions: Sequence[Condition], name: str) -> bool:
+    """Whether a condition that numbers can decide speaks of the letter of that name."""
+    relations = (condition.relation for condition in conditions if condition.relation is not None)
+    return any(name in {symbol.name for symbol in relation.free_symbols} for relation in relations)
+
+
 def largest_step(conditions: Sequence[Condition], letters: Mapping[str, Array], name: str = "eta") -> Array:
     """The largest step of that name that every condition allows, by bisection; conditions on small steps only.
 
@@ -213,9 +219,7 @@ def largest_step(conditions: Sequence[Condition], letters: Mapping[str, Array], 
     bounding = [
         condition
         for condition in conditions
-        if condition.relation is not None
-        and name in {symbol.name for symbol in condition.relation.free_symbols}
-        and not isinstance(condition.relation, sympy.Eq)
+        if mentions((condition,), name) and not isinstance(condition.relation, sympy.Eq)
     ]
     if not bounding:
         raise TightrateError(f"no condition bounds {name}")

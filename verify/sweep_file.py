@@ -36,8 +36,8 @@ def read_sweep(path: Path) -> Sweep:
     for key in content:
         if key not in KEYS:
             raise unknown_name("key of a sweep", key, KEYS)
-    for key in ("algorithm", "problem", "axes"):
-        if key not in content:
+    for key in ("axes", "algorithm", "problem"):
+        if key not in content and key not in content.get("axes", {}):
             raise TightrateError(f"{path} has no {key}; a sweep needs algorithm, problem and [axes]")
     for key in TABLES:
         if not isinstance(content.get(key, {}), dict):

@@ -34,6 +34,8 @@ DEFAULT_MEASURES: Mapping[Method, tuple[str, ...]] = {
     "auto": ("gap", "squared-distance"),
 }
 MOST_WIDENINGS = 100
+DEFAULT_NOISE = "gaussian"
+NAMED = ("algorithm", "problem", "noise")  # what is chosen by name, for the sweep or by an axis of names
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Sweep:
 
     `axes` maps names of parameters to the values that are swept; `parameters` gives every other parameter of the
     problem, the algorithm, the noise (its level `sigma` among them) and the theorem.  `noise` is a law by name, or
-    "rows" for a finite sum.  `steps` says how a parameter of the algorithm is chosen: a number, "prescribed" by the
+    "rows" for a finite sum.  "algorithm", "problem" and "noise" can be axes of names: the field of that name is then
+    left out, and every cell takes those of the parameters that are its own.  `steps` says how a parameter of the algorithm is chosen: a number, "prescribed" by the
     theorem in every cell from its symbolic expression, or `Tuned` in every cell; what is not said there, nor given as
     an axis or a parameter, is prescribed where the theorem prescribes it.
 
@@ -89,15 +92,15 @@ class Sweep:
     """
 
     name: str
-    algorithm: str
-    problem: str
-    axes: Mapping[str, tuple[Value, ...]]
-    parameters: Mapping[str, Value]
+    algorithm: str = ""
+    problem: str = ""
+    axes: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    parameters: Mapping[str, Value] = field(default_factory=dict)
     theorem: str | None = None
     output: Output = "last"
     replicas: int = 64
     seed: int = 0
-    noise: str = "gaussian"
+    noise: str = DEFAULT_NOISE
     steps: Mapping[str, Step] = field(default_factory=dict)
     measures: tuple[str, ...] = ()
     method: Method = "sample"
@@ -114,7 +117,7 @@ class Sweep:
     def _rows(self) -> dict[str, str]:
         axes = {f"axis {name}": ", ".join(map(str, values)) for name, values in self.axes.items()}
         return {
-            "runs": f"{self.algorithm} on {self.problem}",
+            "runs": self._what(),
             "theorem": self.theorem or "",
             **axes,
             "parameters": ", ".join(f"{name} = {value}" for name, value in self.parameters.items()),
@@ -126,17 +129,17 @@ class Sweep:
         for name in ("axes", "parameters", "steps"):
             object.__setattr__(self, name, spelled(getattr(self, name)))
         self._check_names()
-        defaults = self.defaults()
+        defaults = {**self.defaults(), **dict.fromkeys(NAMED, "")}
         if not self.axes:
             raise TightrateError("a sweep needs at least one axis, for example K = [1, 4, 16]")
-        known = {*defaults, *self._letters_of_the_theorem(), "mu"}
+        known = {*defaults, *self._letters_of_the_theorem(), "mu", *(name for name in NAMED if name in self.axes)}
         for name in (*self.axes, *self.parameters):
             if name == "replicas":
                 raise TightrateError("replicas is no parameter of a cell; give it as a key of the sweep")
             if name in self.axes and name in self.parameters:
                 raise TightrateError(f"{name} is both an axis and a parameter; give it once")
             if name not in known:
-                raise unknown_name(f"parameter of {self.algorithm} on {self.problem}", name, known)
+                raise unknown_name(f"parameter of {self._what()}", name, known)
         axes = {
             name: tuple(_checked(name, value, defaults.get(name)) for value in values)
             for name, values in self.axes.items()
@@ -160,10 +163,15 @@ class Sweep:
             self._check_step(name, step)
 
     def _check_names(self) -> None:
-        ALGORITHMS[self.algorithm]
-        PROBLEMS[self.problem]
-        if self.noise != ROWS and self.noise not in NOISES.entries():
-            raise unknown_name("noise", self.noise, (*NOISES.names(), ROWS))
+        for name in NAMED:
+            if name in self.parameters:
+                raise TightrateError(f"{name} is no parameter; give it as a key of the sweep or as an axis of names")
+            if name in self.axes and getattr(self, name) not in ("", DEFAULT_NOISE):
+                raise TightrateError(f"{name} is both a key of the sweep and an axis; give it once")
+            known = {"algorithm": ALGORITHMS.names(), "problem": PROBLEMS.names(), "noise": (*NOISES.names(), ROWS)}[name]
+            for value in self.choices(name):
+                if value not in known:
+                    raise unknown_name(name, str(value), known)
         if self.output not in OUTPUTS:
             raise unknown_name("output", self.output, OUTPUTS)
         if self.method not in METHODS:
@@ -195,9 +203,13 @@ class Sweep:
             )
 
     def _check_step(self, name: str, step: Step) -> None:
-        accepted = constructor_parameters(ALGORITHMS[self.algorithm])
+        algorithms = {algorithm: constructor_parameters(ALGORITHMS[algorithm]) for algorithm in self.choices("algorithm")}
+        for algorithm, accepted in algorithms.items():
+            if name not in accepted and (isinstance(step, Tuned) or len(algorithms) == 1):
+                raise unknown_name(f"step of {algorithm}", name, accepted)
+        accepted = {own: default for parameters in algorithms.values() for own, default in parameters.items()}
         if name not in accepted:
-            raise unknown_name(f"step of {self.algorithm}", name, accepted)
+            raise unknown_name(f"step of {' and of '.join(algorithms)}", name, accepted)
         if name in self.axes or name in self.parameters:
             where = "axis" if name in self.axes else "parameter"
             raise TightrateError(f"{name} is both a step and an {where}; give it once")
@@ -217,20 +229,29 @@ class Sweep:
     def _letters_of_the_theorem(self) -> set[str]:
         return letters_of(theorem(self.theorem)) if self.theorem is not None else set()
 
-    def defaults(self) -> dict[str, Any]:
-        """Every parameter that a cell can have with its default, None where it has none."""
-        noise: Any = RowSampling if self.noise == ROWS else NOISES[self.noise]
-        law = {part.name: None if part.default is MISSING else part.default for part in fields(noise)}
-        return {
-            **law,
-            "K": None,
-            "R": None,
-            "sigma": 0.0,
-            "seed": None,
-            "clients": None,
-            **constructor_parameters(ALGORITHMS[self.algorithm]),
-            **constructor_parameters(PROBLEMS[self.problem]),
-        }
+    def choices(self, name: str) -> tuple[Any, ...]:
+        """The names that "algorithm", "problem" or "noise" has in this sweep."""
+        return tuple(self.axes[name]) if name in self.axes else (getattr(self, name),)
+
+    def chosen(self, name: str, at: Mapping[str, Any]) -> str:
+        """The one that a cell with these coordinates has."""
+        return str(at[name] if name in self.axes else getattr(self, name))
+
+    def _what(self) -> str:
+        return " on ".join(", ".join(map(str, self.choices(name))) for name in ("algorithm", "problem"))
+
+    def defaults(self, at: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Every parameter with its default, None where it has none: of the cell `at`, or of all cells of the sweep."""
+        found: dict[str, Any] = {"K": None, "R": None, "sigma": 0.0, "seed": None, "clients": None}
+        names = {name: self.choices(name) if at is None else (self.chosen(name, at),) for name in NAMED}
+        for law in names["noise"]:
+            noise: Any = RowSampling if law == ROWS else NOISES[law]
+            own = {part.name: None if part.default is MISSING else part.default for part in fields(noise)}
+            found |= {name: default for name, default in own.items() if name not in found}
+        for registry, kind in ((ALGORITHMS, "algorithm"), (PROBLEMS, "problem")):
+            for entry in names[kind]:
+                found |= constructor_parameters(registry[entry])
+        return found
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from rates.catalogue import theorem
 from rates.errors import TightrateError
 from rates.theorem import Theorem
 from simulator.algorithm import ALGORITHMS
+from simulator.letters import RunLetters, moment_order
 from simulator.parameters import parameters
-from simulator.simulate import build_problem
-from verify.sweep_cells import Cell
-from verify.sweep_specification import Sweep, Tuned, Value, constructor_parameters, letters_of, text_of
+from simulator.simulate import ROWS, build_noise
+from verify.sweep_cells import Cell, Problems
+from verify.sweep_specification import NAMED, Sweep, Tuned, Value, letters_of, text_of
 
 Array = NDArray[np.float64]
 
@@ -28,14 +29,12 @@ class Plan:
     def __init__(self, sweep: Sweep) -> None:
         self.sweep = sweep
         self.theorem: Theorem | None = theorem(sweep.theorem) if sweep.theorem is not None else None
-        self._accepted = constructor_parameters(ALGORITHMS[sweep.algorithm])
-        self._defaults = sweep.defaults()
         steps = {} if self.theorem is None else self.theorem.steps
         self._compiled = {name: vectorized(expression) for name, expression in steps.items()}
         self._letters = {
             name: {symbol.name for symbol in expression.free_symbols} for name, expression in steps.items()
         }
-        self._required = {name for name, own in parameters(ALGORITHMS[sweep.algorithm]).items() if own.required}
+        self._problems = Problems()
         self.coordinates = sweep.cells()
         self._prescribed: list[dict[str, float]] = []
         self.cells = [self._cell(at) for at in self.coordinates]
@@ -45,8 +44,9 @@ class Plan:
         sweep = self.sweep
         prescribed = self._prescriptions(at)
         self._prescribed.append(prescribed)
+        algorithm = sweep.chosen("algorithm", at)
         steps: dict[str, Value] = {}
-        for name in self._accepted:
+        for name, own in parameters(ALGORITHMS[algorithm]).items():
             step = sweep.steps.get(name)
             if isinstance(step, Tuned):
                 continue
@@ -56,15 +56,15 @@ class Plan:
                 steps[name] = float(step)
             elif name in prescribed:
                 steps[name] = prescribed[name]
-            elif name in self._required:
+            elif own.required:
                 raise TightrateError(
-                    f"missing {name}; give it as an axis, a parameter or a step, or name a theorem that prescribes it"
+                    f"missing {name} of {algorithm}; give it as an axis, a parameter or a step, or name a theorem that prescribes it"
                 )
         return Cell(
-            algorithm=sweep.algorithm,
-            problem=sweep.problem,
-            noise=sweep.noise,
-            values=dict(at),
+            algorithm=algorithm,
+            problem=sweep.chosen("problem", at),
+            noise=sweep.chosen("noise", at),
+            values={name: value for name, value in at.items() if name not in NAMED},
             steps=steps,
             tuned={name: step for name, step in sweep.steps.items() if isinstance(step, Tuned)},
             output=sweep.output,
@@ -80,12 +80,14 @@ class Plan:
     def _prescriptions(self, at: Mapping[str, Value]) -> dict[str, float]:
         """The steps that the theorem prescribes here and that nothing else decides."""
         decided = {*at, *(name for name, step in self.sweep.steps.items() if step != "prescribed")}
+        found: dict[str, float] = {}
+        if not self._compiled:
+            return found
         letters = self._letters_at(at)
-        found = {}
         for name, compiled in self._compiled.items():
             if name in decided:
                 continue
-            values = {letter: letters[letter] for letter in self._letters[name]}
+            values = {letter: self._letter(letters, letter) for letter in self._letters[name]}
             found[name] = float(compiled(**values))
             if not 0 < found[name] < float("inf"):
                 raise TightrateError(
@@ -94,15 +96,27 @@ class Plan:
                 )
         return found
 
-    def _letters_at(self, at: Mapping[str, Any]) -> _Letters:
-        return _Letters(self.sweep, {**self._defaults, **at})
+    def _letters_at(self, at: Mapping[str, Any]) -> RunLetters:
+        assert self.theorem is not None
+        sweep, law = self.sweep, self.sweep.chosen("noise", at)
+        make = partial(self._problems.get, sweep.chosen("problem", at), {"seed": sweep.seed, **at})
+        values = {**sweep.defaults(at), **at}
+        if law == ROWS and "sigma" not in at:
+            del values["sigma"]  # rows have a level of their own, which no default knows
+        return RunLetters(make, build_noise(law, at), values, moment_order(self.theorem, values))
+
+    def _letter(self, letters: RunLetters, name: str) -> float:
+        value = letters.get(name)
+        if value is None:
+            raise TightrateError(f"{self.sweep.theorem} needs {name}; give it as an axis or a parameter")
+        return value
 
     def _check_letters(self) -> None:
         """Refuse a bound that could not be evaluated before anything runs."""
         if self.theorem is not None:
             letters = self._letters_at(self.coordinates[0])
-            for name in letters_of(self.theorem) - {*self._accepted, *self._prescribed[0]}:
-                letters[name]
+            for name in letters_of(self.theorem) - {*self.cells[0].steps, *self.sweep.steps, *self._prescribed[0]}:
+                self._letter(letters, name)
 
     def bound(self, steps: Sequence[Mapping[str, float]]) -> Iterator[tuple[str, Array]]:
         """Each term of the bound by name on the grid, given the steps that each cell ran with."""
@@ -110,47 +124,30 @@ class Plan:
         letters = self._letters_of_cells(steps)
         for term in self.theorem.bound.terms:
             needed = [symbol.name for symbol in term.expression.free_symbols]
-            values = {name: np.array([cell[name] for cell in letters]) for name in needed}
+            values = {name: np.array([self._letter(cell, name) for cell in letters]) for name in needed}
             value = np.broadcast_to(vectorized(term.expression)(**values), (len(letters),))
             yield term.name, np.asarray(value.reshape(self.sweep.shape))
 
     def failing_conditions(self, steps: Sequence[Mapping[str, float]]) -> Array:
         """How many of the theorem's conditions fail in each cell, on the grid; what cannot be decided does not."""
         assert self.theorem is not None
-        relations = [(one, one.relation.free_symbols) for one in self.theorem.conditions if one.relation is not None]
-        counts = []
-        for letters in self._letters_of_cells(steps):
-            statuses = [one.status(letters.known({s.name for s in symbols})) for one, symbols in relations]
-            counts.append(statuses.count("fails"))
-        return np.array(counts, dtype=np.float64).reshape(self.sweep.shape)
+        letters = self._letters_of_cells(steps)
+        counts = np.zeros(len(letters))
+        for condition in self.theorem.conditions:
+            if condition.relation is None:
+                continue
+            names = sorted(symbol.name for symbol in condition.relation.free_symbols)
+            statuses: dict[tuple[tuple[str, float], ...], str] = {}  # many cells agree in the letters of a condition
+            for index, cell in enumerate(letters):
+                values = cell.known(names)
+                key = tuple(values.items())
+                if key not in statuses:
+                    statuses[key] = condition.status(values)
+                counts[index] += statuses[key] == "fails"
+        return counts.reshape(self.sweep.shape)
 
-    def _letters_of_cells(self, steps: Sequence[Mapping[str, float]]) -> list[_Letters]:
+    def _letters_of_cells(self, steps: Sequence[Mapping[str, float]]) -> list[RunLetters]:
         return [
             self._letters_at({**at, **prescribed, **own})
             for at, prescribed, own in zip(self.coordinates, self._prescribed, steps, strict=True)
         ]
-
-
-class _Letters:
-    """The letters of a theorem in one cell: as given, by default, or as the problem's exact constant."""
-
-    def __init__(self, sweep: Sweep, given: Mapping[str, Any]) -> None:
-        self._sweep, self._given = sweep, given
-
-    @cached_property
-    def _constants(self) -> Mapping[str, Any]:
-        given = {name: value for name, value in self._given.items() if value is not None}
-        problem = build_problem(self._sweep.problem, {"seed": self._sweep.seed, **given})
-        return {**problem.constants, "M": np.float64(problem.workers), "d": np.float64(problem.dimension)}
-
-    def known(self, names: Iterable[str]) -> dict[str, float]:
-        """Those of the letters that have a value here."""
-        return {name: self[name] for name in names if self._given.get(name) is not None or name in self._constants}
-
-    def __getitem__(self, name: str) -> float:
-        value = self._given.get(name)
-        if value is None and name in self._constants:
-            value = np.max(self._constants[name])
-        if value is None:
-            raise TightrateError(f"{self._sweep.theorem} needs {name}; give it as an axis or a parameter")
-        return float(value)

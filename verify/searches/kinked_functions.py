@@ -159,11 +159,11 @@ def trial(
         output=output,
         forgetting=letters["mu"] * letters["eta"] / 2 if output == "weighted" else 0.0,
     )
-    level = level(jumps, probability, letters["alpha"])
-    letters |= {"D": found.farthest, "G_inf": found.steepest, "sigma_2alpha": level}
+    moment = level(jumps, probability, letters["alpha"])
+    letters |= {"D": found.farthest, "G_inf": found.steepest, "sigma_2alpha": moment}
     letters["rho"] = np.inf * one if rho is None else rho
     if rho is not None:
-        letters["sigma"] = level
+        letters["sigma"] = moment
     return Trial(found.gap, values_of(bound().expression, letters), letters, rounding=1e-13 * letters["B"] ** 2)
 
 
