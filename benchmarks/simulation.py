@@ -3,7 +3,8 @@
     python benchmarks/simulation.py [WORKLOAD ...] [--turns N] [--loop] [--json]
 
 All contestants take turns in one process, on one CPU and one thread; a ratio is taken within a turn, and the median
-over turns is what a target is held against.  Times are CPU times, which other processes disturb least.  JAX takes part
+over turns is what a target is held against.  Times are CPU times, which other processes disturb least.  `sample` is
+the compiled engine where numba is installed (`pip install 'tightrate[fast]'`), beside `sample, numpy`.  JAX takes part
 where it is installed (`pip install jax`); --loop adds the slow loops over workers.  benchmarks/README.md describes the
 workloads.
 """
@@ -18,7 +19,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.util import find_spec
 from itertools import product
+from typing import Any
 
 import numpy as np
 import peers
@@ -29,6 +33,7 @@ from constructions.logistic_regression import logistic_regression
 from constructions.noise import GaussianNoise
 from constructions.quadratics import QuadraticMachines
 from simulator.algorithm import ALGORITHMS
+from simulator.compiled import EngineName
 from simulator.moments import exact_moments
 from simulator.packed import PackedCell, sample_packed
 from simulator.randomness import RowSampling
@@ -48,6 +53,8 @@ PARAMETERS = {
     "local-adam": ("eta", "beta1", "beta2", "lam", "rho"),
 }
 MOST_MEGABYTES = 300.0
+COMPILED = find_spec("numba") is not None
+NUMPY = "{}, numpy" if COMPILED else "{}"  # what a run with numpy alone is called
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,12 @@ def dense(M: int = 16, d: int = 64) -> QuadraticMachines:
     return QuadraticMachines((hessians + np.swapaxes(hessians, -1, -2)) / 2, generator.standard_normal((M, d)))
 
 
+def engines(name: str, run: Callable[[EngineName], object]) -> dict[str, Contestant]:
+    """A run as the fastest engine does it, and with numpy alone where that is another."""
+    contestants: dict[str, Contestant] = {NUMPY.format(name): partial(run, "numpy")}
+    return {name: partial(run, "compiled"), **contestants} if COMPILED else contestants
+
+
 def noisy(
     name: str,
     problem: DiagonalQuadratics | QuadraticMachines,
@@ -136,7 +149,12 @@ def noisy(
     """P1 to P4."""
     rule = ALGORITHMS[name](**{key: STEPS[key] for key in PARAMETERS[name]})
     contestants: dict[str, Contestant] = {
-        "sample": lambda: sample(rule, problem, replicas=replicas, K=K, R=R, noise=NOISE, measured_rounds=[R]),
+        **engines(
+            "sample",
+            lambda engine: sample(
+                rule, problem, replicas=replicas, K=K, R=R, noise=NOISE, measured_rounds=[R], engine=engine
+            ),
+        ),
         "floor": floor(replicas, problem.workers, problem.dimension, K * R),
         **peers.jax_quadratics(name, problem, replicas, K, R),
     }
@@ -165,11 +183,13 @@ def rows() -> Workload:
     rule = ALGORITHMS["local-sgd"](eta=STEPS["eta"])
     problem.optimum  # noqa: B018 (found once, outside the times)
 
-    def run(replicas: int) -> Contestant:
-        return lambda: sample(rule, problem, replicas=replicas, K=K, R=R, noise=RowSampling(), measured_rounds=[R])
+    def run(replicas: int, engine: EngineName) -> object:
+        sizes: dict[str, Any] = {"replicas": replicas, "K": K, "R": R, "measured_rounds": [R]}
+        return sample(rule, problem, **sizes, noise=RowSampling(), engine=engine)
 
-    contestants: dict[str, Contestant] = {"sample, 16": run(16), **peers.jax_rows(problem, STEPS["eta"], 16, K, R)}
-    contestants |= {"sample, 512": run(512), **peers.jax_rows(problem, STEPS["eta"], 512, K, R)}
+    contestants: dict[str, Contestant] = {}
+    for n in (16, 512):
+        contestants |= engines(f"sample, {n}", partial(run, n)) | peers.jax_rows(problem, STEPS["eta"], n, K, R)
     targets = [Target("sample, 16", "jax, 16", at_most=1.5), Target("sample, 512", "jax, 512", at_most=1.0)]
     return Workload(contestants, targets, "sample, 512")
 
@@ -226,7 +246,7 @@ def workloads(loop: bool) -> dict[str, Callable[[], Workload]]:
     def to_loop(at_least: float) -> Target:
         return Target("loop", "sample", at_least=at_least)
 
-    moments = Target("sample", "exact moments", at_least=1000.0)
+    moments = Target(NUMPY.format("sample"), "exact moments", at_least=1000.0)
     p1, p2 = [to_floor(1.25, 1.1), to_jax(1.4, 1.7), to_loop(12)], [to_floor(1.4, 1.2), to_jax(1.3, 1.55), to_loop(18)]
     p3, p4 = [to_floor(1.7, 1.45), to_jax(1.15, 1.35), to_loop(22)], [to_floor(1.5, 1.1), to_jax(1.4, 1.9), to_loop(7)]
     return {

@@ -105,7 +105,7 @@ class LogisticRegression(FiniteSum):
     def data_gradient(self, x: Array, data: Array, out: Array) -> None:
         if data.shape[-2] == 1:  # in place: sampled runs spend their time here
             drawn = data[..., 0, :]
-            pulls = np.asarray(np.vecdot(drawn, x))
+            pulls = np.einsum("...i,...i->...", drawn, x)  # adds in the same order on every CPU, unlike vecdot
             np.multiply(drawn, expit(pulls, out=pulls)[..., None], drawn)
         else:
             pulls = expit(np.vecdot(data, x[..., None, :])) / data.shape[-2]

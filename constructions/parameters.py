@@ -10,6 +10,8 @@ from constructions.quadratics import as_batch
 from rates.alphabet import LETTERS, check_value
 from rates.errors import TightrateError
 
+MOST_BYTES = 4 * 2**30
+
 
 def batch(*, may_vanish: tuple[str, ...] = (), **values: ArrayLike) -> tuple[Array, ...]:
     """The parameters as arrays of one common batch shape, each entry checked.
@@ -93,6 +95,20 @@ def even_machines(M: float, what: str) -> int:
     if machines % 2:
         raise TightrateError(f"{what} needs an even number of machines, not M = {machines}")
     return machines
+
+
+def check_memory(numbers: float, what: str) -> None:
+    """Refuse what would fill the memory before it is built; each of its `numbers` takes 8 bytes.
+
+    >>> check_memory(1e12, "a problem with M = 1 and d = 1e+06")
+    Traceback (most recent call last):
+        ...
+    rates.errors.TightrateError: a problem with M = 1 and d = 1e+06 needs 7.45e+03 GiB; at most 4 GiB are allowed
+    """
+    if 8 * numbers > MOST_BYTES:
+        raise TightrateError(
+            f"{what} needs {8 * numbers / 2**30:.3g} GiB; at most {MOST_BYTES // 2**30} GiB are allowed"
+        )
 
 
 def generator_of(seed: int) -> np.random.Generator:

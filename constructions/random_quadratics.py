@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from constructions.parameters import at_most, count, generator_of
+from constructions.parameters import at_most, check_memory, count, generator_of
 from constructions.problem import PROBLEMS, Array
 from constructions.quadratics import QuadraticMachines
 from rates.alphabet import check_value
@@ -37,6 +37,8 @@ def random_quadratics(
     [0.1, 1.0, 0.3, 0.5, 0.8, 1.0]
     """
     M, d = count("M", M), count("d", d)
+    of_displacements = 3 * (M * d) ** 2 if zeta_star else 0
+    check_memory(M * d**2 + of_displacements, f"random-quadratics with dense Hessians, M = {M:g} and d = {d:g},")
     for name, value in {"mu": mu, "L": L, "tau": tau, "zeta_star": zeta_star, "B": B}.items():
         check_value(name, value)
     if zeta_opt is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from constructions.parameters import batch, count, generator_of
+from constructions.parameters import batch, check_memory, count, generator_of
 from constructions.problem import PROBLEMS
 from constructions.quadratics import QuadraticMachines
 from rates.errors import TightrateError
@@ -25,6 +25,7 @@ def wishart_quadratic(
     2.0
     """
     dimension, machines = count("d", d), count("M", M)
+    check_memory(machines * dimension**2, f"wishart-quadratic with dense Hessians, M = {M:g} and d = {d:g},")
     if power not in (1, 2):
         raise TightrateError(f"power must be 1 or 2 (as printed), not {power}")
     generator = generator_of(seed)

@@ -11,10 +11,29 @@ from typing import Any
 
 GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "eps": "ε", "zeta": "ζ", "eta": "η", "theta": "θ",
-    "lambda": "λ", "mu": "μ", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ",
+    "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ",
+    "Gamma": "Γ", "Delta": "Δ", "Xi": "Ξ", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ",
 }  # fmt: skip
-SUBSCRIPTS = {"inf": "∞", "star": "⋆"}
-SIGNS = (("&lt;=", "≤"), ("&gt;=", "≥"), ("-&gt;", "→"))
+SUBSCRIPTS = {"inf": "∞", "star": "⋆", "*": "⋆", "-": "−"}
+SIGNS = (
+    ("&lt;=", "≤"), ("&gt;=", "≥"), ("&lt;~", "≲"), ("&gt;~", "≳"), ("!=", "≠"), ("-&gt;", "→"),
+    ("||", "‖"), ("+-", "±"), (" * ", " · "),
+)  # fmt: skip
+
+_NAMES = "|".join(GREEK)
+# A name of code: words joined by underscores that no formula has.
+_IDENTIFIER = re.compile(
+    rf"(\b(?:(?!(?:{_NAMES}|sum|mean|max|min)_)[A-Za-z]{{2,}}|[A-Za-z]+_[A-Za-z]{{2,}})_[A-Za-z]{{2,}}\b)"
+)
+# A Greek letter by name, its digit an index (beta1); not the first part of a name like zeta-quadratic-pair.
+_GREEK = re.compile(rf"(?<![^\W_])({_NAMES})(?:(\d)(?!\d))?(?![a-z]|-[a-z]+-[a-z])")
+_INDEX = re.compile(
+    r"(?<=[\w|‖)⋆])_(?:\{([^{}]*)\}|(inf|star|opt|min|max|mean|scaled|[A-Za-zα-ω0-9∞](?![A-Za-z0-9])|[*+-](?![\w(])))"
+)
+_POWER = re.compile(r"\^(-?)(?:\(((?:[^()]|\([^()]*\))*)\)|\{([^{}]*)\}|(\d+(?:\.\d+)?|[^\W\d_]\b|[a-z]{2,}\b))")
+_MINUS = re.compile(
+    r"(?<=[ (])-(?=[ \d(√α-ω]|&lt;)|^-(?=\d)|(?:(?<=\b[A-Za-z\d])|(?<=[α-ω)])|(?<=</sub>))-(?=[A-Za-z\d]\b|[α-ω])"
+)
 
 
 def element(tag: str, *content: str, **attributes: str | None) -> str:
@@ -37,32 +56,49 @@ def prose(text: str) -> str:
     >>> prose("|x_inf - x*| <= zeta_1 / mu^2 with `eta`")
     '|x<sub>∞</sub> − x⋆| ≤ ζ<sub>1</sub> / μ<sup>2</sup> with <code>eta</code>'
     """
-    return "".join(
-        element("code", escape(part)) if i % 2 else _formulas(escape(part)) for i, part in enumerate(text.split("`"))
-    )
+    pieces = [
+        piece
+        for i, part in enumerate(text.split("`"))
+        for piece in (((True, part),) if i % 2 else _with_identifiers(part))
+    ]
+    return "".join(element("code", escape(part)) if code else _formulas(escape(part)) for code, part in pieces)
+
+
+def _with_identifiers(text: str) -> list[tuple[bool, str]]:
+    """The text in pieces, each with whether it is a name of code."""
+    return [(bool(i % 2), part) for i, part in enumerate(_IDENTIFIER.split(text))]
 
 
 def _formulas(text: str) -> str:
     for plain, sign in SIGNS:
         text = text.replace(plain, sign)
     text = re.sub(r"\btau_bar\b", "τ̄", text)
-    text = re.sub(rf"\b({'|'.join(GREEK)})(?![a-z])", lambda found: GREEK[found[1]], text)
+    text = re.sub(r"\bsum_", "Σ_", re.sub(r"\bsqrt\(", "√(", text))
+    text = _GREEK.sub(lambda found: GREEK[found[1]] + (f"_{found[2]}" if found[2] else ""), text)
+    text = re.sub(r"\b([xfFθ])(_m)?\*(?![\w(*])", r"\1\2⋆", text)
+    text = _INDEX.sub(_index, text)
+    text = re.sub(r"\binf\b", "∞", text)
+    text = _POWER.sub(_power, text)
     text = re.sub(
-        r"(?<=\w)_(inf|star|opt|min|max|[A-Za-z0-9∞])(?![A-Za-z0-9])",
-        lambda found: f"<sub>{SUBSCRIPTS.get(found[1], found[1])}</sub>",
+        r"(?:(?<![\d.])(1)|(?<=\d))e([+-]?)0*(\d+)\b",
+        lambda found: f"{'' if found[1] else '·'}10<sup>{'−' if found[2] == '-' else ''}{found[3]}</sup>",
         text,
     )
-    text = re.sub(r"\binf\b", "∞", text)
-    text = re.sub(r"\^\(([^()]*)\)", r"<sup>\1</sup>", text)
-    text = re.sub(r"\^(-?\d+(?:\.\d+)?|[a-zA-Z]\b)", lambda found: f"<sup>{found[1].replace('-', '−')}</sup>", text)
-    text = re.sub(r"\bx(_m)?\*", lambda found: f"x{'<sub>m</sub>' if found[1] else ''}⋆", text)
-    text = re.sub(r"\bx<sub>m</sub>\*", "x<sub>m</sub>⋆", text)
-    text = re.sub(r"(?<=\d)e([+-]?)0*(\d+)", lambda found: f"·10<sup>{_minus(found[1])}{found[2]}</sup>", text)
-    return re.sub(r"(?<=[ (])-(?=[ \d])|^-(?=\d)|(?<=\b[A-Za-z\d])-(?=[A-Za-z\d]\b)", "−", text)
+    text = re.sub(r"\bgrad (?=[fF]\b|[fF]&|[fF]<)", "∇", text)
+    return _MINUS.sub("−", re.sub(r"(?<=[ (]\d)-(?=\d[ ,.;)])", "–", text))
 
 
-def _minus(sign: str) -> str:
-    return "−" if sign == "-" else ""
+def _index(found: re.Match[str]) -> str:
+    if found[2] == "*":
+        return "⋆"
+    written = found[1] or found[2]
+    return element("sub", SUBSCRIPTS.get(written, written.replace("-", "−")))
+
+
+def _power(found: re.Match[str]) -> str:
+    sign, nested, braced, plain = found.groups()
+    power = f"({nested})" if sign and nested else nested or braced or plain
+    return element("sup", (sign + power).replace("-", "−"))
 
 
 def paragraphs(text: str) -> str:

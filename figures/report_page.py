@@ -36,6 +36,7 @@ RELATIONS = {"upper": ("≤", "≲"), "lower": ("≥", "≳"), "exact": ("=", "�
 HIDDEN = {"hidden": "up to a constant", "hidden with logs": "up to a constant and logarithms", "explicit": ""}
 FEW = 6  # claims that a sentence can name
 NONE = "No claim was judged."
+HEADLINE = ("k-does-not-help", "fixed-point-floor", "krm-sweep")  # the figures that come first
 COLUMNS = ("Claim", "Theorem", "Verdict", "Expected", "Predicted", "Measured", "Interval", "Seconds")
 
 
@@ -70,7 +71,7 @@ def report_page(report: Report) -> str:
         "papers": ("Paper by paper", _by_paper(report.findings)),
         "counterexamples": ("Counterexamples", element("ul", counterexamples) if counterexamples else ""),
         "verdicts": ("Verdicts", _verdicts(report)),
-        "figures": ("Figures", "".join(_figure(picture, report.findings) for picture in report.pictures)),
+        "figures": ("Figures", "".join(_figure(picture, report.findings) for picture in _ordered(report.pictures))),
         "claims": ("The claims, one by one", _articles(report)),
         "making": ("How this was made", _making(report)),
     }
@@ -263,6 +264,17 @@ def _filter_rules(findings: Sequence[Finding]) -> str:
     )
 
 
+def _ordered(pictures: Sequence[Picture]) -> list[Picture]:
+    """The headline first, then paper by paper: a module of the gallery is named for its paper."""
+
+    def place(picture: Picture) -> tuple[int, str, str]:
+        name = picture.spec.name
+        rank = HEADLINE.index(name) if name in HEADLINE else len(HEADLINE)
+        return rank, picture.spec.draw.__module__, name
+
+    return sorted(pictures, key=place)
+
+
 def _figure(picture: Picture, findings: Sequence[Finding]) -> str:
     spec = picture.spec
     claims = [finding for finding in findings if finding.claim.experiment == spec.experiment]
@@ -341,7 +353,11 @@ def _summary(finding: Finding) -> dict[str, Any]:
 
 @cache
 def _theorem(theorem_id: str) -> str:
-    source = theorem(theorem_id)
+    return theorem_section(theorem(theorem_id))
+
+
+def theorem_section(source: Theorem) -> str:
+    """What a theorem says, in formulas, and on whose word."""
     bound, origin = source.bound, source.paper
     parts = [
         element("p", element("strong", prose(source.title)), f" ({_id(source)})"),

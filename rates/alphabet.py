@@ -32,7 +32,7 @@ class Letter:
     """One letter of the alphabet.
 
     `counts` marks whole numbers (`K` may also be infinite); `may_vanish` marks quantities whose zero is meaningful;
-    `below_one` marks fractions in (0, 1), or [0, 1) where they may vanish.
+    `below_one` marks fractions in (0, 1), or [0, 1) where they may vanish; `at_most_one` marks those in [0, 1].
     """
 
     name: str
@@ -42,6 +42,7 @@ class Letter:
     counts: bool = False
     may_vanish: bool = False
     below_one: bool = False
+    at_most_one: bool = False
 
     @property
     def symbol(self) -> Symbol:
@@ -136,7 +137,7 @@ LETTERS: Mapping[str, Letter] = _alphabet(
         Letter("eta", r"\eta", "inner (local) step size", STEP),
         Letter("gamma", r"\gamma", "outer step size", PURE),
         Letter("beta1", r"\beta_1", "first-moment averaging", may_vanish=True, below_one=True),
-        Letter("beta2", r"\beta_2", "second-moment averaging", may_vanish=True),
+        Letter("beta2", r"\beta_2", "second-moment averaging", may_vanish=True, at_most_one=True),
         Letter("momentum", r"\nu", "heavy-ball momentum of the outer step", may_vanish=True, below_one=True),
         Letter("lambda", r"\lambda", "damping of an adaptive step", GRADIENT),
         Letter("moreau", r"\gamma_{\mathrm{M}}", "parameter of the preconditioned Moreau envelope", LENGTH),
@@ -185,6 +186,9 @@ def check_value(name: str, value: float) -> float:
         low_ok = value >= 0 if known.may_vanish else value > 0
         if not (low_ok and value < 1):
             raise TightrateError(f"{name} must lie in {'[' if known.may_vanish else '('}0,1), not {value:g}")
+    elif known.at_most_one:
+        if not 0 <= value <= 1:
+            raise TightrateError(f"{name} must lie in [0,1], not {value:g}")
     elif not (abs(value) != float("inf") and (value >= 0 if known.may_vanish else value > 0)):
         sign = "nonnegative" if known.may_vanish else "positive"
         raise TightrateError(f"{name} must be {sign} and finite, not {value:g}")

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -259,4 +259,6 @@ def write(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/papers"))
+    parser = ArgumentParser(prog=COMMAND.rpartition(" ")[0], description="One page of documentation for each paper.")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs/papers"), help="%(default)s unless given")
+    write(parser.parse_args().folder)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 from rates import display
@@ -101,4 +101,10 @@ def write(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/algorithms"))
+    parser = ArgumentParser(
+        prog=COMMAND.rpartition(" ")[0], description="One page of documentation for each algorithm."
+    )
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path("docs/algorithms"), help="%(default)s unless given"
+    )
+    write(parser.parse_args().folder)

@@ -33,8 +33,9 @@ EngineName = Literal["auto", "numpy", "compiled"]
 ENGINES: tuple[EngineName, ...] = ("auto", "numpy", "compiled")
 
 ENTRIES_THAT_PAY = 2e8  # what numpy needs for as many costs about as much as compiling
-MOST_COORDINATES = 128  # of a row: numpy adds longer products in another order
+ENTRIES_THAT_COUNT = 1e5  # shorter runs have other things to wait for
 NUMBERS_TO_CHECK = 1 << 16  # some thirty of them in the normal distribution's tail
+VECTORS_TO_CHECK, MOST_COORDINATES = 32, 8192  # numpy may cut longer products into pieces
 
 LEAST, LARGEST = "({0} if ({0} < {1}) | ({0} != {0}) else {1})", "({0} if ({0} > {1}) | ({0} != {0}) else {1})"
 EXPRESSIONS: Mapping[Operation, str] = {
@@ -79,26 +80,28 @@ def advance(steps, words, first, members, level, curvatures, minimizers, {argume
 """
 LOGISTIC = """
 def advance(steps, words, first, members, offsets, counts, data, ridge, {arguments}):
-    M, d = counts.size, data.shape[1]
-    chosen, x = empty(M, int64), empty(d)
+    M, d = counts.size, {d}
+    chosen, pulls, x = empty(M, int64), empty(M), empty(M * d)
     for stream in range(first.size - 1):
         for _ in range(steps):
             rows(words[stream], offsets, counts, chosen)
             for i in range(first[stream], first[stream + 1]):
                 r = members[i]
                 {views}
+                for j in range(M * d):
+                    {load}
+                    {point}
+                    x[j] = {x}
                 for m in range(M):
-                    row = data[chosen[m]]
+                    pulls[m] = dot(data[chosen[m]], x[m * d : m * d + d], d)
+                for m in range(M):
+                    pulls[m] = logistic(pulls[m])
+                for m in range(M):
+                    row, pull = data[chosen[m]], pulls[m]
                     for k in range(d):
                         j = m * d + k
                         {load}
-                        {point}
-                        x[k] = {x}
-                    pull = logistic(dot(row, x))
-                    for k in range(d):
-                        j = m * d + k
-                        {load}
-                        g = x[k] * ridge + row[k] * pull
+                        g = x[j] * ridge + row[k] * pull
                         {step}
 """
 
@@ -120,16 +123,26 @@ def check_engine(engine: str) -> None:
     if engine not in ENGINES:
         raise unknown_name("engine", engine, ENGINES)
     if engine == "compiled" and not _agrees():
-        raise TightrateError("engine compiled needs numba: pip install 'tightrate[fast]'")
+        raise TightrateError("engine compiled needs numba (pip install 'tightrate[fast]') that knows numpy's normals")
 
 
 def pays(engine: EngineName, loop: str, entries: float) -> bool:
     """Whether to compile a loop (or to use it, once compiled) for so many entries more."""
-    if engine != "auto" or find_spec("numba") is None:
+    if not _considered(engine, entries) or engine == "compiled":
         return engine == "compiled"
     tally = _tally(loop)
     tally.entries += entries
     return tally.entries >= ENTRIES_THAT_PAY and _agrees()
+
+
+def _considered(engine: EngineName, entries: float) -> bool:
+    """Whether compiling may come into question for so many entries."""
+    return engine == "compiled" or (engine == "auto" and entries >= ENTRIES_THAT_COUNT and _installed())
+
+
+@cache
+def _installed() -> bool:
+    return find_spec("numba") is not None
 
 
 def loops() -> Any:
@@ -140,12 +153,22 @@ def loops() -> Any:
 @cache
 def _agrees() -> bool:
     """Whether there is numba, and its random numbers are this numpy's."""
-    if find_spec("numba") is None:
+    if not _installed():
         return False
     generator = np.random.Generator(np.random.SFC64(0))
-    found = np.empty((1, 1, NUMBERS_TO_CHECK))
-    loops().fill(words_of([generator]), 1.0, found)
-    return bool(np.array_equal(found[0, 0], generator.standard_normal(NUMBERS_TO_CHECK)))
+    found = np.empty(NUMBERS_TO_CHECK)
+    loops().normals(words_of([generator])[0], 1.0, found)
+    return bool(np.array_equal(found, generator.standard_normal(NUMBERS_TO_CHECK)))
+
+
+@cache
+def products_agree(d: int) -> bool:
+    """Whether the compiled products of d coordinates are added in the order of this numpy's."""
+    if d > MOST_COORDINATES:
+        return False
+    a, b = np.random.Generator(np.random.SFC64(0)).standard_normal((2, VECTORS_TO_CHECK, d))
+    found = [loops().dot(p, q, d) for p, q in zip(a, b, strict=True)]
+    return bool(np.array_equal(found, np.einsum("...i,...i->...", a, b)))
 
 
 def words_of(generators: Sequence[np.random.Generator]) -> NDArray[np.uint64]:
@@ -164,15 +187,20 @@ def by_stream(own: NDArray[np.intp], streams: int) -> tuple[NDArray[np.int64], N
 
 
 class CompiledNoise(NoiseSteps):
-    """Gaussian noise drawn by compiled code, `words` being the streams' state."""
+    """Gaussian noise drawn by compiled code, `words` being the streams' state.
+
+    A reader may draw it from the words itself instead, times `scale`.
+    """
 
     def __init__(self, noise: Noise, generators: Sequence[np.random.Generator], *others: Any, **options: Any) -> None:
         super().__init__(noise, generators, *others, **options)
         self.words = words_of(generators)
+        self.scale = 1.0 if self._unscaled else noise.moment(2.0, self._block.shape[-1])
 
     def fill_all(self, blocks: Array) -> None:
-        level = 1.0 if self._unscaled else self._noise.moment(2.0, blocks.shape[-1])
-        loops().fill(self.words, level, blocks.reshape(*blocks.shape[:2], -1, copy=False))
+        normals = loops().normals
+        for words, block in zip(self.words, blocks, strict=True):
+            normals(words, self.scale, block.reshape(-1, copy=False))
 
 
 def noise_steps(engine: EngineName, noise: Noise, streams: Streams, *sizes: int, **options: Any) -> NoiseSteps:
@@ -198,10 +226,10 @@ class _Program:
         load = [f"v{leaf} = x{leaf}[j]" for leaf in range(len(self._state))]
         parts = {"views": views, "load": load, "point": places, "step": step}
         lines = []
-        for line in template.format(**{key: f"<{key}>" for key in parts}, x=x[0], arguments=", ".join(arguments)).split("\n"):
-            key = line.strip().strip("<>")
-            lines += [line.replace(f"<{key}>", one) for one in parts[key]] if key in parts else [line]
-        self.source = "\n".join(lines)
+        for line in template.split("\n"):
+            key = line.strip(" {}")
+            lines += [line.replace(f"{{{key}}}", one) for one in parts[key]] if key in parts else [line]
+        self.source = "\n".join(lines).format(arguments=", ".join(arguments), x=x[0], d=self._shape[-1])
         self.arguments = (*self._state, *self._arrays, *self._numbers)
 
     def _lines(self, tape: Tape, prefix: str) -> tuple[list[str], list[str]]:
@@ -245,7 +273,7 @@ def _compiled(source: str) -> Callable[..., None]:
     library = loops()
     names = {name: getattr(library, name) for name in ("normals", "rows", "dot", "logistic")}
     space: dict[str, Any] = {**names, "sqrt": sqrt, "empty": np.empty, "int64": np.int64}
-    exec(source, space)  # noqa: S102 (text of this module alone)
+    exec(source, space)  # text of this module and of the names that it gives
     function: Callable[..., None] = library.jit(space["advance"])
     return function
 
@@ -263,10 +291,9 @@ def compiled_rounds(
     entries: float,
 ) -> Advance | None:
     """So many local steps of the recording's state in one loop, random numbers included, where that can be and pays."""
-    if engine == "numpy" or recording is None:
+    if recording is None or not _considered(engine, entries):
         return None
-    state = recording.state
-    shape = recording.gradient.shape
+    state, shape = recording.state, recording.gradient.shape
     diagonal = diagonal_of(problem)
     if isinstance(noise, GaussianNoise) and diagonal is not None:
         template = QUADRATIC
@@ -274,7 +301,7 @@ def compiled_rounds(
             noise.moment(2.0, shape[-1]),
             *(_flat(np.broadcast_to(values, shape).copy()) for values in diagonal),
         )
-    elif noise == RowSampling() and isinstance(problem, LogisticRegression) and shape[-1] <= MOST_COORDINATES:
+    elif noise == RowSampling() and isinstance(problem, LogisticRegression):
         rows = check_rows(problem)
         template = LOGISTIC
         own = (rows.offsets.astype(np.int64), rows.row_counts.astype(np.int64), rows.row_data, problem.ridge)
@@ -286,7 +313,7 @@ def compiled_rounds(
         program = _Program(recording, template, point)
     except CannotRecordError:
         return None
-    if not pays(engine, program.source, entries):
+    if not pays(engine, program.source, entries) or (template == LOGISTIC and not products_agree(shape[-1])):
         return None
     generators, readers = streams()
     words, advance = words_of(generators), _compiled(program.source)
@@ -296,7 +323,7 @@ def compiled_rounds(
 
 def compiled_step(engine: EngineName, recording: Recording, entries: float) -> Callable[[], None]:
     """What `recording.replay` does, in one loop where that can be and pays."""
-    if engine == "numpy":
+    if not _considered(engine, entries):
         return recording.replay
     try:
         program = _Program(recording, GIVEN)

@@ -98,14 +98,6 @@ def normals(words: Words, level: float, out: Array) -> None:
 
 
 @jit
-def fill(words: Words, level: float, blocks: Array) -> None:
-    """Fill every stream's block: words (stream, 4), blocks (stream, step, n)."""
-    for stream in range(len(blocks)):
-        for step in range(blocks.shape[1]):
-            normals(words[stream], level, blocks[stream, step])
-
-
-@jit
 def rows(words: Words, offsets: Integers, counts: Integers, out: Integers) -> None:
     """Draw one row of every machine, uniformly: out (M,)."""
     a, b, c, counter = words[0], words[1], words[2], words[3]
@@ -122,27 +114,20 @@ def logistic(x: float) -> float:
 
 
 @jit
-def dot(a: Array, b: Array) -> float:
-    """<a, b> in the order in which numpy adds up to 128 products."""
-    whole = a.size // 8 * 8
-    total = -0.0
-    if whole:
-        p, q, r, s, t, u, v, w = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        p, q, r, s = a[0] * b[0], a[1] * b[1], a[2] * b[2], a[3] * b[3]
-        t, u, v, w = a[4] * b[4], a[5] * b[5], a[6] * b[6], a[7] * b[7]
-        for i in range(8, whole, 8):
-            p += a[i] * b[i]
-            q += a[i + 1] * b[i + 1]
-            r += a[i + 2] * b[i + 2]
-            s += a[i + 3] * b[i + 3]
-            t += a[i + 4] * b[i + 4]
-            u += a[i + 5] * b[i + 5]
-            v += a[i + 6] * b[i + 6]
-            w += a[i + 7] * b[i + 7]
-        total = ((p + q) + (r + s)) + ((t + u) + (v + w))
-    for i in range(whole, a.size):
-        total += a[i] * b[i]
-    return total
+def dot(a: Array, b: Array, d: int) -> float:
+    """<a, b> of d coordinates, in the order in which `numpy.einsum` adds where a register holds two numbers."""
+    even, odd = 0.0, 0.0
+    whole = d // 8 * 8
+    for first in range(0, whole, 8):
+        for i in range(first + 6, first - 1, -2):
+            even += a[i] * b[i]
+            odd += a[i + 1] * b[i + 1]
+    for i in range(whole, d - 1, 2):
+        even += a[i] * b[i]
+        odd += a[i + 1] * b[i + 1]
+    if d % 2:
+        even += a[d - 1] * b[d - 1]
+    return even + odd
 
 
 @jit
@@ -158,25 +143,32 @@ def _add(row: Array, weights: Array, sums: Array, first: bool) -> None:
 
 @jit
 def weighted_sums(drawn: Array, first: Integers, members: Integers, powers: Array, sums: Array) -> None:
-    """Sums over steps: drawn (stream, round, step, n), powers (replica or 1, step, n), sums (replica, round, n)."""
+    """Sums over steps of every round, with the last of the powers as weights.
+
+    drawn (stream, round, step, n), powers (replica or 1, at least as many steps and one, n), sums (replica, round, n).
+    """
+    steps = drawn.shape[2]
+    skipped = powers.shape[1] - steps
     for stream in range(first.size - 1):
-        for one in range(sums.shape[1]):
-            for step in range(powers.shape[1]):
+        for one in range(drawn.shape[1]):
+            for step in range(steps):
                 for i in range(first[stream], first[stream + 1]):
                     r = members[i]
-                    weights = powers[r if len(powers) > 1 else 0, step]
+                    weights = powers[r if len(powers) > 1 else 0, skipped + step]
                     _add(drawn[stream, one, step], weights, sums[r, one], step == 0)
 
 
 @jit
-def weighted_normals(words: Words, first: Integers, members: Integers, powers: Array, sums: Array) -> None:
-    """The same with standard normal numbers, which are drawn step by step and kept nowhere."""
-    row = np.empty(sums.shape[2])
+def weighted_normals(
+    words: Words, level: float, rounds: int, steps: int, first: Integers, members: Integers, powers: Array, sums: Array
+) -> None:
+    """The same with normal numbers, which are drawn step by step and kept nowhere."""
+    row, skipped = np.empty(sums.shape[2]), powers.shape[1] - steps
     for stream in range(first.size - 1):
-        for one in range(sums.shape[1]):
-            for step in range(powers.shape[1]):
-                normals(words[stream], 1.0, row)
+        for one in range(rounds):
+            for step in range(steps):
+                normals(words[stream], level, row)
                 for i in range(first[stream], first[stream + 1]):
                     r = members[i]
-                    weights = powers[r if len(powers) > 1 else 0, step]
+                    weights = powers[r if len(powers) > 1 else 0, skipped + step]
                     _add(row, weights, sums[r, one], step == 0)

@@ -20,7 +20,8 @@ from simulator.randomness import RowSampling
 
 Method = Literal["auto", "exact", "rounds", "sample"]
 Engine = Literal["exact", "rounds", "sample"]
-METHODS: tuple[Method, ...] = ("auto", "exact", "rounds", "sample")
+ENGINES: tuple[Engine, ...] = ("exact", "rounds", "sample")  # the cheapest first
+METHODS: tuple[Method, ...] = ("auto", *ENGINES)
 EXACT_MEASURES = ("gap", "squared-distance")  # of what has an expectation in closed form
 EXACT_OUTPUTS = ("last", "average", "weighted")
 
@@ -50,12 +51,19 @@ class Question:
 
     def engine(self, method: Method, names: tuple[str, str] = ("the algorithm", "the problem")) -> Engine:
         """The engine to use: the one asked for, refused in one line where it cannot, or the cheapest that can."""
-        obstacles = {"exact": self.exact_obstacle(*names), "rounds": self.rounds_obstacle(*names)}
-        if method in obstacles and obstacles[method] is not None:
-            raise TightrateError(f"method {method} {obstacles[method]}; use method auto or sample")
-        if method != "auto":
-            return method
-        return "exact" if obstacles["exact"] is None else "rounds" if obstacles["rounds"] is None else "sample"
+        obstacles = {"exact": self.exact_obstacle(*names), "rounds": self.rounds_obstacle(*names), "sample": None}
+        if np.isinf(self.K):
+            obstacles["sample"] = "takes every local step and so needs finite K"
+        able = [engine for engine in ENGINES if obstacles[engine] is None]
+        if not able:
+            raise TightrateError(
+                f"K = inf exists in closed form only, and method exact {obstacles['exact']}: give a finite K"
+            )
+        if method == "auto":
+            return able[0]
+        if method not in able:
+            raise TightrateError(f"method {method} {obstacles[method]}; use method auto or {able[-1]}")
+        return method
 
     def exact_obstacle(self, algorithm: str = "the algorithm", problem: str = "the problem") -> str | None:
         """Why expectations have no closed form here; None where they have."""

@@ -11,6 +11,7 @@ that is drawn; where rounds are short, many of them are summed at once.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from constructions.problem import Problem
 from constructions.quadratics import QuadraticMachines
 from rates.errors import TightrateError
 from simulator.algorithm import Algorithm, Array, leaves
+from simulator.compiled import CompiledNoise, EngineName, by_stream, loops, noise_steps
 from simulator.linear_form import LinearForm
 from simulator.local_gradient_descent import moved_fraction
 from simulator.randomness import NUMBERS_PER_DRAW, NoiseSteps, Streams, alike
@@ -75,6 +77,7 @@ class GradientRounds:
         replicas: int,
         noise: Noise | None,
         streams: Streams,
+        engine: EngineName = "numpy",
     ) -> None:
         if isinstance(problem, DiagonalQuadratics):
             curvatures, self._axes = problem.curvatures, None
@@ -88,10 +91,9 @@ class GradientRounds:
         if noise is not None:
             steps = steps_at_once(K, problem.workers, problem.dimension)
             rounds = max(1, min(R, NUMBERS_AT_ONCE // (self._move.size * K))) if steps == K else 1
-            ahead = NoiseSteps(
-                noise, *streams, K * R, problem.workers, problem.dimension, ahead=rounds * steps, unscaled=True
-            )
-            self._noise = _NoiseSums(ahead, rounds, _powers(1 - step, steps), eta, self._axes, K, replicas)
+            sizes = K * R, problem.workers, problem.dimension
+            ahead = noise_steps(engine, noise, streams, *sizes, ahead=rounds * steps, unscaled=True)
+            self._noise = _NoiseSums(ahead, rounds, _powers(1 - step, steps), eta, self._axes, K, R, replicas)
 
     def advance(self, x: Array) -> Array:
         """The workers' points after the next round of steps, from x, both (replica, worker, dimension)."""
@@ -114,15 +116,29 @@ class _NoiseSums:
     """
 
     def __init__(
-        self, steps: NoiseSteps, rounds: int, powers: Array, eta: Array, axes: Array | None, K: int, replicas: int
+        self,
+        steps: NoiseSteps,
+        rounds: int,
+        powers: Array,
+        eta: Array,
+        axes: Array | None,
+        K: int,
+        R: int,
+        replicas: int,
     ) -> None:
-        self._steps, self._K, self._axes = steps, K, axes
+        self._steps, self._K, self._axes, self._left = steps, K, axes, R
         self._powers, self._eta = powers, (steps.level * eta).reshape(-1, 1, 1, 1)
         shape = powers.shape[-2:]
         self._turned = np.empty(0) if axes is None else np.empty((steps.streams, steps.ahead, *shape))
-        one_each = steps.readers is None
-        self._weighted = None if one_each else np.empty((replicas, rounds, powers.shape[1] - 1, *shape))
+        one_each, own = steps.readers is None, np.arange(replicas) if steps.readers is None else steps.readers
+        # Alone, a number for each step is added pairwise by numpy; the compiled loop adds one after the other.
+        self._compiled = isinstance(steps, CompiledNoise) and prod(shape) > 1
+        self._members = by_stream(own, steps.streams)
+        self._weighted = (
+            None if one_each or self._compiled else np.empty((replicas, rounds, len(powers[0]) - 1, *shape))
+        )
         self._sums, self._next = np.empty((replicas, rounds, *shape)), rounds
+        self._piece = np.empty_like(self._sums) if powers.shape[1] - 1 < K else self._sums
 
     def next(self) -> Array:
         """The sums of the next round, (replica, worker, dimension); valid until the next call."""
@@ -133,19 +149,32 @@ class _NoiseSums:
         return self._sums[:, self._next - 1]
 
     def _sum_up(self) -> None:
-        rounds, piece = self._sums.shape[1], self._powers.shape[1] - 1
+        rounds, piece = min(self._sums.shape[1], self._left), self._powers.shape[1] - 1
+        self._left -= rounds  # the last block may hold fewer rounds
         for done in range(0, self._K, piece):
             length = min(piece, self._K - done)
-            drawn = self._drawn(rounds * length)
-            drawn = drawn.reshape(len(drawn), -1, length, *drawn.shape[2:])
-            sums = self._sums[:, : drawn.shape[1]]  # the last block may hold fewer rounds
-            weighted = self._weigh(drawn, self._powers[:, None, -length:])
             if done == 0:
-                np.add.reduce(weighted, axis=2, out=sums)
+                self._sum_steps(rounds, length, self._sums)
             else:
-                sums *= self._powers[:, None, -length - 1]
-                sums += np.add.reduce(weighted, axis=2)
+                self._sum_steps(rounds, length, self._piece)
+                self._sums *= self._powers[:, None, -length - 1]
+                self._sums += self._piece
         self._sums *= self._eta
+
+    def _sum_steps(self, rounds: int, steps: int, sums: Array) -> None:
+        """Fill `sums` with the next steps of each of the next rounds, weighted and summed."""
+        if self._compiled:
+            flat = [x.reshape(*x.shape[:2], -1, copy=False) for x in (self._powers, sums)]
+            if self._axes is None:
+                assert isinstance(self._steps, CompiledNoise)
+                noise = self._steps.words, self._steps.scale
+                loops().weighted_normals(*noise, rounds, steps, *self._members, *flat)
+            else:
+                drawn = self._drawn(rounds * steps).reshape(self._steps.streams, rounds, steps, -1, copy=False)
+                loops().weighted_sums(drawn, *self._members, *flat)
+            return
+        drawn = self._drawn(rounds * steps).reshape(self._steps.streams, rounds, steps, *sums.shape[2:])
+        np.add.reduce(self._weigh(drawn, self._powers[:, None, -steps:]), axis=2, out=sums[:, :rounds])
 
     def _drawn(self, steps: int) -> Array:
         """The next steps in the machines' eigenvectors, (stream, step, worker, dimension)."""

@@ -120,8 +120,7 @@ class Recording:
 
     def load(self, state: Any) -> None:
         """Take over the values of a state."""
-        own = list(leaves(self.state))
-        values = list(leaves(state))
+        own, values = self._buffers[: len(self.tape.results)], list(leaves(state))
         for i, value in enumerate(values):
             if any(np.may_share_memory(value, buffer) for buffer in own if buffer is not own[i]):
                 values[i] = value.copy()  # another buffer's values, which may be overwritten first

@@ -28,9 +28,9 @@ class RunLetters:
     """The letters at one run, each found when it is asked for.
 
     M and d are those of the problem.  sigma, sigma_2alpha and sigma_inf are the 2-, 2 alpha- and inf-norm of the
-    coordinates' noise levels in the moment of `order`, 0 without noise; sampled rows have only what is given.  What
-    `values` does not give is the problem's exact constant (its largest entry), Delta = F(x_0) - F* at x_0 = 0,
-    T = K R, or gamma = 1.
+    coordinates' noise levels in the moment of `order`, 0 without noise, whatever moment the law's own level is of;
+    the latter two may be given instead, and sampled rows have only what is given.  What `values` does not give is the
+    problem's exact constant (its largest entry), Delta = F(x_0) - F* at x_0 = 0, T = K R, or gamma = 1.
     """
 
     make_problem: Callable[[], Problem]
@@ -44,7 +44,8 @@ class RunLetters:
 
     def get(self, name: str) -> float | None:
         """The value of a letter, None where nothing says what it is."""
-        if name in LEVELS and not isinstance(self.noise, RowSampling):
+        given = name != "sigma" and self.values.get(name) is not None  # sigma is the law's, in a moment of its own
+        if name in LEVELS and not given and not isinstance(self.noise, RowSampling):
             return self._level(name, self.noise)
         if name in ("M", "d"):
             return float(self._problem.workers if name == "M" else self._problem.dimension)

@@ -23,7 +23,7 @@ REPLICAS_PER_PRODUCT = 8
 
 def gradient_oracle(problem: Problem, shape: tuple[int, int, int]) -> Oracle:
     """The gradients of all machines, each at its own point."""
-    diagonal = _diagonal(problem)
+    diagonal = diagonal_of(problem)
     if diagonal is not None:
         curvatures, minimizers = (np.broadcast_to(values, shape).copy() for values in diagonal)
 
@@ -67,7 +67,7 @@ def _by_machine(x: Array) -> Array:
 def client_gradient(problem: Problem, clients: Clients) -> Oracle:
     """The gradients of the sampled machines `clients` (replica, slot), each at its own point."""
     replicas = np.arange(len(clients))[:, None]
-    diagonal = _diagonal(problem)
+    diagonal = diagonal_of(problem)
     if diagonal is not None:
         curvatures, minimizers = (
             np.broadcast_to(v, (len(clients), *v.shape[-2:]))[replicas, clients] for v in diagonal
@@ -125,7 +125,7 @@ def instances(problem: Problem, rows: NDArray[np.intp] | Sequence[int]) -> Probl
     return None
 
 
-def _diagonal(problem: Problem) -> tuple[Array, Array] | None:
+def diagonal_of(problem: Problem) -> tuple[Array, Array] | None:
     """Curvatures and minimizers (..., M, d) of quadratic machines with diagonal Hessians."""
     if isinstance(problem, DiagonalQuadratics):
         return problem.curvatures, problem.minimizers

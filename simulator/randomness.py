@@ -62,8 +62,9 @@ class RowSampling:
     batch: int = 1
 
     def __post_init__(self) -> None:
-        if not (self.batch >= 1 and self.batch == int(self.batch)):
+        if not (1 <= self.batch < float("inf") and self.batch == int(self.batch)):
             raise TightrateError(f"batch must be a positive whole number, not {self.batch:g}")
+        object.__setattr__(self, "batch", int(self.batch))
 
 
 class Steps(ABC):

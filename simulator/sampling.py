@@ -15,6 +15,7 @@ from constructions.problem import Problem
 from constructions.quadratics import QuadraticMachines
 from rates.errors import TightrateError, unknown_name
 from simulator.algorithm import Algorithm, Array, State
+from simulator.compiled import EngineName, check_engine, compiled_rounds, compiled_step, noise_steps
 from simulator.gradient_rounds import GradientRounds, replicas_at_once, step_sizes
 from simulator.in_place import recorded
 from simulator.oracles import check_rows, client_gradient, gradient_oracle, instances, stochastic_oracle
@@ -66,6 +67,7 @@ def sample(
     measured_rounds: Sequence[int] | None = None,
     record: Collection[str] = (),
     keep_outputs: bool = False,
+    engine: EngineName = "auto",
 ) -> Run:
     """Run `algorithm` on `problem` for R rounds of K local steps, all replicas at once.
 
@@ -78,7 +80,11 @@ def sample(
     default: replicas with equal numbers share common random numbers.  Results do not depend on how replicas are
     blocked.  `measured_rounds` are the rounds at which `gaps` and `distances` are taken, `record` what else to
     record (RECORDERS): what is looked at within rounds may change the rounding of the rest.
+
+    `engine` "compiled" needs numba and compiles what can be (seconds at its first use), "auto" does so where it pays,
+    "numpy" never does; no number depends on it.
     """
+    check_engine(engine)
     whole = np.asarray(K, dtype=np.float64)
     if not np.all((whole >= 1) & (whole == np.floor(whole)) & np.isfinite(whole)):
         raise TightrateError("a sampled run needs finite K >= 1; K = inf exists in closed form only (method exact)")
@@ -131,6 +137,7 @@ def sample(
             clients=clients,
             rounds=rounds,
             keep_outputs=keep_outputs,
+            engine=engine,
         )
         parts.append((rows, block.run(noise, record)))
     return _joined(parts, count)
@@ -152,6 +159,12 @@ class _Block:
     clients: int | None
     rounds: Sequence[int]
     keep_outputs: bool
+    engine: EngineName
+
+    @property
+    def _entries(self) -> float:
+        """How many numbers the local steps of all rounds change."""
+        return float(self.K) * self.R * self.x0.size
 
     def _generators(self, **use: str) -> Streams:
         """The distinct streams of these replicas, and which of them each replica reads."""
@@ -167,7 +180,7 @@ class _Block:
         T, workers, d = self.K * self.R, self.x0.shape[-2], self.x0.shape[-1]
         if isinstance(noise, RowSampling):
             return RowSteps(noise, check_rows(self.problem), (generators, own), T, workers, len(self.x0))
-        steps = NoiseSteps(noise, generators, own, T, workers, d)
+        steps = noise_steps(self.engine, noise, (generators, own), T, workers, d)
         if self.clients is not None and not steps.alike:
             raise TightrateError("client sampling needs noise that is the same for all workers")
         return steps
@@ -175,7 +188,6 @@ class _Block:
     def run(self, noise: Noise | RowSampling | None, record: Collection[str]) -> Run:
         """All rounds."""
         algorithm, problem, q = self.algorithm, self.problem, self.q
-        steps = self._steps(noise)
         at_once = self._gradient_rounds(noise)
         exact = gradient_oracle(problem, self.x0.shape) if self.clients is None and at_once is None else None
         choose = None if self.clients is None else self._generators(use="clients")
@@ -189,9 +201,23 @@ class _Block:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             state = self._look(algorithm.init(self.x0), signs)
             in_place = recorded(algorithm, state) if at_once is None else None
+            all_steps = None
+            if self.clients is None and q is None and not recorders:
+                all_steps = compiled_rounds(
+                    self.engine, algorithm, in_place, problem, noise, self._generators, self._entries
+                )
+            steps, replay = None, None
+            if all_steps is None:
+                steps = self._steps(noise)
+                replay = None if in_place is None else compiled_step(self.engine, in_place, self._entries)
             for r in range(self.R + 1):
                 if r > 0 and at_once is not None:
                     state = algorithm.synchronize(_with_first(state, at_once.advance(algorithm.point(state))))
+                elif r > 0 and all_steps is not None:
+                    assert in_place is not None
+                    in_place.load(state)
+                    all_steps(self.K)
+                    state = self._look(algorithm.synchronize(in_place.state), signs)
                 elif r > 0:
                     oracle = self._oracle(exact, steps, choose)
                     if in_place is not None:
@@ -205,10 +231,10 @@ class _Block:
                             total = (1 - q) * total + 1
                         for recorder in recorders.values():
                             recorder.before_step(state)
-                        if in_place is None:
+                        if replay is None:
                             state = algorithm.local_step(state, g)
                         else:
-                            in_place.replay()
+                            replay()
                     for recorder in recorders.values():
                         recorder.before_communication(state)
                     state = self._look(algorithm.synchronize(state), signs)
@@ -238,7 +264,8 @@ class _Block:
         assert isinstance(self.problem, DiagonalQuadratics | QuadraticMachines)
         assert not isinstance(noise, RowSampling)
         sizes = {"K": self.K, "R": self.R, "replicas": len(self.x0)}
-        return GradientRounds(self.problem, self.eta, **sizes, noise=noise, streams=self._generators())
+        streams = self._generators()
+        return GradientRounds(self.problem, self.eta, **sizes, noise=noise, streams=streams, engine=self.engine)
 
     def _oracle(self, exact: Any, steps: NoiseSteps | RowSteps | None, choose: Any) -> Any:
         """The stochastic gradient oracle of a round."""

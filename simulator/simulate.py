@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
 
 from constructions.noise import NOISES, Noise
+from constructions.parameters import check_memory
 from constructions.problem import PROBLEMS, Problem
 from rates.alphabet import LETTERS, check_value
 from rates.catalogue import theorem as theorem_of
@@ -16,6 +17,7 @@ from rates.errors import TightrateError, unknown_name
 from rates.theorem import Theorem
 from simulator.algorithm import ALGORITHMS, Array
 from simulator.engines import EXACT_MEASURES, METHODS, Engine, Method, Question
+from simulator.linear_form import LinearForm
 from simulator.measures import MEASURES, OUTPUTS, Output, forgetting, iterate, records_of
 from simulator.moments import exact_moments
 from simulator.parameters import construct, parameters, spelled
@@ -35,7 +37,9 @@ RUN_PARAMETERS: Mapping[str, str] = {
 }
 ROWS = "rows"  # the noise of a finite sum: every stochastic gradient is the mean over `batch` sampled rows
 SAMPLED_MEASURES = ("gap", "distance", "squared-distance")
-MOST_NUMBERS_IN_A_ROUND = 1e12  # hours of work
+MOST_NUMBERS = 1e12  # of all steps of a run: hours of work
+NUMBERS_PER_STEP = 1000  # a step of fewer numbers takes as long
+ARRAYS_OF_A_RUN = 8  # of a number for each worker and coordinate: the problem's, x_0, gradients, noise, the state's
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Simulation:
 def simulate(
     algorithm: str,
     problem: str,
-    values: Mapping[str, float],
+    values: Mapping[str, Any],
     *,
     method: Method = "auto",
     output: Output = "last",
@@ -118,7 +122,9 @@ def simulate(
     if used != "exact":
         found = {name: _known(name, one, question) for name, one in found.items()}
     status: Literal["ok", "diverged"] = "diverged" if any(one.mean is None for one in found.values()) else "ok"
-    used_values = {**_defaults(algorithm, problem), **values, "seed": int(values.get("seed", 0)), "output": output}
+    defaults = _defaults(algorithm, problem, None if law is None else noise, values)
+    told = {name: _told(value) for name, value in {**defaults, **values}.items()}
+    used_values = {**told, "seed": int(values.get("seed", 0)), "output": output}
     if noise != "gaussian":
         used_values["noise"] = noise
     if claimed is None:
@@ -138,8 +144,7 @@ def _check_names(method: str, output: str, noise: str, measures: Sequence[str], 
         raise unknown_name("method", method, METHODS)
     if output not in OUTPUTS:
         raise unknown_name("output", output, OUTPUTS)
-    if noise != ROWS and noise not in NOISES.entries():
-        raise unknown_name("noise", noise, (*NOISES.names(), ROWS))
+    _law(noise)
     for name in measures:
         if name not in MEASURES:
             raise unknown_name("measure", name, MEASURES)
@@ -148,10 +153,34 @@ def _check_names(method: str, output: str, noise: str, measures: Sequence[str], 
             raise TightrateError(f"a quantile must lie in (0,1), not {level:g}")
 
 
+def known_parameters(
+    algorithm: str,
+    problem: str,
+    *,
+    noise: str = "gaussian",
+    output: Output = "last",
+    theorem: Theorem | None = None,
+) -> dict[str, Any]:
+    """Every name that a run accepts, with the default that shows its kind; None where there is none.
+
+    >>> known_parameters("savic", "rank-one-pair")["scaling"]
+    'adam'
+    """
+    known: dict[str, Any] = dict.fromkeys(RUN_PARAMETERS)
+    if theorem is not None:
+        known |= dict.fromkeys(theorem.bound.letters)
+        conditions = [one.relation for one in theorem.conditions if one.relation is not None]
+        known |= {symbol.name: None for relation in conditions for symbol in relation.free_symbols}
+    if output == "weighted":
+        known["mu"] = None
+    own = {**parameters(PROBLEMS[problem]), **parameters(ALGORITHMS[algorithm])}
+    return {**known, **noise_parameters(noise), **{name: part.default for name, part in own.items()}}
+
+
 def check_parameters(
     algorithm: str,
     problem: str,
-    values: Mapping[str, float],
+    values: Mapping[str, Any],
     *,
     noise: str = "gaussian",
     output: Output = "last",
@@ -160,24 +189,21 @@ def check_parameters(
     """Refuse unknown names (with the nearest match), impossible values and missing required parameters."""
     built = {**parameters(PROBLEMS[problem]), **parameters(ALGORITHMS[algorithm])}
     required = {name for name, own in built.items() if own.required} | {"K", "R"}
-    known = {*RUN_PARAMETERS, *built, *_noise_parameters(noise)}
-    if output == "weighted":
-        known.add("mu")
-    if theorem is not None:
-        known |= (
-            theorem.bound.letters.keys() if isinstance(theorem.bound.letters, Mapping) else {*theorem.bound.letters}
-        )
-        known |= {s.name for one in theorem.conditions if one.relation is not None for s in one.relation.free_symbols}
+    known = known_parameters(algorithm, problem, noise=noise, output=output, theorem=theorem)
     for name, value in values.items():
         if name not in known:
             raise unknown_name(f"parameter of {algorithm} on {problem}", name, known)
+        _check_kind(name, value, known[name])
         if name in LETTERS and not (name in built and value == built[name].default):  # such as rho = inf: absent
             check_value(name, value)
-    for name in ("replicas", "clients", "batch"):
-        if (count := values.get(name, 1)) < 1 or count != int(count):
-            raise TightrateError(f"{name} must be a positive integer, not {count:g}")
-    if (seed := values.get("seed", 0)) < 0 or seed != int(seed):
-        raise TightrateError(f"seed must be a nonnegative integer, not {seed:g}")
+    for name, least, allowed in (
+        ("replicas", 1, "positive"),
+        ("clients", 1, "positive"),
+        ("batch", 1, "positive"),
+        ("seed", 0, "nonnegative"),
+    ):
+        if not (least <= (count := values.get(name, 1)) < float("inf") and count == int(count)):
+            raise TightrateError(f"{name} must be a {allowed} integer, not {count:g}")
     if noise not in ("gaussian", ROWS) and "sigma" not in values:
         raise TightrateError(f"missing sigma, the level of the noise {noise}; give sigma=VALUE")
     missing = [name for name in (*built, "K", "R") if name in required and name not in values]
@@ -185,44 +211,88 @@ def check_parameters(
         raise TightrateError(f"missing {', '.join(missing)}; give {missing[0]}=VALUE")
 
 
-def build_problem(name: str, values: Mapping[str, float]) -> Problem:
-    """The problem of that name, from those of `values` that are its parameters."""
+def _check_kind(name: str, value: Any, default: Any) -> None:
+    """Refuse a number where the default is a text or a list, and anything but a number where it is neither."""
+    if isinstance(default, str):
+        kind, fits = f"a name such as {default}", isinstance(value, str)
+    elif isinstance(default, tuple):
+        kind, fits = "a list", isinstance(value, (tuple, list))
+    else:
+        kind, fits = "a number", isinstance(value, (int, float, np.integer, np.floating)) or value is default
+    if not fits:
+        raise TightrateError(f"{name} must be {kind}, not {value!r}")
+
+
+def build_problem(name: str, values: Mapping[str, Any]) -> Problem:
+    """The problem of that name, from those of `values` that are its parameters, if a run on it fits the memory."""
+    own = parameters(PROBLEMS[name])
+    M, d = (values.get(size, own[size].default) or 1 if size in own else 1 for size in ("M", "d"))
+    check_memory(ARRAYS_OF_A_RUN * M * d, f"a run on {name} with M = {M:g} and d = {d:g}")
     return construct(PROBLEMS[name], values)
 
 
-def _noise_parameters(name: str) -> set[str]:
-    law: Any = RowSampling if name == ROWS else NOISES[name]
-    return {part.name for part in fields(law)}
+def _law(name: str) -> Any:
+    if name == ROWS:
+        return RowSampling
+    if name not in NOISES.entries():
+        raise unknown_name("noise", name, (*NOISES.names(), ROWS))
+    return NOISES[name]
+
+
+def noise_parameters(name: str) -> dict[str, Any]:
+    """The parameters of a noise law, or of row sampling, with their defaults; None where one has none."""
+    return {part.name: None if part.default is MISSING else part.default for part in fields(_law(name))}
 
 
 def build_noise(name: str, values: Mapping[str, Any]) -> Noise | RowSampling | None:
     """The noise of that name, from those of `values` that are its parameters; none where its level is zero."""
-    law: Any = RowSampling if name == ROWS else NOISES[name]
-    given = {key: values[key] for key in _noise_parameters(name) if key in values}
+    given = {key: values[key] for key in noise_parameters(name) if key in values}
     if name != ROWS and given.get("sigma", 0.0) == 0:
         return None
-    found: Noise | RowSampling = law(**given)
+    found: Noise | RowSampling = _law(name)(**given)
     return found
 
 
-def _defaults(algorithm: str, problem: str) -> dict[str, float | str]:
-    """The defaults of both constructors: numbers and texts, and "none" for a choice that an algorithm was not given."""
-    own = {name: part.default for name, part in parameters(ALGORITHMS[algorithm]).items() if not part.required}
-    found = {
-        **{name: part.default for name, part in parameters(PROBLEMS[problem]).items()},
-        **{name: "none" if default is None else default for name, default in own.items()},
+def _defaults(algorithm: str, problem: str, noise: str | None, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults of what was not given; a name with different ones stands once for each, as in "mu of PROBLEM"."""
+    owners = {
+        owner: {name: part.default for name, part in parameters(constructor).items() if not part.required}
+        for owner, constructor in ((problem, PROBLEMS[problem]), (algorithm, ALGORITHMS[algorithm]))
     }
-    return {name: default for name, default in found.items() if isinstance(default, (int, float, str))}
+    if noise is not None:
+        owners[noise] = {name: default for name, default in noise_parameters(noise).items() if default is not None}
+    found: dict[str, Any] = {}
+    for name in dict.fromkeys(name for own in owners.values() for name in own if name not in values):
+        defaults = {owner: own[name] for owner, own in owners.items() if name in own}
+        if len(set(defaults.values())) == 1:
+            found[name] = next(iter(defaults.values()))
+        else:
+            found |= {f"{name} of {owner}": default for owner, default in defaults.items()}
+    return found
 
 
-def refuse_too_large(replicas: int, problem: Problem, K: float) -> None:
-    """One line instead of a run that never ends."""
-    numbers = replicas * problem.workers * problem.dimension * (K if np.isfinite(K) else 1)
-    if numbers > MOST_NUMBERS_IN_A_ROUND:
+def _told(value: Any) -> float | str:
+    """A parameter as a number or a text: lists as on the command line, "none" for a choice that was not made."""
+    if value is None or value == ():
+        return "none"
+    if not isinstance(value, (tuple, list)):
+        number_or_text: float | str = value
+        return number_or_text
+    between = ";" if any(isinstance(part, (tuple, list)) for part in value) else ","
+    parts = [_told(part) for part in value]
+    return between.join(part if isinstance(part, str) else f"{part:g}" for part in parts)
+
+
+def refuse_too_large(replicas: int, problem: Problem, K: float, R: float = 1) -> None:
+    """One line instead of a run that never ends, or whose results fill the memory."""
+    step = max(replicas * problem.workers * problem.dimension, NUMBERS_PER_STEP)
+    one_round = step * (K if np.isfinite(K) else 1)
+    if one_round * R > MOST_NUMBERS:
         raise TightrateError(
-            f"a round of {replicas} replicas, {problem.workers} workers and K = {K:g} takes {numbers:.3g} numbers; at"
-            f" most {MOST_NUMBERS_IN_A_ROUND:.0e} are allowed: use fewer replicas or method exact"
+            f"a round of {replicas} replicas, {problem.workers} workers and K = {K:g} takes {one_round:.3g} numbers; at"
+            f" most {MOST_NUMBERS:.0e} are allowed in all R = {R:g} rounds: use fewer replicas or rounds"
         )
+    check_memory(4 * replicas * problem.dimension, f"{replicas} replicas in dimension {problem.dimension}")
 
 
 # What comes out.
@@ -233,6 +303,8 @@ def _expectations(
 ) -> dict[str, Measured]:
     """The exact measures; the distance itself has a closed form only where nothing is random."""
     assert not isinstance(question.noise, RowSampling)
+    if any(LinearForm.of(stage).changes_with_the_round for stage, _ in question.algorithm.stages()):
+        refuse_too_large(1, question.problem, 1, values["R"])
     exact = exact_moments(
         question.algorithm,
         question.problem,
@@ -268,7 +340,7 @@ def _samples(
         "forgetting": q,
         "measured_rounds": (R,),
     }
-    refuse_too_large(replicas, problem, 1 if engine == "rounds" else K)
+    refuse_too_large(replicas, problem, 1 if engine == "rounds" else K, R)
     run: Run
     if engine == "rounds":
         assert not isinstance(noise, RowSampling)
@@ -328,10 +400,15 @@ def _moment_notes(question: Question, noise: str, used: Engine, names: Sequence[
         verb = "is" if len(infinite) == 1 else "are"
         notes.append(f"expected {' and '.join(infinite)} {verb} infinite: the {noise} noise has no second moment")
     for what, which in (("mean", means), ("standard error", errors)):
-        if which:
+        if which and question.algorithm.linear:
             notes.append(
                 f"the {noise} noise has no moment that would bound the {what} of {' and '.join(which)}: it may not"
                 " settle as replicas grow; ask for quantiles"
+            )
+        elif which:
+            notes.append(
+                f"whether the {what} of {' and '.join(which)} is finite is not known here: bounded steps would bound"
+                f" it, a moment of the {noise} noise does not; ask for quantiles"
             )
     return notes
 
@@ -358,10 +435,10 @@ def _letters(
 ) -> dict[str, float]:
     """The letters of a theorem at a run: exact constants of the problem, then defaults and what was given."""
     found = {"Delta": float(np.max(problem.gap(np.zeros(problem.dimension))))}
-    found |= {name: float(np.max(value)) for name, value in problem.constants.items()}
     found |= {name: float(value) for name, value in _defaults_of(algorithm).items()}
+    found |= {name: float(np.max(value)) for name, value in problem.constants.items()}
     found |= {"M": float(problem.workers), "d": float(problem.dimension), "sigma": 0.0}
-    found |= {name: float(value) for name, value in values.items()}
+    found |= {name: float(value) for name, value in values.items() if isinstance(value, (int, float))}
     if isinstance(noise, Noise):
         order = found.get("alpha", 2.0) if "alpha" in claimed.bound.letters else 2.0
         levels = noise.levels(order, problem.dimension)

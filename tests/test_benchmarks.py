@@ -37,6 +37,7 @@ def test_ratios_are_medians_within_turns_and_targets_decide(benchmark: ModuleTyp
 
 
 def test_every_workload_has_its_contestants(benchmark: ModuleType) -> None:
+    assert {"sample", benchmark.NUMPY.format("sample")} <= {*benchmark.workloads(loop=False)["P1"]().contestants}
     for name, make in benchmark.workloads(loop=True).items():
         workload = make()
         own = {target.above for target in workload.targets} | {target.below for target in workload.targets}

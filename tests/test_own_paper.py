@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
+from constructions.noise import NOISES
 from figures.own_paper_page import write_page
 from rates.errors import TightrateError
+from simulator.measures import MEASURES
 from tightrate.command_line import app
 from verify.laboratory import Laboratory
-from verify.own_paper import OwnFinding, judge_paper, new_paper
+from verify.own_paper import OwnFinding, judge_paper, judge_results, load_paper, new_paper, run_claim
+from verify.verdict import Verdict
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "my_paper.py"
 
@@ -44,6 +48,15 @@ def paper(tmp_path: Path, theorem: str = TERMS, claim: str = f"{QUADRATIC}, {GRI
 def judged(path: Path) -> OwnFinding:
     (found,) = judge_paper(path, Laboratory())
     return found
+
+
+def tried(path: Path) -> tuple[xr.Dataset, Verdict]:
+    """The results and the verdict alone, without a look at the formula."""
+    name, claims = load_paper(path)
+    (claim,) = claims.values()
+    source = claim.theorem.built(name)
+    results = run_claim(path, claim, source, Laboratory())
+    return results, judge_results(claim, source, results)
 
 
 def test_the_file_that_is_written_runs(tmp_path: Path) -> None:
@@ -82,7 +95,7 @@ def test_the_worked_example_is_consistent_and_its_wrong_twins_are_not(tmp_path: 
         assert wrong != text
         twin = tmp_path / "wrong.py"
         twin.write_text(wrong, encoding="utf-8")
-        verdict = judged(twin).finding.verdict
+        _, verdict = tried(twin)
         assert verdict.status == "violated"
         assert verdict.witness is not None
 
@@ -93,7 +106,7 @@ def test_measured_values_are_those_of_the_closed_form(tmp_path: Path) -> None:
         "import numpy as np\nfrom constructions.quadratics import QuadraticMachines\n"
         "def Quadratics(L):\n    return QuadraticMachines(L * np.ones((1, 1, 1)), np.ones((1, 1)))\n" + path.read_text()
     )
-    results = judged(path).results
+    results, _ = tried(path)
     steps = results.K * results.R
     assert np.allclose(results.measured, 0.5 * 2.0 * 0.5 ** (2 * steps), rtol=1e-12)
     assert np.allclose(results.bound, 1 / (0.5 * steps), rtol=1e-12)
@@ -110,8 +123,8 @@ def test_conditions_are_checked_in_every_cell(tmp_path: Path) -> None:
 def test_prescribed_steps_are_taken(tmp_path: Path) -> None:
     theorem = TERMS + ', steps={"eta": "1/(2*L)"}'
     claim = f"{QUADRATIC}, {GRID}, {VALUES}".replace(', "eta": 0.5', "")
-    found = judged(paper(tmp_path, theorem, claim))
-    assert np.all(found.results["step: eta"] == 0.5)
+    results, _ = tried(paper(tmp_path, theorem, claim))
+    assert np.all(results["step: eta"] == 0.5)
 
 
 HIDDEN = 'terms={{"statistical": "sigma^2/(mu*M*K^({power})*R)"}}, constants="hidden", steps={{"eta": "20/(K*R)"}}'
@@ -133,19 +146,107 @@ def test_sampled_runs_have_intervals(tmp_path: Path) -> None:
         'problem="asymmetric-quadratic", axes={"R": (4, 8)}, parameters={"K": 2, "M": 2, "L": 1.0, "mu": 0.5, "B": 1.0,'
         ' "eta": 0.25, "sigma": 0.5}, replicas=400'
     )
-    found = judged(paper(tmp_path, 'terms={"all": "L*B^2 + eta*sigma^2"}', claim))
-    assert found.finding.verdict.status == "consistent"
-    assert np.all(found.results.standard_error > 0)
-    tight = float(found.results.measured.max())  # a bound in the middle of an interval cannot be decided
-    found = judged(paper(tmp_path, f'terms={{"all": "{tight!r}*L*B^2"}}', claim))
-    assert found.finding.verdict.status == "inconclusive"
-    found = judged(paper(tmp_path, f'terms={{"all": "{tight / 4!r}*L*B^2"}}', claim))
-    assert found.finding.verdict.status == "violated"
+    results, verdict = tried(paper(tmp_path, 'terms={"all": "L*B^2 + eta*sigma^2"}', claim))
+    assert verdict.status == "consistent"
+    assert np.all(results.standard_error > 0)
+    tight = float(results.measured.max())  # a bound in the middle of an interval cannot be decided
+    for factor, status in ((1, "inconclusive"), (1 / 4, "violated")):
+        _, verdict = tried(paper(tmp_path, f'terms={{"all": "{tight * factor!r}*L*B^2"}}', claim))
+        assert verdict.status == status
+
+
+# Measures, noise, letters
+
+
+SMALL = 'axes={"K": (1, 3), "R": (4,)}'
+PLAIN = 'problem="random-quadratics", ' + SMALL + ', parameters={"M": 3, "sigma": 0.5, "eta": 0.1}, replicas=3'
+ABOVE = 'terms={"all": "10^6*L*B^2"}'
+OF_UNIT = {"value": "L*B^2", "length": "B", "length^2": "B^2", "value^2 length^-2": "L^2*B^2"}
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_every_measure_of_a_run_can_be_bounded(tmp_path: Path, measure: str) -> None:
+    unit = str(MEASURES[measure].unit)
+    theorem = f'terms={{"all": "10^6*{OF_UNIT[unit]}"}}, measure="{measure}"'
+    path = paper(tmp_path, theorem, PLAIN)
+    if "stationarity" in measure:
+        path.write_text(path.read_text().replace('"local-sgd"', '"local-adam"'))
+    results, verdict = tried(path)
+    assert verdict.status == "consistent", verdict
+    assert results.measured.attrs["units"] == unit
+    assert np.all(results.measured > 0)
+
+
+def test_a_measure_that_no_bound_of_the_catalogue_is_about_has_no_neighbours(tmp_path: Path) -> None:
+    found = judged(paper(tmp_path, 'terms={"all": "10*L*B^2"}, measure="mean-gap"', PLAIN))
+    assert found.checked is not None
+    assert found.checked.units_consistent
+    assert not found.checked.neighbours
+    assert MEASURES["mean-gap"].meaning in write_page(tmp_path / "out", [found]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("law", [*NOISES.names(), "rows"])
+def test_every_noise_of_a_run_can_be_tried(tmp_path: Path, law: str) -> None:
+    own = {"student": '"degrees": 12.0, ', "pareto": '"tail": 12.0, ', "rows": '"batch": 2, "rows": 30, '}.get(law, "")
+    problem = "logistic-regression" if law == "rows" else "random-quadratics"
+    claim = PLAIN.replace('"sigma"', own + '"sigma"').replace("random-quadratics", problem) + f', noise="{law}"'
+    results, verdict = tried(paper(tmp_path, ABOVE, claim))
+    if results.settles.all():
+        assert verdict.status == "consistent", verdict
+    quiet = claim.replace('"batch": 2', '"batch": 200').replace('"sigma": 0.5', '"sigma": 0.0')
+    assert np.all(tried(paper(tmp_path, ABOVE, quiet))[0].measured != results.measured)
+
+
+def test_a_mean_that_need_not_settle_is_not_consistent(tmp_path: Path) -> None:
+    claim = PLAIN.replace('"sigma"', '"degrees": 2.5, "sigma"') + ', noise="student", method="sample"'
+    _, verdict = tried(paper(tmp_path, ABOVE, claim))
+    assert verdict.status == "inconclusive"
+    assert "no moments" in verdict.sentence
+    exact = claim.replace('"sample"', '"exact"')  # a mean in closed form is that of the whole law
+    assert tried(paper(tmp_path, ABOVE, exact))[1].status == "consistent"
+
+
+def test_letters_are_derived_and_a_formula_in_them_is_the_same_formula(tmp_path: Path) -> None:
+    one, _ = tried(paper(tmp_path, 'terms={"all": "10^6*(Delta/T + eta*sigma^2/M)"}', PLAIN))
+    other, _ = tried(paper(tmp_path, 'terms={"all": "10^6*(Delta/(K*R) + eta*sigma^2/M)"}', PLAIN))
+    np.testing.assert_allclose(one.bound, other.bound, rtol=1e-14)
+    noisy = '"order": 4.0, "sigma": 0.5, "alpha": 4.0'
+    claim = PLAIN.replace('"sigma": 0.5', noisy) + ', noise="rademacher"'
+    levels, _ = tried(paper(tmp_path, 'terms={"all": "10^6*eta*sigma_inf^2*alpha"}', claim))
+    np.testing.assert_allclose(levels.bound, 1e6 * 0.1 * 0.5**2 / 4 * 4, rtol=1e-13)  # sigma / sqrt d, d = 4
+
+
+def test_an_exact_value_is_judged_as_an_identity(tmp_path: Path) -> None:
+    claim = 'problem="coordinate-pair", axes={"K": (1, 2), "R": (1, 3)}, parameters={"L": 1.0, "B": 1.0, "eta": 0.5}'
+    for factor, status in (("4", "confirmed"), ("5", "violated")):
+        terms = f'terms={{"all": "L*B^2/{factor}*((1 + (1 - eta*L)^K)/2)^(2*R)"}}, kind="exact"'
+        found = judged(paper(tmp_path, terms, claim))
+        assert found.finding.verdict.status == status
+        assert found.checked is None
+        assert "not an exact exponent" in found.unchecked
+
+
+def test_steps_can_be_tuned_and_replicas_sized(tmp_path: Path) -> None:
+    path = paper(tmp_path, 'terms={"all": "10*L*B^2"}', PLAIN.replace(', "eta": 0.1', "") + ", tuned=GRID")
+    path.write_text("from verify.sweep import Tuned\nGRID = {'eta': Tuned(0.01, 0.1, points=3)}\n" + path.read_text())
+    results, _ = tried(path)
+    assert results["step: eta"].size == 2
+    assert np.all(results["step: eta"] > 0)
+    claim = PLAIN.replace("replicas=3", 'replicas=16, relative_error=0.05, method="sample"')
+    results, _ = tried(paper(tmp_path, ABOVE, claim))
+    assert np.all(results.standard_error <= 0.06 * results.measured)
 
 
 @pytest.mark.parametrize(
     ("theorem", "claim", "message"),
     [
+        (TERMS, f'{PLAIN}, noise="gausian"', "line 8: unknown noise 'gausian'; did you mean 'gaussian'"),
+        (TERMS, f'{PLAIN}, output="lst"', "unknown output"),
+        (TERMS, f'{PLAIN}, method="gess"', "unknown method"),
+        (TERMS, f"{PLAIN}, relative_error=2", r"relative_error must lie in \(0,1\)"),
+        (TERMS, PLAIN.replace('"sigma": 0.5', '"sigm": 0.5'), "did you mean 'sigma'"),
+        (TERMS, PLAIN.replace('"sigma": 0.5, ', "") + ', noise="student"', "missing sigma, the level of the noise"),
+        (TERMS, f'{PLAIN}, tuned={{"eta": 3}}', r"eta is tuned by a Tuned\(low, high\), not by 3"),
         ('terms={"optimization": "L*B^/R"}', "", r"p\.py, line 4: term 'optimization': column 5.*expected an exponent"),
         ('terms={"optimization": "L*B^2/wibble"}', "", r"line 4: term 'optimization'.*wibble"),
         ('terms={"optimization": "L*B/R"}', "", r"p\.py, line 4: term 'optimization' has the unit"),
@@ -200,12 +301,26 @@ def test_formula_text_is_not_run(tmp_path: Path) -> None:
     assert not target.exists()
 
 
-def test_the_page_has_the_verdict_and_the_figure(tmp_path: Path) -> None:
-    found = judge_paper(paper(tmp_path), Laboratory())
+def test_the_page_has_what_a_claim_has_in_the_report(tmp_path: Path) -> None:
+    path = paper(tmp_path)
+    found = judge_paper(path, Laboratory())
     page = write_page(tmp_path / "out", found)
     text = page.read_text(encoding="utf-8")
+    for part in ("Claim", "Verdict.", "Theorem", "How it was tested", "Numbers", "Run it again", "How this was made"):
+        assert part in text, part
     assert "consistent" in text
     assert "<svg" in text
+    assert "<math" in text
+    assert f"tightrate verify --paper {path}" in text
+    assert json.loads((tmp_path / "out" / "verdicts.json").read_text())[0]["verdict"] == "consistent"
+    write_page(tmp_path / "out", found)  # an unchanged page is replaced
+    page.write_text(text + "mine")
+    with pytest.raises(TightrateError, match="was changed since"):
+        write_page(tmp_path / "out", found)
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all" / "reproduction.md").touch()
+    with pytest.raises(TightrateError, match="report of all claims"):
+        write_page(tmp_path / "all", found)
     assert {path.suffix for path in (tmp_path / "out" / "figures").iterdir()} == {".pdf", ".png", ".svg", ".nc"}
 
 

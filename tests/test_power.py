@@ -11,11 +11,17 @@ import sympy
 from rates.alphabet import B, K, L, M, R, sigma
 from rates.bound import MEASURES, Bound, Term
 from rates.catalogue import theorem
+from verify.experiments.exponents import EXPONENT_TESTS
+from verify.exponent_tests import run_exponent_test
 from verify.judges import judge_bound
+from verify.laboratory import Laboratory
 from verify.mutants import mutants
 from verify.power import QUICK_SEARCHES, REQUIRED, PowerReport, power_as_json, power_report
 from verify.power_algorithms import by_identity, gradients, run, twins
 from verify.power_bounds import MATCHED, Trialled, by_exponent, by_order, by_value, outgrows, scaling_data
+from verify.power_closed_forms import FORMS, by_closed_form
+from verify.power_exponents import against, by_path
+from verify.power_exponents import twins as twins_of_term
 from verify.search import SEARCHES
 from verify.verdict import Verdict
 
@@ -31,6 +37,12 @@ def test_the_quick_suite_passes(report: PowerReport) -> None:
     assert report.false_alarms == ()
     assert report.total.contradicted >= 200
     assert report.true_statements >= 20
+
+
+def test_every_way_of_judging_contradicts_something_and_misses_too_little_to_matter(report: PowerReport) -> None:
+    ways = {way.name: way for way in report.judged_by}
+    assert set(ways) == {"a run by hand", "exponents", "runs", "a shipped dataset", "exact values", "order"}
+    assert all(way.contradicted and way.kill_rate >= REQUIRED for way in ways.values())
 
 
 def test_every_family_is_there_and_contradicted(report: PowerReport) -> None:
@@ -63,8 +75,9 @@ def _is_of_pair(twin: Trialled, pair: tuple[str, tuple[str, ...]]) -> bool:
 def test_json_counts_add_up(report: PowerReport) -> None:
     document = power_as_json(report)
     parts = ("contradicted", "weaker_but_true", "equivalent", "undecidable")
-    judged = sum(family[part] for family in document["families"] for part in parts)
-    assert judged + document["true_statements"] == len(report.twins)
+    for split in ("families", "judged_by"):
+        judged = sum(one[part] for one in document[split] for part in parts)
+        assert judged + document["true_statements"] == len(report.twins)
 
 
 # --- Judges without power are noticed --------------------------------------------------------------------------------
@@ -78,13 +91,19 @@ def rated(twins: Any) -> PowerReport:
     return PowerReport(tuple(twins), 0.0)
 
 
-@pytest.mark.parametrize("suite", ["identity", "exponent", "value"])
+SUITES = ["identity", "exponent", "value", "closed form", "path"]
+ONE_PATH = (EXPONENT_TESTS["dekel2012/exponent-statistical"],)
+
+
+@pytest.mark.parametrize("suite", SUITES)
 def test_a_judge_that_never_rejects_has_no_power(suite: str) -> None:
     yes = always("consistent")
     found = {
         "identity": lambda: by_identity(yes),
         "exponent": lambda: by_exponent(yes),
         "value": lambda: by_value(["dekel2012/explicit"], lambda _: yes),
+        "closed form": lambda: by_closed_form(yes),
+        "path": lambda: by_path(Laboratory(), ONE_PATH, yes),
     }[suite]()
     blind = rated(found)
     assert blind.total.contradicted > 0
@@ -92,13 +111,15 @@ def test_a_judge_that_never_rejects_has_no_power(suite: str) -> None:
     assert not blind.passed
 
 
-@pytest.mark.parametrize("suite", ["identity", "exponent", "value"])
+@pytest.mark.parametrize("suite", SUITES)
 def test_a_judge_that_always_rejects_raises_false_alarms(suite: str) -> None:
     no = always("violated")
     found = {
         "identity": lambda: by_identity(no),
         "exponent": lambda: by_exponent(no),
         "value": lambda: by_value(["dekel2012/explicit"], lambda _: no),
+        "closed form": lambda: by_closed_form(no),
+        "path": lambda: by_path(Laboratory(), ONE_PATH, no),
     }[suite]()
     grim = rated(found)
     assert grim.total.kill_rate == 1
@@ -160,6 +181,18 @@ def test_rays_tell_growth_from_constants() -> None:
     assert not outgrows(100 * statistical, statistical, (), generator)
 
 
+def test_a_bound_without_counts_gets_wrong_exponents_in_every_letter() -> None:
+    bound = Bound((Term("distance", L * B**2),), MEASURES["gap"], "upper", "explicit")
+    changes = {mutant.change for mutant in mutants(bound)}
+    assert {"distance: B^(1/6) more", "distance: L^(1/2) less"} <= changes
+    assert not any("L^" in mutant.change for mutant in mutants(local_rate()))
+
+
+def test_an_exact_value_is_made_too_large() -> None:
+    bound = Bound((Term("distance", B / R),), MEASURES["distance"], "exact", "explicit")
+    assert {m.family for m in mutants(bound)} == {"exponent off", "K and R swapped", "exact value too large"}
+
+
 # --- The parts -------------------------------------------------------------------------------------------------------
 
 
@@ -189,3 +222,50 @@ def test_shipped_claims_reject_what_their_own_data_contradict(report: PowerRepor
 
 def test_quick_searches_exist() -> None:
     assert set(SEARCHES.match(*QUICK_SEARCHES)) <= set(SEARCHES.names())
+
+
+def test_a_hunt_decides_more_and_rejects_nothing_that_is_true() -> None:
+    name = "patel2024/discrepancy-triangle"
+    without, with_hunt = (rated(by_value([name], points=128, hunt=hunt)) for hunt in (0, 256))
+    assert with_hunt.total.contradicted > without.total.contradicted
+    assert with_hunt.total.kill_rate == 1
+    assert not with_hunt.false_alarms
+
+
+def test_a_statement_known_to_be_wrong_is_no_true_statement() -> None:
+    assert [twin.source for twin in by_value(["patel2024/prop13*"], points=64) if twin.truth == "true"] == [
+        "patel2024/prop13-mean",
+        "patel2024/prop13-worst",
+    ]
+
+
+def test_all_searches_of_a_theorem_judge_a_mutant_once() -> None:
+    found = list(by_value(["chezhegov2024/lemma1@*"], points=64))
+    assert len({(twin.source, twin.change) for twin in found}) == len(found)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_closed_forms_are_those_of_the_runs(name: str) -> None:
+    runs, source = FORMS[name](), theorem(name)
+    letters = {letter: runs.letters[letter] for letter in source.bound.letters}
+    exact = source.bound.function()(**letters)
+    assert runs.measured == pytest.approx(exact, rel=1e-9, abs=1e-12 * runs.measured.max())
+
+
+def test_wrong_exponents_are_rejected_along_paths() -> None:
+    found = rated(by_path(Laboratory(), (*ONE_PATH, EXPONENT_TESTS["glasgow2022/exponent-lower-optimization"])))
+    assert found.total.kill_rate == 1
+    assert not found.false_alarms
+    assert found.total.contradicted >= 15
+    assert found.total.weaker >= 10
+
+
+def test_the_twin_of_a_path_takes_the_place_of_its_term() -> None:
+    test = EXPONENT_TESTS["khaled2020/exponent-slides-heterogeneity"]
+    data, bound = run_exponent_test(test, Laboratory()), theorem(test.theorem).bound
+    dropped = [mutant for mutant in twins_of_term(bound, test.term) if mutant.family == "term dropped"]
+    (rest,) = (against(data, mutant.bound) for mutant in dropped)
+    assert rest.term.values == pytest.approx((data.bound - data.term).values, rel=1e-9)
+    same = against(data, Bound((bound.term(test.term),), bound.measure, bound.kind, "hidden"))
+    assert same.term.values == pytest.approx(data.term.values, rel=1e-12)
+    assert same.bound.values == pytest.approx(data.bound.values, rel=1e-12)

@@ -14,12 +14,13 @@ import pytest
 import synthetic_results
 
 from figures.figure import FIGURES
-from figures.markup import evidence, number, prose
+from figures.markup import GREEK, evidence, number, prose
 from figures.output_folder import MARKER, check_output_folder, publish
 from figures.report import write_report
 from figures.report_page import conclusion
+from rates.catalogue import theorems
 from rates.errors import TightrateError
-from verify.claim import Finding
+from verify.claim import CLAIMS, Finding
 
 VOID = {"meta", "img", "source", "br", "wbr", "input"}
 
@@ -197,10 +198,34 @@ def test_the_reproduction_page_is_a_table_of_verdicts_and_times(report: Path) ->
         ("zeta_opt tau / (L mu)", "ζ<sub>opt</sub> τ / (L μ)"),
         ("K = inf", "K = ∞"),
         ("(1 - eta mu)^(K R)", "(1 − η μ)<sup>K R</sup>"),
+        ("T^{-1/2} and D^{-1}", "T<sup>−1/2</sup> and D<sup>−1</sup>"),
+        ("(K R)^(-2(alpha-1)/alpha)", "(K R)<sup>−2(α−1)/α</sup>"),
+        ("rho^-(alpha-1)", "ρ<sup>−(α−1)</sup>"),
+        ("x_{r+1}, gamma_*, (b)_+", "x<sub>r+1</sub>, γ⋆, (b)<sub>+</sub>"),
+        ("1-beta1^2, sigma^alpha, c_mu", "1−β<sub>1</sub><sup>2</sup>, σ<sup>α</sup>, c<sub>μ</sub>"),
+        ("||sum_h g_h|| <= sqrt(d_max)", "‖Σ<sub>h</sub> g<sub>h</sub>‖ ≤ √(d<sub>max</sub>)"),
+        ("f* - F* of f*x", "f⋆ − F⋆ of f*x"),
+        ("1e-05 and 1.1e+18", "10<sup>−5</sup> and 1.1·10<sup>18</sup>"),
+        ("the grid CANDIDATE_STEPS by local_gap", "the grid <code>CANDIDATE_STEPS</code> by <code>local_gap</code>"),
+        ("zeta-quadratic-pair", "zeta-quadratic-pair"),
+        ("SM3-II, pages 1-2, sub-Gaussian", "SM3-II, pages 1–2, sub-Gaussian"),
+        ("10^-3, 1/6, K_0, x_R", "10<sup>−3</sup>, 1/6, K<sub>0</sub>, x<sub>R</sub>"),
     ],
 )
 def test_prose(plain: str, html: str) -> None:
     assert prose(plain) == html
+
+
+def test_no_sentence_of_a_claim_or_theorem_keeps_a_formula_in_ascii() -> None:
+    texts = [claim.statement for claim in CLAIMS.entries().values()]
+    for source in theorems():
+        texts += [source.title, source.statement, *(condition.text for condition in source.conditions)]
+        texts += [text for erratum in source.errata for text in (erratum.text, erratum.evidence)]
+    assert len(texts) > 1000
+    for text in texts:
+        words = re.sub(r"<code>.*?</code>|<[^>]+>", "", prose(text))
+        left = re.search(rf"[\^_]|\b({'|'.join(GREEK)})\b(?!-[a-z]+-)", words)
+        assert left is None, f"{left and left[0]} is left in: {text}"
 
 
 def test_numbers_and_evidence() -> None:

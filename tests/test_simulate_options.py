@@ -297,6 +297,7 @@ def test_a_sweep_and_its_theorem_share_lambda() -> None:
             "R": 3,
             "eta": 0.05,
             "sigma": 0.5,
+            "order": 4.0,
             "Delta": 1.0,
             "moreau": 1.0,
             "alpha": 4.0,

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from constructions.noise import NOISES
+from constructions.problem import PROBLEMS
 from rates.alphabet import LETTERS
 from rates.catalogue import theorem
 from rates.errors import TightrateError
+from simulator.sampling import Run, sample
+from tightrate.live_sweep import live
+from tightrate.output import number
+from verify.cell_store import CellStore
 from verify.storage import load_dataset, save_dataset
 from verify.sweep import Sweep, Tuned, read_sweep, run_sweep, spaced
 from verify.sweep_theory import Plan
@@ -68,6 +77,42 @@ def test_a_cell_draws_the_same_noise_alone_in_the_sweep_and_on_two_cores(specifi
     np.testing.assert_array_equal(alone["gap"].squeeze(), whole["gap"].sel(K=8, R=16, M=4))
 
 
+def test_the_order_of_axes_and_values_and_the_size_of_blocks_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for problem, algorithm, tolerance in (
+        ("random-quadratics", "local-sgd", 0.0),
+        ("log-uniform-quadratics", "local-adam", 0.0),
+        ("random-quadratics", "local-adam", 1e-12),  # dense products alone may round otherwise
+    ):
+        sweep = _gaussian(problem=problem, algorithm=algorithm, axes={"K": (1, 7), "R": (2, 9), "M": (1, 3)})
+        sweep = replace(sweep, parameters={"sigma": 1.0, "tau": 0.0, "zeta_star": 0.0}, replicas=5)
+        whole = run_sweep(sweep)
+        backwards = {name: values[::-1] for name, values in reversed(sweep.axes.items())}
+        other = (
+            run_sweep(replace(sweep, axes=backwards))
+            .transpose(*sweep.axes, "replica")
+            .sel({name: list(values) for name, values in sweep.axes.items()})
+        )
+        np.testing.assert_array_equal(other["gap"], whole["gap"])
+        for blocks in ("sampling.NUMBERS_PER_BLOCK", "gradient_rounds.NUMBERS_AT_ONCE"):
+            with monkeypatch.context() as context:
+                context.setattr(f"simulator.{blocks}", 30)
+                np.testing.assert_allclose(run_sweep(sweep)["gap"], whole["gap"], rtol=tolerance, atol=0)
+
+
+def test_whoever_watches_a_terminal_sees_cells_time_left_and_the_current_estimate() -> None:
+    seen = StringIO()
+    sweep = _gaussian(replicas=8)
+    terminal = Console(file=seen, force_terminal=True, width=200)
+    with pytest.MonkeyPatch.context() as context:
+        context.setattr("tightrate.live_sweep.console", lambda **_: terminal)
+        with live(sweep) as shown:
+            dataset = run_sweep(sweep, progress=shown.progress, watch=shown.watch)
+    last = dataset.isel(K=0, R=0)  # the cells that take the most work are started first
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.getvalue())
+    assert re.search(r"4/4 .*left \d+:\d\d:\d\d", text)
+    assert f"K = 1, R = 4: gap {number(float(last['gap_mean']))} ± {number(float(last['gap_stderr']))}" in text
+
+
 def test_a_diverging_cell_is_recorded() -> None:
     dataset = run_sweep(
         Sweep("x", "local-sgd", "random-quadratics", {"K": (4,), "R": (300,)}, {"eta": 50.0, "M": 2}, replicas=3)
@@ -90,7 +135,7 @@ def test_a_diverging_cell_is_recorded() -> None:
         ("replicas = 8", "replica = 8", "did you mean 'replicas'"),
         ('output = "weighted"', 'output = "heavy"', "unknown output"),
         ("sigma = 2.0", "sigma = -2.0", "sigma must be nonnegative"),
-        ("sigma = 2.0", "sigma = 2.0\nnoise = 1", "unknown parameter"),
+        ("sigma = 2.0", "sigma = 2.0\nnoise = 1", "noise is no parameter"),
         ("[axes]", "[axes", "not a valid TOML file"),
         ("thm27-equal-quadratics", "thm28", "unknown theorem"),
     ],
@@ -225,7 +270,7 @@ def test_an_axis_in_common_shares_its_random_numbers() -> None:
 def test_a_tuned_step_is_found_from_far_away_and_is_the_best_of_a_fine_grid() -> None:
     tuned = run_sweep(_gaussian(method="exact", steps={"eta": Tuned(1e-7, 1e-6, points=9, widenings=20)}))
     assert (tuned["interior"] == 1).all()
-    fine = tuple(np.geomspace(1e-4, 2, 400))
+    fine = tuple(np.geomspace(1e-4, 2, 120))
     axes = {"K": (1, 16), "R": (4, 64), "eta": fine}
     best = run_sweep(_gaussian(method="exact", axes=axes, steps={}))["gap_mean"]
     ratio = 10 ** (1 / 8)
@@ -290,7 +335,7 @@ def test_prescribed_and_fixed_steps_say_the_same_as_the_defaults(specification: 
         replace(read_sweep(specification), algorithm="local-sgdm", steps={"beta1": "prescribed"})
     with pytest.raises(TightrateError, match="cannot be tuned"):
         _gaussian(algorithm="local-sgdm", steps={"eta": 0.1, "beta1": Tuned(0.1, 0.9)})
-    with pytest.raises(TightrateError, match="both a step and a"):
+    with pytest.raises(TightrateError, match="both a step and an axis or a parameter"):
         _gaussian(parameters={"eta": 0.1, "sigma": 1.0}, steps={"eta": 0.1})
     with pytest.raises(TightrateError, match="missing eta"):
         run_sweep(_gaussian(steps={}))
@@ -370,6 +415,162 @@ def test_a_letter_that_nobody_gives_is_the_problems_exact_constant() -> None:
 def test_a_bound_that_cannot_be_evaluated_is_refused_before_anything_runs() -> None:
     with pytest.raises(TightrateError, match="needs alpha; give it as an axis or a parameter"):
         Plan(_gaussian(theorem="cheng2024/thm1", steps={}))
+
+
+def test_letters_that_nobody_gives_are_derived_from_the_others_the_problem_and_the_noise() -> None:
+    given = {"alpha": 4, "delta": 0.1, "eps": 0.01, "sigma": 2.0, "degrees": 9, "M": 3, "d": 2, "G_inf": 1}
+    axes = {"K": (2, 4), "R": (3,)}
+    dataset = run_sweep(
+        _gaussian(theorem="cheng2024/thmB4-steps", algorithm="local-sgdm", noise="student", axes=axes, parameters=given)
+    )
+    noise = NOISES["student"](sigma=2.0, degrees=9)
+    levels = noise.levels(4.0, 2)
+    constants = {name: float(value) for name, value in PROBLEMS["random-quadratics"](M=3, d=2).constants.items()}
+    own = {"sigma": np.linalg.norm(levels), "sigma_2alpha": np.linalg.norm(levels, 8), "alpha": 4.0}
+    for K in axes["K"]:
+        at = {**constants, **given, **own, "K": K, "R": 3, "T": 3 * K}
+        bound = theorem("cheng2024/thmB4-steps").bound
+        values = {name: float(at[name]) for name in bound.letters}
+        assert float(dataset["bound"].sel(K=K, R=3)) == pytest.approx(bound.evaluate(values), rel=1e-12)
+    assert own["sigma"] > 2.1  # the level is that of the fourth moment, not what was given for the second
+
+
+def test_the_level_of_sampled_rows_is_not_taken_for_zero() -> None:
+    rows = _gaussian(problem="logistic-regression", noise="rows", parameters={}, theorem="khaled2025/eq2")
+    with pytest.raises(TightrateError, match="needs sigma"):
+        Plan(rows)
+    assert Plan(replace(rows, parameters={"sigma": 1.0})).cells
+
+
+def test_a_noise_without_a_level_is_refused() -> None:
+    with pytest.raises(TightrateError, match="missing sigma, the level of the noise student"):
+        _gaussian(noise="student", parameters={})
+
+
+# Names as axes
+
+
+def test_algorithm_problem_and_noise_can_be_axes_of_names(tmp_path: Path) -> None:
+    names = {
+        "algorithm": ("local-sgd", "local-sgdm"),
+        "problem": ("random-quadratics", "wishart-quadratic"),
+        "noise": ("gaussian", "student"),
+    }
+    sweep = _gaussian(algorithm="", problem="", axes={**names, "K": (2,), "R": (3,)}, theorem="khaled2025/eq2")
+    dataset = run_sweep(replace(sweep, steps={"eta": 0.1, "beta1": 0.5}, common=tuple(names)))
+    save_dataset(dataset, tmp_path / "names.nc")
+    assert load_dataset(tmp_path / "names.nc").equals(dataset)
+    assert len(np.unique(dataset["gap_mean"])) == 8
+    assert (dataset["beta1"].sel(algorithm="local-sgdm") == 0.5).all()
+    assert dataset["beta1"].sel(algorithm="local-sgd").isnull().all()
+    assert dataset["bound"].notnull().all()
+    alone = _gaussian(algorithm="local-sgd", problem="wishart-quadratic", axes={"K": (2,), "R": (3,)})
+    at = {"algorithm": "local-sgd", "problem": "wishart-quadratic", "noise": "gaussian"}
+    np.testing.assert_array_equal(run_sweep(alone)["gap"], dataset["gap"].sel(at))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"axes": {"algorithm": ("local-sgd",), "K": (1,), "R": (1,)}}, "both a key of the sweep and an axis"),
+        ({"algorithm": "", "axes": {"algorithm": ("locl-sgd",), "K": (1,), "R": (1,)}}, "did you mean 'local-sgd'"),
+        ({"algorithm": "", "axes": {"algorithm": (1,), "K": (1,), "R": (1,)}}, "unknown algorithm '1'"),
+        ({"algorithm": ""}, "unknown algorithm ''"),
+        ({"parameters": {"problem": "three-clients"}}, "problem is no parameter"),
+        (
+            {
+                "algorithm": "",
+                "axes": {"algorithm": ("local-sgd", "local-sgdm"), "K": (1,), "R": (1,)},
+                "steps": {"eta": 0.1, "rho": Tuned(0.1, 1.0)},
+            },
+            "unknown step of local-sgd 'rho'",
+        ),
+    ],
+)
+def test_wrong_names_are_one_clear_line(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(TightrateError, match=message) as caught:
+        _gaussian(**fields)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_may_give_names_as_axes(specification: Path) -> None:
+    axes = '[axes]\nalgorithm = ["local-sgd", "fedavg"]'
+    text = SPECIFICATION.replace('algorithm = "local-sgd"', "").replace("[axes]", axes)
+    specification.write_text(text)
+    assert read_sweep(specification).choices("algorithm") == ("local-sgd", "fedavg")
+    specification.write_text(text.replace(axes, "[axes]"))
+    with pytest.raises(TightrateError, match="has no algorithm"):
+        read_sweep(specification)
+
+
+# Packed cells
+
+STEPS_AND_ROUNDS: dict[str, Any] = {"R": (1, 3, 40), "eta": (0.01, 0.1, 0.3), "K": (2, 5)}
+PACKED: dict[str, tuple[int, dict[str, Any]]] = {  # the number of runs, and the sweep
+    "products of one size": (2, {}),
+    "coordinates": (2, {"problem": "log-uniform-quadratics"}),
+    "clipped Adam": (
+        4,
+        {"problem": "log-uniform-quadratics", "algorithm": "local-adam", "axes": {"rho": (0.5, np.inf)}},
+    ),
+    "dense products": (6, {"algorithm": "local-adam", "noise": "student"}),
+    "rows": (6, {"problem": "logistic-regression", "noise": "rows", "parameters": {"M": 3, "rows": 20}}),
+    "clients": (2, {"problem": "log-uniform-quadratics", "parameters": {"clients": 2, "M": 4, "sigma": 1.0}}),
+    "divergence": (2, {"axes": {"eta": (0.1, 2.5, 50.0), "R": (5, 300)}}),
+    "some cells exact": (0, {"method": "auto"}),
+    "a step for every round": (6, {"theorem": "khaled2025/cor1", "axes": {"R": (1, 3, 40), "eta": None}}),
+}
+
+
+@pytest.mark.parametrize(("runs", "changes"), PACKED.values(), ids=PACKED)
+def test_packed_cells_are_the_cells_alone_bit_for_bit(
+    runs: int, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axes = {**STEPS_AND_ROUNDS, **changes.get("axes", {})}
+    axes = {name: values for name, values in axes.items() if values is not None}
+    common = tuple(name for name in ("R", "eta", "rho") if name in axes)
+    measures = ("gap", "squared-distance", "squared-gradient")[: 2 if changes.get("method") == "auto" else 3]
+    sweep = _gaussian(**{"steps": {}, "replicas": 3, "common": common, "measures": measures, **changes, "axes": axes})
+    counted = []
+
+    def sampled(*given: Any, **named: Any) -> Run:
+        counted.append(given)
+        return sample(*given, **named)
+
+    monkeypatch.setattr("simulator.packed.sample", sampled)
+    packed = run_sweep(sweep)
+    assert len(counted) == runs
+    monkeypatch.setattr("verify.packed_cells.MOST_WORK", 500)  # other packs
+    assert run_sweep(sweep).identical(packed)
+    monkeypatch.setattr("verify.packed_cells.MOST_NUMBERS", 0)  # nothing is kept together
+    assert run_sweep(sweep).identical(packed)
+    monkeypatch.setattr("verify.workers.packs", lambda cells: [[index] for index in range(len(cells))])
+    assert run_sweep(sweep).identical(packed)
+    if changes.get("method") != "auto":
+        assert not run_sweep(replace(sweep, seed=1)).equals(packed)
+
+
+def test_packs_run_on_processes_and_go_on_where_they_were(tmp_path: Path) -> None:
+    sweep = _gaussian(axes=STEPS_AND_ROUNDS, steps={}, common=("R", "eta"))
+    whole = run_sweep(sweep, store=CellStore(tmp_path))
+    for path in sorted(tmp_path.glob("*.cell"))[::2]:
+        path.unlink()
+    store = CellStore(tmp_path)
+    assert run_sweep(sweep, jobs=2, store=store).identical(whole)
+    assert store.found == 9
+
+
+def test_a_cell_that_fails_in_a_pack_says_so_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = _gaussian(axes={**STEPS_AND_ROUNDS, "K": (2, float("inf"))}, steps={}, common=("R", "eta"))
+    with pytest.raises(TightrateError, match=r"closed form only.*at R = 1, eta = 0.01, K = inf"):
+        run_sweep(sweep)
+    whole = run_sweep(replace(sweep, axes=STEPS_AND_ROUNDS))
+
+    def short_of_memory(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("verify.packed_cells.run_pack", short_of_memory)
+    assert run_sweep(replace(sweep, axes=STEPS_AND_ROUNDS)).identical(whole)
 
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.toml"))

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -18,41 +19,43 @@ from typing import Any
 import pytest
 import xarray as xr
 from joblib.externals.loky import reusable_executor
+from typer.testing import CliRunner
 
 import verify.sweep_cells
 from rates.errors import TightrateError
+from tightrate.command_line import app
 from verify.cell_store import CellStore
-from verify.storage import load_dataset
+from verify.storage import load_dataset, save_dataset
 from verify.sweep import Sweep, Tuned, read_sweep, run_sweep
 from verify.sweep_cells import Cell, Result, cell_key, environment, run_cell
 from verify.sweep_theory import Plan
 
-SLOW = """
+TUNED = """
 algorithm = "local-sgd"
 problem = "random-quadratics"
 theorem = "patel2024/thm27-equal-quadratics"
 output = "weighted"
-replicas = 32
+replicas = 8
 [axes]
 K = [16, 17, 18, 19, 20, 21, 22, 23]
 R = [20]
 [parameters]
-M = 16
-d = 16
+M = 4
+d = 4
 mu = 0.5
 tau = 0.0
 sigma = 4.0
 [steps]
 eta = {policy = "tuned", from = 0.01, to = 1.0, points = 5, replicas = 8}
 """
-PATIENCE = 120.0  # seconds until a subprocess that does nothing is a failure
+PATIENCE = 300.0  # seconds until something that does not happen is a failure, however busy the machine
 
 
-def wait_until(happened: Callable[[], bool], process: subprocess.Popen[Any] | None = None) -> None:
+def wait_until(happened: Callable[[], bool], process: subprocess.Popen[Any]) -> None:
     until = time.monotonic() + PATIENCE
     while not happened():
         assert time.monotonic() < until, "nothing happened"
-        assert process is None or process.poll() is None, "ended too early"
+        assert process.poll() is None, "ended too early"
         time.sleep(0.01)
 
 
@@ -65,35 +68,98 @@ def count(store: Path) -> int:
 
 
 @pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("slow") / "slow.toml"
-    path.write_text(SLOW)
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tuned") / "tuned.toml"
+    path.write_text(TUNED)
     return path
 
 
 @pytest.fixture(scope="module")
-def undisturbed(slow: Path) -> xr.Dataset:
-    return run_sweep(read_sweep(slow))
+def undisturbed(tuned: Path) -> xr.Dataset:
+    return run_sweep(read_sweep(tuned))
+
+
+STOPS_AFTER_TWO_CELLS = """
+import os, signal, sys
+from tightrate.command_line import main
+from verify.cell_store import CellStore
+
+keep = CellStore.write
+def write(store, *cell):
+    if len(list(store.folder.glob("*.cell"))) == 2:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    keep(store, *cell)
+
+CellStore.write = write
+main()
+"""
 
 
 def test_a_sweep_that_is_killed_goes_on_where_it_was_and_ends_with_the_same_bits(
-    slow: Path, undisturbed: xr.Dataset, tmp_path: Path
+    tuned: Path, undisturbed: xr.Dataset, tmp_path: Path
 ) -> None:
     out, cells = tmp_path / "out.nc", tmp_path / "out.nc.cells"
-    process = start("-m", "tightrate", "sweep", slow, "--out", out, "--jobs", 2)
+    process = start("-c", STOPS_AFTER_TWO_CELLS, "sweep", tuned, "--out", out, "--jobs", 2)
     wait_until(lambda: count(cells) >= 2, process)
     process.kill()
     process.wait()
-    kept = count(cells)
-    assert 2 <= kept < 8
+    assert count(cells) == 2
     assert not out.exists()
     store = CellStore(cells)
-    resumed = run_sweep(read_sweep(slow), store=store)
-    assert (store.found, store.damaged) == (kept, 0)
+    resumed = run_sweep(read_sweep(tuned), store=store)
+    assert (store.found, store.damaged) == (2, 0)
     assert resumed.identical(undisturbed)
     again = CellStore(cells)
-    assert run_sweep(read_sweep(slow), store=again).identical(undisturbed)
+    assert run_sweep(read_sweep(tuned), store=again).identical(undisturbed)
     assert again.found == 8
+
+
+def kills_itself(action: Callable[[], object]) -> None:
+    """Run an action in a copy of this process that must die by its own hand (SIGKILL) in it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # newer Pythons warn of forks where there are threads
+        child = os.fork()
+    if child == 0:
+        try:
+            action()
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+@pytest.mark.parametrize("moment", ["in the middle of a file", "before a file is in place", "after it is in place"])
+@pytest.mark.parametrize("cell", [1, 4, 7])  # the seventh file is the whole dataset
+def test_killed_at_any_moment_it_ends_with_the_same_bits(
+    cell: int, moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep, out, put = _quick(), tmp_path / "out.nc", os.replace
+    written: list[Path] = []
+
+    def replace_and_die(part: Path, path: Path) -> None:
+        written.append(path)
+        if len(written) == cell and moment != "after it is in place":
+            if moment == "in the middle of a file":
+                os.truncate(part, part.stat().st_size // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+        put(part, path)
+        if len(written) == cell:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def run() -> None:
+        save_dataset(run_sweep(sweep, store=CellStore(tmp_path / "cells")), out)
+
+    with monkeypatch.context() as context:
+        context.setattr("verify.storage.os.replace", replace_and_die)
+        kills_itself(run)
+    kept = min(cell - (moment != "after it is in place"), 6)
+    assert count(tmp_path / "cells") == kept
+    assert out.exists() == (cell == 7 and moment == "after it is in place")
+    store = CellStore(tmp_path / "cells")
+    save_dataset(run_sweep(sweep, store=store), out)
+    assert (store.found, store.damaged) == (kept, 0)
+    assert load_dataset(out).identical(run_sweep(sweep))
 
 
 # A cluster of two processes on this machine
@@ -101,19 +167,20 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was_and_ends_with_the_same_bits
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A scheduler's address and its two workers."""
-    pytest.importorskip("distributed")
+    """A scheduler's address and its two workers, when both are there."""
+    distributed = pytest.importorskip("distributed")
     contact = tmp_path / "scheduler.json"
     log = (tmp_path / "cluster.log").open("wb")
     options = {"stdout": log, "stderr": log, "cwd": tmp_path}
     flags = ("--host", "127.0.0.1", "--no-dashboard")
     processes = [start("-m", "dask", "scheduler", "--port", 0, *flags, "--scheduler-file", contact, **options)]
     try:
-        wait_until(contact.exists, processes[0])
-        wait_until(lambda: contact.read_text().endswith("}"), processes[0])
+        wait_until(lambda: contact.exists() and contact.read_text().endswith("}"), processes[0])
         address = json.loads(contact.read_text())["address"]
         worker = ("-m", "dask", "worker", address, "--nthreads", 1, "--no-nanny", "--no-dashboard")
         processes += [start(*worker, "--local-directory", tmp_path, **options) for _ in range(2)]
+        with distributed.Client(address, timeout=PATIENCE, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=PATIENCE)
         yield address, processes[1:]
     finally:
         for process in processes:
@@ -123,16 +190,28 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
 
 
 def test_a_cluster_gives_the_same_bits_and_outlives_a_killed_worker(
-    slow: Path, undisturbed: xr.Dataset, tmp_path: Path, cluster: tuple[str, list[subprocess.Popen[bytes]]]
+    tuned: Path,
+    undisturbed: xr.Dataset,
+    tmp_path: Path,
+    cluster: tuple[str, list[subprocess.Popen[bytes]]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     address, workers = cluster
-    out, cells = tmp_path / "out.nc", tmp_path / "out.nc.cells"
-    process = start("-m", "tightrate", "sweep", slow, "--out", out, "--scheduler", address)
-    wait_until(lambda: count(cells) >= 2, process)
-    workers[0].send_signal(signal.SIGKILL)
-    killed_at = count(cells)
-    assert process.wait(PATIENCE) == 0
-    assert killed_at < 8
+    out, cells, killed_at = tmp_path / "out.nc", tmp_path / "out.nc.cells", []
+
+    def kill_a_worker(*_: Any) -> None:
+        if not killed_at:
+            killed_at.append(count(cells))
+            workers[0].send_signal(signal.SIGKILL)
+
+    monkeypatch.setattr("tightrate.live_sweep.LiveSweep.watch", kill_a_worker)
+    for limit in ("SECONDS_TO_CONNECT", "SECONDS_FOR_WORKERS"):
+        monkeypatch.setattr(f"verify.workers.{limit}", PATIENCE)
+    arguments = ["sweep", str(tuned), "--out", str(out), "--scheduler", address]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert killed_at == [1]
+    workers[0].wait(PATIENCE)
     assert workers[1].poll() is None
     assert load_dataset(out).identical(undisturbed)
 
@@ -142,19 +221,19 @@ def test_a_cluster_gives_the_same_bits_and_outlives_a_killed_worker(
     [("nonsense", "no scheduler's address"), ("tcp://127.0.0.1:9", "no Dask scheduler answers")],
 )
 def test_no_scheduler_is_one_clear_line(
-    slow: Path, address: str, message: str, monkeypatch: pytest.MonkeyPatch
+    tuned: Path, address: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setattr("verify.workers.SECONDS_TO_CONNECT", 1)
     with pytest.raises(TightrateError, match=message) as caught:
-        run_sweep(read_sweep(slow), scheduler=address)
+        run_sweep(read_sweep(tuned), scheduler=address)
     assert "\n" not in str(caught.value)
 
 
-def test_no_dask_is_one_clear_line(slow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_dask_is_one_clear_line(tuned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(TightrateError, match=r"pip install 'tightrate\[cluster\]'"):
-        run_sweep(read_sweep(slow), scheduler="tcp://127.0.0.1:8786")
+        run_sweep(read_sweep(tuned), scheduler="tcp://127.0.0.1:8786")
 
 
 def test_a_worker_with_other_code_is_refused() -> None:
@@ -164,7 +243,7 @@ def test_a_worker_with_other_code_is_refused() -> None:
     assert "instead of 0123" in outcome.message
 
 
-def test_a_killed_process_is_replaced(slow: Path, undisturbed: xr.Dataset, tmp_path: Path) -> None:
+def test_a_killed_process_is_replaced(tuned: Path, undisturbed: xr.Dataset, tmp_path: Path) -> None:
     killed = []
 
     def kill_one(*_: Any) -> None:
@@ -172,7 +251,7 @@ def test_a_killed_process_is_replaced(slow: Path, undisturbed: xr.Dataset, tmp_p
             killed.append(next(iter(reusable_executor._executor._processes)))
             os.kill(killed[0], signal.SIGKILL)
 
-    assert run_sweep(read_sweep(slow), jobs=2, store=CellStore(tmp_path), watch=kill_one).identical(undisturbed)
+    assert run_sweep(read_sweep(tuned), jobs=2, store=CellStore(tmp_path), watch=kill_one).identical(undisturbed)
     assert killed
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 from rates.errors import TightrateError
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
+FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
 
 def read_values(arguments: Sequence[str]) -> dict[str, float]:
@@ -18,15 +23,57 @@ def read_values(arguments: Sequence[str]) -> dict[str, float]:
         ...
     rates.errors.TightrateError: 'K' is not NAME=VALUE, for example K=10
     """
-    values: dict[str, float] = {}
+    return {name: read_number(name, text) for name, text in read_pairs(arguments).items()}
+
+
+def read_pairs(arguments: Sequence[str]) -> dict[str, str]:
+    """NAME=VALUE pairs, each name once; the values as they stand."""
+    pairs: dict[str, str] = {}
     for argument in arguments:
         name, equals, text = argument.partition("=")
         if not equals or not name:
             raise TightrateError(f"{argument!r} is not NAME=VALUE, for example K=10")
-        if name in values:
+        if name in pairs:
             raise TightrateError(f"{name} is given twice")
-        values[name] = read_number(name, text)
-    return values
+        pairs[name] = text
+    return pairs
+
+
+def read_settings(pairs: Mapping[str, str], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Each value read as what its default is; one without a default is left as it stands, for others to refuse.
+
+    A name where the default is a text; true or false; a list with commas between its parts, or a list of lists with
+    semicolons between them, where it is a tuple, of numbers unless the default holds names; a number otherwise.
+
+    >>> defaults = {"split": "iid", "correct": False, "strategies": ("sgd",), "cover": (), "K": None}
+    >>> read_settings({"split": "dirichlet", "correct": "true", "K": "1/2"}, defaults)
+    {'split': 'dirichlet', 'correct': True, 'K': 0.5}
+    >>> read_settings({"strategies": "sgd,adam", "cover": "0,1;2"}, defaults)
+    {'strategies': ('sgd', 'adam'), 'cover': ((0.0, 1.0), (2.0,))}
+    """
+    return {name: _read_as(defaults[name], name, text) if name in defaults else text for name, text in pairs.items()}
+
+
+def _read_as(default: Any, name: str, text: str) -> Any:
+    if isinstance(default, bool):
+        if text.strip().lower() not in FLAGS:
+            raise TightrateError(f"{name} must be true or false, not {text!r}")
+        return FLAGS[text.strip().lower()]
+    if isinstance(default, str):
+        return read_name(name, text)
+    if not isinstance(default, tuple):
+        return read_number(name, text)
+    if ";" in text:
+        return tuple(_read_as((), name, part) for part in text.split(";"))
+    read = read_name if any(isinstance(part, str) for part in default) else read_number
+    return tuple(read(name, part) for part in text.split(","))
+
+
+def read_name(name: str, text: str) -> str:
+    """A name of letters, digits, dots, dashes and underscores that starts with a letter; anything else is refused."""
+    if not NAME.fullmatch(text.strip()):
+        raise TightrateError(f"{name} must be a name, not {text!r}")
+    return text.strip()
 
 
 def read_names(text: str) -> tuple[str, ...]:

@@ -62,6 +62,9 @@ def main() -> NoReturn:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         sys.stderr.write(f"tightrate: {' '.join(message.split())}\n")
         sys.exit(2)
+    except MemoryError:
+        sys.stderr.write("tightrate: this does not fit the memory; give smaller sizes (M, d, rows, replicas)\n")
+        sys.exit(2)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
@@ -306,14 +309,21 @@ def simulate(
 ) -> None:
     """Run an algorithm on a problem.
 
+    A value is a number, a fraction or inf; a name, true or false, or a list (1,2) where the default is one.
+
     Example: tightrate simulate local-sgd rank-one-pair cosine=0.9 eta=1 K=inf R=20
     """
+    from rates.catalogue import theorem as theorem_of
+    from simulator.parameters import spelled
+    from simulator.simulate import known_parameters
     from simulator.simulate import simulate as run
-    from tightrate.arguments import read_names, read_number, read_values
+    from tightrate.arguments import read_names, read_number, read_pairs, read_settings
     from tightrate.output import console, json_text, print_json, working
     from tightrate.pages import simulation_as_json, simulation_page
 
-    given = read_values(values or [])
+    claimed = theorem_of(theorem) if theorem is not None else None
+    known = known_parameters(algorithm, problem, noise=noise, output=cast("Output", output), theorem=claimed)
+    given = read_settings(spelled(read_pairs(values or [])), known)
     with working(f"{algorithm} on {problem}"):
         found = run(
             algorithm,

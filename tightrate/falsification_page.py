@@ -49,6 +49,8 @@ def power_page(report: PowerReport) -> RenderableType:
     rows = [_row(family) for family in (*report.families, report.total)]
     alarms, survivors = report.false_alarms, report.survivors
     lines: list[RenderableType] = [table(columns, rows, right=1), Text()]
+    judged = [_row(means) for means in report.judged_by]
+    lines += [table(("judged on", *columns[1:]), judged, right=1), Text()]
     lines.append(Text(f"{report.true_statements} true statements judged, {len(alarms)} false alarms."))
     lines += [Text(f"  false alarm: {twin.source}, {twin.change} ({twin.by})", "red") for twin in alarms]
     lines += [Text(f"  not rejected: {twin.source}, {twin.change} ({twin.by})", "red") for twin in survivors]

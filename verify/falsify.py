@@ -6,8 +6,8 @@ largest ratio that was found.  A lower bound that says "there is an instance" ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from time import perf_counter
 from typing import Any
@@ -16,12 +16,17 @@ import numpy as np
 
 from rates.catalogue import theorem, theorem_ids
 from rates.errors import TightrateError, unknown_name
-from verify.search import BATCH, SEARCHES, SLACK, Array, Extreme, Search, extreme_ratio, point_of, tried
+from verify.claim import CLAIMS
+from verify.laboratory import Progress, silent
+from verify.search import BATCH, SEARCHES, SLACK, Array, Extreme, Point, Search, Trial, extreme_ratio, point_of, tried
 from verify.verdict import Verdict
 
 ROUND = 1536  # evaluations of one restart
 GROWS = 0.1  # a ratio that grows by this power at every rung of a ladder is taken to grow for ever
 LOOKED_TIGHT = 0.5
+# Upper bounds with constants that no search can test, with the reason; without an entry, none is written.
+NOT_SEARCHABLE: Mapping[str, str] = {}
+NO_SEARCH = "No search is written for it; one file in verify/searches would do."
 
 
 @dataclass(frozen=True)
@@ -42,32 +47,78 @@ class Falsification:
 
 
 def searches_for(pattern: str) -> tuple[Search, ...]:
-    """The searches of a theorem (all its variants), or those whose names match a pattern."""
+    """The searches of a theorem (all its variants), or those whose names match a pattern; maybe none."""
     found = tuple(
         search
         for name, search in SEARCHES.entries().items()
         if fnmatchcase(name, pattern) or fnmatchcase(search.theorem, pattern)
     )
-    if not found and pattern not in theorem_ids():
+    if not found and not _theorems(pattern):
         raise unknown_name("theorem", pattern, {*SEARCHES.names(), *theorem_ids()})
     return found
 
 
+def _theorems(pattern: str) -> list[str]:
+    return [theorem_id for theorem_id in theorem_ids() if fnmatchcase(theorem_id, pattern)]
+
+
 def falsify(
-    pattern: str, *, seconds: float | None = None, evaluations: int | None = None, seed: int = 0
+    pattern: str,
+    *,
+    seconds: float | None = None,
+    evaluations: int | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
 ) -> tuple[Falsification, ...]:
     """Search for violations of a theorem: within `seconds` in all, or with so many evaluations for each search.
 
     With a number of evaluations (and a seed) the answer is always the same; a time budget adds restarts until it is
-    spent.
+    spent.  `progress` is told of the points tried so far, or of the seconds gone by.  A statement that no search tests
+    is answered `not-applicable`, with the reason.
     """
     searches = searches_for(pattern)
     if not searches:
-        return (_not_searched(pattern),)
+        return tuple(_not_searched(theorem_id) for theorem_id in _theorems(pattern))
     if evaluations is None and seconds is None:
         evaluations = ROUND
     share = None if seconds is None else seconds / len(searches)
-    return tuple(run_search(search, seconds=share, evaluations=evaluations, seed=seed) for search in searches)
+    if seconds is None:
+        tell = _counting(progress, f"points tried against {pattern}", (evaluations or ROUND) * len(searches))
+    else:
+        tell = _timing(progress, f"seconds against {pattern}", seconds)
+    return tuple(
+        run_search(search, seconds=share, evaluations=evaluations, seed=seed, tell=tell) for search in searches
+    )
+
+
+Tell = Callable[[int], None]
+
+
+def _counting(progress: Progress, what: str, total: int) -> Tell:
+    tried_so_far = 0
+
+    def tell(points: int) -> None:
+        nonlocal tried_so_far
+        tried_so_far += points
+        progress(what, min(tried_so_far, total), total)
+
+    return tell
+
+
+def _timing(progress: Progress, what: str, seconds: float) -> Tell:
+    began, total = perf_counter(), max(1, round(seconds))
+    return lambda _: progress(what, min(int(perf_counter() - began), total), total)
+
+
+def _told(search: Search, tell: Tell) -> Search:
+    """The same search, which says after every batch how many points it had."""
+
+    def trial(point: Point) -> Trial:
+        found = search.trial(point)
+        tell(len(next(iter(point.values()))))
+        return found
+
+    return replace(search, trial=trial)
 
 
 def _not_searched(theorem_id: str) -> Falsification:
@@ -75,30 +126,36 @@ def _not_searched(theorem_id: str) -> Falsification:
     if source.bound.kind == "lower":
         sentence = "A lower bound says that some instance is bad: no other instance can refute it."
     elif source.bound.kind == "exact":
-        sentence = "A closed form is checked by its claims (tightrate verify), not by a search."
+        sentence = "A closed form is checked by its claims, not by a search."
     elif source.bound.constants != "explicit":
         sentence = "Its constants are hidden: no instance can refute it by value, and no ladder of instances is known."
     else:
-        raise TightrateError(
-            f"no search is written for {theorem_id}; searchable: {', '.join(SEARCHES.names())}; add a file to"
-            " verify/searches"
-        )
+        sentence = NOT_SEARCHABLE.get(theorem_id, NO_SEARCH)
+    judging = [name for name, claim in CLAIMS.entries().items() if claim.theorem == theorem_id]
+    if judging:
+        sentence = f"{sentence} Shipped experiments judge it: tightrate verify {' '.join(judging)}"
     return Falsification(None, theorem_id, Verdict("not-applicable", sentence, "", ""), 0, 0.0)
 
 
 def run_search(
-    search: Search, *, seconds: float | None = None, evaluations: int | None = None, seed: int = 0
+    search: Search,
+    *,
+    seconds: float | None = None,
+    evaluations: int | None = None,
+    seed: int = 0,
+    tell: Tell | None = None,
 ) -> Falsification:
-    """One search, by value or along its ladder."""
+    """One search, by value or along its ladder; `tell` is called with the number of points of every batch."""
+    watched = search if tell is None else _told(search, tell)
     began = perf_counter()
     deadline = np.inf if seconds is None else began + seconds
     budget = evaluations if evaluations is not None else ROUND
     judge = _climb if search.ladder is not None else _by_value
-    restart, best = 0, judge(search, budget, seed, deadline)
+    restart, best = 0, judge(watched, budget, seed, deadline)
     used = best[1]
     while seconds is not None and evaluations is None and perf_counter() < deadline and best[0].status != "violated":
         restart += 1
-        again = judge(search, budget, seed + restart, deadline)
+        again = judge(watched, budget, seed + restart, deadline)
         used += again[1]
         best = max(best, again, key=lambda found: _rank(search, found[0]))
     verdict = best[0]

@@ -12,6 +12,7 @@ from rates.alphabet import symbol
 from rates.bound import Bound, Term
 
 LETTERS = ("K", "R", "M")
+COUNTS = (*LETTERS, "d")
 OFF = (Rational(1, 6), Rational(1, 3), Rational(1, 2))
 FACTORS = (Integer(2), Integer(10), Integer(100))
 
@@ -39,8 +40,10 @@ def mutants(bound: Bound) -> Iterator[BoundMutant]:
 
 
 def _exponents(bound: Bound) -> Iterator[BoundMutant]:
+    """Counts with a wrong exponent; all letters, where a bound has no count."""
+    wanted = [name for name in COUNTS if name in bound.letters] or sorted(bound.letters)
     for term in bound.terms:
-        for name in LETTERS:
+        for name in wanted:
             if name not in {s.name for s in term.expression.free_symbols}:
                 continue
             for off in OFF:
@@ -63,11 +66,13 @@ def _dropped(bound: Bound) -> Iterator[BoundMutant]:
         yield BoundMutant("term dropped", f"without {term.name}", replace(bound, terms=rest))
 
 
+TOO = {"upper": "upper bound too small", "lower": "lower bound too large", "exact": "exact value too large"}
+
+
 def _constants(bound: Bound) -> Iterator[BoundMutant]:
-    upper = bound.kind == "upper"
-    family = "upper bound too small" if upper else "lower bound too large"
+    family = TOO[bound.kind]
     for factor in FACTORS if bound.constants == "explicit" else ():
-        scale = 1 / factor if upper else factor
+        scale = 1 / factor if bound.kind == "upper" else factor
         terms = tuple(Term(term.name, scale * term.expression) for term in bound.terms)
         yield BoundMutant(family, f"times {scale}", replace(bound, terms=terms))
 

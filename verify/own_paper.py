@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -24,39 +25,44 @@ import sympy
 import xarray as xr
 from sympy import Expr
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.noise import GaussianNoise
+from constructions.noise import NOISES, Noise
 from constructions.problem import PROBLEMS, Problem
-from constructions.quadratics import QuadraticMachines
-from rates.alphabet import LETTERS, check_value
-from rates.bound import MEASURES, Bound, Constants, Kind, Term, evaluate
+from rates.alphabet import LETTERS
+from rates.bound import MEASURES, Bound, Constants, Kind, Measure, Term, evaluate
 from rates.bound_check import CheckedBound, check_bound
 from rates.errors import TightrateError, unknown_name
+from rates.normal_form import UndecidableError
 from rates.text import parse, parse_hypothesis
 from rates.theorem import Condition, Paper, Provenance, Theorem
 from simulator.algorithm import ALGORITHMS
-from simulator.moments import exact_moments
-from simulator.parameters import construct, parameters
-from simulator.sampling import sample
+from simulator.engines import METHODS, Method
+from simulator.letters import RunLetters, moment_order
+from simulator.measures import OUTPUTS, Output
+from simulator.parameters import construct, parameters, spelled
+from simulator.simulate import ROWS
 from verify.claim import Claim, Finding
-from verify.judges import judge_bound, judge_upper_exponents
+from verify.judges import judge_bound, judge_identity, judge_upper_exponents
 from verify.laboratory import Laboratory
+from verify.sweep import provenance
+from verify.sweep_cells import Cell, Result, noise_of, run_on
+from verify.sweep_measures import SWEEP_MEASURES
+from verify.sweep_specification import Tuned, Value, check_tuned, checked, noise_parameters, require_level
+from verify.threads import one_blas_thread
 from verify.verdict import Status, Verdict
 
 STANDARD_ERRORS = 5.0  # how far a sampled mean must be on the wrong side of a bound to contradict it
 DOMINATES = 3.0  # a term this much larger than all others together gives the exponents
 RESOLUTION = 0.1
-MEASURED = ("gap", "squared-distance")
 NOT_SMALLER = ("mu", "d_min")  # constants of a class from below; the others are from above
-
-Output = Literal["last", "average", "weighted"]
+MOST_REPLICAS = 100_000  # with a target for the relative error
 
 
 @dataclass(frozen=True)
 class OwnTheorem:
     """A theorem in text: named terms, conditions as inequalities, step sizes, all in letters of the alphabet.
 
-    `letters` maps your own letters to the alphabet's ({"H": "L"}).  `steps` are the step sizes that you prescribe.
+    `measure` is anything that a run can be measured by (`simulator.measures.MEASURES`).  `letters` maps your own
+    letters to the alphabet's ({"H": "L"}).  `steps` are the step sizes that you prescribe.
     Raises TightrateError where a formula cannot be read, a letter is unknown, or units disagree.
     """
 
@@ -75,8 +81,8 @@ class OwnTheorem:
     def __post_init__(self) -> None:
         if self.algorithm not in ALGORITHMS.names():
             raise unknown_name("algorithm", self.algorithm, ALGORITHMS.names())
-        if self.measure not in MEASURED:
-            raise unknown_name("measure that an experiment takes", self.measure, MEASURED)
+        if self.measure not in SWEEP_MEASURES:
+            raise unknown_name("measure that a run takes", self.measure, SWEEP_MEASURES)
         if not self.terms:
             raise TightrateError('a theorem needs terms, for example {"optimization": "L*B^2/R"}')
         self.built("own").bound.check_units()
@@ -84,13 +90,13 @@ class OwnTheorem:
     def built(self, name: str, where: str = "") -> Theorem:
         """The symbolic theorem, of a paper with this name."""
         terms = tuple(Term(key, self._formula(text, f"term {key!r}")) for key, text in self.terms.items())
-        bound = Bound(terms, MEASURES[self.measure], self.kind, self.constants)
+        bound = Bound(terms, _measure(self.measure), self.kind, self.constants)
         return Theorem(
             label="theorem",
             title=self.title,
             statement=self.statement,
             bound=bound,
-            paper=Paper(name, self.title, "yourself", 0, "not published", ""),
+            paper=Paper(name, self.title, "Your own", date.today().year, "not published", ""),
             provenance=Provenance("read", where or name),
             algorithm=self.algorithm,
             problem_class=self.problem_class,
@@ -114,38 +120,95 @@ class OwnTheorem:
         return Condition(text, sympy.Le(found.smaller, found.larger, evaluate=False))
 
 
+def _measure(name: str) -> Measure:
+    """The measure of bounds of that name, or one that only runs know."""
+    if name in MEASURES:
+        return MEASURES[name]
+    own = SWEEP_MEASURES[name]
+    return Measure(name, rf"\mathrm{{{name}}}", own.unit, own.meaning)
+
+
 @dataclass(frozen=True)
 class OwnClaim:
     """What is tried: a problem (a function, or the name of a shipped one) over axes, judged against the theorem.
 
     A problem function takes the letters it needs by name and returns a Problem.  Letters that neither axes nor
-    parameters give are the instance's own constants; constants that are given must hold for the instance.  `sigma` adds
-    Gaussian noise; `output` is the iterate.  With hidden constants the exponents along the axes are judged.
+    parameters give are derived: the instance's own constants, M, d, T = K R, Delta, the noise's levels; constants that
+    are given must hold for the instance.
+
+    `noise` is a law by name, or "rows" for sampled rows of a finite sum; its level `sigma` and its own parameters are
+    parameters or axes like any other, and so is `clients`.  `output` is the iterate, `method` the engine, and `tuned`
+    says which steps are tuned in every cell.  A sampled cell has `replicas` replicas; with `relative_error` as many as
+    it takes.  With hidden constants the exponents along the axes are judged.
     """
 
     statement: str
     theorem: OwnTheorem
     problem: Callable[..., Problem] | str
-    axes: Mapping[str, tuple[float, ...]]
-    parameters: Mapping[str, float] = field(default_factory=dict)
+    axes: Mapping[str, tuple[Value, ...]]
+    parameters: Mapping[str, Value] = field(default_factory=dict)
     output: Output = "last"
     replicas: int = 256
     expected: Status = "consistent"
+    noise: str = "gaussian"
+    method: Method = "auto"
+    relative_error: float | None = None
+    tuned: Mapping[str, Tuned] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if isinstance(self.problem, str) and self.problem not in PROBLEMS.names():
             raise unknown_name("problem", self.problem, PROBLEMS.names())
+        for what, name, choices in (
+            ("noise", self.noise, (*NOISES.names(), ROWS)),
+            ("output", self.output, tuple(OUTPUTS)),
+            ("method", self.method, METHODS),
+        ):
+            if name not in choices:
+                raise unknown_name(what, name, choices)
         if not self.axes:
             raise TightrateError('a claim needs axes, for example {"R": (8, 16, 32)}')
-        for name, values in {**self.axes, **{key: (value,) for key, value in self.parameters.items()}}.items():
+        axes, given, known = spelled(self.axes), spelled(self.parameters), self._known()
+        for name, values in axes.items():
             if not isinstance(values, tuple | list) or not values:
                 raise TightrateError(f"axis {name} needs a tuple of numbers, such as (8, 16, 32), not {values!r}")
-            for value in values:
-                if name in LETTERS:
-                    check_value(name, value)
-        missing = [name for name in ("K", "R") if name not in self.axes and name not in self.parameters]
+        for name in (*axes, *given):
+            if known is not None and name not in known and name not in LETTERS:
+                raise unknown_name("parameter of problem, algorithm or noise", name, known)
+        defaults = known or {}
+        whole = {name: tuple(checked(name, value, defaults.get(name)) for value in axes[name]) for name in axes}
+        object.__setattr__(self, "axes", whole)
+        fixed = {name: checked(name, value, defaults.get(name)) for name, value in given.items()}
+        object.__setattr__(self, "parameters", fixed)
+        missing = [name for name in ("K", "R") if name not in whole and name not in fixed]
         if missing:
             raise TightrateError(f"missing {', '.join(missing)}; give each as an axis or a parameter")
+        require_level(self.noise, {*whole, *fixed})
+        for name, step in self.tuned.items():
+            check_tuned(name, step, self.theorem.algorithm, {*whole, *fixed})
+        least = 1 if self.relative_error is None else 2
+        if not (self.replicas >= least and self.replicas == int(self.replicas)):
+            raise TightrateError(f"replicas must be a whole number, at least {least}, not {self.replicas}")
+        if self.relative_error is not None and not 0 < self.relative_error < 1:
+            raise TightrateError(f"relative_error must lie in (0,1), not {self.relative_error:g}")
+
+    def _known(self) -> dict[str, Any] | None:
+        """Names that mean something here with their defaults; None where the problem takes any name."""
+        own = inspect.signature(PROBLEMS[self.problem] if isinstance(self.problem, str) else self.problem).parameters
+        if any(part.kind is part.VAR_KEYWORD for part in own.values()):
+            return None
+        defaults = {name: None if part.default is part.empty else part.default for name, part in own.items()}
+        steps = {name: part.default for name, part in parameters(ALGORITHMS[self.theorem.algorithm]).items()}
+        return {**noise_parameters(self.noise), **steps, "clients": None, **defaults}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of values of each axis."""
+        return tuple(len(values) for values in self.axes.values())
+
+    def cells(self) -> list[dict[str, Value]]:
+        """Every combination of the axes' values with the parameters."""
+        points = product(*self.axes.values())
+        return [{**self.parameters, **dict(zip(self.axes, point, strict=True))} for point in points]
 
 
 @dataclass(frozen=True)
@@ -209,128 +272,172 @@ def _guarded(path: Path, action: Callable[[], Any]) -> Any:
 def judge_paper(path: Path, laboratory: Laboratory) -> tuple[OwnFinding, ...]:
     """Everything the built-in papers get: units, exponents, neighbours in the catalogue, conditions, runs, verdicts."""
     name, claims = load_paper(path)
-    return tuple(_judged(path, name, key, claim, laboratory) for key, claim in claims.items())
+    with one_blas_thread():
+        return tuple(_judged(path, name, key, claim, laboratory) for key, claim in claims.items())
 
 
 def _judged(path: Path, name: str, key: str, claim: OwnClaim, laboratory: Laboratory) -> OwnFinding:
     began = perf_counter()
     source = replace(claim.theorem.built(name, str(path)), iterate=f"{claim.output} iterate")
-    checked, unchecked = None, ""
+    formula, unchecked = None, ""
+    terms, measure = [term.expression for term in source.bound.terms], source.bound.measure.name
     try:
-        checked = check_bound([term.expression for term in source.bound.terms], measure=source.bound.measure.name)
-    except TightrateError as reason:
+        formula = check_bound(terms, measure=measure if measure in MEASURES else None)
+    except (TightrateError, UndecidableError) as reason:
         unchecked = str(reason)
+    if formula is not None and measure not in MEASURES:  # no bound of the catalogue is about it
+        formula = replace(formula, measures=(), neighbours=())
     results = run_claim(path, claim, source, laboratory)
     verdict = judge_results(claim, source, results)
     kind: Any = "bound with constants" if source.bound.constants == "explicit" else "scaling"
     entry = Claim(f"{name}/{key}", claim.statement, source.id, kind, f"{name}/{key}", claim.expected, lambda _: verdict)
-    return OwnFinding(Finding(entry, verdict, perf_counter() - began), source, checked, unchecked, results)
+    return OwnFinding(Finding(entry, verdict, perf_counter() - began), source, formula, unchecked, results)
 
 
 def run_claim(path: Path, claim: OwnClaim, source: Theorem, laboratory: Laboratory) -> xr.Dataset:
     """Every cell of the axes: measured mean and standard error, the bound and its terms, whether conditions hold."""
-    dims, shape = tuple(claim.axes), tuple(len(values) for values in claim.axes.values())
-    cells = [{**claim.parameters, **dict(zip(dims, values, strict=True))} for values in product(*claim.axes.values())]
+    dims, shape, cells = tuple(claim.axes), claim.shape, claim.cells()
     rows = []
     for index, cell in enumerate(cells):
         laboratory.progress(path.stem, index, len(cells))
         rows.append(_guarded(path, partial(_cell, path, claim, source, cell, laboratory.seed)))
     laboratory.progress(path.stem, len(cells), len(cells))
-    columns = {
-        column: (dims, np.array([row[column] for row in rows], dtype=np.float64).reshape(shape)) for column in rows[0]
+    columns = {column: np.array([row[column] for row in rows], dtype=np.float64).reshape(shape) for column in rows[0]}
+    measure = source.bound.measure
+    in_units = {"units": str(measure.unit)}
+    described = {
+        "measured": {"long_name": f"mean: {measure.meaning}", **in_units},
+        "standard_error": {"long_name": "standard error of the mean", **in_units},
+        "bound": {"long_name": f"{source.bound.kind} bound", "constants": source.bound.constants, **in_units},
+        "settles": {"long_name": "1 where the noise has the moments that bound mean and standard error"},
+        **{column: in_units for column in columns if column.startswith("term: ")},
     }
-    attrs = {"theorem": source.id, "measure": source.bound.measure.name, "seed": laboratory.seed}
-    return xr.Dataset(columns, coords={name: list(values) for name, values in claim.axes.items()}, attrs=attrs)
+    return xr.Dataset(
+        {column: (dims, values, described.get(column, {})) for column, values in columns.items()},
+        coords={name: list(values) for name, values in claim.axes.items()},
+        attrs={
+            **provenance(),
+            "theorem": source.id,
+            "provenance": f"{source.provenance.meaning}; {source.provenance.where}",
+            "measure": measure.name,
+            "seed": laboratory.seed,
+            "algorithm": claim.theorem.algorithm,
+            "noise": claim.noise,
+            "noisy": claim.noise == ROWS or "sigma" in claim.axes or claim.parameters.get("sigma", 0.0) != 0,
+            "output": claim.output,
+            **{f"parameter {name}": value for name, value in claim.parameters.items()},
+        },
+    )
 
 
-def _cell(path: Path, claim: OwnClaim, source: Theorem, cell: Mapping[str, float], seed: int) -> dict[str, float]:
-    problem = _instance(claim.problem, cell)
+def _cell(path: Path, claim: OwnClaim, source: Theorem, at: Mapping[str, Value], seed: int) -> dict[str, float]:
+    problem = _instance(claim.problem, at)
     if not isinstance(problem, Problem):
         raise TightrateError(f"{path}: the problem function must return a Problem, not {type(problem).__name__}")
-    letters = {**_constants(problem), **cell, "M": float(problem.workers), "d": float(problem.dimension)}
-    _check_class(path, problem, cell)
-    steps = _steps(claim, source, letters)
-    letters |= steps
-    letters.setdefault("gamma", 1.0)
-    letters.setdefault("sigma", 0.0)
-    mean, error = _run(claim, problem, steps, letters, seed)
-    terms = {term.name: evaluate(term.expression, letters) for term in source.bound.terms}
-    statuses = [condition.status(letters) for condition in source.conditions]
+    _check_class(path, problem, at)
+    defaults = {name: part.default for name, part in parameters(ALGORITHMS[claim.theorem.algorithm]).items()}
+    cell = Cell(
+        algorithm=claim.theorem.algorithm,
+        problem=path.stem,
+        noise=claim.noise,
+        values=dict(at),
+        steps={},
+        tuned=claim.tuned,
+        output=claim.output,
+        method=claim.method,
+        measures=(claim.theorem.measure,),
+        replicas=claim.replicas,
+        relative_error=claim.relative_error,
+        most_replicas=max(MOST_REPLICAS, claim.replicas),
+        seed=seed,
+        stream={name: repr(at[name]) for name in claim.axes},
+    )
+    noise = noise_of(cell)
+
+    def letters(found: Mapping[str, Any]) -> RunLetters:
+        values = {**defaults, **found, **at}
+        return RunLetters(lambda: problem, noise, values, moment_order(source, values))
+
+    cell = replace(cell, steps=_steps(claim, source, letters({}), at))
+    certain = _certain(cell, problem)
+    result = run_on(problem, replace(cell, replicas=1, relative_error=None) if certain else cell)
+    run = letters(result.steps)
+    needed = {symbol.name for symbol in source.bound.expression.free_symbols}
+    terms = {term.name: evaluate(term.expression, run.known(needed)) for term in source.bound.terms}
+    statuses = [
+        condition.status(run.known({symbol.name for symbol in condition.relation.free_symbols}))
+        for condition in source.conditions
+        if condition.relation is not None
+    ]
     return {
-        "measured": mean,
-        "standard_error": error,
+        "measured": result.mean(claim.theorem.measure),
+        "standard_error": _standard_error(result, claim.theorem.measure, certain),
         "bound": sum(terms.values()),
         "conditions": float(all(status != "fails" for status in statuses)),
+        "settles": float(result.exact or not _lacks_moments(noise, claim.theorem.measure)),
         **{f"term: {name}": value for name, value in terms.items()},
-        **{f"step: {name}": value for name, value in steps.items()},
+        **{f"step: {name}": value for name, value in result.steps.items()},
     }
 
 
-def _instance(problem: Callable[..., Problem] | str, cell: Mapping[str, float]) -> Problem:
-    construct = PROBLEMS[problem] if isinstance(problem, str) else problem
-    known = inspect.signature(construct).parameters
-    missing = [
-        name
-        for name, parameter in known.items()
-        if parameter.default is parameter.empty and name not in cell and parameter.kind != parameter.VAR_KEYWORD
-    ]
+def _certain(cell: Cell, problem: Problem) -> bool:
+    """Whether a run has nothing random: one replica says it all."""
+    clients = cell.values.get("clients")
+    algorithm = construct(ALGORITHMS[cell.algorithm], {**cell.steps, **{name: t.low for name, t in cell.tuned.items()}})
+    everybody = clients is None or clients >= problem.workers
+    looks = SWEEP_MEASURES[cell.measures[0]].record is None and cell.output != "random"
+    return noise_of(cell) is None and everybody and looks and not algorithm.uses_curvature
+
+
+def _standard_error(result: Result, measure: str, certain: bool) -> float:
+    error = result.stderr(measure)
+    return error if np.isfinite(error) and not certain else 0.0
+
+
+def _lacks_moments(noise: object, measure: str) -> bool:
+    """Whether mean or standard error of a sampled measure need not settle as replicas grow."""
+    return isinstance(noise, Noise) and not np.isfinite(noise.moment(2.0 * SWEEP_MEASURES[measure].degree))
+
+
+def _instance(problem: Callable[..., Problem] | str, at: Mapping[str, Value]) -> Problem:
+    if isinstance(problem, str):
+        required = [name for name, part in parameters(PROBLEMS[problem]).items() if part.required]
+    else:
+        known = inspect.signature(problem).parameters
+        named = {name: part for name, part in known.items() if part.kind is not part.VAR_KEYWORD}
+        required = [name for name, part in named.items() if part.default is part.empty]
+    missing = [name for name in required if name not in at]
     if missing:
         raise TightrateError(f"the problem needs {', '.join(missing)}; give each as an axis or a parameter")
-    whole = {name for name, letter in LETTERS.items() if letter.counts}
-    return construct(**{n: int(cell[n]) if n in whole else cell[n] for n in known if n in cell})
+    if isinstance(problem, str):
+        return construct(PROBLEMS[problem], at)
+    return problem(**(at if len(named) < len(known) else {name: at[name] for name in named if name in at}))
 
 
-def _constants(problem: Problem) -> dict[str, float]:
-    return {name: float(np.max(value)) for name, value in problem.constants.items()}
-
-
-def _check_class(path: Path, problem: Problem, cell: Mapping[str, float]) -> None:
-    for name, own in _constants(problem).items():
-        if name not in cell:
+def _check_class(path: Path, problem: Problem, at: Mapping[str, Value]) -> None:
+    for name, values in problem.constants.items():
+        if name not in at:
             continue
-        claimed = cell[name]
+        own, claimed = float(np.max(values)), float(at[name])
         outside = own < claimed * (1 - 1e-9) if name in NOT_SMALLER else own > claimed * (1 + 1e-9)
         if outside:
             raise TightrateError(f"{path}: the problem has {name} = {own:g}, but the claim says {name} = {claimed:g}")
 
 
-def _steps(claim: OwnClaim, source: Theorem, letters: Mapping[str, float]) -> dict[str, float]:
-    found = {}
-    for letter, parameter in parameters(ALGORITHMS[claim.theorem.algorithm]).items():
-        if letter in letters:
-            found[letter] = float(letters[letter])
-        elif letter in source.steps:
-            found[letter] = evaluate(source.steps[letter], letters)
+def _steps(claim: OwnClaim, source: Theorem, letters: RunLetters, at: Mapping[str, Value]) -> dict[str, Value]:
+    """The algorithm's parameters in a cell: as given, as the theorem prescribes, or left to their defaults."""
+    found: dict[str, Value] = {}
+    for name, parameter in parameters(ALGORITHMS[claim.theorem.algorithm]).items():
+        if name in claim.tuned:
+            continue
+        if name in at:
+            found[name] = at[name]
+        elif name in source.steps:
+            needed = {symbol.name for symbol in source.steps[name].free_symbols}
+            found[name] = evaluate(source.steps[name], letters.known(needed))
         elif parameter.required:
-            raise TightrateError(f"missing {letter}; give it as an axis, a parameter or a step of the theorem")
+            raise TightrateError(f"missing {name}; give it as an axis, a parameter or a step of the theorem")
     return found
-
-
-def _run(
-    claim: OwnClaim, problem: Problem, steps: Mapping[str, float], letters: Mapping[str, float], seed: int
-) -> tuple[float, float]:
-    """Mean and standard error of the measure; the error is 0 where moments are exact."""
-    algorithm = construct(ALGORITHMS[claim.theorem.algorithm], steps)
-    sigma = letters["sigma"]
-    noise = GaussianNoise(sigma) if sigma > 0 else None
-    rate = letters.get("mu", 0.0) * steps.get("eta", 0.0) / 2
-    forgetting = {"last": None, "average": 0.0, "weighted": rate}[claim.output]
-    if algorithm.linear and isinstance(problem, QuadraticMachines | DiagonalQuadratics):
-        exact = exact_moments(algorithm, problem, K=letters["K"], R=letters["R"], noise=noise, forgetting=forgetting)
-        moments = exact.last if exact.average is None else exact.average
-        value = moments.gap if claim.theorem.measure == "gap" else moments.squared_distance
-        return float(np.ravel(value)[0]), 0.0
-    replicas = claim.replicas if noise is not None else 1
-    run = sample(
-        algorithm, problem, K=letters["K"], R=int(letters["R"]), replicas=replicas, noise=noise, seed=seed,
-        stream_axes={name: repr(letters[name]) for name in claim.axes}, forgetting=forgetting,
-    )  # fmt: skip
-    output = run.last if run.average is None else run.average
-    squared_distance = np.sum((output - problem.optimum) ** 2, axis=-1)
-    values = problem.gap(output) if claim.theorem.measure == "gap" else squared_distance
-    values = np.where(run.diverged, np.inf, values)
-    spread = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 and np.isfinite(values).all() else 0.0
-    return float(values.mean()), float(spread)
 
 
 def judge_results(claim: OwnClaim, source: Theorem, results: xr.Dataset) -> Verdict:
@@ -344,8 +451,19 @@ def judge_results(claim: OwnClaim, source: Theorem, results: xr.Dataset) -> Verd
             "conditions hold",
             f"fails in {failing} cells",
         )
+    verdict = _judged_by_kind(claim, source, results)
+    if verdict.status == "consistent" and not bool((results.settles > 0).all()):
+        sentence = "The noise has no moments that bound the mean and the standard error of what was measured."
+        return replace(verdict, status="inconclusive", sentence=sentence)
+    return verdict
+
+
+def _judged_by_kind(claim: OwnClaim, source: Theorem, results: xr.Dataset) -> Verdict:
     if source.bound.constants == "explicit" and source.bound.kind != "exact":
         return _by_value(source, results)
+    if source.bound.constants == "explicit" and not bool((results.standard_error > 0).any()):
+        what, scale = source.bound.measure.meaning, abs(results.bound)
+        return judge_identity(results.measured, results.bound, scale, what=what, witness=_steps_of(results))
     if source.bound.kind != "upper":
         sentence = "Only an upper bound, or one with explicit constants, can be contradicted by an instance."
         return Verdict("not-applicable", sentence, "", "")
@@ -357,7 +475,7 @@ def _by_value(source: Theorem, results: xr.Dataset) -> Verdict:
     sign = 1 if side == "upper" else -1
     reach = sign * STANDARD_ERRORS * results.standard_error
     what = source.bound.measure.meaning
-    witness = {str(name): results[name] for name in results.data_vars if str(name).startswith("step")}
+    witness = _steps_of(results)
     rounding = 1e-12 * abs(results.bound)
 
     def judged(measured: xr.DataArray) -> Verdict:
@@ -371,6 +489,10 @@ def _by_value(source: Theorem, results: xr.Dataset) -> Verdict:
         sentence = f"Some interval of {STANDARD_ERRORS:g} standard errors holds the bound: more replicas are needed."
         return replace(safely, status="inconclusive", sentence=sentence, witness=None)
     return safely
+
+
+def _steps_of(results: xr.Dataset) -> dict[str, xr.DataArray]:
+    return {str(name): results[name] for name in results.data_vars if str(name).startswith("step")}
 
 
 def _by_exponents(claim: OwnClaim, source: Theorem, results: xr.Dataset) -> Verdict:
@@ -409,8 +531,8 @@ theorem = OwnTheorem(
     title="Gradient descent on smooth convex functions",
     statement="With one machine, one local step and eta <= 1/L the gap of the last iterate is at most B^2/(2 eta R).",
     terms={{"optimization": "B^2/(2*eta*K*R)"}},
-    measure="gap",  # or squared-distance
-    kind="upper",  # or lower
+    measure="gap",  # or distance, squared-distance, squared-gradient, consensus-error, mean-gap, ...
+    kind="upper",  # or lower, exact
     constants="explicit",  # or hidden: then exponents are judged, not values
     conditions=("eta*L <= 1",),
     algorithm="local-sgd",  # any of: tightrate list algorithms
@@ -424,14 +546,15 @@ def problem(L: float, M: int) -> QuadraticMachines:
     return QuadraticMachines(hessians.copy(), np.ones((M, 2)))
 
 
-# A claim: where the theorem is tried.  Add sigma=... to the parameters for noise.
+# A claim: where the theorem is tried.  Add "sigma": ... to the parameters for Gaussian noise, noise="student" or the
+# name of another law for other noise.  Letters that are not given are the problem's own constants.
 claim = OwnClaim(
     statement="On two-dimensional quadratics the bound holds for K from 1 to 16 and R from 4 to 256.",
     theorem=theorem,
     problem=problem,  # or the name of a shipped one: tightrate list problems
     axes={{"K": (1, 4, 16), "R": (4, 16, 64, 256)}},
     parameters={{"L": 1.0, "M": 2, "eta": 0.5}},
-    output="last",  # or average, weighted
+    output="last",  # or average, weighted, random, auxiliary
 )
 '''
 

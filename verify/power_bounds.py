@@ -30,7 +30,7 @@ from verify.laboratory import Laboratory
 from verify.mutants import LETTERS as COUNTS
 from verify.mutants import OFF, mutants
 from verify.responses import response
-from verify.search import SEARCHES, Search, Trial, extreme_ratio, holds
+from verify.search import SEARCHES, Search, Trial, extreme_ratio, holds, values_of
 from verify.verdict import Verdict
 
 Array = NDArray[np.float64]
@@ -211,10 +211,8 @@ def exact_values(search: Search, points: int = POINTS, seed: int = 3) -> Trial:
         return trial
 
     extreme_ratio(replace(search, trial=recorded), evaluations=points, seed=seed)
-    letters = {name: _joined([trial.letters[name] for trial in kept], kept) for name in kept[0].letters}
-    measured, bound, rounding = (
-        _joined([getattr(trial, part) for trial in kept], kept) for part in ("measured", "bound", "rounding")
-    )
+    tried = _pooled(kept)
+    measured, bound, letters, rounding = tried.measured, tried.bound, tried.letters, np.asarray(tried.rounding)
     admissible = np.isfinite(bound) & (bound >= 0) & ~np.isnan(measured)
     for condition in search.checked():
         admissible &= holds(condition, letters)
@@ -242,39 +240,100 @@ def value_judge(side: Literal["upper", "lower"]) -> ValueJudge:
 
 
 def by_value(
-    patterns: Sequence[str], judge: Callable[[Literal["upper", "lower"]], ValueJudge] = value_judge
+    patterns: Sequence[str],
+    judge: Callable[[Literal["upper", "lower"]], ValueJudge] = value_judge,
+    *,
+    points: int = POINTS,
+    hunt: int = 0,
 ) -> Iterator[Trialled]:
-    """Mutants of explicit bounds, judged on exact values."""
+    """Mutants of explicit bounds, judged on the points of all searches of the theorem, the most adverse ones included.
+
+    Those are adverse to the true statement.  With `hunt`, a mutant that they leave undecided gets so many points that
+    are adverse to itself from every search.
+    """
+    for theorem_id, searches in _searches_by_theorem(patterns).items():
+        source, side = searches[0].source, searches[0].side
+        values = _pooled([exact_values(search, points) for search in searches])
+        decide = judge(side)
+        true = decide(values.measured, values.bound, np.asarray(values.rounding)).status == "violated"
+        yield Trialled("true statement", theorem_id, "as catalogued", "true", true, "exact values")
+        for mutant in mutants(source.bound):
+            where = (mutant.family, theorem_id, mutant.change)
+            if any(letter not in values.letters for letter in mutant.bound.letters):
+                yield Trialled(*where, "undecidable", False, "exact values")  # a letter that no search gives a value
+                continue
+            trial = _with_bound(values, mutant.bound)
+            if not len(trial.measured):
+                continue
+            truth = _truth_of_values(trial, values.bound[_defined(values, mutant.bound)], side)
+            if truth == "undecidable" and hunt:
+                trial = _pooled([trial, *(_hunted(search, mutant.bound, hunt) for search in searches)])
+                truth = "contradicted" if _contradicted(trial, side) else truth
+            rejected = decide(trial.measured, trial.bound, np.asarray(trial.rounding)).status == "violated"
+            yield Trialled(*where, truth, rejected, "exact values")
+
+
+def _searches_by_theorem(patterns: Sequence[str]) -> dict[str, list[Search]]:
+    """The searches by value of what is catalogued as true, on bounds with constants, by theorem."""
+    found: dict[str, list[Search]] = {}
     for name in SEARCHES.match(*patterns):
         search = SEARCHES[name]
-        if search.ladder is not None or search.source.bound.constants != "explicit":
-            continue
-        values = exact_values(search)
-        decide = judge(search.side)
-        true = decide(values.measured, values.bound, np.asarray(values.rounding)).status == "violated"
-        yield Trialled("true statement", name, "as catalogued", "true", true, "exact values")
-        for mutant in mutants(search.source.bound):
-            needed = {letter: values.letters[letter] for letter in mutant.bound.letters}
-            with np.errstate(all="ignore"):
-                bound = np.broadcast_to(vectorized(mutant.bound.expression)(**needed), values.measured.shape)
-            defined = np.isfinite(bound)
-            if not defined.any():
-                continue
-            measured, mutated, rounding, original = (
-                np.asarray(part)[defined] for part in (values.measured, bound, values.rounding, values.bound)
-            )
-            truth = _truth_of_values(measured, mutated, rounding, original, search.side)
-            rejected = decide(measured, mutated, rounding).status == "violated"
-            yield Trialled(mutant.family, name, mutant.change, truth, rejected, "exact values")
+        by_its_value = search.ladder is None and search.source.bound.constants == "explicit"
+        if by_its_value and search.expected == "consistent" and not search.variant:
+            found.setdefault(search.theorem, []).append(search)
+    return found
 
 
-def _truth_of_values(measured: Array, bound: Array, rounding: Array, original: Array, side: str) -> str:
+def _pooled(parts: Sequence[Trial]) -> Trial:
+    """All instances together, with the letters that all parts have."""
+    shared = set.intersection(*(set(part.letters) for part in parts))
+    letters = {name: _joined([part.letters[name] for part in parts], parts) for name in sorted(shared)}
+    measured, bound, rounding = (
+        _joined([getattr(part, name) for part in parts], parts) for name in ("measured", "bound", "rounding")
+    )
+    return Trial(measured, bound, letters, rounding)
+
+
+def _values_of(bound: Bound, trial: Trial) -> Array:
+    needed = {letter: trial.letters[letter] for letter in bound.letters}
+    with np.errstate(all="ignore"):
+        return np.broadcast_to(values_of(bound.expression, needed), trial.measured.shape)
+
+
+def _defined(trial: Trial, bound: Bound) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(_values_of(bound, trial)))
+
+
+def _with_bound(trial: Trial, bound: Bound) -> Trial:
+    """The instances where another bound is defined, beside that bound."""
+    values = _values_of(bound, trial)
+    kept = np.isfinite(values)
+    letters = {name: letter[kept] for name, letter in trial.letters.items()}
+    return Trial(trial.measured[kept], values[kept], letters, np.asarray(trial.rounding)[kept])
+
+
+def _hunted(search: Search, bound: Bound, points: int) -> Trial:
+    """Instances inside the theorem's conditions that a search against another bound tries."""
+
+    def trial(point: Mapping[str, Array]) -> Trial:
+        found = search.trial(point)
+        return replace(found, bound=_values_of(bound, found))
+
+    return exact_values(replace(search, trial=trial), points)
+
+
+def _contradicted(trial: Trial, side: str) -> bool:
     sign = 1.0 if side == "upper" else -1.0
-    if np.any(sign * (measured - bound) > rounding):
+    return bool(np.any(sign * (trial.measured - trial.bound) > trial.rounding))
+
+
+def _truth_of_values(trial: Trial, original: Array, side: str) -> str:
+    if _contradicted(trial, side):
         return "contradicted"
-    if np.allclose(bound, original, rtol=1e-12, atol=0):
+    if np.allclose(trial.bound, original, rtol=1e-12, atol=0):
         return "equivalent"
-    return "weaker" if np.all(sign * bound >= sign * original * (1 - 1e-12)) else "undecidable"
+    sign = 1.0 if side == "upper" else -1.0
+    return "weaker" if np.all(sign * trial.bound >= sign * original * (1 - 1e-12)) else "undecidable"
 
 
 # --- Shipped claims: their own datasets with another bound -----------------------------------------------------------
@@ -305,7 +364,7 @@ def by_claim(laboratory: Laboratory, names: Sequence[str] = REJUDGED) -> Iterato
                 continue  # a letter that the dataset has no value for
             letters = {letter: data[letter].values for letter in mutant.bound.letters}
             bound = vectorized(mutant.bound.expression)(**letters)
-            truth = _truth_of_values(measured, bound, rounding, data[column].values, "upper")
+            truth = _truth_of_values(Trial(measured, bound, letters, rounding), data[column].values, "upper")
             rejected = claim.judge(data.assign({column: (data[column].dims, bound)})).status == "violated"
             yield Trialled(mutant.family, name, mutant.change, truth, rejected, "a shipped dataset")
 

@@ -105,11 +105,11 @@ def _labelled(plan: Plan, results: Sequence[Result]) -> xr.Dataset:
         add(f"{name}_stderr", errors, f"standard error of the mean: {meaning}", units=units)
     add("diverged", [float(result.diverged.sum()) for result in results], "replicas that diverged")
     add("replicas", [float(result.replicas) for result in results], "replicas, 0 where moments are exact")
-    for name in results[0].steps:
+    for name in dict.fromkeys(name for result in results for name in result.steps):
         if name in sweep.axes:
             continue
         described = _described(name)
-        chosen = [result.steps[name] for result in results]
+        chosen = [result.steps.get(name, np.nan) for result in results]  # an algorithm may not have this step
         add(name, chosen, described.get("long_name", name), units=described.get("units"))
     if any(isinstance(step, Tuned) for step in sweep.steps.values()):
         add("interior", [float(result.interior) for result in results], "1 where the tuned optimum is inside its grid")

@@ -25,16 +25,16 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from constructions.noise import Noise
-from constructions.problem import Problem
+from constructions.problem import PROBLEMS, Problem
 from rates.errors import TightrateError
 from simulator.algorithm import ALGORITHMS
 from simulator.engines import Method, Question
 from simulator.measures import Output, forgetting, iterate, records_of
 from simulator.moments import exact_moments
-from simulator.parameters import construct
+from simulator.parameters import construct, parameters
 from simulator.randomness import RowSampling
 from simulator.round_sampling import sample_rounds
-from simulator.sampling import sample
+from simulator.sampling import Run, sample
 from simulator.simulate import build_noise, build_problem, refuse_too_large
 from verify.sweep_measures import SWEEP_MEASURES
 from verify.sweep_specification import Tuned
@@ -70,7 +70,7 @@ class Cell:
 
     def as_json(self) -> str:
         """The one text of these inputs, whatever the order in which they were given."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps({**vars(self), "tuned": {n: asdict(own) for n, own in self.tuned.items()}}, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -106,16 +106,19 @@ class Result:
         values = self.samples[name]
         if self.exact:
             return 0.0
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
 
 
 def run_cell(cell: Cell) -> Result:
-    """Find a cell's numbers: tune what is to be tuned, size the replicas, then measure."""
+    """Find a cell's numbers."""
+    return run_on(build_problem(cell.problem, {"seed": cell.seed, **cell.values}), cell)
+
+
+def run_on(problem: Problem, cell: Cell) -> Result:
+    """Find a cell's numbers on a problem, whatever its name: tune what is to be tuned, size the replicas, measure."""
     began = perf_counter()
-    problem = build_problem(cell.problem, {"seed": cell.seed, **cell.values})
-    noise = noise_of(cell)
-    engine = _engine(cell, problem, noise)
+    engine = engine_of(cell, problem, noise_of(cell))
     steps, tuning, interior = _tune(cell, engine) if cell.tuned else (dict(cell.steps), {}, True)
     replicas, pilot = cell.replicas, 0
     if cell.relative_error is not None and not engine.exact:
@@ -123,14 +126,36 @@ def run_cell(cell: Cell) -> Result:
         found, _ = engine.measure(steps, pilot, "pilot")
         replicas = _replicas_for(cell.relative_error, found, pilot, cell.most_replicas)
     samples, diverged = engine.measure(steps, replicas, None)
-    numbers = {name: float(value) for name, value in steps.items() if isinstance(value, (int, float))}
     seconds = perf_counter() - began
-    return Result(samples, diverged, engine.exact, numbers, tuning, interior, pilot, seconds)
+    return Result(samples, diverged, engine.exact, numbers_of(steps), tuning, interior, pilot, seconds)
+
+
+def numbers_of(steps: Mapping[str, Any]) -> dict[str, float]:
+    """Those of the steps that are numbers."""
+    return {name: float(value) for name, value in steps.items() if isinstance(value, (int, float))}
 
 
 def noise_of(cell: Cell) -> Noise | RowSampling | None:
     """The noise of a cell's gradients; none where its level is zero."""
     return build_noise(cell.noise, cell.values)
+
+
+class Problems:
+    """Problems by name and parameters, each built once."""
+
+    def __init__(self) -> None:
+        self._built: dict[tuple[object, ...], Problem] = {}
+        self._parameters: dict[str, tuple[str, ...]] = {}
+
+    def get(self, name: str, values: Mapping[str, Any]) -> Problem:
+        """The problem of that name, from those of `values` that are its parameters."""
+        if name not in self._parameters:
+            self._parameters[name] = tuple(parameters(PROBLEMS[name]))
+        own = {key: values[key] for key in self._parameters[name] if key in values}
+        key = (name, *own.items())
+        if key not in self._built:
+            self._built[key] = build_problem(name, own)
+        return self._built[key]
 
 
 # Two engines measure the same things: expectations in closed form, or every local step of every replica.
@@ -144,6 +169,7 @@ class _Exact:
     problem: Problem
     noise: Noise | None
     exact: bool = True
+    every_step: bool = False
 
     def measure(self, steps: Mapping[str, Any], _replicas: int, _use: str | None) -> tuple[Samples, NDArray[np.bool_]]:
         """Each measure and whether it is infinite, one entry for each value of the steps."""
@@ -177,6 +203,11 @@ class _Sampled:
     by_rounds: bool
     exact: bool = False
 
+    @property
+    def every_step(self) -> bool:
+        """Whether no step is skipped."""
+        return not self.by_rounds
+
     def measure(
         self, steps: Mapping[str, Any], replicas: int, use: str | None, streams: NDArray[np.int_] | None = None
     ) -> tuple[Samples, NDArray[np.bool_]]:
@@ -201,13 +232,7 @@ class _Sampled:
         else:
             wanted, clients = records_of(cell.output, cell.measures), cell.values.get("clients")
             run = sample(algorithm, problem, noise=self.noise, record=wanted, clients=clients, **common)
-        output = iterate(run, cell.output)
-        samples = {}
-        with np.errstate(over="ignore", invalid="ignore"):
-            for name in cell.measures:
-                values = SWEEP_MEASURES[name].take(run, problem, output)
-                samples[name] = np.where(run.diverged, np.inf, values)
-        return samples, run.diverged
+        return taken(cell, problem, run), run.diverged
 
     def means(self, steps: Mapping[str, Array], replicas: int) -> Array:
         """The first measure's mean at each value of the steps, over common random numbers."""
@@ -218,7 +243,18 @@ class _Sampled:
         return np.asarray(samples[self.cell.measures[0]].reshape(points, replicas).mean(axis=-1))
 
 
-def _engine(cell: Cell, problem: Problem, noise: Noise | RowSampling | None) -> _Exact | _Sampled:
+def taken(cell: Cell, problem: Problem, run: Run) -> Samples:
+    """Each measure of a cell, one number for each replica of its run; infinite where that diverged."""
+    output = iterate(run, cell.output)
+    samples = {}
+    with np.errstate(over="ignore", invalid="ignore"):
+        for name in cell.measures:
+            values = SWEEP_MEASURES[name].take(run, problem, output)
+            samples[name] = np.where(run.diverged, np.inf, values)
+    return samples
+
+
+def engine_of(cell: Cell, problem: Problem, noise: Noise | RowSampling | None) -> _Exact | _Sampled:
     """The engine that the cell asks for, or the cheapest that can answer where it leaves the choice."""
     tried = {name: tuned.low for name, tuned in cell.tuned.items()}
     algorithm = construct(ALGORITHMS[cell.algorithm], {**cell.steps, **tried})
@@ -294,7 +330,12 @@ def _replicas_for(relative_error: float, pilot: Samples, replicas: int, most: in
 # The inputs that are not in the cell: what runs it.
 
 CODE = ("constructions", "simulator")  # every module of these can move a bit of a result
-CODE_HERE = ("verify.sweep_cells", "verify.sweep_measures", "verify.sweep_specification")
+CODE_HERE = (
+    "verify.packed_cells",
+    "verify.sweep_cells",
+    "verify.sweep_measures",
+    "verify.sweep_specification",
+)
 
 
 @cache
@@ -351,11 +392,15 @@ class Failure:
     bad_input: bool
 
 
+def other_versions(expected: Mapping[str, str]) -> list[str]:
+    """The names of what is expected to be the same here, and is not."""
+    return [name for name in expected if name != "cpu" and environment().get(name) != expected[name]]
+
+
 def attempt(cell: Cell, expected: Mapping[str, str] = NO_DEMANDS) -> Result | Failure:
     """Run a cell where it may fail and where the versions may be others, and say so."""
     here = environment()
-    differs = [name for name in expected if name != "cpu" and here.get(name) != expected[name]]
-    if differs:
+    if differs := other_versions(expected):
         what = ", ".join(f"{name} {here.get(name)} instead of {expected[name]}" for name in differs)
         return Failure(f"a worker has {what}; install the same versions everywhere", True)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from itertools import product
 from typing import Any, Literal
@@ -78,9 +78,10 @@ class Sweep:
     `axes` maps names of parameters to the values that are swept; `parameters` gives every other parameter of the
     problem, the algorithm, the noise (its level `sigma` among them) and the theorem.  `noise` is a law by name, or
     "rows" for a finite sum.  "algorithm", "problem" and "noise" can be axes of names: the field of that name is then
-    left out, and every cell takes those of the parameters that are its own.  `steps` says how a parameter of the algorithm is chosen: a number, "prescribed" by the
-    theorem in every cell from its symbolic expression, or `Tuned` in every cell; what is not said there, nor given as
-    an axis or a parameter, is prescribed where the theorem prescribes it.
+    left out, and every cell takes those of the parameters that are its own.  `steps` says how a parameter of the
+    algorithm is chosen: a number, "prescribed" by the theorem in every cell from its symbolic expression, or `Tuned`
+    in every cell; what is not said there, nor given as an axis or a parameter, is prescribed where the theorem
+    prescribes it.
 
     `method` "exact" takes expectations in closed form, "rounds" draws one Gaussian vector for each round, "sample"
     takes every step, "auto" is the first of these that can answer.  A sampled cell has `replicas` replicas; with
@@ -132,7 +133,7 @@ class Sweep:
         defaults = {**self.defaults(), **dict.fromkeys(NAMED, "")}
         if not self.axes:
             raise TightrateError("a sweep needs at least one axis, for example K = [1, 4, 16]")
-        known = {*defaults, *self._letters_of_the_theorem(), "mu", *(name for name in NAMED if name in self.axes)}
+        known = {*defaults, *self._letters_of_the_theorem(), "mu"}
         for name in (*self.axes, *self.parameters):
             if name == "replicas":
                 raise TightrateError("replicas is no parameter of a cell; give it as a key of the sweep")
@@ -141,16 +142,18 @@ class Sweep:
             if name not in known:
                 raise unknown_name(f"parameter of {self._what()}", name, known)
         axes = {
-            name: tuple(_checked(name, value, defaults.get(name)) for value in values)
+            name: tuple(checked(name, value, defaults.get(name)) for value in values)
             for name, values in self.axes.items()
         }
         for name, values in axes.items():
             if not values or len(set(values)) != len(values):
                 raise TightrateError(f"axis {name} needs distinct values, not {list(values)}")
-        parameters = {name: _checked(name, value, defaults.get(name)) for name, value in self.parameters.items()}
+        parameters = {name: checked(name, value, defaults.get(name)) for name, value in self.parameters.items()}
         missing = [name for name in ("K", "R") if name not in axes and name not in parameters]
         if missing:
             raise TightrateError(f"missing {', '.join(missing)}; give each as an axis or a parameter")
+        for law in self.choices("noise"):
+            require_level(law, {*axes, *parameters})
         for name in self.common:
             if name not in axes:
                 raise unknown_name("axis in common", name, axes)
@@ -163,12 +166,12 @@ class Sweep:
             self._check_step(name, step)
 
     def _check_names(self) -> None:
-        for name in NAMED:
+        entries = {"algorithm": ALGORITHMS.names(), "problem": PROBLEMS.names(), "noise": (*NOISES.names(), ROWS)}
+        for name, known in entries.items():
             if name in self.parameters:
                 raise TightrateError(f"{name} is no parameter; give it as a key of the sweep or as an axis of names")
             if name in self.axes and getattr(self, name) not in ("", DEFAULT_NOISE):
                 raise TightrateError(f"{name} is both a key of the sweep and an axis; give it once")
-            known = {"algorithm": ALGORITHMS.names(), "problem": PROBLEMS.names(), "noise": (*NOISES.names(), ROWS)}[name]
             for value in self.choices(name):
                 if value not in known:
                     raise unknown_name(name, str(value), known)
@@ -203,20 +206,16 @@ class Sweep:
             )
 
     def _check_step(self, name: str, step: Step) -> None:
-        algorithms = {algorithm: constructor_parameters(ALGORITHMS[algorithm]) for algorithm in self.choices("algorithm")}
+        algorithms = {rule: constructor_parameters(ALGORITHMS[rule]) for rule in self.choices("algorithm")}
         for algorithm, accepted in algorithms.items():
             if name not in accepted and (isinstance(step, Tuned) or len(algorithms) == 1):
                 raise unknown_name(f"step of {algorithm}", name, accepted)
         accepted = {own: default for parameters in algorithms.values() for own, default in parameters.items()}
         if name not in accepted:
             raise unknown_name(f"step of {' and of '.join(algorithms)}", name, accepted)
-        if name in self.axes or name in self.parameters:
-            where = "axis" if name in self.axes else "parameter"
-            raise TightrateError(f"{name} is both a step and an {where}; give it once")
+        _check_once(name, {*self.axes, *self.parameters})
         if isinstance(step, Tuned):
-            plain = accepted[name] is None or type(accepted[name]) is float
-            if not plain or (name in LETTERS and (LETTERS[name].counts or LETTERS[name].below_one)):
-                raise TightrateError(f"{name} cannot be tuned over a logarithmic grid; give it a value or an axis")
+            _check_tunable(name, accepted[name])
         elif step == "prescribed":
             if self.theorem is None:
                 raise TightrateError(f"no theorem is named that could prescribe {name}; give theorem = 'paper/label'")
@@ -224,7 +223,7 @@ class Sweep:
         elif isinstance(step, str):
             raise TightrateError(f"step {name} must be a number, prescribed or tuned, not {step!r}")
         else:
-            _checked(name, step, accepted[name])
+            checked(name, step, accepted[name])
 
     def _letters_of_the_theorem(self) -> set[str]:
         return letters_of(theorem(self.theorem)) if self.theorem is not None else set()
@@ -245,9 +244,7 @@ class Sweep:
         found: dict[str, Any] = {"K": None, "R": None, "sigma": 0.0, "seed": None, "clients": None}
         names = {name: self.choices(name) if at is None else (self.chosen(name, at),) for name in NAMED}
         for law in names["noise"]:
-            noise: Any = RowSampling if law == ROWS else NOISES[law]
-            own = {part.name: None if part.default is MISSING else part.default for part in fields(noise)}
-            found |= {name: default for name, default in own.items() if name not in found}
+            found |= {name: default for name, default in noise_parameters(law).items() if name not in found}
         for registry, kind in ((ALGORITHMS, "algorithm"), (PROBLEMS, "problem")):
             for entry in names[kind]:
                 found |= constructor_parameters(registry[entry])
@@ -269,6 +266,40 @@ class Sweep:
         steps = {name: asdict(step) if isinstance(step, Tuned) else step for name, step in self.steps.items()}
         axes = {name: list(values) for name, values in self.axes.items()}
         return {**vars(self), "axes": axes, "steps": steps, "measures": list(self.measures)}
+
+
+def _check_once(name: str, given: Collection[str]) -> None:
+    if name in given:
+        raise TightrateError(f"{name} is both a step and an axis or a parameter; give it once")
+
+
+def _check_tunable(name: str, default: Any) -> None:
+    plain = default is None or type(default) is float
+    if not plain or (name in LETTERS and (LETTERS[name].counts or LETTERS[name].below_one)):
+        raise TightrateError(f"{name} cannot be tuned over a logarithmic grid; give it a value or an axis")
+
+
+def check_tuned(name: str, step: Tuned, algorithm: str, given: Collection[str]) -> None:
+    """Refuse a tuned step that the algorithm has not, that cannot be tuned, or that is given otherwise."""
+    accepted = constructor_parameters(ALGORITHMS[algorithm])
+    if name not in accepted:
+        raise unknown_name(f"step of {algorithm}", name, accepted)
+    if not isinstance(step, Tuned):
+        raise TightrateError(f"{name} is tuned by a Tuned(low, high), not by {step!r}")
+    _check_once(name, given)
+    _check_tunable(name, accepted[name])
+
+
+def noise_parameters(law: str) -> dict[str, Any]:
+    """The parameters of a noise law, or of row sampling, with their defaults; None where one has none."""
+    noise: Any = RowSampling if law == ROWS else NOISES[law]
+    return {part.name: None if part.default is MISSING else part.default for part in fields(noise)}
+
+
+def require_level(law: str, given: Collection[str]) -> None:
+    """Refuse a noise that is named without its level: it would be none."""
+    if law not in (DEFAULT_NOISE, ROWS) and "sigma" not in given:
+        raise TightrateError(f"missing sigma, the level of the noise {law}; give it as an axis or a parameter")
 
 
 def letters_of(found: Theorem) -> set[str]:
@@ -314,7 +345,7 @@ def _is_count(name: str) -> bool:
     return name in ("seed", "batch", "clients") or (name in LETTERS and LETTERS[name].counts)
 
 
-def _checked(name: str, value: Any, default: Any) -> Value:
+def checked(name: str, value: Any, default: Any) -> Value:
     """A parameter's value in the one form that keys, random streams and results use; impossible ones are refused."""
     for kind, what in ((bool, "true or false"), (str, "a text")):
         if isinstance(default, kind):

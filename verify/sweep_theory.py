@@ -58,7 +58,8 @@ class Plan:
                 steps[name] = prescribed[name]
             elif own.required:
                 raise TightrateError(
-                    f"missing {name} of {algorithm}; give it as an axis, a parameter or a step, or name a theorem that prescribes it"
+                    f"missing {name} of {algorithm}; give it as an axis, a parameter or a step, or name a theorem that"
+                    " prescribes it"
                 )
         return Cell(
             algorithm=algorithm,

@@ -16,7 +16,8 @@ import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from rates.errors import TightrateError
-from verify.sweep_cells import Cell, Failure, Result, attempt, environment
+from verify.packed_cells import attempt_pack, packs, work
+from verify.sweep_cells import Cell, Failure, Result, environment
 from verify.threads import one_blas_thread
 
 Outcome = tuple[int, Result | Failure]
@@ -31,26 +32,20 @@ KEPT = "finished cells are kept, run it again to go on"
 def outcomes(cells: Sequence[Cell], *, jobs: int = 1, scheduler: str | None = None) -> Iterator[Outcome]:
     """The number and the outcome of each cell, as soon as it has one.
 
-    The cells that take the most work are started first.  A cell whose worker is killed is run again.
+    Cells that can be one run are a pack, and packs that take the most work are started first.  A pack whose worker is
+    killed is run again.
     """
-    order = sorted(range(len(cells)), key=lambda index: -_work(cells[index]))
+    found = sorted(packs(cells), key=lambda pack: -sum(work(cells[index]) for index in pack))
     if scheduler is not None:
-        return _on_cluster(cells, order, scheduler)
-    return _on_processes(cells, order, jobs)
+        return _on_cluster(cells, found, scheduler)
+    return _on_processes(cells, found, jobs)
 
 
-def _work(cell: Cell) -> float:
-    """Gradients that a cell takes, where each of its steps is sampled."""
-    tried = sum(tuned.points * tuned.replicas for tuned in cell.tuned.values())
-    steps = float(cell.values["K"]) * float(cell.values["R"])
-    return steps * float(cell.values.get("M", 1)) * (cell.replicas + tried)
-
-
-def _run_here(index: int, cell: Cell, parent: int) -> Outcome:
+def _run_here(pack: Sequence[int], cells: Sequence[Cell], parent: int) -> list[Outcome]:
     if os.getpid() != parent:
         _end_with(parent)
     with one_blas_thread():
-        return index, attempt(cell)
+        return list(zip(pack, attempt_pack(cells), strict=True))
 
 
 @cache
@@ -65,47 +60,51 @@ def _end_with(parent: int) -> None:
     Thread(target=wait, daemon=True).start()
 
 
-def _run_there(index: int, cell: Cell, expected: Mapping[str, str]) -> Outcome:
-    """On a worker of a cluster, which may run several cells in threads: its setting stays."""
+def _run_there(pack: Sequence[int], cells: Sequence[Cell], expected: Mapping[str, str]) -> list[Outcome]:
+    """On a worker of a cluster, which may run several packs in threads: its setting stays."""
     one_blas_thread()
-    return index, attempt(cell, expected)
+    return list(zip(pack, attempt_pack(cells, expected), strict=True))
 
 
-def _on_processes(cells: Sequence[Cell], order: Sequence[int], jobs: int) -> Iterator[Outcome]:
-    left = dict.fromkeys(order)
+def _of(pack: Sequence[int], cells: Sequence[Cell]) -> list[Cell]:
+    return [cells[index] for index in pack]
+
+
+def _on_processes(cells: Sequence[Cell], packs: Sequence[list[int]], jobs: int) -> Iterator[Outcome]:
+    left = {pack[0]: pack for pack in packs}
     for _ in range(ATTEMPTS):
-        # One cell at a time: a cell that waited for others in its batch would not be on disk when it is finished.
+        # One pack at a time: a cell that waited for others in its batch would not be on disk when it is finished.
         parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-        tasks = (joblib.delayed(_run_here)(index, cells[index], os.getpid()) for index in list(left))
+        tasks = (joblib.delayed(_run_here)(pack, _of(pack, cells), os.getpid()) for pack in list(left.values()))
         try:
             with closing(parallel(tasks)) as found:
-                for index, outcome in found:
-                    del left[index]
-                    yield index, outcome
+                for outcomes_of_pack in found:
+                    del left[outcomes_of_pack[0][0]]
+                    yield from outcomes_of_pack
             return
         except BrokenProcessPool:
             continue
     raise TightrateError(f"processes were killed {ATTEMPTS} times (memory?); {KEPT}, perhaps with fewer jobs")
 
 
-def _on_cluster(cells: Sequence[Cell], order: Sequence[int], address: str) -> Iterator[Outcome]:
+def _on_cluster(cells: Sequence[Cell], packs: Sequence[list[int]], address: str) -> Iterator[Outcome]:
     distributed = _dask()
     with _quiet(), closing(_connected(distributed, address)) as client:
 
-        def submit(index: int) -> Any:
-            return client.submit(_run_there, index, cells[index], environment(), pure=False)
+        def submit(pack: list[int]) -> Any:
+            return client.submit(_run_there, pack, _of(pack, cells), environment(), pure=False)
 
-        running = {submit(index): (index, 1) for index in order}
+        running = {submit(pack): (pack, 1) for pack in packs}
         finished = distributed.as_completed(list(running), loop=client.loop)
         for future in finished:
-            index, attempts = running.pop(future)
+            pack, attempts = running.pop(future)
             if future.status == "finished":
-                yield future.result()
+                yield from future.result()
                 continue
             error = future.exception() if future.status == "error" else None
             if isinstance(error, distributed.KilledWorker) and attempts < ATTEMPTS:
-                again = submit(index)
-                running[again] = (index, attempts + 1)
+                again = submit(pack)
+                running[again] = (pack, attempts + 1)
                 finished.add(again)
             elif isinstance(error, ImportError):
                 raise TightrateError(f"a worker cannot import tightrate ({error}); install the same version there")

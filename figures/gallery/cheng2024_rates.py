@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from sympy import Expr, Integer
 
 from figures.drawing import (
@@ -27,6 +28,7 @@ from figures.drawing import (
 from figures.figure import figure
 from figures.style import BLACK, FORBIDDEN, GREY, Columns
 from rates.alphabet import B, Delta, L, alpha
+from rates.bound import vectorized
 from rates.catalogue import theorem
 from rates.theorem import Theorem
 
@@ -80,8 +82,9 @@ def rates_sgdm(data: xr.Dataset, columns: Columns) -> Figure:
     title="Local Adam term by term, against mini-batch Adam",
     caption=(
         "The bound (4.10) of Local Adam on a weakly convex objective along the local steps, the rounds and the"
-        " workers, with noise σ = {sigma_adam:g} √(LΔ) and weak convexity τ = {weak:g} L." + READING + " Along K the"
-        " gain over mini-batches ends where the weak-convexity term is reached, which local steps do not make smaller."
+        " workers, with noise σ = {sigma_adam:g} √(LΔ) and weak convexity τ = {weak:g} L." + READING + " Beyond (a), at"
+        " K = K₀(L/τ)³ with K₀ = σ²R/(LΔ), the drift reaches the weak-convexity term and the gain over mini-batches"
+        " ends: local steps do not make that term smaller."
     ),
     experiment=EXPERIMENT,
     needs=NEEDS,
@@ -94,11 +97,11 @@ def rates_adam(data: xr.Dataset, columns: Columns) -> Figure:
 
 def _picture(data: xr.Dataset, method: str, unit: Expr, columns: Columns) -> tuple[Figure, list[Axes]]:
     source = theorem(data.attrs["theorems"][method])
-    picture, axes = panels(data.sizes["axis"], columns, tall=2.35, left=0.58, between=0.12)
+    picture, axes = panels(data.sizes["axis"], columns, tall=2.35, left=0.7 if method == "Adam" else 0.58, between=0.12)
     of_method = data.sel(algorithm=method)
-    value = float(np.prod([data.attrs["letters"][method][s.name] ** float(unit.as_powers_dict()[s]) for s in unit.free_symbols]))
+    value = float(vectorized(unit)(**{s.name: data.attrs["letters"][method][s.name] for s in unit.free_symbols}))
     for mark, ax, axis in zip("abc", axes, data.axis.values, strict=True):
-        _along(ax, of_method.sel(axis=axis), str(axis), source, value)
+        _along(ax, of_method.sel(axis=axis), value)
         others = [f"{letter(name, source)}={count(x)}" for name, x in data.attrs["middle"].items() if name != axis]
         ax.set_title(f"({mark}) ${', '.join(others)}$")
         ax.set_xlabel(f"{MEANING[str(axis)]} ${letter(str(axis), source)}$")
@@ -121,7 +124,7 @@ def _terms(data: xr.Dataset) -> dict[str, tuple[Ink, np.ndarray[Any, np.dtype[np
     }
 
 
-def _along(ax: Axes, data: xr.Dataset, axis: str, source: Theorem, unit: float) -> None:
+def _along(ax: Axes, data: xr.Dataset, unit: float) -> None:
     x = data.place.values
     log_axis(ax, "x")
     log_axis(ax, "y")
@@ -134,7 +137,9 @@ def _along(ax: Axes, data: xr.Dataset, axis: str, source: Theorem, unit: float) 
     if len(open_to):
         ax.axvspan(x[0] / 1.3, float(open_to.max()), color=FORBIDDEN, linewidth=0, zorder=0, gid="no claim")
     ax.set_xlim(x[0] / 1.3, x[-1] * (x[-1] / x[0]) ** ROOM)
-    ax.set_xticks([10.0**p for p in range(0, 7) if x[0] / 1.3 <= 10.0**p <= x[-1] * 1.01])
+    ax.set_xticks([10.0**power for power in range(7) if x[0] <= 10.0**power <= x[-1]])
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_minor_locator(NullLocator())
 
 
 def exponent(source: Theorem, term: str, of: str, moments: int) -> Expr:
@@ -152,7 +157,8 @@ def _names(ax: Axes, data: xr.Dataset, axis: str, source: Theorem, unit: float) 
         shown = rf"${letter(axis, source)}^{{{power}}}$" if power else ""
         labels.append(Label(x[end], values[end] / unit, f"{SHORT.get(name, name)} {shown}".strip(), ink.text))
     labels.append(Label(x[end], float(data.local.sum("term")[end]) / unit, "sum", BLACK))
-    labels.append(Label(x[end], float(data.minibatch.sum("term")[end]) / unit, "mini-batch", GREY))
+    if axis != "R":  # along the rounds it ends on its statistical term, which both methods share
+        labels.append(Label(x[end], float(data.minibatch.sum("term")[end]) / unit, "mini-batch", GREY))
     place_labels(ax, labels, "right")
     if not data.claimed.values.all():
         ax.text(x[0] / 1.1, ax.get_ylim()[0] * 1.5, "no\nclaim", fontsize=SMALL, color=GREY, va="bottom")

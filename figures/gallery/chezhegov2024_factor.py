@@ -67,6 +67,7 @@ def scaling_factor(data: xr.Dataset, columns: Columns) -> Figure:
         log_axis(ax, "x", ticks=10.0 ** np.arange(np.ceil(np.log10(ratio[-1])) + 1))
         log_axis(ax, "y")
         ax.set_xlim(ratio[0] / 1.3, ratio[-1] * (ratio[-1] / ratio[0]) ** ROOM)
+        ax.spines["bottom"].set_bounds(ratio[0] / 1.3, ratio[-1] * 1.3)
         ax.set_xlabel(f"spread of the matrix ${formula(d_max / d_min, source)}$")
     _steps(left, data, inks)
     _floors(right, data, inks)

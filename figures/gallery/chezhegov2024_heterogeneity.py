@@ -52,6 +52,7 @@ NAMES = {"none": "$D=I$", "along": "along", "against": "against"}  # the curvatu
     ),
     experiment="scaled-heterogeneity",
     needs=("gap", "bound", f"term: {DRIFT}", "floor", "worst", "true"),
+    cost="full",
 )
 def scaled_heterogeneity(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels against zeta_star: the gap at equal work, and the fixed point."""
@@ -66,6 +67,7 @@ def scaled_heterogeneity(data: xr.Dataset, columns: Columns) -> Figure:
         log_axis(ax, "x", ticks=decades(x))
         log_axis(ax, "y")
         ax.set_xlim(x[0] / 1.15, x[-1] * (x[-1] / x[0]) ** ROOM)
+        ax.spines["bottom"].set_bounds(x[0] / 1.15, x[-1] * 1.15)
         ax.set_xlabel(rf"heterogeneity ${letter('zeta_star', source)}$ in units of ${formula(L * B, source)}$")
     _gap(left, shown)
     _fixed_points(right, shown)

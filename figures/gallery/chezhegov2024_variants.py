@@ -29,6 +29,7 @@ PANELS = ("ill-conditioned", "data")
     ),
     experiment="scaled-variants",
     needs=("gap", "stderr", "about ill-conditioned", "about data", "title of data"),
+    cost="full",
 )
 def scaled_variants(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: an ill-conditioned quadratic, and data."""
@@ -71,6 +72,7 @@ def _curves(ax: Axes, data: xr.Dataset) -> None:
             names = (family, f"{family}, own")[: len(values)]
             labels += [Label(rounds[-1], y, text, inks[family].text) for y, text in zip(values, names, strict=True)]
     ax.set_xlim(rounds[0] / 1.15, rounds[-1] * (rounds[-1] / rounds[0]) ** ROOM)
+    ax.spines["bottom"].set_bounds(rounds[0] / 1.15, rounds[-1] * 1.15)
     heights = drawable(data.gap)
     ax.set_ylim(np.nanmin(heights) * 0.25, np.nanmax(heights) * 1.6)
     place_labels(ax, labels, "right")

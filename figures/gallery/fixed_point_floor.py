@@ -22,6 +22,7 @@ from figures.drawing import (
     ordered_inks,
     panels,
     place_labels,
+    slope_triangle,
 )
 from figures.figure import figure
 from figures.style import GREY, Columns
@@ -31,6 +32,7 @@ from rates.catalogue import theorem
 LINES = 3  # of each panel
 BOUND_WIDTH = 0.7
 FIRST_ORDER = (0, (5, 2.5))
+SMALL_STEP = "patel2024/discrepancy-small-step"  # whose exponent of eta the triangle shows
 
 
 @figure(
@@ -43,7 +45,7 @@ FIRST_ORDER = (0, (5, 2.5))
         " the smoothness constant (L elsewhere in tightrate). Thick lines are exact, markers are runs step by step to"
         " the end; the sharp bound is followed closely until the fixed point comes near the mean of the"
         " machines' optima, and the first-order bound, proportional to η(K − 1) for small η, tells how the floor"
-        " vanishes. At K = 1 there is no floor."
+        " vanishes; triangle: its exponent of η. At K = 1 there is no floor."
     ),
     experiment="fixed-point-floor",
     needs=("floor", "simulated", "sharp", "first_order"),
@@ -64,6 +66,10 @@ def fixed_point_floor(data: xr.Dataset, columns: Columns) -> Figure:
     _lines(axes[0], scaled, along="K", name=formula(eta * L, source))
     _lines(axes[1], scaled, along="eta", name=letter("K", source))
     _key(axes[1])
+    small_step = theorem(SMALL_STEP).bound.terms[0].monomial.exponents["eta"]
+    slope_triangle(
+        axes[1], (scaled.eta.values[0] * 4, axes[1].get_ylim()[0] * 2), 4.0, small_step, letter("eta", source)
+    )
     axes[0].set_xlabel(f"local steps per round ${letter('K', source)}$")
     axes[1].set_xlabel(rf"inner step $\eta$ in units of $1/{letter('L', source)}$")
     common_height(axes, rf"${source.bound.measure.latex}$  in units of ${letter('B', source)}$")

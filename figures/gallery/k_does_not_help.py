@@ -23,6 +23,7 @@ from figures.drawing import (
     log_axis,
     ordered_inks,
     panels,
+    slope_triangle,
 )
 from figures.figure import figure
 from figures.style import BLACK, FORBIDDEN, Columns
@@ -40,7 +41,8 @@ LOCAL_STEPS = (1.0, 10.0, 100.0, 1000.0, np.inf)
         " angle of each R, for K local steps a round up to infinity; H is the smoothness constant (L elsewhere in"
         " tightrate), B the start distance. (a) With a small inner step and plain averaging more local steps are"
         " faster, but only down to the same floor. (b) With the best inner step η and outer step β for each K and R"
-        " every K lies on one curve. Nothing can enter the grey region below the lower bound."
+        " every K lies on one curve; triangle: the exponent of the lower bound. Nothing can enter the grey region below"
+        " it."
     ),
     experiment="k-does-not-help",
     needs=("slow_gap", "best_gap", "bound"),
@@ -78,6 +80,8 @@ def k_does_not_help(data: xr.Dataset, columns: Columns) -> Figure:
     _label_apart(axes[0], R, slow, inks)
     joint = best[local_steps[-1]]
     every = f"$K={', '.join(map(count, local_steps))}$"
+    rate = source.bound.terms[0].monomial.exponents["R"]
+    slope_triangle(axes[1], (R[-1] / 40, bound[0] * 7), 8.0, rate, letter("R", source))
     label_along(axes[1], (R[0], joint[0]), (R[-1], joint[-1]), every, at=0.52, offset=5)
     common_height(axes, rf"$F(x_R)-F(x^\star)$  in units of ${formula(L * B**2, source)}$")
     small_step = f"{formula(eta * L, source)}={count(data.attrs['small_step'])}"

@@ -52,6 +52,7 @@ def exponent(rule: str, name: str) -> Expr:
     ),
     experiment="khaled2025-acceleration",
     needs=("gap", "bound"),
+    cost="full",
 )
 def acceleration(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels with a common vertical axis: against R and against K."""
@@ -97,6 +98,7 @@ def _lines(ax: Axes, gap: xr.DataArray, along: str, other: str, chosen: list[flo
             if np.isfinite(y[-1]) and rule == "accelerated":
                 labels.append(Label(x[-1], float(y[-1]), f"${letter(other, source)}={count(value)}$", ink.text))
     ax.set_xlim(x[0] / 1.3, x[-1] * (x[-1] / x[0]) ** 0.3)
+    ax.spines["bottom"].set_bounds(x[0] / 1.3, x[-1] * 1.3)  # the rest is room for labels
     place_labels(ax, labels, "right", gap=6)
 
 

@@ -7,7 +7,18 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawing import SMALL, Label, count, drawable, letter, log_axis, ordered_inks, panels, place_labels
+from figures.drawing import (
+    SMALL,
+    Label,
+    count,
+    drawable,
+    label_along,
+    letter,
+    log_axis,
+    ordered_inks,
+    panels,
+    place_labels,
+)
 from figures.figure import figure
 from figures.style import GREY, ORDERED_INKS, Columns
 from rates.catalogue import theorem
@@ -34,7 +45,7 @@ SHOWN = (0.01, 0.5, 5.0, 15.0, 50.0)  # noise levels of the right panel
 def best_outer_step(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: the best outer step against the noise, and the loss against the outer step."""
     source = theorem(data.attrs["theorem"])
-    picture, axes = panels(2, columns, tall=2.2, between=0.55)
+    picture, axes = panels(2, columns, tall=2.2, between=0.55, right=0.62)
     gamma = letter("gamma", source)
     _best(axes[0], data, gamma)
     _losses(axes[1], data)
@@ -76,7 +87,17 @@ def _losses(ax: Axes, data: xr.Dataset) -> None:
             place = int(np.nanargmin(loss))
             ax.plot(one.gamma[place], loss[place], "o", color=ink.color, markerfacecolor="white", markersize=5)
         labels.append(Label(float(one.gamma[-1]), float(loss[-2]), rf"$\sigma={count(sigma)}$", ink.text))
-    ax.set_xlim(float(one.gamma[0]) / 1.5, float(one.gamma[-1]) * 9)
+    ax.set_xlim(float(one.gamma[0]) / 1.5, float(one.gamma[-1]) * 1.25)
     lowest = np.nanmin(drawable(one.loss.sel(sigma=levels)))
     ax.set_ylim(lowest / 6, np.nanmax(drawable(one.loss.sel(sigma=levels))) * 3)
-    place_labels(ax, [label for label in labels if np.isfinite(label.y)], "right", gap=1.0)
+    place_labels(ax, [label for label in labels if np.isfinite(label.y)], "right", gap=3.0)
+    _name_the_floor(ax, one.sel(sigma=levels[-1]))
+
+
+def _name_the_floor(ax: Axes, loudest: xr.Dataset) -> None:
+    """What the dashed lines are, written along the highest of them."""
+    floor, gamma = drawable(loudest.floor), loudest.gamma.values
+    known = np.flatnonzero(np.isfinite(floor))
+    if len(known) > 2:
+        ends = [(float(gamma[i]), float(floor[i])) for i in known[:2]]
+        label_along(ax, *ends, "floor of the noise alone", at=0.55, offset=3)

@@ -33,6 +33,7 @@ LEVELS = (1.2, 1.5, 2.0, 5.0)
     ),
     experiment="khaled2025-candidates",
     needs=("candidate", "gamma", "plain_until", "vanishing_from"),
+    cost="full",
 )
 def candidates(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels of one plane, for few and for many machines."""

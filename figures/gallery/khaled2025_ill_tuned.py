@@ -28,6 +28,7 @@ PLAIN, LARGEST = ORDERED_INKS[4], ORDERED_INKS[1]
     ),
     experiment="khaled2025-ill-tuned",
     needs=("local_gap", "bound", "gamma", "limit", "start"),
+    cost="full",
 )
 def ill_tuned(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: the gap against the inner step, and the outer step that repairs it."""

@@ -25,7 +25,7 @@ from figures.drawing import (
     slope_triangle,
 )
 from figures.figure import figure
-from figures.style import BLACK, Columns
+from figures.style import BLACK, GREY, Columns
 from rates.alphabet import B, L, gamma, momentum
 from rates.catalogue import theorem
 
@@ -45,6 +45,7 @@ ROUNDS = 1000.0
     ),
     experiment="khaled2025-momentum",
     needs=("gap", "bound", "gamma", "admissible"),
+    cost="full",
 )
 def adjusted_outer_step(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels with a common vertical axis: against gamma, and against gamma / (1 - momentum)."""
@@ -67,11 +68,15 @@ def adjusted_outer_step(data: xr.Dataset, columns: Columns) -> Figure:
         log_axis(ax, "x")
         log_axis(ax, "y")
         ax.set_ylim(np.nanmin(gaps) / 12, np.nanmax(gaps) * 200)
-    axes[0].set_xlim(np.nanmin(at.gamma) / 2, np.nanmax(at.gamma) * 12)
+    axes[0].set_xlim(np.nanmin(at.gamma) / 2, np.nanmax(at.gamma) * 4)
     axes[1].set_xlim(data.adjusted.values[0] / 1.6, data.adjusted.values[-1] * 1.6)
     axes[1].plot(data.adjusted, bound, color=BLACK, linewidth=0.7, gid="bound")
     ends = (data.adjusted.values[0], bound[0]), (data.adjusted.values[-1], bound[-1])
     label_along(axes[1], *ends, "bound of Theorem 2", at=0.7, offset=3)
+    axes[0].text(
+        0.98, 0.97, "filled: conditions of Theorem 2 hold", transform=axes[0].transAxes,
+        ha="right", va="top", fontsize=SMALL, color=GREY,
+    )  # fmt: skip
     _name_ends(axes[0], at.gamma.values[:, -1], gaps[:, -1], data.momentum.values, letter("momentum", source))
     together = r",\ ".join(count(value) for value in data.momentum.values)
     axes[1].annotate(

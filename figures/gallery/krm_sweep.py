@@ -88,6 +88,7 @@ def krm_sweep(data: xr.Dataset, columns: Columns) -> Figure:
         log_axis(ax, "x", ticks=x)
         log_axis(ax, "y")
         ax.set_xlim(x[0] / 1.25, x[-1] * (x[-1] / x[0]) ** 0.42)
+        ax.spines["bottom"].set_bounds(x[0] / 1.25, x[-1] * 1.25)  # the rest is room for labels
         ax.set_ylim(np.nanmin(everything) * 0.5, np.nanmax(everything) * 2.5)
         (fixed,) = {*MEANING} - {along, lines}
         middle = float(data[fixed].values[(data.sizes[fixed] - 1) // 2])

@@ -53,6 +53,7 @@ EXTREME = (0, (4, 1.6))
     ),
     experiment="lee2024-heavy-tails",
     needs=("part", "part_stderr", "regret", "sure", "exponent", "methods", "largest_adaptive_gap"),
+    cost="full",
 )
 def heavy_tails(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: quantiles of the regret against rounds, and the parts of the expected gap."""
@@ -72,7 +73,7 @@ def _name(method: str, data: xr.Dataset) -> str:
 def _regret(ax: Axes, data: xr.Dataset, inks: dict[str, Ink], room: float) -> None:
     source = theorem("lee2024/h2")
     R = data.R.values
-    log_axis(ax, "x")
+    log_axis(ax, "x", ticks=[*10.0 ** np.arange(np.floor(np.log10(R[-1])) + 1), R[-1]])
     log_axis(ax, "y")
     for i, ink in enumerate(inks.values()):
         low, middle, high, extreme = (drawable(row) for row in data.regret.isel(method=i))
@@ -83,6 +84,7 @@ def _regret(ax: Axes, data: xr.Dataset, inks: dict[str, Ink], room: float) -> No
     ink = inks["AdaGrad clients"]
     ax.plot(R, sure, color=ink.color, linewidth=0.7)
     ax.set_xlim(R[0], R[-1] * room)
+    ax.spines["bottom"].set_bounds(R[0], R[-1])
     everything = drawable(data.regret)
     ax.set_ylim(np.nanmin(everything) * 0.5, np.nanmax(everything) * 3)
     inside = sure < np.nanmax(everything) * 2
@@ -122,6 +124,7 @@ def _parts(ax: Axes, data: xr.Dataset, inks: dict[str, Ink]) -> None:
         labels.append(Label(u[-1], part[-1], _name(method, data), ink.text))
     shown = drawable(data.part)
     ax.set_xlim(u[0] / 1.6, u[-1] * 18)
+    ax.spines["bottom"].set_bounds(u[0] / 1.6, u[-1] * 1.6)
     ax.set_ylim(np.nanmin(shown) * 0.2, np.nanmax(shown) * 3)
     place_labels(ax, labels, "right", gap=6)
     exponent = Fraction(data.attrs["exponent"]).limit_denominator(100)

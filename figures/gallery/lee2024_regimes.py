@@ -37,6 +37,7 @@ LEVELS = (-0.5, -0.375, -0.25, -0.125, 0.0)
     ),
     experiment="lee2024-regimes",
     needs=("x", "y", "exponent", "dominant", "best", "terms", "window"),
+    cost="full",
 )
 def regimes(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels of one plane: the dominant ratio, and the exponent of the bound."""

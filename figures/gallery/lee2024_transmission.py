@@ -39,6 +39,7 @@ DASHES = ("-", (0, (5, 1.6)), "-", (0, (3, 1.4)), (0, (1, 1.1)))
     ),
     experiment="lee2024-transmission",
     needs=("gap", "numbers", "methods", "d"),
+    cost="full",
 )
 def transmission(data: xr.Dataset, columns: Columns) -> Figure:
     """One panel for each damping."""
@@ -64,7 +65,7 @@ def _panel(ax: Axes, data: xr.Dataset) -> None:
         low, middle, high = (drawable(row) for row in data.gap.isel(method=i))
         ax.fill_between(sent, low, high, color=ink.color, alpha=0.15, linewidth=0)
         marks: dict[str, Any] = {"marker": ink.marker, "markerfacecolor": "white", "markevery": (i, 8)}
-        name = f"{NAMES[method]}, {int(data.numbers[i])}d"
+        name = f"{NAMES[method]}, ${int(data.numbers[i])}d$"
         ax.plot(sent, middle, color=ink.color, linestyle=DASHES[i], label=name, **marks)
     ax.set_xlim(float(data.numbers.min()) * 0.9, float(data.numbers.max()) * float(data.R[-1]) * 1.1)
 

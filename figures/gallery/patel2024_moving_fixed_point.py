@@ -49,6 +49,7 @@ NAMED = (30.0, 100.0)  # local steps that are written beside the path of the sma
     ),
     experiment="patel2024-moving-fixed-point",
     needs=("path", "simulated", "optimum", "mean_optimum", "optima", "hessian"),
+    cost="full",
 )
 def moving_fixed_point(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: the paths in the plane, and distances against K."""
@@ -140,6 +141,6 @@ def _distances(ax: Axes, data: xr.Dataset, inks: list[Ink], source: Theorem) -> 
     for label in labels:
         place_labels(ax, [label], "right")
     ax.set_xlabel(f"local steps per round ${letter('K', source)}$")
-    ax.set_ylabel(r"distance of $x_\infty$, relative", labelpad=1)
+    ax.set_ylabel(r"distance of $x_\infty$ / distance of the two", labelpad=1)
     for end, side, words in ((0, "left", "from the mean of the optima"), (-1, "right", r"from $x^\star$")):
         ax.text(data["K"].values[end], 1.03, words, fontsize=SMALL, color=GREY, va="bottom", ha=side)

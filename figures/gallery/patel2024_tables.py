@@ -8,8 +8,10 @@ from typing import Any
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from figures.drawing import (
+    SMALL,
     Ink,
     Label,
     common_height,
@@ -22,7 +24,7 @@ from figures.drawing import (
     place_labels,
 )
 from figures.figure import figure
-from figures.style import Columns
+from figures.style import GREY, Columns
 from rates.alphabet import B, L
 from rates.catalogue import theorem
 
@@ -58,6 +60,7 @@ MET = {"koloskova2020/convex": "patel2024/thm9-vanilla", "ghadimi2012/convex": "
     ),
     experiment="patel2024-tables",
     needs=("first", "second", "first_upper", "second_upper", "table_1", "table_2"),
+    cost="full",
 )
 def tables(data: xr.Dataset, columns: Columns) -> Figure:
     """One panel for each table, every line named at its right end."""
@@ -72,6 +75,7 @@ def tables(data: xr.Dataset, columns: Columns) -> Figure:
     for ax, table, rows in zip(axes, ("first", "second"), ("table_1", "table_2"), strict=True):
         _name(ax, data, table, data.attrs[rows])
     common_height(axes, f"bound in units of ${formula(L * B**2, source)}$")
+    _key(axes[0])
     axes[0].set_title("(a) first-order assumptions")
     axes[1].set_title("(b) higher-order assumptions")
     return picture
@@ -92,6 +96,17 @@ def _lines(ax: Axes, data: xr.Dataset, table: str, rows: list[str]) -> None:
     log_axis(ax, "x")
     log_axis(ax, "y")
     ax.set_xlim(R[0], R[-1])
+
+
+def _key(ax: Axes) -> None:
+    """What solid and dashed lines are; the lines' names stand at their ends."""
+    upper, lower = (Line2D([], [], color=GREY, linewidth=1.1, linestyle=dashes) for dashes in ("-", LOWER))
+    both = Line2D([], [], color=GREY, linewidth=1.5), Line2D([], [], color="white", linewidth=0.6, linestyle=LOWER)
+    kinds = {"upper bound": upper, "lower bound": lower, "both meet": both}
+    ax.legend(
+        list(kinds.values()), list(kinds), loc="lower left", frameon=False, fontsize=SMALL, handlelength=2.4,
+        labelspacing=0.25,
+    )  # fmt: skip
 
 
 def _name(ax: Axes, data: xr.Dataset, table: str, rows: list[str]) -> None:

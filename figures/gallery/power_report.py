@@ -35,6 +35,7 @@ NAMES: dict[Columns, float] = {1: 1.36, 2: 1.75}  # inches for the names of the 
     ),
     experiment="power",
     needs=("contradicted", "rejected", "required"),
+    cost="full",
 )
 def power_report(data: xr.Dataset, columns: Columns) -> Figure:
     """One horizontal bar for each family that has contradicted twins, largest families first."""

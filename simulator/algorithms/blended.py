@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from constructions.parameters import batch, count
 from rates.errors import TightrateError, unknown_name
 from simulator.algorithm import ALGORITHMS, Algorithm, Array, worker_mean
 from simulator.algorithms.fedada2 import DelayedAdam, DelayedPreconditioner, client_parameters
@@ -16,7 +17,7 @@ from simulator.algorithms.fedadagrad import ServerAdaGrad, server_adagrad
 from simulator.algorithms.local_sgdm import sgdm
 from simulator.algorithms.sgd import SGD
 from simulator.optimizer import Optimizer
-from simulator.step_sizes import per_replica, whole
+from simulator.step_sizes import per_replica
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,11 @@ class Blended(Algorithm[BlendedState]):
 
     strategies: tuple[Strategy, ...]
     server: ServerAdaGrad
+
+    @property
+    def remembers_workers(self) -> bool:
+        """A client keeps its strategy from round to round."""
+        return len(self.strategies) > 1
 
     def _own(self, x: Array, index: int) -> Array:
         return x[..., index :: len(self.strategies), :]
@@ -95,8 +101,8 @@ def blended(
     beta1: ArrayLike = 0.9,
     beta2: ArrayLike = 0.99,
     strategies: Sequence[str] = ("sgd", "adagrad"),
-    steps: Sequence[int | None] | None = None,
-    weights: Sequence[float] | None = None,
+    steps: Sequence[int | None] = (),
+    weights: Sequence[float] = (),
 ) -> Blended:
     """Blended FedAda^2: an AdaGrad server and clients with different optimizers, step counts and weights.
 
@@ -113,7 +119,8 @@ def blended(
             x_{t+1} = x_t + gamma m / (sqrt v + server_damping)
         return x_R; theorems take the least gradient norm over x_0, ..., x_{R-1}
 
-    Strategies are sgd, sgdm, adagrad or adam; `steps` (K unless given) and `weights` (1 unless given) go with them.
+    Strategies are sgd, sgdm, adagrad or adam; `steps` (K unless given) and `weights` (1 unless given) go with them,
+    one each.  With several strategies all clients take part in every round.
     """
     optimizers: dict[str, Optimizer[Any]] = {
         "sgd": SGD(per_replica("eta", eta)),
@@ -121,11 +128,17 @@ def blended(
         "adagrad": DelayedPreconditioner(**client_parameters(eta, lam, 0.0, 1, 0.0)),
         "adam": DelayedAdam(**client_parameters(eta, lam, beta1, 1, 0.0), beta2=per_replica("beta2", beta2)),
     }
+    if not strategies:
+        raise TightrateError("blended needs at least one strategy")
     for name in strategies:
         if name not in optimizers:
             raise unknown_name("strategy", name, optimizers)
+    for what, given in (("steps", steps), ("weights", weights)):
+        if len(given) not in (0, len(strategies)):
+            raise TightrateError(f"{len(strategies)} strategies need as many {what}, not {len(given)}")
+    batch(weights=list(weights))
     chosen = [
-        Strategy(optimizers[name], None if limit is None else whole("steps", limit), float(weight))
+        Strategy(optimizers[name], None if limit is None else count("steps", limit), float(weight))
         for name, limit, weight in zip(
             strategies, steps or [None] * len(strategies), weights or [1.0] * len(strategies), strict=True
         )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from rates.errors import TightrateError
 from simulator.algorithm import ALGORITHMS, Array
 from simulator.algorithms.fedadagrad import server_adagrad
 from simulator.communication import FederatedOptimization
@@ -83,6 +84,8 @@ def client_parameters(
     eta: ArrayLike, lam: ArrayLike, beta1: ArrayLike, delay: int, smallest_step: float
 ) -> dict[str, Any]:
     """The parameters of a client's step, checked."""
+    if not 0 <= smallest_step < float("inf"):
+        raise TightrateError(f"smallest_step must be nonnegative and finite, not {smallest_step:g}")
     return {
         "eta": per_replica("eta", eta),
         "beta1": per_replica("beta1", beta1),

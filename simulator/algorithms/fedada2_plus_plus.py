@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from constructions.parameters import count
 from rates.errors import TightrateError
 from simulator.algorithm import ALGORITHMS, Array
 from simulator.algorithms.fedada2 import DelayedPreconditioner, joint_adaptivity
 from simulator.communication import FederatedOptimization
 from simulator.parameters import shares
-from simulator.step_sizes import whole
 
 Cover = tuple[tuple[int, ...], ...]
 
@@ -23,7 +24,7 @@ Cover = tuple[tuple[int, ...], ...]
 class SM3I(DelayedPreconditioner):
     """SM3-I: mu(b) <- mu(b) + max over the set b of g_j^2; the denominator of j is the least mu(b) of its sets.
 
-    One number for each set of the cover of the coordinates; `cover` None is one set of all of them.
+    One number for each set of the cover of the coordinates; without a `cover` it is one set of all of them.
     """
 
     cover: Cover | None
@@ -39,11 +40,14 @@ class SM3I(DelayedPreconditioner):
 
     def _members(self, d: int) -> NDArray[np.bool_]:
         """Which coordinates are in which set, (set, coordinate)."""
-        members = np.zeros((1 if self.cover is None else len(self.cover), d), dtype=bool)
-        for b, own in enumerate((range(d),) if self.cover is None else self.cover):
+        cover = self.cover or (range(d),)
+        if {j for own in cover for j in own} != set(range(d)):
+            raise TightrateError(
+                f"the sets of an SM3 cover must contain every coordinate 0, ..., {d - 1}, and no other"
+            )
+        members = np.zeros((len(cover), d), dtype=bool)
+        for b, own in enumerate(cover):
             members[b, list(own)] = True
-        if not members.any(axis=0).all():
-            raise TightrateError(f"the sets of an SM3 cover must contain every coordinate 0, ..., {d - 1}")
         return members
 
     def _largest(self, values: Array) -> Array:
@@ -57,7 +61,7 @@ class SM3I(DelayedPreconditioner):
         return np.asarray(np.where(members, mu[..., :, None], np.inf).min(axis=-2))
 
     def _dimension(self, mu: Array) -> int:  # noqa: ARG002
-        if self.cover is None:
+        if not self.cover:
             return 1
         return 1 + max(j for own in self.cover for j in own)
 
@@ -104,7 +108,7 @@ def rows_and_columns(rows: int, columns: int) -> Cover:
     ),
 )
 @shares(joint_adaptivity)
-def fedada2_plus_plus(*, rule: int = 2, cover: Cover | None = None, **shared: Any) -> FederatedOptimization:
+def fedada2_plus_plus(*, rule: int = 2, cover: Cover = (), **shared: Any) -> FederatedOptimization:
     """FedAda^2++: FedAda^2 whose clients compress their statistics by SM3.
 
     Algorithm::
@@ -119,6 +123,14 @@ def fedada2_plus_plus(*, rule: int = 2, cover: Cover | None = None, **shared: An
     `cover` is a tuple of sets of coordinates, one set of all by default; `rows_and_columns` covers a matrix.
     """
     kinds = {1: SM3I, 2: SM3II}
-    if whole("rule", rule) not in kinds:
+    if rule not in kinds:
         raise TightrateError(f"rule must be 1 or 2, for SM3-I or SM3-II, not {rule}")
-    return joint_adaptivity(partial(kinds[int(rule)], cover=cover), **shared)
+    return joint_adaptivity(partial(kinds[int(rule)], cover=_checked(cover)), **shared)
+
+
+def _checked(cover: Cover) -> Cover:
+    """The cover, if it consists of sets of coordinates, none of them empty."""
+    for own in cover:
+        if not isinstance(own, Collection) or isinstance(own, str) or not own:
+            raise TightrateError(f"an SM3 cover consists of sets of coordinates, none of them empty, not of {own!r}")
+    return tuple(tuple(count("a coordinate of an SM3 cover", j, least=0) for j in own) for own in cover)

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from constructions.parameters import batch
 from rates.errors import unknown_name
 from simulator.algorithm import ALGORITHMS, Algorithm, Array, worker_mean
 from simulator.parameters import shares
@@ -136,7 +137,7 @@ def savic(
         per_replica("eta", eta),
         per_replica("d_min", d_min),
         per_replica("beta2", beta2),
-        None if d_start is None else per_replica("d_min", d_start),
+        None if d_start is None else batch(d_start=d_start)[0].reshape(-1, 1, 1),
         scaling,
         bool(client_local),
         bool(square_of_mean),

@@ -22,7 +22,6 @@ from rates.regimes import crossover
 from rates.tuning import specialize_expression
 from simulator.randomness import stream
 from verify.experiments.cheng2024_rates import (
-    FLAT,
     LARGEST_STEP,
     B,
     L,
@@ -40,8 +39,8 @@ from verify.laboratory import EXPERIMENTS, Laboratory
 
 ALPHA, DELTA, SIGMA = 4, 0.05, 4.0
 COORDINATE_NOISE = SIGMA / np.sqrt(2)  # of each of the two coordinates
-MIDDLE: Mapping[str, float] = {"K": 32.0, "R": 256.0, "M": 64.0}  # where the axes meet
-RANGE: Mapping[str, tuple[float, float]] = {"K": (4.0, 2.0**14), "R": (16.0, 2.0**14), "M": (1.0, 2.0**12)}
+MIDDLE: Mapping[str, float] = {"K": 64.0, "R": 256.0, "M": 64.0}  # where the axes meet
+RANGE: Mapping[str, tuple[float, float]] = {"K": (1.0, 2.0**14), "R": (16.0, 2.0**14), "M": (1.0, 2.0**12)}
 POINTS = 81
 GRID = 121  # points along each axis of the plane of exponents
 LEAST, MOST = 0, 6  # the window of the exponents of K; that of M goes half as far
@@ -57,7 +56,7 @@ class Method:
     local: str
     minibatch: str
     letters: Mapping[str, float]
-    growth: Mapping[str, int]
+    growth: Mapping[str, Fraction]
 
     def terms(self, of: str) -> dict[str, Expr]:
         """The terms of "local" or "minibatch" with alpha in numbers, by name."""
@@ -72,6 +71,12 @@ class Method:
         """K_0, the local steps from which on the drift is below the mini-batch method's optimization term."""
         return crossover(self.terms("local")["noise drift"], self.terms("minibatch")["optimization"], "K").value
 
+    def saturated_steps(self) -> Expr | None:
+        """The local steps from which on the drift is below weak Delta / R, K_0 (L/weak)^3: the gain is then L/weak."""
+        terms = self.terms("local")
+        floor = terms.get("weak convexity")
+        return None if floor is None else crossover(terms["noise drift"], floor, "K").value
+
     def linear_workers(self) -> Expr:
         """The workers up to which the drift is below the statistical term, (K_0/K)^(1/3)."""
         terms = self.terms("local")
@@ -79,12 +84,12 @@ class Method:
 
 
 METHODS: Mapping[str, Method] = {
-    "SGDM": Method("cheng2024/thm2", "cheng2024/eq4.5", {"L": L, "B": B, "sigma": SIGMA}, {"sigma": 1}),
+    "SGDM": Method("cheng2024/thm2", "cheng2024/eq4.5", {"L": L, "B": B, "sigma": SIGMA}, {"sigma": Fraction(1)}),
     "Adam": Method(
         "cheng2024/thm3",
         "cheng2024/eq4.11",
         {"L": 1.0, "Delta": 1.0, "sigma": 2.0, "weak": 0.125},
-        {"sigma": 1, "weak": -1},
+        {"sigma": Fraction(1), "weak": Fraction(-1, 2)},
     ),
 }
 TERMS = ("optimization", "weak convexity", "statistical", "noise drift", "clipping")
@@ -99,7 +104,7 @@ class MethodPlane(Plane):
     def cut(self) -> RegimeMap:
         """The window cut into cells with the same winners."""
         bounds = {name: self.method.terms(name) for name in self.bounds} | {"start": {"start": self.method.start()}}
-        return winner_map(bounds, self.letters, self.path, self.window)
+        return winner_map(bounds, self.letters, {"R": 1, **self.method.growth}, self.window)
 
 
 def letters_along(method: Method, axis: str, places: Array) -> dict[str, Array]:
@@ -141,7 +146,12 @@ def gain_exponents(method: Method, x: Array, y: Array) -> Array:
         rows = []
         for expression in method.terms(name).values():
             powers = monomial(expression).exponents
-            moved = {"K": x, "M": y, "R": np.ones_like(x), **{k: v * np.ones_like(x) for k, v in method.growth.items()}}
+            moved = {
+                "K": x,
+                "M": y,
+                "R": np.ones_like(x),
+                **{k: float(v) * np.ones_like(x) for k, v in method.growth.items()},
+            }
             rows.append(sum((float(p) * moved[k] for k, p in powers.items() if k in moved), np.zeros_like(x)))
         exponents[name] = np.minimum(np.max(rows, axis=0), 0.0)
     return np.asarray(exponents["minibatch"] - exponents["local"])
@@ -191,7 +201,7 @@ def figure_rates(laboratory: Laboratory) -> xr.Dataset:
             name,
             {"local": method.local, "minibatch": method.minibatch},
             ("K", "M"),
-            {"R": 1, **method.growth},
+            {},
             ((LEAST, MOST), (LEAST, MOST // 2)),
             method,
         )
@@ -203,7 +213,7 @@ def figure_rates(laboratory: Laboratory) -> xr.Dataset:
     def of_all(name: str) -> Array:
         return np.stack([one[name] for one in lines])
 
-    K, M = doubling(2, laboratory.choose(quick=10, full=12)), doubling(0, 6) ** 2
+    K, M = doubling(2, laboratory.choose(quick=10, full=13)), doubling(0, 6) ** 2
     R = doubling(2, 5) ** 2
     replicas, maps = laboratory.choose(quick=16, full=256), steps_and_maps(K)
     over_plane = tuned_pair(maps, K, int(MIDDLE["R"]), M, replicas=replicas, seed=laboratory.seed)
@@ -243,13 +253,18 @@ def figure_rates(laboratory: Laboratory) -> xr.Dataset:
         },
         attrs={
             "critical": critical,
-            "critical_exponents": [str(exponent_of(m.critical_steps(), m)) for m in METHODS.values()],
+            "critical_exponents": [float(exponent_of(m.critical_steps(), m)) for m in METHODS.values()],
+            "saturated_exponents": [
+                float("inf") if (steps := m.saturated_steps()) is None else float(exponent_of(steps, m))
+                for m in METHODS.values()
+            ],
+            "linear_exponents": [float(exponent_of(m.linear_workers(), m)) for m in METHODS.values()],
+            "linear_power": str(monomial(sgdm.linear_workers()).exponents["K"]),
             "letters": {name: dict(method.letters) for name, method in METHODS.items()},
             "theorems": {name: method.local for name, method in METHODS.items()},
             "sigma": SIGMA,
             "sigma_adam": METHODS["Adam"].letters["sigma"],
             "weak": METHODS["Adam"].letters["weak"],
-            "flat": FLAT,
             "alpha": ALPHA,
             "delta": DELTA,
             "middle": dict(MIDDLE),
@@ -263,7 +278,7 @@ def figure_rates(laboratory: Laboratory) -> xr.Dataset:
 
 def exponent_of(expression: Expr, method: Method) -> Fraction:
     """The exponent of n in a monomial of the letters that are not in the plane."""
-    growth = {"R": 1, **method.growth}
+    growth = {"R": Fraction(1), **method.growth}
     powers = monomial(expression).exponents
     return sum((Fraction(str(p)) * growth[name] for name, p in powers.items() if name in growth), Fraction(0))
 

@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from constructions.pieces import Clipped
 from constructions.separable import SeparableMachines, placed
-from rates.alphabet import beta2
 from rates.catalogue import theorem
 from rates.theorem import Theorem
 from simulator.algorithm import Algorithm
@@ -23,7 +23,7 @@ from simulator.algorithms.local_adam import local_adam
 from simulator.algorithms.local_sgd import local_sgd
 from simulator.algorithms.local_sgdm import local_sgdm
 from verify.experiments.chezhegov2024_changing import fastest_averaging
-from verify.search import Array, Axis, Point, Search, Trial, largest_step, values_of
+from verify.search import Array, Axis, Point, Search, Trial, largest_step, mentions, values_of
 from verify.searches.kinked_functions import bent_parabola, level
 
 MACHINES, MOST_STEPS, MOST_ROUNDS, LONGEST_ROUND = 2, 4, 2, 8
@@ -90,7 +90,7 @@ class Moment:
     updated: Any
     after: Any
     starts_round: bool
-    taken: Array
+    taken: NDArray[np.bool_]
 
 
 def walk(
@@ -126,7 +126,7 @@ def walk(
             state, step = after, step + taken
 
 
-def _where(mask: Array, new: Any, old: Any) -> Any:
+def _where(mask: NDArray[np.bool_], new: Any, old: Any) -> Any:
     parts = (
         np.where(mask[:, None, None], a, b) if isinstance(a, np.ndarray) else a for a, b in zip(new, old, strict=True)
     )
@@ -256,11 +256,9 @@ def _letters(point: Point, source: Theorem, R: Array) -> dict[str, Array]:
     if "lambda" in point:
         letters["lambda"] = letters["moreau"] = point["lambda"]
         letters["Delta"] = _huber(point["steepest"], point["B"]).gap(np.zeros((len(one), 1)))
-        slow = any(c.relation is not None and beta2 in c.relation.free_symbols for c in source.conditions)
+        slow = mentions(source.conditions, "beta2")
         letters["beta2"] = 1 - point["averaged"] * (fastest_averaging(source, letters) if slow else one)
-    bounded = any(
-        c.relation is not None and "eta" in {s.name for s in c.relation.free_symbols} for c in source.conditions
-    )
+    bounded = mentions(source.conditions, "eta")
     letters["eta"] = point["used"] * (largest_step(source.conditions, letters) if bounded else one)
     return letters
 

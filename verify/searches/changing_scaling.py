@@ -9,11 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from rates.alphabet import beta2
 from rates.catalogue import theorem
 from simulator.algorithms.savic import Scaling, savic
 from verify.experiments.chezhegov2024_changing import fastest_averaging
-from verify.search import Array, Axis, Point, Search, Trial, largest_step, values_of
+from verify.search import Array, Axis, Point, Search, Trial, largest_step, mentions, values_of
 from verify.searches.heterogeneous_quadratics import columns, table
 from verify.searches.scaling_rules import RULE
 from verify.step_moments import step_moments
@@ -83,7 +82,7 @@ def trial(point: Point, *, theorem_id: str, scaling: Scaling) -> Trial:
         "d_min": point["d_min"],
         "d_max": point["d_min"] * point["spread"],
     }
-    of_step = [one for one in source.conditions if one.relation is None or beta2 not in one.relation.free_symbols]
+    of_step = [condition for condition in source.conditions if not mentions((condition,), "beta2")]
     letters["eta"] = point["used"] * largest_step(of_step, letters)
     letters["beta2"] = 1 - point["averaged"] * fastest_averaging(source, letters)
     D = scalings(point, scaling, letters)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rates.catalogue import theorem
 from simulator.algorithms.fedada2 import DelayedAdam, DelayedPreconditioner, client_parameters
@@ -120,7 +121,7 @@ def run_trial(point: Point, *, theorem_id: str, adaptive: Literal["clients", "se
     return Trial(value, values_of(theorem(theorem_id).bound.expression, letters), letters, rounding=1e-13 * value)
 
 
-def _where(mask: Array, new: Any, old: Any) -> Any:
+def _where(mask: NDArray[np.bool_], new: Any, old: Any) -> Any:
     """The new state where the mask holds, in every array of a nested state; counters follow the new one."""
     if isinstance(new, np.ndarray):
         return np.where(mask.reshape(-1, *[1] * (new.ndim - 1)), new, old)

@@ -66,8 +66,8 @@ def trial(point: Point, *, theorem_id: str, measured: Measured) -> Trial:
         letters |= {"d_min": scaling.min(axis=-1), "d_max": scaling.max(axis=-1)}
         letters["eta"] = letters["eta"] * letters["d_min"]
         problem = in_scaled_variables(problem, scaling)
-    from_optimum = problem.optimum if measured == "movement" else None
-    rounds = round_map(problem, K=letters["K"], eta=letters["eta"], gamma=letters["gamma"], start=from_optimum)
+    start = problem.optimum if measured == "movement" else np.zeros_like(problem.optimum)
+    rounds = round_map(problem, K=letters["K"], eta=letters["eta"], gamma=letters["gamma"], start=start)
     mean_optimum = problem.minimizers.mean(axis=-2)
     size = np.linalg.norm(problem.minimizers, axis=-1).max(axis=-1)
     if measured == "contraction":
@@ -155,7 +155,7 @@ thm22_outer_step = _search("patel2024/thm22-outer-step", "transient", ROUNDS, OU
 thm22_constant = _search("patel2024/thm22-constant", "distance", ROUNDS)
 of_scaled = _search("chezhegov2024/fixed-point", "discrepancy", *SCALING)
 of_scaled_small_step = _search("chezhegov2024/fixed-point-small-step", "discrepancy", *SCALING)
-start = _search("patel2024/start", "start")
+gap_at_start = _search("patel2024/start", "start")
 prop25 = _search("patel2024/prop25", "movement")
 prop25_quadratics = _search("patel2024/prop25-quadratics", "movement")
 prop25_convex = _search("patel2024/prop25-convex", "movement", LOCAL_STEPS, LONG_STEP, instance=MACHINE)

@@ -8,11 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from rates.alphabet import beta2
 from rates.catalogue import theorem
 from simulator.algorithms.savic import Scaling, savic
 from verify.experiments.chezhegov2024_changing import fastest_averaging
-from verify.search import Array, Axis, Point, Search, Trial, values_of
+from verify.search import Array, Axis, Point, Search, Trial, mentions, values_of
 
 UPDATES, DIMENSION = 4, 4
 RULE: dict[str, Scaling] = {"rule2": "adahessian", "rule3": "oasis"}
@@ -93,12 +92,11 @@ def _search(theorem_id: str, where: str, axes: tuple[Axis, ...], tried: Callable
 
 def _of_rule(label: str, rule: str, measured: Measured, name: str = "") -> Search:
     theorem_id = f"chezhegov2024/{label}"
-    slow = any(c.relation is not None and beta2 in c.relation.free_symbols for c in theorem(theorem_id).conditions)
+    slow = mentions(theorem(theorem_id).conditions, "beta2")
     free = (Axis("averaged", 1e-2, 1.0), Axis("eta_scaled", 1e-4, 1.0)) if slow else (Axis("complement", 1e-4, 0.999),)
     tried = partial(trial, theorem_id=theorem_id, scaling=RULE[rule], measured=measured)
-    return _search(
-        theorem_id, "one entry of the matrix, four updates with any increments", (*MATRIX, *free), tried, name
-    )
+    where = "one entry of the matrix, four updates with any increments"
+    return _search(theorem_id, where, (*MATRIX, *free), tried, name)
 
 
 entry_rule2 = _of_rule("lemma1", "rule2", "entry", "rule2")

@@ -1,0 +1,73 @@
+"""What a referee must do: refuse power laws where only a logarithm is allowed, and say so when noise hides the answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tightrate.command_line import main
+from verify import claim as claims
+from verify.claim import CLAIMS, judge
+from verify.judges import judge_upper_exponents
+from verify.laboratory import Laboratory
+from verify.verdict import Verdict
+
+WORKERS = np.array([2.0, 8, 32, 128, 512, 2048])
+
+
+def maxima_over_workers(power: float) -> xr.Dataset:
+    """Largest squared distances that grow through a logarithm, times a power of M."""
+    mean = np.log(WORKERS) * WORKERS**power
+    return xr.Dataset({"mean": (("M",), mean), "stderr": (("M",), 0.01 * mean)}, coords={"M": WORKERS})
+
+
+def test_growth_through_a_logarithm_is_accepted() -> None:
+    assert CLAIMS["cheng2024/consensus-over-workers"].judge(maxima_over_workers(0.0)).status == "consistent"
+
+
+@pytest.mark.xfail(strict=True, reason="the judge compares two local exponents and does not look at their size")
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_a_power_of_the_workers_is_refused(power: float) -> None:
+    assert CLAIMS["cheng2024/consensus-over-workers"].judge(maxima_over_workers(power)).status != "consistent"
+
+
+@pytest.mark.xfail(strict=True, reason="the lenient end of an interval alone decides, however wide it is")
+def test_a_gap_that_noise_hides_is_inconclusive() -> None:
+    M = np.array([1.0, 2, 4, 8])
+    data = xr.Dataset({"gap": (("M",), 0.5 + 0 * M), "stderr": (("M",), 1.0 + 0 * M)}, {"M": M}, {"limit": 1.0})
+    assert CLAIMS["cheng2024/more-workers-leave-the-drift"].judge(data).status == "inconclusive"
+
+
+@pytest.mark.xfail(strict=True, reason="half-widths are compared with the resolution, not the excess with 1/6")
+def test_an_excess_of_a_sixth_is_excluded_or_inconclusive() -> None:
+    R = 2.0 ** np.arange(8)
+    mean = R ** (-1 + 1 / 4)
+    found = judge_upper_exponents({"R": R}, mean, 0.5 * mean, {"R": -1.0}, offset=np.zeros(8), resolution=0.5)
+    assert found.status != "consistent"
+
+
+def test_an_unexpected_verdict_ends_with_status_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = CLAIMS["cheng2024/output-weights"]
+    swapped = replace(chosen, expected="violated")
+    monkeypatch.setattr(claims, "claims_of", lambda *_: (swapped,))
+    monkeypatch.setattr("sys.argv", ["tightrate", "verify", chosen.id, "--json", "--jobs", "1"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    (row,) = json.loads(capsys.readouterr().out)
+    assert end.value.code == 1
+    assert (row["verdict"], row["expected"]) == ("confirmed", "violated")
+
+
+def test_a_test_that_fails_is_an_error_and_no_verdict() -> None:
+    def broken(_: xr.Dataset) -> Verdict:
+        raise ValueError("no such number")
+
+    found = judge(replace(CLAIMS["cheng2024/output-weights"], judge=broken), Laboratory())
+    assert found.verdict.status == "error"
+    assert not found.as_expected
