@@ -92,9 +92,16 @@ class RoundMap:
         x = np.full((len(M), normals.shape[1]), start)
         total, deviation = np.zeros_like(x), np.sqrt(self.variance)
         for row in normals[:rounds]:
-            total += np.interp(x, self.grid, self.inside)
-            x = np.interp(x, self.grid, self.end) + np.interp(x, self.grid, deviation) * row / np.sqrt(M)[:, None]
+            spread = np.interp(x, self.grid, deviation) * row / np.sqrt(M)[:, None]
+            total += self._continued(self.inside, x)
+            x = self._continued(self.end, x) + spread
         return np.asarray(total / (rounds * self.K))
+
+    def _continued(self, values: Array, x: Array) -> Array:
+        """Between grid points by straight lines, and beyond the grid by the last one."""
+        place = (x - self.grid[0]) / (self.grid[1] - self.grid[0])
+        left = np.clip(np.floor(place).astype(int), 0, len(self.grid) - 2)
+        return np.asarray(values[left] + (place - left) * (values[left + 1] - values[left]))
 
     def settled(self) -> float:
         """The average over a round that starts at the fixed point of the server's iterate.
