@@ -24,6 +24,9 @@ def heavy_tail_clients(
     and E[F(x) - F*] >= (mu/2) E|x - x*|^2 are infinite (lee2024, heavy tails).  An adaptive client step moves every
     coordinate by at most eta, so that client AdaGrad without delay keeps
     F(x_t) - F* <= (L/2)(B + t eta K sqrt d)^2 whatever the noise.
+
+    Noise laws that have a name are the same on every client (`--noise student order=1 degrees=1.5`): the heavy tail
+    of one client alone is for runs from Python, `sample(..., noise=one_heavy_tailed_client(M=4))`.
     """
     return log_spaced_quadratic(M=M, d=d, mu=mu, L=L, B=B)
 

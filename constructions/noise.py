@@ -211,6 +211,7 @@ def worst_clipping_noise(*, rho: float, sigma: float, alpha: float, gradient: fl
     probability that the moment allows.  Clipping takes away all of the jump beyond rho: for rare jumps the bias
     tends to (1 - gradient/rho)^(1 - alpha) (alpha - 1)^(alpha - 1) alpha^(-alpha) s^alpha/rho^(alpha - 1) with
     s = sigma/sqrt d, so the exponent alpha - 1 of the threshold in cheng2024 Lemma A.2 cannot be improved.
+    On the command line it is `--noise two-point` with order = alpha and the `probability` that is found here.
 
     >>> noise = worst_clipping_noise(rho=5.0, sigma=1.0, alpha=4.0)
     >>> round(noise.jumps()[0], 12), round(noise.moment(4.0), 12)

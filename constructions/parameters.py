@@ -103,11 +103,11 @@ def check_memory(numbers: float, what: str) -> None:
     >>> check_memory(1e12, "a problem with M = 1 and d = 1e+06")
     Traceback (most recent call last):
         ...
-    rates.errors.TightrateError: a problem with M = 1 and d = 1e+06 needs 7.45e+03 GiB; at most 4 GiB are allowed
+    rates.errors.TightrateError: a problem with M = 1 and d = 1e+06 would take 7.45e+03 GiB; at most 4 GiB are allowed
     """
     if 8 * numbers > MOST_BYTES:
         raise TightrateError(
-            f"{what} needs {8 * numbers / 2**30:.3g} GiB; at most {MOST_BYTES // 2**30} GiB are allowed"
+            f"{what} would take {8 * numbers / 2**30:.3g} GiB; at most {MOST_BYTES // 2**30} GiB are allowed"
         )
 
 

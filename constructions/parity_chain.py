@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.parameters import batch, count, even_machines
+from constructions.parameters import batch, check_memory, count, even_machines
 from constructions.problem import PROBLEMS, Array
 from constructions.quadratics import QuadraticMachines
 from rates.errors import TightrateError
@@ -56,6 +56,7 @@ def parity_chain(
     dimension = max(4 * rounds, 8) if d is None else count("d", d)
     if dimension <= rounds:
         raise TightrateError(f"the chain must be longer than R = {rounds}: give d >= {rounds + 1}, not {dimension}")
+    check_memory(machines * dimension**2, f"parity-chain with M = {machines} and d = {dimension}")
     smoothness, distance = batch(L=L, B=B)
     q = chain_ratio(rounds)
     strength = smoothness / (1 + q**2)

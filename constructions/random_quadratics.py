@@ -38,7 +38,7 @@ def random_quadratics(
     """
     M, d = count("M", M), count("d", d)
     of_displacements = 3 * (M * d) ** 2 if zeta_star else 0
-    check_memory(M * d**2 + of_displacements, f"random-quadratics with dense Hessians, M = {M:g} and d = {d:g},")
+    check_memory(M * d**2 + of_displacements, f"random-quadratics with M = {M} and d = {d}")
     for name, value in {"mu": mu, "L": L, "tau": tau, "zeta_star": zeta_star, "B": B}.items():
         check_value(name, value)
     if zeta_opt is not None:

@@ -69,7 +69,11 @@ class Derived(Noise):
 
 @dataclass(frozen=True)
 class OnCoordinates(Derived):
-    """A noise on some coordinates only, with its whole level; the others are exact."""
+    """A noise on some coordinates only, with its whole level; the others are exact.
+
+    Like every noise that is made from another one it has no name to give on the command line: it is for runs from
+    Python, `sample(..., noise=OnCoordinates(GaussianNoise(1.0), (0,)))`, and for `exact_moments`.
+    """
 
     coordinates: tuple[int, ...]
 

@@ -25,7 +25,7 @@ def wishart_quadratic(
     2.0
     """
     dimension, machines = count("d", d), count("M", M)
-    check_memory(machines * dimension**2, f"wishart-quadratic with dense Hessians, M = {M:g} and d = {d:g},")
+    check_memory(machines * dimension**2, f"wishart-quadratic with M = {machines} and d = {dimension}")
     if power not in (1, 2):
         raise TightrateError(f"power must be 1 or 2 (as printed), not {power}")
     generator = generator_of(seed)

@@ -72,6 +72,8 @@ def _with_identifiers(text: str) -> list[tuple[bool, str]]:
 def _formulas(text: str) -> str:
     for plain, sign in SIGNS:
         text = text.replace(plain, sign)
+    text = re.sub(r"(?<=[\w)])\*(?=[\w(])", " ", text.replace("**", "^"))
+    text = re.sub(r"\bn\^(-?\d+/\d+)", r"n^(\1)", text)  # n runs along a path; its exponent may be a fraction
     text = re.sub(r"\btau_bar\b", "τ̄", text)
     text = re.sub(r"\bsum_", "Σ_", re.sub(r"\bsqrt\(", "√(", text))
     text = _GREEK.sub(lambda found: GREEK[found[1]] + (f"_{found[2]}" if found[2] else ""), text)
@@ -152,15 +154,31 @@ def definitions(entries: Mapping[str, str]) -> str:
 
 
 def evidence(numbers: Mapping[str, Any]) -> str:
-    """Evidence: single numbers as a list, groups of numbers that share their keys as a table."""
-    single = {name: number(value) for name, value in numbers.items() if not isinstance(value, Mapping)}
+    """Evidence: single numbers as a list, groups of numbers that share their keys as a table.
+
+    What is nested deeper, such as a certificate, is folded away as JSON.
+    """
     groups = {name: value for name, value in numbers.items() if isinstance(value, Mapping)}
+    folded = {name: value for name, value in numbers.items() if name not in groups and _is_nested(value)}
+    single = {name: number(value) for name, value in numbers.items() if name not in groups and name not in folded}
     html = definitions(single) if single else ""
     if groups:
-        columns = list(dict.fromkeys(key for group in groups.values() for key in group))
+        inside = {f"{name}: {key}": value for name, group in groups.items() for key, value in group.items()}
+        folded |= {label: value for label, value in inside.items() if _is_nested(value)}
+        deep = {key for group in groups.values() for key, value in group.items() if _is_nested(value)}
+        columns = [key for key in dict.fromkeys(key for group in groups.values() for key in group) if key not in deep]
         rows = [[prose(name), *(number(group.get(key)) for key in columns)] for name, group in groups.items()]
         html += table(["", *map(prose, columns)], rows, label="evidence")
-    return html
+    return html + "".join(
+        element("details", element("summary", prose(name)), element("pre", escape(json.dumps(value, default=str))))
+        for name, value in folded.items()
+    )
+
+
+def _is_nested(value: Any) -> bool:
+    """Whether a value has parts with parts of their own, as a certificate has: no table can show it."""
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return isinstance(value, Mapping) or any(isinstance(part, Mapping | list | tuple) for part in parts)
 
 
 def exact(values: Mapping[str, Any]) -> str:

@@ -185,9 +185,9 @@ def _id(source: Theorem) -> str:
 
 
 def _standing(source: Theorem) -> str:
-    """On whose word a theorem stands, with its errata, in a few words."""
-    errata = ", ".join(erratum.label for erratum in source.errata)
-    return source.provenance.label + (f"; errata {errata}" if errata else "")
+    """On whose word a theorem stands, and how many errata it has, in a few words."""
+    n = len(source.errata)
+    return source.provenance.label + (f"; {n} {'erratum' if n == 1 else 'errata'}" if n else "")
 
 
 def _verdicts(report: Report) -> str:

@@ -30,7 +30,7 @@ from rates.estimates import (
     with_exponentials,
     without_excess,
 )
-from rates.normal_form import Hypothesis, UndecidableError, alternatives, field_of, standardized
+from rates.normal_form import Hypothesis, alternatives, field_of, standardized
 from rates.order import OrderResult, dominated
 from rates.setting import METHOD_LETTERS, inclusion, memberships
 from rates.theorem import Condition, Theorem
@@ -183,7 +183,7 @@ def _decided(
             result = common.decide()
             if result.relation != "fails":
                 result = OrderResult("undecided", reason="neither proved nor refuted by the simpler forms at hand")
-    except (TightrateError, UndecidableError) as error:
+    except TightrateError as error:
         return replace(check, result=OrderResult("undecided", reason=str(error)))
     return replace(
         check,
@@ -341,7 +341,7 @@ def _is_readable(relation: Boolean) -> bool:
     try:
         relation = standardized(relation)
         return bool(alternatives(relation, field_of([relation])))
-    except (TightrateError, UndecidableError):
+    except TightrateError:
         return False
 
 

@@ -55,7 +55,7 @@ CHAINS: tuple[tuple[str, ...], ...] = (
 )
 
 
-class UndecidableError(Exception):
+class UndecidableError(TightrateError):
     """Why a question about orders has no answer here."""
 
 

@@ -20,7 +20,7 @@ from rates.catalogue import paper, paper_ids, theorem_ids, theorems
 from rates.errors import TightrateError
 from rates.markdown import GENERATED, anchor, bullets, page, plain, table
 from rates.monomial import monomial
-from rates.normal_form import Hypothesis, UndecidableError
+from rates.normal_form import Hypothesis
 from rates.regimes import dominant_region, solved
 from rates.theorem import Condition, Paper, Theorem
 
@@ -164,7 +164,7 @@ def _inequality(inequality: Hypothesis, entry: Theorem) -> str:
         if letter in names:
             try:
                 relation = solved(inequality, letter)
-            except (TightrateError, UndecidableError):
+            except TightrateError:
                 continue
             sign = r"\lesssim" if isinstance(relation, Le) else r"\gtrsim"
             left, right = (display.latex(side, entry.letters) for side in (relation.lhs, relation.rhs))

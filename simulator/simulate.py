@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -226,8 +227,9 @@ def _check_kind(name: str, value: Any, default: Any) -> None:
 def build_problem(name: str, values: Mapping[str, Any]) -> Problem:
     """The problem of that name, from those of `values` that are its parameters, if a run on it fits the memory."""
     own = parameters(PROBLEMS[name])
-    M, d = (values.get(size, own[size].default) or 1 if size in own else 1 for size in ("M", "d"))
-    check_memory(ARRAYS_OF_A_RUN * M * d, f"a run on {name} with M = {M:g} and d = {d:g}")
+    sizes = {size: values.get(size, own[size].default) or 1 for size in ("M", "d", "rows") if size in own}
+    given = " and ".join(f"{size} = {value:g}" for size, value in sizes.items())
+    check_memory(ARRAYS_OF_A_RUN * prod(sizes.values()), f"a run on {name} with {given}")
     return construct(PROBLEMS[name], values)
 
 
@@ -292,7 +294,7 @@ def refuse_too_large(replicas: int, problem: Problem, K: float, R: float = 1) ->
             f"a round of {replicas} replicas, {problem.workers} workers and K = {K:g} takes {one_round:.3g} numbers; at"
             f" most {MOST_NUMBERS:.0e} are allowed in all R = {R:g} rounds: use fewer replicas or rounds"
         )
-    check_memory(4 * replicas * problem.dimension, f"{replicas} replicas in dimension {problem.dimension}")
+    check_memory(4 * replicas * problem.dimension, f"{replicas} replicas of a run in dimension {problem.dimension}")
 
 
 # What comes out.

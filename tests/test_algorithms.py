@@ -194,6 +194,33 @@ def test_blended_clients_with_one_strategy_are_fedada2() -> None:
     np.testing.assert_allclose(found.last[0], x, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"strategies": ()}, "at least one strategy"),
+        ({"strategies": ("sgd", "newton")}, "unknown strategy 'newton'"),
+        ({"steps": (1, 2, 3)}, "2 strategies need as many steps, not 3"),
+        ({"weights": (1.0,)}, "2 strategies need as many weights, not 1"),
+        ({"weights": (1.0, -1.0)}, "weights must be positive and finite, not -1"),
+        ({"weights": (1.0, np.nan)}, "weights must be positive and finite, not nan"),
+        ({"steps": (1, 0.5)}, "steps must be a positive integer, not 0.5"),
+    ],
+)
+def test_blended_refuses_in_one_line(parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(TightrateError, match=message) as caught:
+        ALGORITHMS["blended"](eta=0.1, **parameters)
+    assert "\n" not in str(caught.value)
+
+
+def test_clients_with_strategies_of_their_own_cannot_be_sampled() -> None:
+    for clients in (2, PROBLEM.workers):  # the draw of all clients would permute them
+        with pytest.raises(TightrateError, match="let all take part"):
+            sample(ALGORITHMS["blended"](eta=0.1), PROBLEM, K=K, R=R, clients=clients)
+    alike = sample(ALGORITHMS["blended"](eta=0.1, strategies=("adagrad",)), PROBLEM, K=K, R=R, clients=2, seed=SEED)
+    same = sample(ALGORITHMS["fedada2"](eta=0.1), PROBLEM, K=K, R=R, clients=2, seed=SEED)
+    np.testing.assert_allclose(alike.last, same.last, rtol=1e-13)
+
+
 def test_two_stages_are_local_sgd_followed_by_minibatch_sgd() -> None:
     gradient = noisy_gradients()
     x, _ = plain.local_sgd(gradient, np.zeros(D), M, K, 2, eta=0.2, gamma=1.1)
@@ -405,6 +432,35 @@ def test_sm3_on_singletons_is_adagrad() -> None:
         np.testing.assert_allclose(found, reference, rtol=1e-13)
     with pytest.raises(TightrateError, match="cover must contain every coordinate"):
         run("fedada2-plus-plus", eta=0.3, cover=((0, 1), (3,)))
+
+
+@pytest.mark.parametrize(
+    ("cover", "message"),
+    [
+        (((0, 1), (2, D)), f"every coordinate 0, ..., {D - 1}, and no other"),
+        (((0, 1), (2, -1)), "a coordinate of an SM3 cover must be an integer, at least 0, not -1"),
+        (((0, 1.5), (2, 3)), "must be an integer, at least 0, not 1.5"),
+        (((0, 1), ("2", 3)), "must be an integer, at least 0, not 2"),
+        (((0, 1, 2, 3), ()), r"none of them empty, not of \(\)"),
+        ((0, 1, 2, 3), "consists of sets of coordinates, none of them empty, not of 0"),
+    ],
+)
+def test_a_cover_that_is_none_is_refused(cover: Any, message: str) -> None:
+    for rule in (1, 2):
+        with pytest.raises(TightrateError, match=message):
+            run("fedada2-plus-plus", eta=0.3, rule=rule, cover=cover)
+
+
+def test_parameters_are_refused_by_their_own_names() -> None:
+    for value in (-1.0, np.nan, np.inf):
+        with pytest.raises(TightrateError, match="smallest_step must be nonnegative and finite"):
+            ALGORITHMS["fedada2"](eta=0.1, smallest_step=value)
+    with pytest.raises(TightrateError, match="d_start must be positive and finite, not 0"):
+        ALGORITHMS["savic"](eta=0.1, d_start=0)
+    for name in ("local-adam", "fedadam", "savic", "fedada2-adam"):
+        with pytest.raises(TightrateError, match=r"beta2 must lie in \[0,1\], not 1.5"):
+            ALGORITHMS[name](eta=0.1, beta2=1.5)
+        ALGORITHMS[name](eta=0.1, beta2=1.0)
 
 
 def test_every_algorithm_is_covered_here() -> None:

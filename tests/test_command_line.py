@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +80,49 @@ def test_simulate_json_agrees_with_the_closed_form(run: Run) -> None:
     assert document["measures"]["gap"]["mean"] == pytest.approx(json.loads(evaluated)["value"], rel=1e-10)
 
 
+def test_names_lists_and_flags_are_read_as_their_defaults_are(run: Run) -> None:
+    from constructions.random_quadratics import random_quadratics
+    from simulator.algorithm import ALGORITHMS
+    from simulator.sampling import sample
+
+    for algorithm, given, meant in (
+        ("savic", ["scaling=oasis", "client_local=true"], {"scaling": "oasis", "client_local": True}),
+        ("savic", ["client_local=0"], {"client_local": False}),
+        ("blended", ["strategies=sgd,adam", "weights=1,1/2"], {"strategies": ("sgd", "adam"), "weights": (1.0, 0.5)}),
+        ("blended", ["strategies=adam", "steps=2"], {"strategies": ("adam",), "steps": (2,)}),
+        ("fedada2-plus-plus", ["cover=0,1;2,3", "lam=0.5"], {"cover": ((0, 1), (2, 3)), "lam": 0.5}),
+    ):
+        status, out, err = run("simulate", algorithm, "random-quadratics", "eta=0.1", "K=3", "R=2", *given, "--json")
+        assert (status, err) == (0, "")
+        direct = sample(ALGORITHMS[algorithm](eta=0.1, **meant), random_quadratics(), K=3, R=2)
+        assert json.loads(out)["measures"]["gap"]["mean"] == pytest.approx(direct.gaps[0, -1], rel=1e-13)
+
+
+def test_rows_are_sampled_from_the_command_line(run: Run) -> None:
+    arguments = ["eta=.1", "K=2", "R=2", "batch=2", "replicas=2", "--noise", "rows", "--json"]
+    status, out, _ = run("simulate", "local-sgd", "logistic-regression", *arguments)
+    assert (status, json.loads(out)["params"]["batch"]) == (0, 2)
+
+
+def test_what_does_not_fit_the_memory_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("simulator.simulate.construct", full)
+    status, out, err = run("simulate", "local-sgd", "random-quadratics", "eta=1", "K=1", "R=1")
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert "does not fit the memory" in err
+
+
+@pytest.mark.parametrize("module", ["rates.paper_pages", "simulator.algorithm_pages"])
+def test_help_of_a_page_writer_writes_nothing(module: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-m", module, "--help"]
+    found = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.startswith(f"usage: python -m {module} ")
+    assert not list(tmp_path.iterdir())
+
+
 def test_infinity_and_divergence_in_json(run: Run) -> None:
     _, out, _ = run("simulate", "local-sgd", "rank-one-pair", "cosine=0.9", "eta=1", "K=inf", "R=2", "--json")
     assert json.loads(out)["params"]["K"] == "inf"
@@ -150,6 +195,14 @@ def test_sweep_writes_labelled_results(run: Run, tmp_path: Path) -> None:
         (["simulate", "local-sgd", "rank-one-pair", "cosine=2", "eta=1", "K=2", "R=2"], "cosine must lie in (0,1)"),
         (["simulate", "local-sgd", "rank-one", "cosine=0.5", "eta=1", "K=2", "R=2"], "did you mean 'rank-one-pair'"),
         (["simulate", "local-sgd", "rank-one-pair", "--method", "guess"], "unknown method"),
+        (["simulate", "savic", "huber", "client_local=yes"], "client_local must be true or false, not 'yes'"),
+        (["simulate", "savic", "huber", "scaling=adma", "eta=1", "K=1", "R=1"], "did you mean 'adam'"),
+        (["simulate", "savic", "huber", "scaling=__import__('os')"], "scaling must be a name"),
+        (["simulate", "blended", "huber", "weights=1,two"], "weights must be a number"),
+        (["simulate", "fedada2-plus-plus", "huber", "cover=0;1,"], "cover must be a number"),
+        (["simulate", "local-sgd", "huber", "etta=x"], "did you mean 'eta'"),
+        (["simulate", "local-sgd", "huber", "eta=x"], "eta must be a number, a fraction such as 1/3"),
+        (["simulate", "local-sgd", "huber", "--noise", "row"], "did you mean 'rows'"),
         (["verify", "patel2024/nothing"], "unknown claim"),
         (["verify", "--profile", "huge"], "unknown profile"),
         (["verify", "--seed", "-1"], "seed"),

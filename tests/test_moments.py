@@ -345,6 +345,28 @@ def test_moments_agree_with_fifty_digits_at_any_size(
                 assert abs(mpmath.mpf(float(value)) / reference[key] - 1) < 1e-13, (K, R, key)
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("mu", [1e-2, 1e-6])
+def test_moments_of_ill_conditioned_dense_machines_agree_with_fifty_digits(mu: float, seed: int) -> None:
+    """The least eigenvalues of dense matrices are known to 2^-52 L, and long runs are ruled by them."""
+    problem, eta, s = random_quadratics(M=3, d=3, mu=mu, tau=0.5, zeta_star=0.5, seed=seed), 0.5, 0.5
+    for K, R in ((10, 100), (10**6, 10**6)):
+        found = exact_moments(ALGORITHMS["local-sgd"](eta=eta), problem, K=K, R=R, noise=GaussianNoise(s)).last
+        with mpmath.workdps(60):
+            one, maps = mpmath.eye(3), []
+            for hessian, minimizer in zip(problem.hessians, problem.minimizers, strict=True):
+                step = eta * mpmath.matrix(hessian.tolist())
+                maps.append(
+                    powered((one - step, step * mpmath.matrix(minimizer.tolist()), one * (eta * s) ** 2 / 3), K)
+                )
+            A, b, Q = ((maps[0][i] + maps[1][i] + maps[2][i]) / 3 for i in range(3))
+            _, mean, covariance = powered((A, b, Q / 3), R)
+        exact = np.array(covariance.tolist(), dtype=float)
+        allowed = 1e-14 + np.finfo(float).eps / mu
+        assert np.abs(found.covariance[0] - exact).max() < allowed * np.abs(exact).max()
+        assert np.abs(found.mean[0] - np.array(mean, dtype=float)).max() < allowed
+
+
 # Coefficients that change with the round: the recursions round by round in whole numbers of 2^-300.
 
 BITS = 300

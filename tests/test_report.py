@@ -204,7 +204,9 @@ def test_the_reproduction_page_is_a_table_of_verdicts_and_times(report: Path) ->
         ("x_{r+1}, gamma_*, (b)_+", "x<sub>r+1</sub>, γ⋆, (b)<sub>+</sub>"),
         ("1-beta1^2, sigma^alpha, c_mu", "1−β<sub>1</sub><sup>2</sup>, σ<sup>α</sup>, c<sub>μ</sub>"),
         ("||sum_h g_h|| <= sqrt(d_max)", "‖Σ<sub>h</sub> g<sub>h</sub>‖ ≤ √(d<sub>max</sub>)"),
-        ("f* - F* of f*x", "f⋆ − F⋆ of f*x"),
+        ("f* - F* of K*R", "f⋆ − F⋆ of K R"),
+        ("grows like n^2/3, not G^2/9", "grows like n<sup>2/3</sup>, not G<sup>2</sup>/9"),
+        ("sqrt(L*sigma**2)", "√(L σ<sup>2</sup>)"),
         ("1e-05 and 1.1e+18", "10<sup>−5</sup> and 1.1·10<sup>18</sup>"),
         ("the grid CANDIDATE_STEPS by local_gap", "the grid <code>CANDIDATE_STEPS</code> by <code>local_gap</code>"),
         ("zeta-quadratic-pair", "zeta-quadratic-pair"),
@@ -233,6 +235,13 @@ def test_numbers_and_evidence() -> None:
     html = evidence({"a": 1, "K": {"low": 1.0}, "R": {"low": 2.0, "high": 3.0}})
     assert html.count("<tr") == 3
     assert html.count("<td") == 4
+
+
+def test_a_certificate_is_folded_away_as_json() -> None:
+    html = evidence({"A <= B": {"relation": "holds", "certificate": {"steps": [{"alpha": None}]}}, "paths": [[1, 2]]})
+    assert html.count("<details>") == 2
+    assert html.count("<td") == 1
+    assert "{&quot;steps&quot;: [{&quot;alpha&quot;: null}]}" in html
 
 
 # The folder

@@ -11,6 +11,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from constructions.noise import NOISES
+from constructions.problem import PROBLEMS
 from constructions.random_quadratics import random_quadratics
 from rates.catalogue import theorem
 from rates.errors import TightrateError
@@ -361,6 +362,85 @@ def test_sweeps_draw_by_rounds_and_sample_clients() -> None:
     sampled, error = mean(method="sample", replicas=2000, parameters={"clients": 2})
     assert (np.abs(sampled - with_clients) < 4 * error).all()
     assert (with_clients > 1.1 * exact).all()
+
+
+# Kinds, defaults and sizes.
+
+
+def test_what_was_not_given_is_told_as_it_was_used() -> None:
+    values = {"eta": 0.1, "K": 2, "R": 2, "sigma": 0.5}
+    told = simulate("accelerated-minibatch-sgd", QUADRATICS, values).parameters
+    assert (told["mu of random-quadratics"], told["mu of accelerated-minibatch-sgd"]) == (0.1, 0.0)
+    assert "mu" not in told
+    told = simulate("accelerated-minibatch-sgd", QUADRATICS, {**values, "mu": 0.2}).parameters
+    assert told["mu"] == 0.2
+    assert not [name for name in told if name.startswith("mu of")]
+    told = simulate("local-sgd", QUADRATICS, values, noise="student").parameters
+    assert (told["degrees"], told["order"]) == (5.0, 2.0)
+    assert "degrees" not in simulate("local-sgd", QUADRATICS, {**values, "sigma": 0.0}, noise="student").parameters
+    assert (
+        simulate("local-sgd", "logistic-regression", {"eta": 0.1, "K": 1, "R": 1}, noise="rows").parameters["batch"]
+        == 1
+    )
+    told = simulate("blended", QUADRATICS, {"eta": 0.1, "K": 1, "R": 1, "weights": (1, 0.5)}).parameters
+    assert (told["strategies"], told["weights"], told["steps"]) == ("sgd,adagrad", "1,0.5", "none")
+
+
+def test_a_theorem_takes_the_problems_constants_and_no_default_of_the_algorithm() -> None:
+    source, values = theorem("chezhegov2024/local-id-sc"), {"eta": 0.1, "K": 2, "R": 3, "sigma": 0.5}
+    found = simulate("accelerated-minibatch-sgd", QUADRATICS, values, theorem=source.id)
+    constants = {name: float(value) for name, value in random_quadratics().constants.items()}
+    delta = float(random_quadratics().gap(np.zeros(4)))
+    letters = {**constants, **values, "M": 4.0, "d": 4.0, "T": 6.0, "gamma": 1.0, "Delta": delta}
+    assert found.bound == pytest.approx(source.bound.evaluate(letters), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "values", "message"),
+    [
+        ("local-sgd", {"eta": "x"}, "eta must be a number, not 'x'"),
+        ("local-sgd", {"K": "x"}, "K must be a number, not 'x'"),
+        ("local-sgd", {"eta": [0.1]}, r"eta must be a number, not \[0.1\]"),
+        ("savic", {"scaling": 3.0}, "scaling must be a name such as adam, not 3.0"),
+        ("blended", {"strategies": "sgd"}, "strategies must be a list, not 'sgd'"),
+        ("fedada2-plus-plus", {"cover": 1.0}, "cover must be a list, not 1.0"),
+        ("fedada2-plus-plus", {"rule": float("inf")}, "rule must be 1 or 2"),
+        ("local-sgd", {"replicas": float("inf")}, "replicas must be a positive integer, not inf"),
+        ("local-sgd", {"seed": float("nan")}, "seed must be a nonnegative integer, not nan"),
+        ("local-sgd", {"M": 10**6, "d": 10**5}, "with M = 1e.06 and d = 100000 would take 5.96e.03 GiB; at most 4 GiB"),
+        ("local-sgd", {"M": 4, "d": 30_000}, "random-quadratics with M = 4 and d = 30000 would take"),
+        ("local-adam", {"replicas": 1e9}, "1000000000 replicas of a run in dimension 4 would take 119 GiB"),
+        ("local-adam", {"R": 1e12}, "at most 1e.12 are allowed in all R = 1e.12 rounds"),
+        ("accelerated-minibatch-sgd", {"R": 1e12}, "at most 1e.12 are allowed in all R = 1e.12 rounds"),
+        ("local-adam", {"K": float("inf")}, "closed form only, and method exact needs linear updates only.*: give a"),
+    ],
+)
+def test_what_has_the_wrong_kind_or_size_is_refused(algorithm: str, values: dict[str, Any], message: str) -> None:
+    with pytest.raises(TightrateError, match=message) as caught:
+        simulate(algorithm, QUADRATICS, {**VALUES, **values})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("problem", ["wishart-quadratic", "parity-chain", "random-quadratics"])
+def test_dense_matrices_that_do_not_fit_are_refused_before_they_are_built(problem: str) -> None:
+    with pytest.raises(TightrateError, match="GiB are allowed"):
+        PROBLEMS[problem](M=2, d=50_000)
+
+
+def test_infinite_K_is_refused_with_the_method_that_can() -> None:
+    values = {**VALUES, "K": np.inf}
+    with pytest.raises(TightrateError, match="sample takes every local step and so needs finite K; use method auto or"):
+        simulate("local-sgd", QUADRATICS, values, method="sample")
+    with pytest.raises(TightrateError, match="knows expectations, not quantiles; use method auto or rounds"):
+        simulate("local-sgd", QUADRATICS, values, method="exact", quantiles=[0.5])
+    assert simulate("local-sgd", QUADRATICS, values, quantiles=[0.5]).method == "rounds"
+
+
+def test_a_bounded_step_is_not_said_to_have_no_mean() -> None:
+    values = {**VALUES, "index": 1.5, "replicas": 4}
+    notes = simulate("fedada2", QUADRATICS, values, noise="stable", measures=["gap"]).notes
+    assert notes[0].startswith("whether the mean of gap is finite is not known here")
+    assert not any("no moment that would bound" in note for note in notes)
 
 
 # The command line.

@@ -6,7 +6,7 @@ largest ratio that was found.  A lower bound that says "there is an instance" ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from time import perf_counter
@@ -18,7 +18,20 @@ from rates.catalogue import theorem, theorem_ids
 from rates.errors import TightrateError, unknown_name
 from verify.claim import CLAIMS
 from verify.laboratory import Progress, silent
-from verify.search import BATCH, SEARCHES, SLACK, Array, Extreme, Point, Search, Trial, extreme_ratio, point_of, tried
+from verify.search import (
+    BATCH,
+    SEARCHES,
+    SLACK,
+    Array,
+    Extreme,
+    Point,
+    Search,
+    Trial,
+    extreme_ratio,
+    maximize,
+    point_of,
+    tried,
+)
 from verify.verdict import Verdict
 
 ROUND = 1536  # evaluations of one restart
@@ -232,9 +245,13 @@ def _climb(search: Search, budget: int, seed: int, deadline: float) -> tuple[Ver
         known.append(position)
     with np.errstate(divide="ignore", invalid="ignore"):
         powers = np.diff(np.log(ratios)) / np.diff(np.log(ladder.rungs))
-    top = {ladder.axis: ladder.rungs[-1]}
-    witness = {name: float(value[0]) for name, value in point_of(search, position[None], top).items()}
-    family, family_powers = _along(search, witness)
+    grows = bool(np.all(powers >= GROWS))
+    family, family_powers = _along(search, _top(search, position))
+    if grows and not np.all(family_powers >= GROWS):
+        position, more = _growing_family(search, known, each, seed, deadline)
+        used += more
+        family, family_powers = _along(search, _top(search, position))
+    witness = _top(search, position)
     texts = (_predicted(search), "ratios " + ", ".join(f"{ratio:.3g}" for ratio in ratios))
     evidence = {
         "extreme ratio": ratios[-1],
@@ -248,7 +265,7 @@ def _climb(search: Search, budget: int, seed: int, deadline: float) -> tuple[Ver
     if not np.isfinite(ratios).all():
         return Verdict("inconclusive", "At some rung no point meets all conditions.", *texts, evidence=evidence), used
     path = f"{ladder.axis} from {ladder.rungs[0]:g} to {ladder.rungs[-1]:g}"
-    if np.all(powers >= GROWS) and np.all(family_powers >= GROWS):
+    if grows and np.all(family_powers >= GROWS):
         sentence = (
             f"measured / bound grows with {path}, at the end by the power {powers[-1]:.2f}, also with everything else"
             " held fixed: no constant makes the bound hold."
@@ -258,15 +275,48 @@ def _climb(search: Search, budget: int, seed: int, deadline: float) -> tuple[Ver
     return Verdict("consistent", sentence, *texts, evidence={**evidence, "point": witness}), used
 
 
+def _top(search: Search, position: Array) -> dict[str, float]:
+    """The point of a position at the last rung of the ladder."""
+    assert search.ladder is not None
+    top = {search.ladder.axis: search.ladder.rungs[-1]}
+    return {name: float(value[0]) for name, value in point_of(search, position[None], top).items()}
+
+
+def _growing_family(
+    search: Search, known: Sequence[Array], budget: int, seed: int, deadline: float
+) -> tuple[Array, int]:
+    """Of positions with everything but the ladder held fixed, one whose least power along the ladder is largest."""
+    assert search.ladder is not None
+    rungs = len(search.ladder.rungs)
+
+    def least_power(positions: Array) -> Array:
+        least = _along_all(search, point_of(search, positions))[1].min(axis=1)
+        return np.where(np.isnan(least), -np.inf, least)
+
+    generator = np.random.default_rng([seed, rungs])
+    position, _, used = maximize(
+        least_power, len(search.axes), evaluations=max(budget, 2 * BATCH), generator=generator, deadline=deadline,
+        known=known,
+    )  # fmt: skip
+    return position, used * rungs
+
+
 def _along(search: Search, witness: Mapping[str, float]) -> tuple[Array, Array]:
     """The ratios at the rungs of the ladder with everything else held fixed, and their powers; nan outside."""
+    ratios, powers = _along_all(search, {name: np.array([value]) for name, value in witness.items()})
+    return ratios[0], powers[0]
+
+
+def _along_all(search: Search, points: Point) -> tuple[Array, Array]:
+    """The same for many points: ratios (n, rungs) and powers (n, rungs - 1)."""
     assert search.ladder is not None
     rungs = np.array(search.ladder.rungs)
-    point = {name: np.full(len(rungs), value) for name, value in witness.items()}
-    trial, admissible = tried(search, {**point, search.ladder.axis: rungs})
+    count = len(next(iter(points.values())))
+    spread = {name: np.repeat(values, len(rungs)) for name, values in points.items()}
+    trial, admissible = tried(search, {**spread, search.ladder.axis: np.tile(rungs, count)})
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(admissible, trial.measured / trial.bound, np.nan)
-        powers = np.diff(np.log(ratios)) / np.diff(np.log(rungs))
+        ratios = np.where(admissible, trial.measured / trial.bound, np.nan).reshape(count, -1)
+        powers = np.diff(np.log(ratios), axis=1) / np.diff(np.log(rungs))
     return ratios, powers
 
 

@@ -6,7 +6,7 @@ one round of equal machines in expectation need the paths of one machine only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -27,6 +27,7 @@ from verify.search import Array, Axis, Point, Search, Trial, largest_step, menti
 from verify.searches.kinked_functions import bent_parabola, level
 
 MACHINES, MOST_STEPS, MOST_ROUNDS, LONGEST_ROUND = 2, 4, 2, 8
+POINTS_AT_ONCE = 512
 METHOD = "exact: all paths of the noise, by the shipped algorithm"
 LAW = (Axis("probability", 0.02, 0.98, "linear"), Axis("sigma", 0.01, 10.0))
 DELTA = Axis("delta", 1e-3, 0.9)
@@ -109,15 +110,12 @@ def walk(
     begin = np.repeat(start, count)[:, None, None]
     state = algorithm.init(np.broadcast_to(begin, (len(begin), paths.second.shape[2], 1)).copy())
     local, rounds = np.repeat(K, count), np.repeat(R, count)
+    path = np.tile(np.arange(count), len(K))
     step = np.zeros(len(begin), dtype=int)
     for r in range(int(R.max())):
         for k in range(int(K.max())):
             taken = (r < rounds) & (k < local)
-            bits = np.take_along_axis(
-                np.moveaxis(np.tile(paths.second, (1, len(K), 1)), 0, 1),
-                np.minimum(step, len(paths.second) - 1)[:, None, None],
-                axis=1,
-            )[:, 0]
+            bits = paths.second[np.minimum(step, len(paths.second) - 1), path]
             gradient = problem.gradient(algorithm.point(state)) + np.where(bits[..., None] > 0, down, up)
             updated = _where(taken, algorithm.local_step(state, gradient), state)
             ends = taken & (k + 1 == local)
@@ -270,14 +268,27 @@ def _huber(steepest: Array, B: Array) -> SeparableMachines:
     return placed(piece, np.zeros((n, 1, 1)), B, root=np.zeros((n, 1)))
 
 
-def _search(theorem_id: str, where: str, axes: tuple[Axis, ...], tried: Any) -> Search:
+def in_blocks(point: Point, *, tried: Callable[[Point], Trial]) -> Trial:
+    """The trials of many points, some at a time, because every point has all its paths in memory."""
+    count = len(next(iter(point.values())))
+    starts = range(0, count, POINTS_AT_ONCE)
+    blocks = [tried({name: value[i : i + POINTS_AT_ONCE] for name, value in point.items()}) for i in starts]
+    if len(blocks) == 1:
+        return blocks[0]
+    letters = {name: np.concatenate([block.letters[name] for block in blocks]) for name in blocks[0].letters}
+    measured, bound = (np.concatenate([getattr(block, name) for block in blocks]) for name in ("measured", "bound"))
+    rounding = np.concatenate([np.broadcast_to(block.rounding, block.measured.shape) for block in blocks])
+    return Trial(measured, bound, letters, rounding)
+
+
+def _search(theorem_id: str, where: str, axes: tuple[Axis, ...], tried: Callable[[Point], Trial]) -> Search:
     return Search(
         name=theorem_id,
         theorem=theorem_id,
         where=where,
         side="upper",
         axes=axes,
-        trial=tried,
+        trial=partial(in_blocks, tried=tried),
         expected="consistent",
         method=METHOD,
     )
