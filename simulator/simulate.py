@@ -12,6 +12,7 @@ import numpy as np
 from constructions.noise import NOISES, Noise
 from constructions.parameters import check_memory
 from constructions.problem import PROBLEMS, Problem
+from constructions.quadratics import QuadraticMachines
 from rates.alphabet import LETTERS, check_value
 from rates.catalogue import theorem as theorem_of
 from rates.errors import TightrateError, unknown_name
@@ -40,7 +41,7 @@ ROWS = "rows"  # the noise of a finite sum: every stochastic gradient is the mea
 SAMPLED_MEASURES = ("gap", "distance", "squared-distance")
 MOST_NUMBERS = 1e12  # of all steps of a run: hours of work
 NUMBERS_PER_STEP = 1000  # a step of fewer numbers takes as long
-ARRAYS_OF_A_RUN = 8  # of a number for each worker and coordinate: the problem's, x_0, gradients, noise, the state's
+ARRAYS_OF_A_RUN = 32  # of a number for each worker and coordinate: the problem's, x_0, gradients, noise, the state's
 
 
 @dataclass(frozen=True)
@@ -307,6 +308,8 @@ def _expectations(
     assert not isinstance(question.noise, RowSampling)
     if any(LinearForm.of(stage).changes_with_the_round for stage, _ in question.algorithm.stages()):
         refuse_too_large(1, question.problem, 1, values["R"])
+    d, dense = question.problem.dimension, isinstance(question.problem, QuadraticMachines)
+    check_memory(d**2 * (ARRAYS_OF_A_RUN if dense else 1), f"method exact in dimension {d}")
     exact = exact_moments(
         question.algorithm,
         question.problem,
@@ -345,6 +348,7 @@ def _samples(
     refuse_too_large(replicas, problem, 1 if engine == "rounds" else K, R)
     run: Run
     if engine == "rounds":
+        check_memory(ARRAYS_OF_A_RUN * replicas * problem.dimension, f"method rounds with {replicas} replicas")
         assert not isinstance(noise, RowSampling)
         run = sample_rounds(question.algorithm, problem, noise=noise, **common)
     else:

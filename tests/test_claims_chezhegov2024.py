@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sympy
 import xarray as xr
 from sympy import Expr
 
@@ -149,19 +150,54 @@ ALGEBRA = [name for name in NAMES if CLAIMS[name].experiment == "scaling-algebra
 def test_an_identity_or_an_order_that_fails_is_not_confirmed(name: str, laboratory: Laboratory) -> None:
     claim = CLAIMS[name]
     data = data_of(claim, laboratory)
-    broken = data.assign(difference=xr.full_like(data.difference, "x"), relation=xr.full_like(data.relation, "fails"))
+    broken = data.assign(difference=xr.full_like(data.difference, "x"), answer=xr.zeros_like(data.answer))
     assert claim.judge(broken).status == "violated"
 
 
 def test_an_undecided_order_is_inconclusive(laboratory: Laboratory) -> None:
     claim = CLAIMS["chezhegov2024/tuned-convex"]
     data = data_of(claim, laboratory)
-    undecided = ("question", np.full(data.sizes["question"], "undecided"))
-    assert claim.judge(data.assign(relation=undecided)).status == "inconclusive"
+    assert claim.judge(data.assign(answer=xr.full_like(data.answer, -1))).status == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    "name", ["tuned-convex", "tuned-strongly-convex", "summarized-identical", "slides-balance", "worst-case-never-helps"]
+)
+def test_an_order_whose_certificate_does_not_check_is_inconclusive(name: str, laboratory: Laboratory) -> None:
+    claim = CLAIMS[f"chezhegov2024/{name}"]
+    data = data_of(claim, laboratory)
+    assert claim.judge(data.assign(checked=xr.zeros_like(data.checked))).status == "inconclusive"
+
+
+@pytest.mark.parametrize("name", ["averaging-must-be-slow", "adam-starts-too-fast"])
+def test_a_number_in_a_statement_is_an_inequality_that_can_fail(name: str, laboratory: Laboratory) -> None:
+    claim = CLAIMS[f"chezhegov2024/{name}"]
+    data = data_of(claim, laboratory)
+    assert claim.judge(data.assign(holds=xr.zeros_like(data.holds))).status == "violated"
+
+
+def test_smaller_condition_numbers_and_larger_limits_are_not_evident(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all(one.holds for one in algebra.inequalities())
+    monkeypatch.setattr(algebra, "BEYOND", {"rule2": sympy.Integer(249), "rule3": sympy.Integer(62)})
+    beyond = [one for one in algebra.inequalities() if "0.999" in one.name]
+    assert len(beyond) == 2
+    assert not any(one.holds for one in beyond)
+    right = algebra.largest_complement
+    monkeypatch.setattr(algebra, "largest_complement", lambda rule: 5 * right(rule))
+    at_most = {one.name: one.holds for one in algebra.inequalities()}
+    assert not at_most["adam: rule2 allows at most 1/4"]
+
+
+def test_the_witness_of_the_printed_balance_is_the_path(laboratory: Laboratory) -> None:
+    witness = judge(CLAIMS["chezhegov2024/slides-balance-as-printed"], laboratory).verdict.witness
+    assert witness is not None
+    assert witness["statement"] == "balance: printed: noise below drift"
+    assert {"left", "right", "exponents", "ratio", "experiment", "profile", "seed"} <= set(witness)
 
 
 def test_a_theorem_in_which_scaling_helped_would_be_noticed() -> None:
-    question = next(one for one in algebra.orders() if one.name == "worst case: identical: optimization")
+    question = algebra.orders()["worst case: identical: optimization"]
+    assert isinstance(question.right, Expr)
     assert dominated(question.left, question.right, question.given).relation == "holds"
     helped = question.right * (d_min / d_max) ** 2
     assert dominated(question.left, helped, question.given).relation == "fails"

@@ -188,10 +188,10 @@ def test_a_best_step_that_rises_with_the_noise_is_rejected(laboratory: Laborator
     assert verdict.witness is not None
 
 
-def test_a_run_that_stays_finite_speaks_for_the_printed_objective(laboratory: Laboratory) -> None:
-    data = dataset_of("figure1-as-printed", laboratory)
+def test_a_run_that_stays_finite_speaks_for_the_legible_objective(laboratory: Laboratory) -> None:
+    data = dataset_of("figure1-as-legible", laboratory)
     data["literal_loss"][0, 0, 0] = 1.0
-    assert verdict_on("figure1-as-printed", data).status == "consistent"
+    assert verdict_on("figure1-as-legible", data).status == "consistent"
 
 
 def test_a_floor_that_does_not_rise_is_rejected(laboratory: Laboratory) -> None:
@@ -214,8 +214,8 @@ def test_derivatives_that_do_not_vanish_are_no_proof(laboratory: Laboratory) -> 
 
 def test_the_exponent_in_the_quadratic_mean_is_seen(laboratory: Laboratory) -> None:
     """After a single round the printed formula is right."""
-    data = dataset_of("quadratic-mean-as-printed", laboratory)
-    assert verdict_on("quadratic-mean-as-printed", data.sel(R=[0, 1])).status == "confirmed"
+    data = dataset_of("quadratic-mean-as-legible", laboratory)
+    assert verdict_on("quadratic-mean-as-legible", data.sel(R=[0, 1])).status == "confirmed"
 
 
 def test_a_noisy_mean_is_inconclusive(laboratory: Laboratory) -> None:

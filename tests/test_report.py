@@ -343,7 +343,7 @@ def test_what_is_not_ours_is_refused_and_untouched(meddle: Callable[[Path], None
     publish(put("a.txt", "first"), out)
     meddle(out)
     before = everything(out), sorted(out.rglob("*"))
-    built = []
+    built: list[Path] = []
     with pytest.raises(TightrateError, match="report") as caught:
         publish(built.append, out)
     assert "\n" not in str(caught.value)

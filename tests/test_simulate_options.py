@@ -407,7 +407,7 @@ def test_a_theorem_takes_the_problems_constants_and_no_default_of_the_algorithm(
         ("fedada2-plus-plus", {"rule": float("inf")}, "rule must be 1 or 2"),
         ("local-sgd", {"replicas": float("inf")}, "replicas must be a positive integer, not inf"),
         ("local-sgd", {"seed": float("nan")}, "seed must be a nonnegative integer, not nan"),
-        ("local-sgd", {"M": 10**6, "d": 10**5}, "with M = 1e.06 and d = 100000 would take 5.96e.03 GiB; at most 4 GiB"),
+        ("local-sgd", {"M": 10**6, "d": 10**5}, "with M = 1e.06 and d = 100000 would take 2.38e.04 GiB; at most 4 GiB"),
         ("local-sgd", {"M": 4, "d": 30_000}, "random-quadratics with M = 4 and d = 30000 would take"),
         ("local-adam", {"replicas": 1e9}, "1000000000 replicas of a run in dimension 4 would take 119 GiB"),
         ("local-adam", {"R": 1e12}, "at most 1e.12 are allowed in all R = 1e.12 rounds"),
@@ -425,6 +425,20 @@ def test_what_has_the_wrong_kind_or_size_is_refused(algorithm: str, values: dict
 def test_dense_matrices_that_do_not_fit_are_refused_before_they_are_built(problem: str) -> None:
     with pytest.raises(TightrateError, match="GiB are allowed"):
         PROBLEMS[problem](M=2, d=50_000)
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "message"),
+    [
+        ({"d": 50_000}, {}, "method exact in dimension 50000 would take"),
+        ({"replicas": 3 * 10**7}, {"method": "rounds"}, "method rounds with 30000000 replicas would take"),
+    ],
+)
+def test_what_an_engine_would_fill_the_memory_with_is_refused(
+    values: dict[str, Any], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TightrateError, match=message):
+        simulate("local-sgd", "log-spaced-quadratic", {**VALUES, "d": 2, **values}, **options)
 
 
 def test_infinite_K_is_refused_with_the_method_that_can() -> None:

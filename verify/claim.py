@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Literal
 
+import numpy as np
 import xarray as xr
 
 from rates.errors import TightrateError
@@ -98,15 +99,42 @@ class Finding:
 
 
 def judge(claim: Claim, laboratory: Laboratory) -> Finding:
-    """Run the claim's experiment (or take it from the laboratory's shelf) and judge it."""
+    """Run the claim's experiment (or take it from the laboratory's shelf) and judge it.
+
+    A witness says what runs it again, experiment, profile and seed, and where in the dataset it was found.
+    """
     EXPERIMENTS[claim.experiment]
     began = perf_counter()
     try:
         dataset, seconds = laboratory.result(claim.experiment)
-        return Finding(claim, claim.judge(dataset), seconds)
+        return Finding(claim, _with_origin(claim.judge(_numbered(dataset)), claim, laboratory), seconds)
     except Exception as failure:  # one failing test must not take the other verdicts with it
         sentence = f"The test itself failed: {type(failure).__name__}: {' '.join(str(failure).split())}"
         return Finding(claim, Verdict("error", sentence, "-", "-"), perf_counter() - began)
+
+
+def _numbered(dataset: xr.Dataset) -> xr.Dataset:
+    """The dataset with positions as coordinates of every dimension without any, so that a witness can name its place."""
+    bare = {name: np.arange(size) for name, size in dataset.sizes.items() if name not in dataset.coords}
+    return dataset.assign_coords(bare)
+
+
+def _with_origin(verdict: Verdict, claim: Claim, laboratory: Laboratory) -> Verdict:
+    """The verdict whose witness, if there is one, says from which run it is.
+
+    `tightrate verify CLAIM --profile PROFILE --seed SEED` is that run again.  A parameter of the instance that shares
+    one of these names, with another value, is renamed.
+    """
+    if verdict.witness is None:
+        return verdict
+    origin = {"experiment": claim.experiment, "profile": laboratory.profile, "seed": laboratory.seed}
+    renamed = {
+        f"{name} of the instance": value
+        for name, value in verdict.witness.items()
+        if name in origin and value != origin[name]
+    }
+    own = {name: value for name, value in verdict.witness.items() if name not in origin}
+    return replace(verdict, witness={**own, **renamed, **origin})
 
 
 def claims_of(profile: Profile, *patterns: str) -> tuple[Claim, ...]:

@@ -145,12 +145,12 @@ def isolate(
 
     `along` is a letter, or letters with exponents; by default the order algebra finds the shortest direction, in K, R
     and M where that is possible and in all letters else.  `fixed` are letters with given values (L = B = 1 unless
-    said), `within` ranges of letters, `derived` letters that are expressions of others (prescribed steps and equations
-    among the conditions are known), `given` further inequalities to obey.  The term stays below `below`: by default
-    below what holds without any theorem (L B^2 for a gap, B^2 for a squared distance, where the bound has these
-    letters), as above it a bound says nothing; oo switches this off.  `guides` replace terms, in the search alone,
-    that are no maxima of monomials; margins are taken from the bound itself all the same.  A term that can never
-    dominate is refused with the certificate of it.
+    said; a letter in an exponent, such as alpha, must be among them), `within` ranges of letters, `derived` letters
+    that are expressions of others (prescribed steps and equations among the conditions are known), `given` further
+    inequalities to obey.  The term stays below `below`: by default below what holds without any theorem (L B^2 for a
+    gap, B^2 for a squared distance, where the bound has these letters), as above it a bound says nothing; oo switches
+    this off.  `guides` replace terms, in the search alone, that are no maxima of monomials; margins are taken from the
+    bound itself all the same.  A term that can never dominate is refused with the certificate of it.
 
     >>> design = isolate("khaled2025/eq2", "statistical", "K", span=100, points=3)
     >>> design.along, design.margin >= 100, bool(np.allclose(design.slopes, -1 / 2))
@@ -235,24 +235,35 @@ def _letters_resolved(
     found.bound.term(term)
     conditions = {condition.text: condition.relation for condition in found.conditions}
     conditions |= {str(extra): extra for extra in given}
+    powers = _fixed_exponents([one.expression for one in found.bound.terms], fixed)
+    conditions = {text: None if relation is None else relation.xreplace(powers) for text, relation in conditions.items()}
     equations = {
         relation.lhs.name: relation.rhs
         for relation in conditions.values()
         if isinstance(relation, Equality) and isinstance(relation.lhs, Symbol)
     }
     chosen = {name: sympy.sympify(value) for name, value in {**equations, **found.steps, **derived}.items()}
-    chosen = {name: expression for name, expression in chosen.items() if name not in fixed}
+    chosen = {name: expression.xreplace(powers) for name, expression in chosen.items() if name not in fixed}
     ordered = _in_order(chosen)
     absent = {name: sympy.Integer(0) for name, value in fixed.items() if value == 0}
     ordered = {name: _substituted(expression, absent) for name, expression in ordered.items()}
-    terms = {one.name: _substituted(_substituted(one.expression, ordered), absent) for one in found.bound.terms}
+    own = {one.name: one.expression.xreplace(powers) for one in found.bound.terms}
+    terms = {name: _substituted(_substituted(expression, ordered), absent) for name, expression in own.items()}
     needed = {symbol.name for expression in (*terms.values(), *ordered.values()) for symbol in expression.free_symbols}
     needed |= {symbol.name for extra in given for symbol in extra.free_symbols}
     needed |= {"K", "R", "M", *({*fixed} & {*found.bound.letters})}
     kept = {name: float(value) for name, value in fixed.items() if name in needed}
     free = tuple(name for name in (*LETTERS, *sorted(needed - set(LETTERS))) if name in needed - {*ordered, *kept})
-    guides = {name: _substituted(guide, ordered) for name, guide in guides.items()}
+    guides = {name: _substituted(guide.xreplace(powers), ordered) for name, guide in guides.items()}
     return _Problem(found, term, terms, ordered, kept, free, conditions, guides)
+
+
+def _fixed_exponents(expressions: Sequence[Expr], fixed: Mapping[str, float]) -> dict[Symbol, Expr]:
+    """The values of fixed letters that stand in an exponent, exactly: with them the terms are powers of the others."""
+    exponents = [power.exp for expression in expressions for power in expression.atoms(sympy.Pow)]
+    letters = {symbol for exponent in exponents for symbol in exponent.free_symbols if symbol.name in fixed}
+    counted = ("K", "R", "T")  # of (1 - eta mu)^{K R}, which decays and is no power
+    return {s: sympy.nsimplify(fixed[s.name], rational=True) for s in letters if s.name not in counted}
 
 
 def _in_order(derived: Mapping[str, Expr]) -> dict[str, Expr]:

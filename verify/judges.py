@@ -5,6 +5,7 @@ Each function returns a whole verdict, with the worst case as evidence and, on a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -12,11 +13,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from verify.exponents import fit_power_law
+from verify.exponents import Exponent, fit_power_law, replicas_needed
 from verify.verdict import Verdict
 
 Array = NDArray[np.float64]
 
+CERTAIN = 5.0  # standard errors: no chance of a false alarm in a few dozen cells
+SMALLEST_EXCESS = 1 / 6  # the smallest wrong exponent that a test must be able to see
 TIGHT = 0.5  # a bound that some instance uses to half of its value or more "looked tight"
 
 
@@ -37,7 +40,7 @@ def judge_identity(
     matter = exact > matters * scale
     allowed = (relative * exact).where(matter, absolute * scale)
     within = error <= allowed  # a nan is not within
-    worst_relative = float((error / exact).where(matter).max())
+    worst_relative = float((error / exact).where(matter).max()) if bool(matter.any()) else 0.0
     worst_absolute = float((error / scale).where(~matter).max()) if bool((~matter).any()) else 0.0
     evidence = {
         "instances": int(measured.size),
@@ -46,7 +49,8 @@ def judge_identity(
         "largest absolute error in units of the scale": worst_absolute,
         "allowed absolute error": absolute,
     }
-    texts = (f"{what}: equal", f"relative error {worst_relative:.1e}")
+    found = f"relative error {worst_relative:.1e}" if bool(matter.any()) else f"error {worst_absolute:.1e}"
+    texts = (f"{what}: equal", found)
     if bool(within.all()):
         return Verdict(
             "confirmed", f"{what} agrees to rounding in all {measured.size} comparisons.", *texts, evidence=evidence
@@ -102,6 +106,50 @@ def judge_bound(
     )
 
 
+def judge_sampled_bound(
+    mean: xr.DataArray,
+    standard_error: xr.DataArray,
+    bound: xr.DataArray,
+    *,
+    side: Literal["upper", "lower"],
+    what: str,
+    witness: Mapping[str, xr.DataArray],
+) -> Verdict:
+    """A bound on expectations that are known up to noise: both ends of every interval of five standard errors count.
+
+    Violated where a whole interval is on the wrong side; consistent where every whole interval is on the right one;
+    between the two inconclusive, with the number of replicas that would settle the worst cell if its mean stayed.
+    """
+    mean, standard_error, bound = xr.broadcast(mean, standard_error, bound)
+    toward = -1 if side == "upper" else 1
+    given = {**witness, "mean": mean, "standard error": standard_error}
+    lenient = judge_bound(mean + toward * CERTAIN * standard_error, bound, side=side, what=what, witness=given)
+    if lenient.status != "consistent":
+        return lenient
+    strict = judge_bound(mean - toward * CERTAIN * standard_error, bound, side=side, what=what, witness=given)
+    if strict.status == "consistent":
+        return strict
+    distance = abs(mean - bound) / standard_error  # in standard errors
+    open_cells = toward * (mean - bound) < CERTAIN * standard_error
+    nearest = float(distance.where(open_cells).min())
+    needed = f"{more(CERTAIN / nearest)} the replicas" if nearest > 0 else "another cell: the mean is on the bound"
+    sentence = (
+        f"{what}: {int(open_cells.sum())} of {mean.size} intervals of {CERTAIN:g} standard errors hold their bound;"
+        f" it takes about {needed}."
+    )
+    evidence = {**strict.evidence, "least distance of an open cell in standard errors": nearest}
+    return Verdict("inconclusive", sentence, strict.predicted, strict.measured, evidence=evidence)
+
+
+def more(ratio: float) -> str:
+    """How many times the replicas make an interval narrower by this factor: its square, rounded up.
+
+    >>> more(1.5)
+    '3 times'
+    """
+    return f"{math.ceil(ratio**2)} times"
+
+
 def judge_upper_exponents(
     parameters: Mapping[str, Array],
     mean: Array,
@@ -113,8 +161,9 @@ def judge_upper_exponents(
 ) -> Verdict:
     """Exponents against an upper bound, one-sided: decaying faster than predicted is no contradiction.
 
-    An exponent contradicts the bound when its whole interval lies above the predicted one.  Intervals wider than
-    `resolution` on either side cannot tell, which is `inconclusive`.
+    An exponent contradicts the bound when its whole interval lies above the predicted one.  It agrees with it only
+    where an excess of a sixth lies outside the interval, and where the interval is at most `resolution` wide on
+    either side; anything else is `inconclusive`, and the sentence says what would settle it.
     """
     fit = fit_power_law(parameters, mean, standard_error, offset=offset)
     fitted = fit.exponents
@@ -134,7 +183,8 @@ def judge_upper_exponents(
     predictions = ", ".join(f"{name}^{predicted[name]:g}" for name in fitted)
     estimates = ", ".join(f"{name}^{e.estimate:.3f}" for name, e in fitted.items())
     slow = [name for name, e in fitted.items() if e.low > predicted[name]]
-    wide = [name for name, e in fitted.items() if max(e.high - e.estimate, e.estimate - e.low) > resolution]
+    missing = {name: shortfall(e, predicted[name], resolution) for name, e in fitted.items()}
+    open_names = [name for name, ratio in missing.items() if ratio > 1]
     worst = max(fitted.values(), key=lambda e: e.estimate - predicted[e.name])
     interval = (worst.low, worst.high)
     if slow:
@@ -147,13 +197,23 @@ def judge_upper_exponents(
             evidence,
             {"exponents": estimates, "slower than predicted in": slow},
         )
-    if wide:
+    if open_names:
+        name = max(open_names, key=lambda each: missing[each])
+        e = fitted[name]
+        width = half_width(e) / missing[name]
+        noise = math.sqrt(replicas_needed(parameters, standard_error / mean, half_width=width))
+        cure = (
+            f"it takes about {more(max(missing[name], noise))} the replicas"
+            if fit.lack_of_fit < BENT
+            else "it takes cells nearer to the limit, because the data bend by more than their noise"
+        )
+        excess = f"an excess of 1/6 over {predicted[name]:g}" if e.high >= predicted[name] + SMALLEST_EXCESS else "much"
         return Verdict(
             "inconclusive",
-            f"The interval of the exponent of {', '.join(wide)} is wider than {resolution:g} on a side: more replicas.",
+            f"The interval of the exponent of {name}, {e.low:.3f} to {e.high:.3f}, does not exclude {excess}: {cure}.",
             predictions,
             estimates,
-            interval,
+            (e.low, e.high),
             evidence,
         )
     tight = all(e.low <= predicted[name] <= e.high for name, e in fitted.items())
@@ -166,6 +226,26 @@ def judge_upper_exponents(
         interval,
         {**evidence, "looked tight": tight},
     )
+
+
+BENT = 9.0  # a reduced chi-square above which noise is not what widens an interval
+
+
+def half_width(exponent: Exponent) -> float:
+    """The longer side of an interval."""
+    return max(exponent.high - exponent.estimate, exponent.estimate - exponent.low)
+
+
+def shortfall(exponent: Exponent, predicted: float, resolution: float) -> float:
+    """By what factor the interval must shrink before it decides: at most 1 where it excludes an excess of a sixth.
+
+    An estimate nearer to that excess than to the prediction is settled once the interval excludes the prediction.
+    """
+    excess = exponent.estimate - predicted
+    resolved = half_width(exponent) / resolution
+    if exponent.high - predicted < SMALLEST_EXCESS:
+        return resolved
+    return max(half_width(exponent) / max(SMALLEST_EXCESS - excess, excess), resolved, 1 + 1e-9)
 
 
 def _witness(place: Mapping[object, xr.DataArray], arrays: Mapping[str, xr.DataArray]) -> dict[str, float | str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import sympy
@@ -31,6 +32,18 @@ def exponents_of(term: Term | sympy.Expr, letters: Sequence[str], **values: floa
     return {name: float(power.subs(given)) for name, power in numbers.items()}
 
 
+def exponents_of_balance(left: Term, right: Term, letter: str, letters: Sequence[str]) -> dict[str, float]:
+    """The exponents of these letters in the value of `letter` at which two terms are equal.
+
+    >>> from rates.catalogue import theorem
+    >>> drift, other = theorem("cheng2024/thm2").bound.term("noise drift"), theorem("cheng2024/eq4.5").bound
+    >>> exponents_of_balance(drift, other.term("optimization"), "K", ["sigma", "R"])
+    {'sigma': 2.0, 'R': 1.0}
+    """
+    found = dict(monomial(left.expression / right.expression).exponents)
+    return {name: float(-found.get(name, sympy.Integer(0)) / found[letter]) for name in letters}
+
+
 def judge_scaling(
     mean: xr.DataArray,
     standard_error: xr.DataArray | float,
@@ -38,12 +51,19 @@ def judge_scaling(
     *,
     offset: xr.DataArray | float = 0.0,
     resolution: float,
+    side: Literal["at most", "equal"] = "at most",
 ) -> Verdict:
-    """Exponents over the grid's own axes, one-sided (see `judge_upper_exponents`).
+    """Exponents over the grid's own axes, one-sided (see `judge_upper_exponents`), or with side "equal" from both.
 
     Every key of `predicted` is an axis of `mean`; cells with a nan are left out.  `standard_error` is that of the
-    mean, `offset` a known logarithm in the logarithm of the bound.
+    mean, `offset` a known logarithm in the logarithm of the bound.  From below an exponent is judged as that of the
+    reciprocal from above.
     """
+    if side == "equal":
+        above = judge_scaling(mean, standard_error, predicted, offset=offset, resolution=resolution)
+        negated = {name: -power for name, power in predicted.items()}
+        below = judge_scaling(1 / mean, standard_error / mean**2, negated, offset=-offset, resolution=resolution)
+        return joined({"no slower": above, "no faster, reciprocal": below})
     axes = tuple(predicted)
     if set(mean.dims) != set(axes):
         raise TightrateError(f"the axes {', '.join(map(str, mean.dims))} are not those predicted: {', '.join(axes)}")

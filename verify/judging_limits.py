@@ -45,7 +45,8 @@ def judge_limiting_exponents(lines: Sequence[Line], *, what: str, predicted: str
     """Local slopes must come within `resolution` of the predicted exponent at the end, and come closer before.
 
     Violated where the last slope is farther away than that and not on its way (less than a tenth closer than the one
-    before it); inconclusive where it is on its way but has not arrived.  There is no noise, hence no interval.
+    before it); inconclusive where it is on its way but has not arrived, with the x at which it would arrive if every
+    further point came closer by the same factor.  There is no noise, hence no interval.
     """
     last = {line.name: float(line.slopes[-1]) for line in lines}
     evidence: dict[str, Any] = {
@@ -69,7 +70,10 @@ def judge_limiting_exponents(lines: Sequence[Line], *, what: str, predicted: str
         )
         return Verdict("violated", sentence, *texts, evidence=evidence, witness=witness)
     if not all(arrived):
-        sentence = f"{what}: along {worst.name} the slope {last[worst.name]:.3f} is still on its way to its limit."
+        sentence = (
+            f"{what}: along {worst.name} the slope {last[worst.name]:.3f} is still on its way to its limit; at its pace"
+            f" it comes within {resolution:g} near x = {arrival(worst, resolution):.2g}."
+        )
         return Verdict("inconclusive", sentence, *texts, evidence=evidence)
     sentence = f"{what}: every one of {len(lines)} slopes comes within {resolution:g} of its limit."
     return Verdict("consistent", sentence, *texts, evidence=evidence)
@@ -83,6 +87,21 @@ def also(verdict: Verdict, facts: Sequence[bool], sizes: Mapping[str, Any]) -> V
     wrong = [f"{name} is {size:.4g}" for (name, size), good in zip(sizes.items(), facts, strict=False) if not good]
     sentence = f"Not as stated: {'; '.join(wrong)}."
     return replace(told, status="violated", sentence=sentence, measured=wrong[0], witness=dict(sizes))
+
+
+def arrival(line: Line, resolution: float) -> float:
+    """Where the last deviation's decay, continued geometrically, reaches the resolution; inf where it does not decay.
+
+    >>> x = 2.0 ** np.arange(4)
+    >>> float(round(arrival(Line("x", x, x * np.exp(-1 / x), 1.0), 1e-3) / x[-1]))
+    256.0
+    """
+    before, last = (float(size) for size in line.deviations[-2:])
+    if not 0 < last < before:
+        return np.inf
+    points = np.ceil(max(np.log(last / resolution) / np.log(before / last), 1.0))
+    with np.errstate(over="ignore"):
+        return float(line.x[-1] * (line.x[-1] / line.x[-2]) ** points)
 
 
 def _arrived(line: Line, resolution: float) -> bool:

@@ -170,6 +170,9 @@ def _normal_quantile(confidence: float) -> float:
 # --- the verdict on a dataset of paths --------------------------------------------------------------------------------
 
 
+NOT_SHOWN = ", but other terms of the bound may be what is seen, so that a slower decay would not be rejected"
+
+
 @dataclass(frozen=True)
 class PathVerdict:
     """The verdict on one path with its reason; `budget` says what would settle an inconclusive one."""
@@ -184,7 +187,8 @@ def judge_path(fit: PathFit, side: Side, *, hidden: bool, shown: bool, span: flo
     """One path.
 
     `hidden`: the bound hides logarithms, which may explain an excess.  `shown`: the measured values exceed what the
-    other terms of the bound would explain by themselves.  A contradiction needs the whole interval on the wrong side,
+    other terms of the bound would explain by themselves; where they do not, a slower decay cannot be rejected, and a
+    consistent verdict says so.  A contradiction needs the whole interval on the wrong side,
     and an estimate nearer to a wrong exponent than to the right one; consistency needs every excess of 1/6 or more
     excluded.
     """
@@ -206,12 +210,13 @@ def judge_path(fit: PathFit, side: Side, *, hidden: bool, shown: bool, span: flo
         way = "slower than the bound allows" if slower else "faster than the bound allows"
         return PathVerdict("violated", f"it decays {way}", False)
     too_slow, too_fast = above and fit.high >= SMALLEST, below and fit.low <= -SMALLEST
+    alone = "" if shown or not above else NOT_SHOWN
     if not (too_slow or too_fast):
-        return PathVerdict("consistent", "it looked tight" if tight else "the bound leaves room", tight)
+        return PathVerdict("consistent", ("it looked tight" if tight else "the bound leaves room") + alone, tight)
     excluded = not (above and fit.high_logarithm >= SMALLEST) and not (below and fit.low_logarithm <= -SMALLEST)
     if hidden and excluded:
         reason = f"a logarithm to the power {fit.logarithms:.2g} explains what exceeds the power law"
-        return PathVerdict("consistent", reason, tight)
+        return PathVerdict("consistent", reason + alone, tight)
     return PathVerdict("inconclusive", "an excess of 1/6 cannot be excluded", tight, _budget(fit, span, replicas))
 
 
@@ -253,7 +258,7 @@ def judge_exponents(data: xr.Dataset) -> Verdict:
         verdict = judge_path(fit, side, hidden=hidden, shown=shown, span=span, replicas=float(one.replicas.max()))
         found.append((str(path), fit, verdict))
         rejected = (
-            f"off by more than {max(-fit.low, fit.slack):.3g}" if shown else "none: other terms may be what is seen"
+            f"off by more than {max(-fit.low, fit.slack):.3g}" if shown else "none slower: other terms may be what is seen"
         )
         evidence[f"along {path}"] = {**_evidence(one, fit, verdict), "wrong exponents that would be rejected": rejected}
     return _together(found, data, evidence)

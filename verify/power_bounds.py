@@ -66,8 +66,13 @@ MATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("dekel2012/convex", ("patel2024/remark18",)),
     ("khaled2025/eq2", ("glasgow2022/lower-homogeneous",)),
     ("woodworth2020a/convex", ("glasgow2022/lower-homogeneous",)),
-    ("koloskova2020/convex", ("glasgow2022/lower",)),
+    ("koloskova2020/convex", ("glasgow2022/lower", "patel2024/thm9-vanilla", "woodworth2020/lower")),
     ("khaled2020/local-gd", ("glasgow2022/lower",)),
+    ("ghadimi2012/convex", ("patel2024/thm11",)),
+    ("dekel2012/explicit", ("patel2024/remark18",)),
+    ("khaled2025/eq2-explicit", ("glasgow2022/lower-homogeneous",)),
+    ("khaled2025/minibatch", ("patel2024/remark18",)),
+    ("woodworth2020a/quadratic", ("patel2024/remark18",)),
 )
 
 

@@ -99,5 +99,5 @@ def _name_the_floor(ax: Axes, loudest: xr.Dataset) -> None:
     floor, gamma = drawable(loudest.floor), loudest.gamma.values
     known = np.flatnonzero(np.isfinite(floor))
     if len(known) > 2:
-        ends = [(float(gamma[i]), float(floor[i])) for i in known[:2]]
-        label_along(ax, *ends, "floor of the noise alone", at=0.55, offset=3)
+        start, end = ((float(gamma[i]), float(floor[i])) for i in known[:2])
+        label_along(ax, start, end, "floor of the noise alone", at=0.55, offset=3)

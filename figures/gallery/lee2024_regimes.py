@@ -77,11 +77,26 @@ def _dominant(ax: Axes, data: xr.Dataset) -> None:
     for place in sorted({int(value) for value in data.dominant.values}):
         number = terms.index(data.attrs["terms"][place]) + 1
         own = [_corners(data, i) for i in range(data.sizes["cell"]) if int(data.dominant[i]) == place]
-        largest = max(own, key=_area)
-        x, y = largest.mean(axis=0)
-        ax.text(x, y, rf"$\Psi_{number}/\Psi_6$", ha="center", va="center", path_effects=[HALO], color=BLACK)
+        for region in _regions(own):
+            x, y = max(region, key=_area).mean(axis=0)
+            ax.text(x, y, rf"$\Psi_{number}/\Psi_6$", ha="center", va="center", path_effects=[HALO], color=BLACK)
     for height in (-0.5, 0.0):
         ax.axhline(height, color=GREY, linewidth=0.6, linestyle=":")
+
+
+def _regions(cells: list[Array]) -> list[list[Array]]:
+    """The cells in groups that hang together by common edges."""
+    groups: list[list[Array]] = []
+    for cell in cells:
+        own = {tuple(corner) for corner in cell.round(9).tolist()}
+        touching = [
+            group
+            for group in groups
+            if any(len(own & {tuple(c) for c in other.round(9).tolist()}) > 1 for other in group)
+        ]
+        groups = [group for group in groups if not any(group is one for one in touching)]
+        groups.append([cell, *(other for group in touching for other in group)])
+    return groups
 
 
 def _area(corners: Array) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import xarray as xr
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -102,11 +103,9 @@ def _key(ax: Axes) -> None:
     """What solid and dashed lines are; the lines' names stand at their ends."""
     upper, lower = (Line2D([], [], color=GREY, linewidth=1.1, linestyle=dashes) for dashes in ("-", LOWER))
     both = Line2D([], [], color=GREY, linewidth=1.5), Line2D([], [], color="white", linewidth=0.6, linestyle=LOWER)
-    kinds = {"upper bound": upper, "lower bound": lower, "both meet": both}
-    ax.legend(
-        list(kinds.values()), list(kinds), loc="lower left", frameon=False, fontsize=SMALL, handlelength=2.4,
-        labelspacing=0.25,
-    )  # fmt: skip
+    kinds: dict[str, Artist | tuple[Artist, ...]] = {"upper bound": upper, "lower bound": lower, "both meet": both}
+    look: dict[str, Any] = {"loc": "lower left", "frameon": False, "handlelength": 2.4, "labelspacing": 0.25}
+    ax.legend(handles=list(kinds.values()), labels=list(kinds), fontsize=SMALL, **look)
 
 
 def _name(ax: Axes, data: xr.Dataset, table: str, rows: list[str]) -> None:

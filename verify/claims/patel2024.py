@@ -115,7 +115,7 @@ def not_the_optimum(data: xr.Dataset) -> Verdict:
         data.discrepancy,
         data["size"],
         what="final distance from the optimum, against |x_inf - x*|",
-        relative=1e-6,
+        relative=1e-10,
         witness={name: data[name] for name in FIXED_POINT_PARAMETERS},
     )
     evidence = {
@@ -241,7 +241,10 @@ def _transient(data: xr.Dataset, bound: str) -> Verdict:
         side="upper",
         what="distance from the fixed point",
         rounding=1e-13 * plain["size"],
-        witness={name: plain[name] for name in FIXED_POINT_PARAMETERS},
+        witness={
+            **{name: plain[name] for name in (*FIXED_POINT_PARAMETERS, "gamma")},
+            **{name: xr.DataArray(float(data.attrs[name])) for name in ("M", "d")},
+        },
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import xarray as xr
 
 from verify.claim import claim
@@ -116,6 +118,14 @@ def lemma37(data: xr.Dataset) -> Verdict:
     )
 
 
+def _on_the_machine(found: Verdict, data: xr.Dataset) -> Verdict:
+    """The verdict whose witness, if there is one, has the parameters of the one machine."""
+    if found.witness is None:
+        return found
+    machine = {name: data.attrs[name] for name in ("L", "mu", "B", "K", "eta")}
+    return replace(found, witness={**found.witness, **machine, "kappa": machine["L"] / machine["mu"]})
+
+
 @claim(
     "patel2024/thm27-exponent-as-printed",
     statement="Theorem 27 as printed: the gap of the weighted average decays like exp(-mu K R / H), up to constants.",
@@ -127,7 +137,8 @@ def lemma37(data: xr.Dataset) -> Verdict:
 def thm27_exponent_as_printed(data: xr.Dataset) -> Verdict:
     """Erratum E8: one quadratic machine without noise at the prescribed step 1/(2H), exactly; the ratio to the printed
     term grows along R without end."""
-    return judge_trend(data["gap"], data.printed_gap, side="upper", along=["R"], what="gap of the weighted average")
+    found = judge_trend(data["gap"], data.printed_gap, side="upper", along=["R"], what="gap of the weighted average")
+    return _on_the_machine(found, data)
 
 
 @claim(
@@ -140,7 +151,8 @@ def thm27_exponent_as_printed(data: xr.Dataset) -> Verdict:
 )
 def thm27_exponent(data: xr.Dataset) -> Verdict:
     """The same exact gaps, by value."""
-    return judge_bound(data["gap"], data.proved_gap, side="upper", what="gap of the weighted average", witness={})
+    found = judge_bound(data["gap"], data.proved_gap, side="upper", what="gap of the weighted average", witness={})
+    return _on_the_machine(found, data)
 
 
 @claim(
@@ -154,7 +166,8 @@ def thm27_exponent(data: xr.Dataset) -> Verdict:
 def thm22_exponent_as_printed(data: xr.Dataset) -> Verdict:
     """Erratum E8: one quadratic machine without noise at the theorem's step 1/(2H) contracts by exactly
     1 - mu/(2H) a step; the ratio to the printed term grows along R without end."""
-    return judge_trend(data.distance, data.printed_distance, side="upper", along=["R"], what="distance")
+    found = judge_trend(data.distance, data.printed_distance, side="upper", along=["R"], what="distance")
+    return _on_the_machine(found, data)
 
 
 @claim(
@@ -167,4 +180,5 @@ def thm22_exponent_as_printed(data: xr.Dataset) -> Verdict:
 )
 def thm22_exponent(data: xr.Dataset) -> Verdict:
     """The same exact distances, by value."""
-    return judge_bound(data.distance, data.proved_distance, side="upper", what="distance", rounding=1e-13, witness={})
+    found = judge_bound(data.distance, data.proved_distance, side="upper", what="distance", rounding=1e-13, witness={})
+    return _on_the_machine(found, data)

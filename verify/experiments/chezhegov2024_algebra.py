@@ -1,4 +1,4 @@
-"""What algebra decides about SAVIC's theorems: identities between formulas, and orders with certificates."""
+"""What algebra decides about SAVIC's theorems: identities and inequalities of formulas, orders with certificates."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ from rates.alphabet import (
 )
 from rates.bound import Bound
 from rates.catalogue import theorem
-from rates.certificate import Given
 from rates.errors import TightrateError
 from rates.lattice import links
-from rates.order import OrderResult, dominated
 from rates.papers.chezhegov2024 import Rule, adam_weight, growth, slow_averaging
+from verify.judging_statements import Question, decided
 from verify.laboratory import EXPERIMENTS, Laboratory
 
 BOTH_RULES: tuple[Rule, ...] = ("rule2", "rule3")
 BETA, ANY_UPDATE = Symbol("beta", positive=True), Symbol("t", integer=True, positive=True)
+KAPPA = Symbol("kappa", positive=True)  # L/mu
+TOO_SLOW = Rational(1, 1000)  # 1 - beta2 of averaging with 0.999
+BEYOND: Mapping[Rule, Expr] = {"rule2": Integer(250), "rule3": Rational(125, 2)}  # condition numbers
 NO_SCALING: Mapping[Symbol, Expr] = {d_min: Integer(1), d_max: Integer(1), B_scaled: B}
 
 
@@ -77,6 +79,9 @@ def identities() -> Iterator[Identity]:
         "beta2: rule2", largest_complement("rule2").xreplace(at_largest_step), ratio * (d_min / d_max) ** 2 / 4
     )
     yield Identity("beta2: rule3", largest_complement("rule3").xreplace(at_largest_step), ratio * (d_min / d_max) / 16)
+    for rule, limit in BEYOND.items():
+        reached = sympy.solve(largest_complement_at(rule, KAPPA, Integer(0)) - TOO_SLOW, KAPPA)
+        yield Identity(f"beta2: {rule} reaches 0.999 at d_max = d_min", reached[0], limit)
     yield Identity("adam: complement of the first weight", 1 - adam_weight(BETA, Integer(1)), 1 / (1 + BETA))
     previous, fresh = sympy.symbols("previous fresh", positive=True)
     weight = adam_weight(BETA, ANY_UPDATE)
@@ -147,13 +152,46 @@ def _slides() -> Iterator[Identity]:
     yield Identity("slides: 8 eta L K at the most local steps", (8 * step * L * K).subs(K, sqrt(T / M)), Integer(1))
 
 
-class Order(NamedTuple):
-    """The question whether left <~ right."""
+class Inequality(NamedTuple):
+    """right - left, in symbols that are not negative, should be positive, or zero where equality is allowed."""
 
     name: str
     left: Expr
     right: Expr
-    given: Given = ()
+    strict: bool
+
+    @property
+    def difference(self) -> Expr:
+        """right - left over a common denominator, the numerator a sum of products."""
+        numerator, denominator = sympy.fraction(sympy.together(self.right - self.left))
+        return sympy.expand(numerator) / sympy.factor(denominator)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the sign is evident."""
+        difference = self.difference
+        return bool(difference.is_positive if self.strict else difference.is_nonnegative)
+
+
+def largest_complement_at(rule: Rule, kappa: Expr, spread: Expr, below: Expr = sympy.S.Zero) -> Expr:
+    """The largest 1 - beta2 that Corollary 1 allows at L = kappa mu, d_max = (1 + spread) d_min, eta = d_min/(4L) over
+    1 + below."""
+    step = d_min / (4 * kappa * mu * (1 + below))
+    return sympy.simplify(largest_complement(rule).subs({eta: step, d_max: (1 + spread) * d_min}))
+
+
+def inequalities() -> Iterator[Inequality]:
+    """All of them, by name."""
+    more, spread, below = sympy.symbols("more spread below", nonnegative=True)
+    excess = Symbol("excess", positive=True)
+    for rule, limit in BEYOND.items():
+        allowed = largest_complement_at(rule, limit * (1 + excess), spread)
+        yield Inequality(f"beta2: {rule} beyond 0.999 from there on", allowed, TOO_SLOW, strict=True)
+    first = (1 - adam_weight(BETA, Integer(1))).subs(BETA, 1 / (1 + excess))  # any beta below 1
+    yield Inequality("adam: complement of the first weight above 1/2", Rational(1, 2), sympy.simplify(first), strict=True)
+    for rule in BOTH_RULES:
+        allowed = largest_complement_at(rule, 1 + more, spread, below)
+        yield Inequality(f"adam: {rule} allows at most 1/4", allowed, Rational(1, 4), strict=False)
 
 
 WIDER = (Ge(d_max, d_min), Ge(B_scaled**2, d_min * B**2), Le(B_scaled**2, d_max * B**2))
@@ -169,17 +207,18 @@ def without_scaling(label: str, expression: Expr) -> Expr:
     return plain.xreplace({eta: eta / d_min}) if label in AT_A_STEP else plain
 
 
-def orders() -> Iterator[Order]:
+def orders() -> dict[str, Question]:
     """Every question, by name.
 
     What forgets the start geometrically is compared apart (`_contractions`); here it counts as one.
     """
+    found: dict[str, Question] = {}
     for label in (*AT_A_STEP, *TUNED):
         for term in bound_of(label).terms:
             scaled = remembering(term.expression)
             plain = remembering(without_scaling(label, term.expression))
-            yield Order(f"worst case: {label}: {term.name}", plain, scaled, WIDER)
-            yield Order(f"strictly: {label}: {term.name}", scaled, plain, WIDER)
+            found[f"worst case: {label}: {term.name}"] = Question(plain, scaled, WIDER)
+            found[f"strictly: {label}: {term.name}"] = Question(scaled, plain, WIDER)
     slides = bound_of("khaled2020/thm5-slides")
     more = Symbol("more", positive=True)  # K - 1
     statistical, drift = (
@@ -190,8 +229,21 @@ def orders() -> Iterator[Order]:
         at = [
             sympy.powdenest(sympy.simplify(term.subs(more, local_steps)), force=True) for term in (drift, statistical)
         ]
-        yield Order(f"balance: {name}: drift below noise", at[0], at[1])
-        yield Order(f"balance: {name}: noise below drift", at[1], at[0])
+        found[f"balance: {name}: drift below noise"] = Question(at[0], at[1])
+        found[f"balance: {name}: noise below drift"] = Question(at[1], at[0])
+    return found
+
+
+def tunings() -> dict[str, Question]:
+    """The minima of this paper's bounds over the step against the tuned rates, as links of the lattice state them."""
+    found: dict[str, Question] = {}
+    for link in links():
+        if link.source.startswith("chezhegov2024/") and link.target.removeprefix("chezhegov2024/") in TUNED:
+            rate, tuned = link.left(), link.right()
+            found[f"{link.source} at its best step <~ {link.target}"] = Question(rate, tuned, link.given)
+            if link.relation == "~":
+                found[f"{link.target} <~ {link.source} at its best step"] = Question(tuned, rate, link.given)
+    return found
 
 
 def remembering(expression: Expr) -> Expr:
@@ -203,37 +255,17 @@ def remembering(expression: Expr) -> Expr:
 
 @EXPERIMENTS.add("scaling-algebra")
 def scaling_algebra(laboratory: Laboratory) -> xr.Dataset:  # noqa: ARG001
-    """Identities and orders, by name.
+    """Identities, inequalities and orders, by name.
 
     `difference` of both sides of every identity is simplified by computer algebra: "0" where they are the same.
-    `relation` says whether left <~ right: "holds" with a certificate, "fails" with a witness path, or "undecided".
-    Tunings of this paper's bounds, decided as links of the lattice, "hold" where the link is proved.
+    `excess` of the right side of every inequality over the left, `holds` where its sign is evident.
+    Orders, tunings of this paper's bounds among them, as `verify.judging_statements.decided` gives them.
     """
-    found = list(identities())
+    found, unequal = list(identities()), list(inequalities())
     differences = [str(sympy.simplify(sympy.powdenest(one.left - one.right, force=True))) for one in found]
-    rows: list[tuple[str, str, str]] = []
-    for question in orders():
-        result = dominated(question.left, question.right, question.given)
-        rows.append((question.name, result.relation, witness_of(result)))
-    for link in links():
-        if link.source.startswith("chezhegov2024/") and link.target.removeprefix("chezhegov2024/") in TUNED:
-            outcome = link.decide()
-            verdict = {"proved": "holds"}.get(outcome.verdict, outcome.verdict)
-            rows.append((f"tuned: {link.source} to {link.target}", verdict, outcome.reason))
-    names, relations, witnesses = zip(*rows, strict=True)
-    return xr.Dataset(
-        {
-            "difference": (("identity",), np.array(differences)),
-            "right": (("identity",), np.array([str(one.right) for one in found])),
-            "relation": (("question",), np.array(relations)),
-            "witness": (("question",), np.array(witnesses)),
-        },
-        coords={"identity": [one.name for one in found], "question": list(names)},
-    )
-
-
-def witness_of(result: OrderResult) -> str:
-    """The exponents along which left outgrows right, as text."""
-    if result.witness is None:
-        return result.reason
-    return ", ".join(f"{name}^{power}" for name, power in result.witness.exponents.items())
+    return decided({**orders(), **tunings()}).assign(
+        difference=(("identity",), np.array(differences)),
+        right=(("identity",), np.array([str(one.right) for one in found])),
+        excess=(("inequality",), np.array([str(one.difference) for one in unequal])),
+        holds=(("inequality",), np.array([one.holds for one in unequal])),
+    ).assign_coords(identity=[one.name for one in found], inequality=[one.name for one in unequal])  # fmt: skip

@@ -73,6 +73,7 @@ def dissimilarity(laboratory: Laboratory) -> xr.Dataset:
         letters |= {"D": D, "M": np.full(n, float(M))}
         found = {
             **letters,
+            "d": np.full(n, float(d)),
             "worst": norms.max(axis=(0, -1)),
             "mean": np.sqrt((norms**2).mean(axis=-1)).max(axis=0),
             "slope": slope,
@@ -108,6 +109,8 @@ def movement(laboratory: Laboratory) -> xr.Dataset:
             letters = {**{name: constants[name] for name in names}, "K": K, "eta": eta}
             found = {
                 **letters,
+                **{name: np.full(each, float(value)) for name, value in (("M", M), ("d", d), ("unit", unit))},
+                "mu": constants["mu"],
                 "movement": np.linalg.norm(moved, axis=-1) / (K * eta),
                 "scale": constants["L"] * np.linalg.norm(problem.minimizers, axis=-1).max(axis=-1),
                 "printed": in_letters(misprint("prop25-quadratics").printed_bound, letters),
@@ -165,7 +168,7 @@ def ball(laboratory: Laboratory) -> xr.Dataset:  # noqa: ARG001
     return xr.Dataset(
         {"probability": (("D",), law.sf(D) + law.cdf(-D)), "allowed": (("D",), np.zeros(len(D)))},
         coords={"D": D},
-        attrs={"L": 1.0, "B": 1.0, "sigma": 1.0, "eta": 0.5},
+        attrs={"L": 1.0, "B": 1.0, "sigma": 1.0, "eta": 0.5, "K": 1.0},
     )
 
 

@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 L, B = 2.0, 3.0
 ROUNDS = (1, 2, 3, 5, 8, 12, 20)
 LONGER_ROUNDS = (8, 16, 32, 64, 128, 256)
-POINTS = 200  # at which the average of the chain is compared with display (20)
+POINTS, DISPLAY_ROUNDS, DISPLAY_DIMENSION = 200, 6, 28  # where the average of the chain is held against display (20)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def chain(laboratory: Laboratory) -> xr.Dataset:
     `minimum` and `exact` (R) are the least suboptimality on R coordinates by linear algebra and by the theorem, both
     for links of curvature L/2; `exact_here`, `bound` (R) the theorem's value and its simple form for the instance
     that was run.  `smoothness`, `distance`, `heterogeneity` (R) are that instance's constants.
-    `averaged`, `printed`, `corrected` (point): the average at random points against display (20) with H/2 and H/4.
+    `averaged`, `printed` (point): the average at the random points `x` against display (20) with H/2.
     """
     points = laboratory.choose(quick=16, full=40)
     names = [name for name, _, _ in algorithms(points)]
@@ -112,7 +112,7 @@ def chain(laboratory: Laboratory) -> xr.Dataset:
         laboratory.progress("patel2024-chain", j + 1, len(ROUNDS))
     along = np.array(ROUNDS, dtype=np.float64)
     letters = {"L": L, "B": B}
-    averaged, printed = _display_20(laboratory.seed)
+    averaged, printed, x = _display_20(laboratory.seed)
     return xr.Dataset(
         {
             "best_gap": (("algorithm", "R"), best),
@@ -125,19 +125,27 @@ def chain(laboratory: Laboratory) -> xr.Dataset:
             "heterogeneity": (("R",), constants[2]),
             "averaged": (("point",), averaged),
             "printed": (("point",), printed),
+            "x": (("point", "coordinate"), x),
         },
-        coords={"R": along},
-        attrs={"L": L, "B": B, "algorithms": names, "theorem": "patel2024/thm11-exact"},
+        coords={"R": along, "point": np.arange(len(x))},
+        attrs={
+            "L": L,
+            "B": B,
+            "algorithms": names,
+            "theorem": "patel2024/thm11-exact",
+            "display 20": {"L": L, "B": B, "R": DISPLAY_ROUNDS, "d": DISPLAY_DIMENSION},
+        },
     )
 
 
-def _display_20(seed: int) -> tuple[Array, Array]:
-    """The average objective at random points, and (H/2) times the sum of all squares of both machines."""
-    problem = as_in_the_proof(6, 28)
-    q, x = problem.ratio, stream(seed, experiment="patel2024-display-20").standard_normal((POINTS, 28))
+def _display_20(seed: int) -> tuple[Array, Array, Array]:
+    """The average objective at random points, (H/2) times the sum of all squares of both machines, and the points."""
+    d = DISPLAY_DIMENSION
+    problem = as_in_the_proof(DISPLAY_ROUNDS, d)
+    q, x = problem.ratio, stream(seed, experiment="patel2024-display-20").standard_normal((POINTS, d))
     u = x - problem.optimum
     squares = (1 + q**2) * u[:, 0] ** 2 + ((q * u[:, :-1] - u[:, 1:]) ** 2).sum(axis=-1)
-    return problem.gap(x), float(problem.strength) / 2 * squares
+    return problem.gap(x), float(problem.strength) / 2 * squares, x
 
 
 @EXPERIMENTS.add("patel2024-acceleration")

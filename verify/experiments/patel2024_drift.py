@@ -115,6 +115,8 @@ def drift_floor(laboratory: Laboratory) -> xr.Dataset:
             "best_gap": (("cell",), plain.min(axis=-1)),
             "best_eta": (("cell",), eta[plain.argmin(axis=-1)]),
             "free_gap": (("cell",), free),
+            "free_eta": (("cell",), np.full(len(R), tiny[0])),
+            "free_gamma": (("cell",), 1 / (tiny[0] * L * K)),
             "bound": (("cell",), in_letters(theorem("patel2024/two-quadratics-floor").bound, letters)),
             **{name: (("cell",), values) for name, values in {**letters, "K": K, "slow": slow}.items()},
         },
@@ -208,7 +210,7 @@ def noise_drift(laboratory: Laboratory) -> xr.Dataset:
     same noise, whose mean does not drift.  `leading` is the leading order for eta L K -> 0, with K^(3/2) where the
     bound has (K - 1)^(3/2).
     """
-    replicas = laboratory.choose(quick=3000, full=60000)
+    replicas = laboratory.choose(quick=12000, full=60000)
     sigma = 1.0
     steps, reach = np.array([16.0, 64.0]), np.array([0.01, 0.04, 0.16])
     noise = OnCoordinates(GaussianNoise(sigma), (1,))

@@ -215,5 +215,5 @@ def exponent(laboratory: Laboratory) -> xr.Dataset:  # noqa: ARG001
             "proved_distance": (("R",), term("thm22-explicit", "optimization")),
         },
         coords={"R": R},
-        attrs={"L": L, "mu": mu, "B": B, "K": K},
+        attrs={"L": L, "mu": mu, "B": B, "K": K, "eta": 1 / (2 * L)},
     )

@@ -129,7 +129,7 @@ def _search(
     )
 
 
-def _of_dissimilarity(label: str, *, of_worst: bool, expected: Status = "consistent", variant: str = "") -> Search:
+def _of_dissimilarity(label: str, *, of_worst: bool, expected: Status = "consistent") -> Search:
     theorem_id = f"patel2024/{label}"
     return Search(
         name=theorem_id,
@@ -140,7 +140,6 @@ def _of_dissimilarity(label: str, *, of_worst: bool, expected: Status = "consist
         trial=partial(dissimilarity_trial, theorem_id=theorem_id, of_worst=of_worst),
         expected=expected,
         method="gradients at one point",
-        variant=variant,
     )
 
 
@@ -159,6 +158,6 @@ gap_at_start = _search("patel2024/start", "start")
 prop25 = _search("patel2024/prop25", "movement")
 prop25_quadratics = _search("patel2024/prop25-quadratics", "movement")
 prop25_convex = _search("patel2024/prop25-convex", "movement", LOCAL_STEPS, LONG_STEP, instance=MACHINE)
-prop13 = _of_dissimilarity("prop13", of_worst=True, expected="violated", variant="as printed")
+prop13 = _of_dissimilarity("prop13", of_worst=True, expected="violated")
 prop13_mean = _of_dissimilarity("prop13-mean", of_worst=False)
 prop13_worst = _of_dissimilarity("prop13-worst", of_worst=True)
