@@ -19,6 +19,7 @@ from rates.errors import TightrateError, unknown_name
 from rates.theorem import Theorem
 from simulator.algorithm import ALGORITHMS, Array
 from simulator.engines import EXACT_MEASURES, METHODS, Engine, Method, Question
+from simulator.letters import RunLetters, moment_order
 from simulator.linear_form import LinearForm
 from simulator.measures import MEASURES, OUTPUTS, Output, forgetting, iterate, records_of
 from simulator.moments import exact_moments
@@ -439,20 +440,11 @@ def _noise_notes(
 def _letters(
     claimed: Theorem, algorithm: str, problem: Problem, noise: Noise | RowSampling | None, values: Mapping[str, float]
 ) -> dict[str, float]:
-    """The letters of a theorem at a run: exact constants of the problem, then defaults and what was given."""
-    found = {"Delta": float(np.max(problem.gap(np.zeros(problem.dimension))))}
-    found |= {name: float(value) for name, value in _defaults_of(algorithm).items()}
-    found |= {name: float(np.max(value)) for name, value in problem.constants.items()}
-    found |= {"M": float(problem.workers), "d": float(problem.dimension), "sigma": 0.0}
-    found |= {name: float(value) for name, value in values.items() if isinstance(value, (int, float))}
-    if isinstance(noise, Noise):
-        order = found.get("alpha", 2.0) if "alpha" in claimed.bound.letters else 2.0
-        levels = noise.levels(order, problem.dimension)
-        norms = {"sigma": 2.0, "sigma_2alpha": 2 * order, "sigma_inf": np.inf}
-        found |= {name: float(np.linalg.norm(levels, p)) for name, p in norms.items()}
-    found.setdefault("gamma", 1.0)
-    found.setdefault("T", values["K"] * values["R"])
-    return found
+    """The letters of a theorem at a run; a default of the algorithm counts where the problem has no such constant."""
+    defaults = {name: own for name, own in _defaults_of(algorithm).items() if name not in problem.constants}
+    given = {name: value for name, value in values.items() if isinstance(value, (int, float))}
+    run = RunLetters(lambda: problem, noise, {**defaults, **given}, moment_order(claimed, values))
+    return run.known({*LETTERS, *claimed.bound.letters})
 
 
 def _defaults_of(algorithm: str) -> dict[str, float]:

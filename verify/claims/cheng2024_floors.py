@@ -87,7 +87,7 @@ def momentum_leaves_floors(data: xr.Dataset) -> Verdict:
 
 @claim(
     "cheng2024/more-workers-leave-the-drift",
-    statement="More workers, up to 32, do not remove the drift: at a fixed step the gap stays above that of M = infinity.",
+    statement="Up to 32 workers do not remove the drift: at a fixed step the gap stays above that of M = infinity.",
     theorem="cheng2024/structural-convex",
     kind="regime",
     experiment="cheng2024-drift-over-workers",
