@@ -73,7 +73,22 @@ def krm_sweep(**exponents: float) -> xr.Dataset:
 
 def fixed_point_convergence() -> xr.Dataset:
     """Two runs that start farther out than B: the printed transient fails, the corrected one holds."""
-    names = ("L", "mu", "tau", "tau_mean", "zeta_star", "zeta_mean", "zeta_opt", "B", "K", "eta", "gamma", "size")
+    names = (
+        "L",
+        "mu",
+        "tau",
+        "tau_mean",
+        "zeta_star",
+        "zeta_mean",
+        "zeta_opt",
+        "B",
+        "K",
+        "eta",
+        "gamma",
+        "size",
+        "M",
+        "d",
+    )
     distance = np.array([[2.0, 1.0, 0.5], [2.0, 1.2, 0.4]])
     return xr.Dataset(
         {

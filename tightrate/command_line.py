@@ -619,15 +619,18 @@ def falsify(
     """
     from tightrate.arguments import read_values
     from tightrate.falsification_page import print_falsifications
-    from tightrate.output import console, print_json, working
+    from tightrate.output import console, print_json, progress
     from verify.falsify import falsification_as_json, run_witness
     from verify.falsify import falsify as search_for_violation
 
-    with working(f"searching for a violation of {theorem_id}"):
-        if witness is not None:
-            found = [run_witness(theorem_id, read_values(witness.split()))]
-        else:
-            found = list(search_for_violation(theorem_id, seconds=seconds, evaluations=evaluations, seed=seed))
+    if witness is not None:
+        found = [run_witness(theorem_id, read_values(witness.split()))]
+    else:
+        with progress() as watcher:
+            searched = search_for_violation(
+                theorem_id, seconds=seconds, evaluations=evaluations, seed=seed, progress=watcher
+            )
+        found = list(searched)
     if as_json:
         print_json([falsification_as_json(one) for one in found])
     else:

@@ -182,7 +182,8 @@ def _condition(data: xr.Dataset, power: int) -> Verdict:
     }
     texts = ("gap / bound does not grow", f"gap / bound ~ (1 - momentum)^{-slope:.2f}, at the end {last:.3g}")
     if not agreement < 1e-6:
-        return Verdict("inconclusive", "The loop and the shipped algorithm disagree.", *texts, evidence=evidence)
+        sentence = f"The loop and the shipped algorithm differ by {agreement:.1e}: no number of runs settles it."
+        return Verdict("inconclusive", sentence, *texts, evidence=evidence)
     if slope >= GROWS and last > 1:
         witness = {
             "L": 1.0, "K": 1, "M": 1, "sigma": 0.0, "start": -1.0, "left curvature": 0.25, "right curvature": 1.0,
@@ -193,7 +194,12 @@ def _condition(data: xr.Dataset, power: int) -> Verdict:
         sentence = f"gap / bound grows like (1 - momentum)^{-slope:.2f} and reaches {last:.3g}: no constant helps."
         return Verdict("violated", sentence, *texts, evidence=evidence, witness=witness)
     if slope >= GROWS:
-        return Verdict("inconclusive", "The ratio grows but has not passed 1.", *texts, evidence=evidence)
+        passes = float(data.complement[-1]) * last ** (1 / slope)  # where last ((1 - momentum) / now)^-slope is 1
+        sentence = (
+            f"The ratio grows but has not passed 1: at its pace it does at 1 - momentum = {passes:.1e}, which takes"
+            f" R = {1 / passes:.1e} rounds."
+        )
+        return Verdict("inconclusive", sentence, *texts, evidence=evidence)
     if not last <= 1:
         witness = {"gap / bound": last, "1 - momentum": float(data.complement[-1])}
         return Verdict("violated", "The bound is broken by value.", *texts, evidence=evidence, witness=witness)
@@ -487,7 +493,11 @@ def figure1_as_legible(data: xr.Dataset) -> Verdict:
         f"{finite} of {data.literal_loss.size}, factor of a round >= {factor:.1e}",
     )
     if finite == 0 and factor > 1:
-        witness = {"eta": data.attrs["eta"], "matrix": int(data.seed[0]), "eta L": float(data.smoothness.sel(power=2)[0])}
+        witness = {
+            "eta": data.attrs["eta"],
+            "matrix": int(data.seed[0]),
+            "eta L": float(data.smoothness.sel(power=2)[0]),
+        }
         return Verdict(
             "violated", "Every run diverges: eta L is above 2 by far.", *texts, evidence=evidence, witness=witness
         )

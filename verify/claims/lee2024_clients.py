@@ -7,7 +7,7 @@ import xarray as xr
 
 from verify.claim import claim
 from verify.exponents import fit_power_law
-from verify.judges import judge_bound, judge_identity
+from verify.judges import half_width, judge_bound, judge_identity, more
 from verify.verdict import Verdict
 
 ROUNDING = 1e-12  # relative, of sums of a few steps
@@ -263,8 +263,11 @@ def judge_divergence(data: xr.Dataset, exponent: float) -> Verdict:
         witness = {"exponent": found.estimate, "high": found.high, "predicted": exponent}
         sentence = "The parts of the expected gap grow more slowly than the tail of the noise says."
         return Verdict("violated", sentence, *texts, interval, evidence, witness)
-    if found.low <= 0 or max(found.high - found.estimate, found.estimate - found.low) > RESOLUTION:
-        return Verdict("inconclusive", "The runs cannot tell whether the parts grow.", *texts, interval, evidence)
+    allowed = min(RESOLUTION, abs(found.estimate))  # the half-width at which 0 is excluded, too
+    if found.low <= 0 or half_width(found) > RESOLUTION:
+        needed = f"about {more(half_width(found) / allowed)} the {data.attrs['copies']} copies in a band"
+        sentence = f"The exponent's interval is {found.low:.3f} to {found.high:.3f}: it takes {needed}."
+        return Verdict("inconclusive", sentence, *texts, interval, evidence)
     sentence = (
         f"The parts grow, by an exponent between {found.low:.3f} and {found.high:.3f}; the tail's is {exponent:g},"
         " which makes the expectation infinite."

@@ -98,7 +98,7 @@ def squared_range(M: ArrayLike) -> Array:
     >>> bool(np.allclose(squared_range([2, 3]), [2, 2 + 3 * np.sqrt(3) / np.pi], rtol=1e-10))
     True
     """
-    x, w = np.linspace(-12.0, 12.0, 1201), np.linspace(0.0, 20.0, 1001)
+    x, w = np.linspace(-12.0, 12.0, 601), np.linspace(0.0, 20.0, 501)
     density, inside = norm.pdf(x), norm.cdf(x + w[:, None]) - norm.cdf(x)
     found = []
     for m in np.asarray(M, dtype=np.float64):
@@ -120,7 +120,7 @@ def consensus_over_workers(laboratory: Laboratory) -> xr.Dataset:
         noise = drawn_noise(
             GaussianNoise(sigma),
             steps=K * R,
-            shape=(max(100, budget // int(m)), int(m), 1),
+            shape=(max(200, budget // int(m)), int(m), 1),
             seed=laboratory.seed,
             experiment=f"cheng2024-consensus-workers-{m}",
         )

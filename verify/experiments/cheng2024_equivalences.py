@@ -66,9 +66,10 @@ def distance(left: Array, right: Array) -> Array:
 
 @EXPERIMENTS.add("cheng2024-equivalences")
 def equivalences(laboratory: Laboratory) -> xr.Dataset:
-    """Relative distance of two methods' mean iterates over all steps, (K, instance), one variable for each pair.
+    """Relative distance of two methods' mean iterates over all steps, one variable for each pair.
 
-    The last variable, "noiseless workers", is the largest spread of the workers of one run without noise.
+    Over (K, instance); over the instances alone where both methods communicate at every step, and over K alone without
+    noise.  "noiseless workers" is the largest spread of the workers of one run without noise.
     """
     n = laboratory.choose(quick=32, full=256)
     heavy = StudentNoise(1.0, degrees=3.0)
@@ -94,40 +95,48 @@ def equivalences(laboratory: Laboratory) -> xr.Dataset:
     rows: dict[str, list[Array]] = {}
 
     def put(name: str, left: Array, right: Array) -> None:
-        rows.setdefault(name, []).append(np.broadcast_to(distance(left, right), (n,)))
+        rows.setdefault(name, []).append(distance(left, right))
 
-    one_step = {
-        "pooled": mean_path(plain, problem, xi, 1),
-        "clipped": mean_path(clipped, problem, xi, 1),
-        "adam": mean_path(local_adam(eta=ETA, beta1=BETA1, beta2=BETA2, lam=DAMPING), problem, xi, 1),
+    pooled_plain = minibatch_sgdm(eta=ETA, beta1=BETA1)
+    pooled_adam = minibatch_adam(eta=ETA, beta1=BETA1, beta2=BETA2, lam=DAMPING)
+    unclipped_adam = local_adam(eta=ETA, beta1=BETA1, beta2=BETA2, lam=DAMPING)
+    averaged = clipped_gradient_path(problem, xi, 1, eta=ETA, beta1=BETA1, rho=THRESHOLD, average="clipped gradients")
+    every_step = {
+        "one step": (plain, mean_path(pooled_plain, problem, xi, 1)),
+        "one step, clipped": (clipped, mean_path(pooled, problem, xi, 1)),
+        "one step, averaged after clipping": (clipped, averaged),
+        "one step, Adam": (unclipped_adam, mean_path(pooled_adam, problem, xi, 1)),
     }
-    by_hand = {"eta": ETA, "beta1": BETA1, "rho": THRESHOLD}
-    averaged = clipped_gradient_path(problem, xi, 1, **by_hand, average="clipped gradients")
+    for name, (method, other) in every_step.items():
+        put(name, mean_path(method, problem, xi, 1), other)
     for K in LOCAL_STEPS:
         local = clipped_gradient_path(problem, xi, K, eta=ETA, beta1=0.0, rho=THRESHOLD, average="iterates")
         put("no momentum, clipped", mean_path(memoryless, problem, xi, K), local)
-        bare = mean_path(local_sgdm(eta=ETA, beta1=0.0), problem, xi, K)
-        put("no momentum", bare, mean_path(local_sgd(eta=ETA), problem, xi, K))
+        bare = mean_path(local_sgd(eta=ETA), problem, xi, K)
+        put("no momentum", mean_path(local_sgdm(eta=ETA, beta1=0.0), problem, xi, K), bare)
         for lam in (0.1, DAMPING, 3.0):
             frozen = local_adam(eta=ETA, beta1=BETA1, beta2=1.0, lam=lam, rho=THRESHOLD)
             scaled = local_sgdm(eta=ETA / lam, beta1=BETA1, rho=THRESHOLD)
             put(f"frozen, lambda={lam:g}", mean_path(frozen, problem, xi, K), mean_path(scaled, problem, xi, K))
-        put("one step", one_step["pooled"], mean_path(minibatch_sgdm(eta=ETA, beta1=BETA1), problem, xi, 1))
-        put("one step, clipped", one_step["clipped"], mean_path(pooled, problem, xi, 1))
-        put("one step, averaged after clipping", one_step["clipped"], averaged)
-        pooled_adam = minibatch_adam(eta=ETA, beta1=BETA1, beta2=BETA2, lam=DAMPING)
-        put("one step, Adam", one_step["adam"], mean_path(pooled_adam, problem, xi, 1))
         put("one worker, SGDM", mean_path(clipped, single, alone, 1), mean_path(clipped, single, alone, K))
         put("one worker, Adam", mean_path(adam, single, alone, 1), mean_path(adam, single, alone, K))
         for name, method in (("SGDM", clipped), ("Adam", adam)):
-            together = mean_path(method, problem, silent, 1)
-            put(f"noiseless, {name}, K", together, mean_path(method, problem, silent, K))
-            put(f"noiseless, {name}, M", together, mean_path(method, single, silent[:, :, :1], K))
+            together = mean_path(method, problem, silent, K)
+            put(f"noiseless, {name}, K", mean_path(method, problem, silent, 1), together)
+            put(f"noiseless, {name}, M", mean_path(method, single, silent[:, :, :1], K), together)
         put("noiseless workers", *noiseless_spread(adam, problem, silent, K))
         put("quadratic", mean_path(plain, quadratic, xi, 1), mean_path(plain, quadratic, xi, K))
         put("quadratic, clipped", mean_path(clipped, quadratic, xi, 1), mean_path(clipped, quadratic, xi, K))
         put("bent", mean_path(plain, problem, xi, 1), mean_path(plain, problem, xi, K))
-    variables = {name: (("K", "instance"), np.stack(row)) for name, row in rows.items()}
+
+    variables: dict[str, tuple[tuple[str, ...], Array]] = {}
+    for name, row in rows.items():
+        if name in every_step:
+            variables[name] = (("instance",), row[0])
+        elif name.startswith("noiseless"):
+            variables[name] = (("K",), np.concatenate(row))
+        else:
+            variables[name] = (("K", "instance"), np.stack(row))
     letters = {"eta": ETA, "beta1": BETA1, "beta2": BETA2, "lambda": DAMPING, "rho": THRESHOLD, "M": WORKERS}
     return xr.Dataset(
         variables,

@@ -142,7 +142,7 @@ def drift_over_workers(laboratory: Laboratory) -> xr.Dataset:
     """
     M, K, R, sigma = np.array([2, 4, 8, 16, 32]), 16, 24, 1.0
     eta = 0.05
-    budget = laboratory.choose(quick=64_000, full=640_000)
+    budget = laboratory.choose(quick=48_000, full=640_000)
     means, errors = [], []
     for m in M:
         problem = asymmetric_quadratic(L=L, mu=FLAT * L, B=0.0, M=int(m))

@@ -212,7 +212,7 @@ def noise_drift(laboratory: Laboratory) -> xr.Dataset:
     """
     replicas = laboratory.choose(quick=12000, full=60000)
     sigma = 1.0
-    steps, XX
+    steps, reach = np.array([16.0, 64.0]), np.array([0.02, 0.05, 0.16])
     noise = OnCoordinates(GaussianNoise(sigma), (1,))
     drift, error = np.empty((2, 3)), np.empty((2, 3))
     for i, K in enumerate(steps):
