@@ -73,22 +73,7 @@ def krm_sweep(**exponents: float) -> xr.Dataset:
 
 def fixed_point_convergence() -> xr.Dataset:
     """Two runs that start farther out than B: the printed transient fails, the corrected one holds."""
-    names = (
-        "L",
-        "mu",
-        "tau",
-        "tau_mean",
-        "zeta_star",
-        "zeta_mean",
-        "zeta_opt",
-        "B",
-        "K",
-        "eta",
-        "gamma",
-        "size",
-        "M",
-        "d",
-    )
+    names = ("L", "mu", "tau", "tau_mean", "zeta_star", "zeta_mean", "zeta_opt", "B", "K", "eta", "gamma", "size")
     distance = np.array([[2.0, 1.0, 0.5], [2.0, 1.2, 0.4]])
     return xr.Dataset(
         {
@@ -98,7 +83,7 @@ def fixed_point_convergence() -> xr.Dataset:
             **{name: (("instance",), np.ones(2)) for name in names},
         },
         coords={"R": np.arange(3)},
-        attrs={"seed": 1},
+        attrs={"seed": 1, "M": 2, "d": 1},
     )
 
 

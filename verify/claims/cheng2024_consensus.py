@@ -89,7 +89,7 @@ def consensus_over_workers(data: xr.Dataset) -> Verdict:
     """
     law = xr.DataArray(squared_range(data.M.values), coords={"M": data.M})
     logarithm = 8 * (1 + np.log(data.M))
-    slope = judge_scaling(data["mean"], data["stderr"], {"M": 0.0}, offset=np.log(law), resolution=0.1)
+    slope = judge_scaling(data["mean"], data["stderr"], {"M": 0.0}, offset=xr.DataArray(np.log(law)), resolution=0.1)
     below = judge_bound(law, logarithm, side="upper", what="expected squared range", witness={})
     return joined({"growth over the law's": slope, "law": below})
 

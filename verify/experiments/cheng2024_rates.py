@@ -11,11 +11,13 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
+from sympy import solve
 
 from constructions.asymmetric_quadratic import asymmetric_quadratic
 from constructions.diagonal_quadratics import DiagonalQuadratics
 from constructions.noise import GaussianNoise, RademacherNoise
 from constructions.problem import Array
+from rates.alphabet import K as LOCAL_STEPS
 from rates.bound import vectorized
 from rates.catalogue import theorem
 from simulator.algorithms.local_sgdm import local_sgdm, minibatch_sgdm
@@ -221,7 +223,7 @@ def local_or_minibatch(laboratory: Laboratory) -> xr.Dataset:  # noqa: ARG001
             "minibatch": (("R",), pooled),
             "gain": (axes, gain),
             "predicted": (axes, np.broadcast_to(predicted[0] / predicted[1], gain.shape)),
-            "critical": (axes, np.broadcast_to(sigma[:, None, None] ** 2 * R / (L * B) ** 2, gain.shape)),
+            "critical": (axes, np.broadcast_to(critical_steps(sigma=sigma[:, None, None], R=R), gain.shape)),
             "crossing": (("sigma", "R"), crossing),
         },
         coords={"sigma": sigma, "K": K, "R": R},
@@ -342,18 +344,18 @@ def exponential_phase(laboratory: Laboratory) -> xr.Dataset:  # noqa: ARG001
     )
 
 
-@EXPERIMENTS.add("cheng2024-winner-map")
-def winner_map(laboratory: Laboratory) -> xr.Dataset:
+@EXPERIMENTS.add("cheng2024-linear-speed-up")
+def linear_speed_up(laboratory: Laboratory) -> xr.Dataset:
     """Tuned local SGD against tuned minibatch SGD over (K, M), on the convex instance with finitely many workers.
 
     The slow coordinate is exact; the fast one starts at its optimum, and the mean of its workers after a round is taken
-    for normal.  `gain` is the minibatch gap over the local one, `predicted` the same for the bounds without clipping;
-    `critical` is K_0, `linear` (K) the largest M of linear speed-up, (K_0/K)^(1/3).
+    for normal.  `linear` (K) is the largest M of linear speed-up, (K_0/K)^(1/3), at which drift and statistical term
+    are equal.
     """
-    sigma, R, replicas = 1.0, 256, laboratory.choose(quick=16, full=256)
-    K, M = doubling(1, 9), doubling(0, 6) ** 2
-    normals = stream(laboratory.seed, experiment="cheng2024-winner-map").standard_normal((R, replicas))
-    eta = steps_between(1e-3, LARGEST_STEP / L, each=2)
+    sigma, R, replicas = 4.0, 512, laboratory.choose(quick=16, full=256)
+    K, M = doubling(1, 6), np.array([2.0, 3, 4, 6, 8, 11, 16])
+    normals = stream(laboratory.seed, experiment="cheng2024-linear-speed-up").standard_normal((R, replicas))
+    eta = steps_between(2e-4, LARGEST_STEP / L, each=2)
     noise = sigma / np.sqrt(2)
     fast = {name: np.empty((len(eta), len(K), len(M))) for name in ("local", "minibatch")}
     for i, step in enumerate(eta):
@@ -366,22 +368,26 @@ def winner_map(laboratory: Laboratory) -> xr.Dataset:
     for name, together in (("local", False), ("minibatch", True)):
         slow = np.stack([slow_gaps(eta, K, R, sigma=noise, M=float(m), pooled=together) for m in M], axis=-1)
         tuned_gaps[name] = tuned(slow + fast[name], eta)[0]
-    letters = {"K": K[:, None], "M": M, "R": float(R), "sigma": sigma, "L": L, "B": B}
-    bounds = {}
-    for label in ("eq4.5", "thm2"):
-        expressions = [t.expression for t in theorem(f"cheng2024/{label}").bound.terms if t.name != "clipping"]
-        bounds[label] = vectorized(sum(expressions[1:], start=expressions[0]))(**letters)
-    critical = sigma**2 * R / (L * B) ** 2
+    critical = float(critical_steps(sigma=sigma, R=float(R)))
     return xr.Dataset(
         {
             **{name: (("K", "M"), values) for name, values in tuned_gaps.items()},
-            "gain": (("K", "M"), tuned_gaps["minibatch"] / tuned_gaps["local"]),
-            "predicted": (("K", "M"), bounds["eq4.5"] / bounds["thm2"]),
             "linear": (("K",), np.cbrt(critical / K)),
         },
         coords={"K": K, "M": M},
         attrs={"L": L, "B": B, "sigma": sigma, "R": R, "critical": critical, "seed": laboratory.seed},
     )
+
+
+def critical_steps(**letters: ArrayLike) -> Array:
+    """K_0: the local steps from which on the drift is below the minibatch method's optimization term.
+
+    >>> float(critical_steps(sigma=2.0, R=3.0))
+    12.0
+    """
+    drift = theorem("cheng2024/thm2").bound.term("noise drift").expression
+    (found,) = solve(drift - theorem("cheng2024/eq4.5").bound.term("optimization").expression, LOCAL_STEPS)
+    return vectorized(found)(L=L, B=B, **letters)
 
 
 def pooled_fast(eta: float, K: Array, M: Array, noise: float, normals: Array) -> Array:

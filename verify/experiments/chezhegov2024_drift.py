@@ -1,0 +1,146 @@
+"""Drift under a frozen scaling matrix where it shows: a kinked coordinate beside a slow one, sampled step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import sympy
+import xarray as xr
+from numpy.typing import NDArray
+from sympy import Expr
+
+from constructions.noise import GaussianNoise
+from constructions.separable import SeparableMachines
+from constructions.structured_noise import OnCoordinates
+from constructions.zeta_piecewise_pair import zeta_piecewise_pair
+from rates.alphabet import B, K, R, eta, mu
+from rates.bound import vectorized
+from rates.catalogue import theorem
+from simulator.algorithms.local_sgd import local_sgd
+from verify.laboratory import EXPERIMENTS, Laboratory
+from verify.search import values_of
+from verify.trajectories import drawn_noise, step_by_step, worker_average
+
+Array = NDArray[np.float64]
+L, CURVATURE = 1.0, 0.25  # right and left of the kink; the slow coordinate has the left one too
+D_MIN, D_MAX = 1.0, 2.0  # of the kinked coordinate, of the slow one
+LABELS = ("id-sc", "id-c", "het-c")
+DRIFT = {"id-sc": "noise drift", "id-c": "noise drift", "het-c": "drift"}
+
+
+def in_new_variables(zeta: float, M: int) -> SeparableMachines:
+    """f(D^{-1/2} y) for the kinked pair with D = (D_MAX, D_MIN): again a kinked pair, with other constants."""
+    scaled = {"L": L / D_MIN, "curvature": CURVATURE / D_MIN, "mu": CURVATURE / D_MAX, "zeta": zeta / np.sqrt(D_MIN)}
+    return zeta_piecewise_pair(**scaled, B=1.0, M=M)
+
+
+def one_step_right(squared: Array, gap: Array, spread: Array, letters: Mapping[str, float]) -> Array:
+    """What one step of Theorem (id-sc)'s proof bounds E|x_{t+1} - x*|^2 by, given the state.
+
+    (1 - eta mu) |x_t - x*|^2 - (eta/2) gap + eta^2 sigma^2/M + 2 eta L V_t; the coefficients are those that the sums
+    over all steps, `local-id-sc` and `local-id-c`, were made of.
+    """
+    summed, convex = (theorem(f"chezhegov2024/local-{label}").bound for label in ("id-sc", "id-c"))
+    largest = theorem("khaled2025/lemma7-mean").bound.expression.subs(K, K - 1)
+    workers = next(letter for letter in largest.free_symbols if letter.name == "M")
+    of_spread = sympy.cancel(eta * mu * summed.term("noise drift").expression / sympy.limit(largest, workers, sympy.oo))
+    of_gap = sympy.cancel(B**2 / (K * R) / convex.term("optimization").expression)
+    noise = eta * mu * summed.term("statistical").expression
+    a, b, c = (_value(part, letters) for part in (of_gap, noise, of_spread))
+    return np.asarray((1 - letters["eta"] * letters["mu"]) * squared - a * gap + b + c * spread)
+
+
+def _value(expression: Expr, letters: Mapping[str, float]) -> float:
+    return float(vectorized(expression)(**{symbol.name: letters[symbol.name] for symbol in expression.free_symbols}))
+
+
+@EXPERIMENTS.add("frozen-scaling-drift")
+def frozen_scaling_drift(laboratory: Laboratory) -> xr.Dataset:
+    """Local SGD from the optimum in the variables D^{1/2} x, where it is the method with the frozen matrix D.
+
+    `mean`, `stderr`, `bound`, `without` (theorem): the measure over replicas, the bound, and it less its drift term;
+    equal machines with noise for (id-sc) and (id-c), tilted ones without for (het-c).  Over (replica, t) of the noisy
+    runs: `squared` the exact mean of |x_{t+1} - x*|^2 given the state and `one_step` its bound; `spread` (t) the mean
+    V_t over replicas, its standard error, and `spread_bound`, Lemma 7 in these variables.
+    """
+    replicas, M, steps, rounds = laboratory.choose(quick=8, full=40), 1024, 64, 16
+    sigma, step = 1.0, 1 / 64
+    at = {"L": L, "mu": CURVATURE, "d_min": D_MIN, "d_max": D_MAX, "B": 0.0, "B_scaled": 0.0, "M": float(M)}
+    noisy = {**at, "sigma": sigma, "K": float(steps), "R": float(rounds), "eta": step}
+    local = {"L": L / D_MIN, "mu": CURVATURE / D_MAX, "sigma": sigma / np.sqrt(D_MIN), "M": float(M), "eta": step}
+    local |= {"K": float(steps), "R": float(rounds), "B": 1.0}
+    problem = in_new_variables(0.0, M)
+    noise = OnCoordinates(GaussianNoise(local["sigma"]), (1,))
+    xi = drawn_noise(
+        noise,
+        steps=steps * rounds,
+        shape=(replicas, M, 2),
+        seed=laboratory.seed,
+        experiment="frozen-scaling-drift",
+    )
+    squared, right, spread = (np.empty((replicas, steps * rounds)) for _ in range(3))
+    total = np.zeros((replicas, 2))
+    last = total
+    for seen in step_by_step(local_sgd(eta=np.array(step)), problem, noise=xi, K=steps, start=problem.optimum):
+        x, mean = seen.before.x, worker_average(seen.before.x)
+        away = ((mean - problem.optimum) ** 2).sum(axis=-1)
+        spread[:, seen.t] = ((x - mean[:, None]) ** 2).sum(axis=-1).mean(axis=-1)
+        moved = mean - step * worker_average(seen.exact) - problem.optimum
+        squared[:, seen.t] = (moved**2).sum(axis=-1) + (step * local["sigma"]) ** 2 / M
+        right[:, seen.t] = one_step_right(away, problem.gap(mean), spread[:, seen.t], local)
+        total += mean
+        last = worker_average(seen.after.x)
+    found = {
+        "id-sc": ((last - problem.optimum) ** 2).sum(axis=-1),
+        "id-c": problem.gap(total / (steps * rounds)),
+    }
+    rows = {label: (values.mean(), values.std(ddof=1) / np.sqrt(replicas), noisy) for label, values in found.items()}
+    rows["het-c"] = (tilted_gap(steps, 150), 0.0, _tilted_letters(at, steps, 150))
+    bounds = {label: theorem(f"chezhegov2024/{label}").bound for label in LABELS}
+    h = np.arange(steps * rounds) % steps
+    lemma7 = theorem("khaled2025/lemma7-mean").bound.function(**{name: local[name] for name in ("eta", "sigma", "M")})
+    return xr.Dataset(
+        {
+            "mean": (("theorem",), [rows[label][0] for label in LABELS]),
+            "stderr": (("theorem",), [rows[label][1] for label in LABELS]),
+            "bound": (("theorem",), [float(values_of(bounds[n].expression, rows[n][2])) for n in LABELS]),
+            "without": (
+                ("theorem",),
+                [
+                    float(values_of(bounds[n].expression - bounds[n].term(DRIFT[n]).expression, rows[n][2]))
+                    for n in LABELS
+                ],
+            ),
+            **{
+                name: (("theorem",), [float(rows[label][2].get(name, 0.0)) for label in LABELS])
+                for name in ("K", "R", "M", "eta", "sigma", "sigma_star")
+            },
+            "squared": (("replica", "t"), squared),
+            "one_step": (("replica", "t"), right),
+            "spread": (("t",), spread.mean(axis=0)),
+            "spread_stderr": (("t",), spread.std(axis=0, ddof=1) / np.sqrt(replicas)),
+            "spread_bound": (("t",), lemma7(K=h.astype(np.float64))),
+        },
+        coords={"theorem": list(LABELS), "t": np.arange(steps * rounds)},
+        attrs={"seed": laboratory.seed, "L": L, "curvature": CURVATURE, "d_min": D_MIN, "d_max": D_MAX},
+    )
+
+
+TILT, COPIES = 1.0, 4096
+
+
+def _tilted_letters(at: Mapping[str, float], steps: int, rounds: int) -> dict[str, float]:
+    """Letters of (het-c) at its largest step, for COPIES machines."""
+    step = D_MIN / (8 * L * (steps - 1))
+    counts = {"K": float(steps), "R": float(rounds), "M": float(COPIES)}
+    return {**at, **counts, "eta": step, "sigma": 0.0, "sigma_star": TILT}
+
+
+def tilted_gap(steps: int, rounds: int) -> float:
+    """The gap of the average of all iterates on machines tilted up and down: two of them, or as many copies of both."""
+    problem, quiet = in_new_variables(TILT, 2), np.zeros((steps * rounds, 1, 2, 2))
+    step = _tilted_letters({}, steps, rounds)["eta"]
+    run = step_by_step(local_sgd(eta=np.array(step)), problem, noise=quiet, K=steps, start=problem.optimum)
+    average = sum(worker_average(seen.before.x)[0] for seen in run) / (steps * rounds)
+    return float(problem.gap(average))
