@@ -9,15 +9,17 @@ from sympy import Ge
 
 from constructions.asymmetric_softplus import asymmetric_softplus
 from constructions.noise import GaussianNoise
-from rates.alphabet import K, L, R, alpha, mu
+from rates.alphabet import K, L, R, alpha, beta1, mu, weak
+from rates.catalogue import theorem
 from rates.errors import TightrateError
 from simulator.algorithms.local_sgdm import local_sgdm
 from verify.claim import CLAIMS, judge
+from verify.experiments.cheng2024_consensus import squared_range
 from verify.experiments.cheng2024_identities import Errors, note_lag
-from verify.experiments.cheng2024_orders import MOMENTS, term
+from verify.experiments.cheng2024_orders import MOMENTS, limit_in_steps, tends, term, without_momentum
 from verify.experiments.cheng2024_pathwise import pathwise_run
 from verify.infinite_workers import TwoValues, round_maps
-from verify.judging_exponents import exponents_of, joined, judge_scaling
+from verify.judging_exponents import exponents_of, exponents_of_balance, joined, judge_scaling
 from verify.judging_statements import Question, decided, judge_orders
 from verify.laboratory import Laboratory
 from verify.trajectories import drawn_noise, step_by_step, worker_average
@@ -47,7 +49,7 @@ def data_of(claim: str, laboratory: Laboratory) -> xr.Dataset:
 # ------------------------------------------------------------------------------------------------- twins of identities
 
 
-DECIDED = tuple(name for name in NAMES if CLAIMS[name].experiment == "cheng2024-orders")
+DECIDED = tuple(name for name in NAMES if CLAIMS[name].experiment in ("cheng2024-orders", "cheng2024-limits"))
 IDENTITIES = tuple(name for name in NAMES if CLAIMS[name].expected == "confirmed" and name not in DECIDED)
 
 
@@ -68,12 +70,12 @@ def is_measured(variable: str) -> bool:
 
 
 def test_the_lag_of_another_momentum_is_not_that_of_the_run() -> None:
-    beta1 = np.full((4, 1, 1), 0.9)
+    momentum = np.full((4, 1, 1), 0.9)
     problem = asymmetric_softplus(mu=0.2, width=0.1, M=3, d=2)
     noise = drawn_noise(GaussianNoise(1.0), steps=20, shape=(4, 3, 2), seed=1, experiment="test")
-    algorithm = local_sgdm(eta=0.1, beta1=beta1)
+    algorithm = local_sgdm(eta=0.1, beta1=momentum)
     largest = {}
-    for name, used in (("right", beta1), ("wrong", 0.99 * beta1)):
+    for name, used in (("right", momentum), ("wrong", 0.99 * momentum)):
         errors, previous = Errors(4), None
         for step in step_by_step(algorithm, problem, noise=noise, K=5):
             errors.seen(step.after.x)
@@ -165,6 +167,7 @@ def test_an_unchecked_answer_is_inconclusive(laboratory: Laboratory) -> None:
         ("cheng2024/more-workers-leave-the-drift", "gap", 0.5),
         ("cheng2024/convex-drift-value", "explicit", 0.1),
         ("cheng2024/exponential-phase-rounds", "rounds", 1.1),
+        ("cheng2024/exponential-phase-rounds", "rounds", 0.9),
         ("cheng2024/linear-speed-up", "local", 4.0),
         ("cheng2024/minibatch-statistical-exponents", "minibatch", 1.2),
     ],
@@ -222,13 +225,102 @@ SLOWER = [
 ]
 
 
-def test_a_power_of_the_workers_is_not_taken_for_a_logarithm(laboratory: Laboratory) -> None:
-    claim = CLAIMS["cheng2024/consensus-over-workers"]
+@pytest.mark.parametrize("power", [1 / 6, 1 / 4, 1 / 2, 1])
+@pytest.mark.parametrize("name", ["cheng2024/consensus-over-workers", "cheng2024/consensus-is-a-gaussian-range"])
+def test_a_power_of_the_workers_is_not_taken_for_a_logarithm(name: str, power: float, laboratory: Laboratory) -> None:
+    data = data_of(name, laboratory)
+    twin = data.assign(mean=data["mean"] * data.M**power, stderr=data["stderr"] * data.M**power)
+    assert CLAIMS[name].judge(twin).status == "violated"
+
+
+@pytest.mark.parametrize("factor", [0.7, 1.3])
+def test_another_variance_of_the_workers_is_rejected(factor: float, laboratory: Laboratory) -> None:
+    data = data_of("cheng2024/consensus-is-a-gaussian-range", laboratory)
+    claim = CLAIMS["cheng2024/consensus-is-a-gaussian-range"]
+    assert claim.judge(data.assign(exact=factor * data.exact)).status == "violated"
+    assert claim.judge(data.assign(stderr=20 * data["stderr"])).status == "inconclusive"
+
+
+def test_the_squared_range_is_that_of_drawn_variables() -> None:
+    drawn = np.ptp(np.random.default_rng(1).standard_normal((20000, 32)), axis=1) ** 2
+    assert squared_range([32])[0] == pytest.approx(drawn.mean(), abs=5 * drawn.std() / np.sqrt(20000))
+
+
+@pytest.mark.parametrize("excess", [-1 / 6, -1 / 3, -1 / 2, 1 / 6])
+def test_the_worst_laws_have_exactly_their_exponent(excess: float, laboratory: Laboratory) -> None:
+    data = data_of("cheng2024/clipping-bias-exponent", laboratory)
+    data["worst"] = data.worst * data.rho**excess
+    assert CLAIMS["cheng2024/clipping-bias-exponent"].judge(data).status == "violated"
+
+
+@pytest.mark.parametrize(("axis", "excess"), [("K", 1 / 3), ("fine", 1 / 6)])
+def test_a_drift_of_adam_that_grows_faster_is_not_accepted(axis: str, excess: float, laboratory: Laboratory) -> None:
+    data = data_of("cheng2024/adam-drift-floor", laboratory)
+    for variable in ("drift", "drift_stderr"):
+        data[variable] = data[variable] * data[axis] ** excess
+    assert CLAIMS["cheng2024/adam-drift-floor"].judge(data).status != "consistent"
+
+
+def test_noise_does_not_make_a_false_floor_true(laboratory: Laboratory) -> None:
+    name = "cheng2024/more-workers-leave-the-drift"
+    data = data_of(name, laboratory)
+    below = data.assign(gap=0.5 * data.attrs["limit"] + 0 * data.gap)
+    assert CLAIMS[name].judge(below).status == "violated"
+    noisy = CLAIMS[name].judge(below.assign(stderr=data.attrs["limit"] + 0 * data["stderr"]))
+    assert noisy.status == "inconclusive"
+    assert "100 times the replicas" in noisy.sentence
+
+
+def test_only_cells_with_linear_speed_up_are_compared(laboratory: Laboratory) -> None:
+    claim = CLAIMS["cheng2024/linear-speed-up"]
     data = data_of(claim.id, laboratory)
-    relative = data["stderr"] / data["mean"]
-    for growth, status in ((data.M**0.5, "inconclusive"), (np.exp(np.log(data.M) ** 2), "violated")):
-        twin = data.assign(mean=growth.astype(float), stderr=relative * growth)
-        assert claim.judge(twin).status == status
+    inside = data.linear >= data.M
+    verdict = claim.judge(data)
+    assert verdict.evidence["comparisons"] == int(inside.sum()) >= 25
+    assert float(data.M.min()) > 1
+    assert claim.judge(data.assign(local=data.local.where(inside, 100.0))).status == "consistent"
+    assert claim.judge(data.assign(local=data.local.where(data.M != 16, 100.0))).status == "violated"
+    assert claim.judge(data.assign(linear=0 * data.linear)).status == "not-applicable"
+
+
+def test_comparisons_at_one_local_step_are_counted_once(laboratory: Laboratory) -> None:
+    claim = CLAIMS["cheng2024/one-local-step-with-clipping"]
+    data = data_of(claim.id, laboratory)
+    verdict = claim.judge(data)
+    assert f"in {data.sizes['instance']} of {data.sizes['instance']} comparisons" in verdict.sentence
+    assert verdict.witness is not None
+    assert verdict.witness["K"] == 1
+    assert verdict.witness["measured"] == float(data["one step, clipped"].max())  # the error itself
+
+
+def test_an_order_that_is_misprinted_is_told_by_its_letters(laboratory: Laboratory) -> None:
+    data = data_of("cheng2024/critical-steps-exponents", laboratory)
+    terms = term("thm2", "noise drift"), term("eq4.5", "optimization")
+    drift, other = theorem("cheng2024/thm2").bound.term("noise drift"), theorem("cheng2024/eq4.5").bound
+    balance = exponents_of_balance(drift, other.term("optimization"), "K", ["sigma", "R", "M"])
+    assert balance == pytest.approx({"sigma": 2, "R": 1, "M": 0})
+    at = {
+        "sigma": 3.0,
+        "R": 7.0,
+        "L": 1.0,
+        "B": 1.0,
+        "K": float(data.critical.sel(sigma=3.0, R=512.0, K=2.0)) * 7 / 512,
+    }
+    left, right = (float(side.subs({symbol: at[symbol.name] for symbol in side.free_symbols})) for side in terms)
+    assert left == pytest.approx(right)
+
+
+def test_a_false_limit_and_a_hidden_momentum_are_refuted() -> None:
+    assert not tends("it", term("thm2", "noise drift"), weak).holds
+    assert not tends("it", term("thm3", "weak convexity"), term("thm3", "optimization") * 0).holds
+    first = term("thmB3", "optimization")
+    assert not without_momentum("it", first, first).holds
+    assert not without_momentum("it", first, first * (1 - beta1)).holds
+    right = without_momentum("it", first, first * (1 - beta1) ** 2)
+    assert right.holds
+    assert right.checked
+    with pytest.raises(TightrateError, match="sign of the exponent"):
+        limit_in_steps(K ** (alpha - 5))
 
 
 def test_a_gain_that_grows_slower_is_rejected(laboratory: Laboratory) -> None:
@@ -256,7 +348,9 @@ def test_the_misprint_in_the_confidence_bound_is_told_from_the_correction(labora
 def test_an_excess_that_is_not_resolved_is_inconclusive(laboratory: Laboratory) -> None:
     data = data_of("cheng2024/floor-above-drift-falls-with-workers", laboratory)
     data["stderr"] = data["stderr"] * 100
-    assert CLAIMS["cheng2024/floor-above-drift-falls-with-workers"].judge(data).status == "inconclusive"
+    verdict = CLAIMS["cheng2024/floor-above-drift-falls-with-workers"].judge(data)
+    assert verdict.status == "inconclusive"
+    assert "times the replicas" in verdict.sentence
 
 
 # ----------------------------------------------------------------------------------------------------- the tools' own

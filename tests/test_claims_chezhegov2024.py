@@ -8,6 +8,7 @@ import sympy
 import xarray as xr
 from sympy import Expr
 
+from constructions.zeta_piecewise_pair import zeta_piecewise_pair
 from rates.alphabet import d_max, d_min
 from rates.order import dominated
 from rates.papers.chezhegov2024 import Rule
@@ -16,6 +17,7 @@ from verify.claim import CLAIMS, Claim, judge
 from verify.claims import chezhegov2024 as claims
 from verify.experiments import chezhegov2024_algebra as algebra
 from verify.experiments import chezhegov2024_changing as changing
+from verify.experiments import chezhegov2024_drift as drift
 from verify.experiments import chezhegov2024_frozen as frozen
 from verify.experiments import chezhegov2024_variants as variants
 from verify.experiments.fixed_point import random_machines
@@ -161,7 +163,8 @@ def test_an_undecided_order_is_inconclusive(laboratory: Laboratory) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["tuned-convex", "tuned-strongly-convex", "summarized-identical", "slides-balance", "worst-case-never-helps"]
+    "name",
+    ["tuned-convex", "tuned-strongly-convex", "summarized-identical", "slides-balance", "worst-case-never-helps"],
 )
 def test_an_order_whose_certificate_does_not_check_is_inconclusive(name: str, laboratory: Laboratory) -> None:
     claim = CLAIMS[f"chezhegov2024/{name}"]
@@ -268,3 +271,61 @@ def test_badly_scaled_machines_have_the_heterogeneity_asked_for() -> None:
     assert float(problem.constants["zeta_star"]) == pytest.approx(0.7, rel=1e-9)
     slope = problem.gradient(np.ones((4, 6))).mean(axis=0)
     np.testing.assert_allclose(slope, 0, atol=1e-12)
+
+
+# --- Drift on functions with a kink ----------------------------------------------------------------------------------
+
+DRIFTING = [name for name in CLAIMS.match("chezhegov2024/*") if CLAIMS[name].experiment == "frozen-scaling-drift"]
+
+
+def test_the_drift_claims_have_their_expected_verdicts(laboratory: Laboratory) -> None:
+    assert len(DRIFTING) == 6
+    for name in DRIFTING:
+        finding = judge(CLAIMS[name], laboratory)
+        assert finding.as_expected, f"{name}: {finding.verdict.sentence}"
+        assert (finding.verdict.witness is not None) == (finding.verdict.status == "violated")
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "factor"),
+    [
+        ("bounds-with-a-kink", "bound", 5e-3),
+        ("one-step", "one_step", 0.999),
+        ("spread-of-the-workers", "spread_bound", 0.9),
+    ],
+)
+def test_a_wrong_drift_bound_is_violated(name: str, variable: str, factor: float, laboratory: Laboratory) -> None:
+    claim = CLAIMS[f"chezhegov2024/{name}"]
+    data = data_of(claim, laboratory)
+    assert claim.judge(data.assign({variable: factor * data[variable]})).status == "violated"
+
+
+def test_a_step_needs_its_spread(laboratory: Laboratory) -> None:
+    claim = CLAIMS["chezhegov2024/one-step"]
+    data = data_of(claim, laboratory)
+    assert claim.judge(data.assign(one_step=data.one_step_without)).status == "violated"
+
+
+@pytest.mark.parametrize("label", drift.LABELS)
+def test_with_the_drift_term_back_nothing_is_violated(label: str, laboratory: Laboratory) -> None:
+    claim = CLAIMS[f"chezhegov2024/{label}-without-drift"]
+    data = data_of(claim, laboratory)
+    assert claim.judge(data).status == "violated"
+    assert claim.judge(data.assign(without=data.bound)).status == "consistent"
+    assert claim.judge(data.assign(stderr=data["mean"])).status == "consistent"  # too noisy to accuse
+
+
+def test_the_coefficients_of_one_step_are_those_of_the_proof() -> None:
+    letters = {"L": 3.0, "mu": 0.5, "sigma": 2.0, "M": 4.0, "eta": 0.01, "K": 7.0, "R": 5.0, "B": 1.5}
+    found = drift.OneStep.of(letters)
+    expected = (1 - 0.01 * 0.5, 0.01 / 2, 0.01**2 * 2.0**2 / 4, 2 * 0.01 * 3.0)
+    assert (found.contraction, found.of_gap, found.noise, found.of_spread) == pytest.approx(expected, rel=1e-14)
+
+
+def test_the_kinked_pair_in_new_variables_is_the_pair_in_the_old_ones() -> None:
+    """Gradients transform with D^{-1/2}, D being (d_max, d_min) on the slow and on the kinked coordinate."""
+    root = np.sqrt([drift.D_MAX, drift.D_MIN])
+    old = zeta_piecewise_pair(zeta=0.3, L=drift.L, curvature=drift.CURVATURE, mu=drift.CURVATURE, B=1 / root[0], M=2)
+    new = drift.in_new_variables(0.3, 2)
+    x = stream(8, test="kink").standard_normal((50, 2, 2))
+    np.testing.assert_allclose(new.gradient(x * root), old.gradient(x) / root, rtol=1e-13)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from sympy import Rational
 
 from rates.catalogue import theorem
 from simulator.algorithm import Array
@@ -18,6 +19,7 @@ from verify.claim import CLAIMS, judge
 from verify.experiments.khaled2025_average_gap import average_local_gap
 from verify.experiments.khaled2025_rounds import round_errors
 from verify.experiments.khaled2025_spread import settled_offset
+from verify.experiments.khaled2025_stability import remainders
 from verify.judging_limits import Line, also, judge_limiting_exponents
 from verify.judging_statements import Question, decided
 from verify.laboratory import Laboratory
@@ -93,6 +95,7 @@ SCALED = {
     "quadratic-mean": {"mean: exact": 1 + 1e-8},
     "stationary": {"stationary: exact": 1 + 1e-8},
     "average-gap": {"average: stable": 1 + 1e-8},
+    "stable-range": {"growth": 1.001},
     "momentum-transient": {"exact": 1.01},
     "thm1-on-quadratics": {"bound: thm1": 1 / 8},
     "thm1-safe-on-quadratics": {"bound: thm1-safe": 1 / 15},
@@ -192,6 +195,39 @@ def test_a_run_that_stays_finite_speaks_for_the_legible_objective(laboratory: La
     data = dataset_of("figure1-as-legible", laboratory)
     data["literal_loss"][0, 0, 0] = 1.0
     assert verdict_on("figure1-as-legible", data).status == "consistent"
+
+
+def test_what_the_available_text_shows_is_no_erratum() -> None:
+    """The conversion of the text lost signs, so that a slip there need not be the paper's."""
+    assert not [name for name in CLAIMS.match("khaled2025/*") if "printed" in name]
+    for name in ("quadratic-mean-as-legible", "figure1-as-legible"):
+        claim = CLAIMS[f"khaled2025/{name}"]
+        assert claim.kind == "counterexample"
+        assert "as legible in the available text" in claim.statement
+
+
+def test_a_range_that_is_too_wide_is_rejected(laboratory: Laboratory) -> None:
+    data = dataset_of("stable-range", laboratory)
+    for share in (-0.02, 1.02):  # as if it were inside
+        wider = data.assign(inside=data.inside.where(data.share != share, 1.0))
+        verdict = verdict_on("stable-range", wider)
+        assert verdict.status == "violated"
+        assert verdict.witness is not None
+        assert verdict.witness["share"] == share
+    inside = data.isel(instance=np.flatnonzero((data.inside == 1).values & (data["eta curvature"] > 2).values))
+    assert inside.sizes["instance"] > 10  # rounds that contract although local steps do not
+
+
+def test_larger_steps_do_not_suffice() -> None:
+    """With eta gamma L H <= 1/4 instead the remainder can be negative; so it can with 4 eta L <= 1."""
+    assert all(value.is_nonnegative for value in remainders().values())
+    for wrong in ({"product": Rational(1, 4)}, {"below": Rational(1, 4)}):
+        assert not all(value.is_nonnegative for value in remainders(**wrong).values())
+
+
+def test_a_remainder_of_unknown_sign_proves_nothing(laboratory: Laboratory) -> None:
+    data = dataset_of("small-steps-suffice", laboratory)
+    assert verdict_on("small-steps-suffice", data.assign(holds=~data.holds)).status == "inconclusive"
 
 
 def test_a_floor_that_does_not_rise_is_rejected(laboratory: Laboratory) -> None:

@@ -12,18 +12,21 @@ import pytest
 import xarray as xr
 from sympy import Rational
 
+from constructions.quadratics import QuadraticMachines
 from constructions.zeta_quadratic_pair import zeta_quadratic_pair
 from rates.alphabet import B, K, L, R
 from rates.bound import evaluate
 from rates.catalogue import theorem
 from rates.papers.patel2024 import hard_cosine, hard_cosine_any_machines
 from simulator.algorithms.local_sgd import local_sgd
+from simulator.local_gradient_descent import round_map
 from simulator.moments import exact_moments
 from verify.claim import CLAIMS, Claim, judge
 from verify.experiments.patel2024_chain import as_in_the_proof
 from verify.judging_statements import Question, decided, judge_orders
 from verify.judging_trends import judge_trend
 from verify.laboratory import Laboratory
+from verify.verdict import Verdict
 
 MODULES = ("orders", "lower_bounds", "assumptions", "thm27", "outer_steps", "drift")
 MINE = sorted(
@@ -82,6 +85,7 @@ WRONG: list[tuple[str, dict[str, float]]] = [
     ("patel2024/thm22-constant", {"total": 0.8}),
     ("patel2024/round-contraction", {"contraction_bound": 0.99}),
     ("patel2024/thm22-start-factor", {"factor": 1.01}),
+    ("patel2024/fixed-point-limits", {"from_mean": 1e6}),
     ("patel2024/two-stage-corrected", {"unit_rounds": np.nan}),
     ("patel2024/two-quadratics-position", {"exact_position": 1.0001}),
     ("patel2024/two-quadratics-gap", {"exact_gap": 1.0001}),
@@ -107,6 +111,7 @@ SLOWER: list[tuple[str, str, str]] = [
     ("patel2024/two-stage-rounds", "rounds", "kappa"),
     ("patel2024/two-stage-rounds", "rounds", "accuracy"),
     ("patel2024/thm15-scaling", "gap", "R"),
+    ("patel2024/fixed-point-limits", "from_optimum", "share"),
     ("patel2024/thm15-scaling", "gap", "K"),
 ]
 
@@ -169,6 +174,28 @@ def test_a_witness_names_its_run_its_place_and_its_parameters(name: str, laborat
     assert origin.items() <= witness.items()
 
 
+def test_a_parameter_named_like_the_origin_of_a_witness_is_kept(laboratory: Laboratory) -> None:
+    claim = CLAIMS["patel2024/ball-as-assumed"]
+
+    def judged(data: xr.Dataset) -> Verdict:
+        assert data.D.dims == ("D",)
+        return Verdict("violated", "", "", "", witness={"seed": 7.0, "profile": "quick", "D": 1.0})
+
+    witness = judge(replace(claim, judge=judged), laboratory).verdict.witness
+    origin = {"experiment": claim.experiment, "profile": "quick", "seed": laboratory.seed}
+    assert witness == {"D": 1.0, "seed of the instance": 7.0, **origin}
+
+
+def test_every_dimension_has_a_place(laboratory: Laboratory) -> None:
+    claim = CLAIMS["patel2024/prop25"]
+
+    def judged(data: xr.Dataset) -> Verdict:
+        np.testing.assert_array_equal(data.instance, np.arange(data.sizes["instance"]))
+        return Verdict("consistent", "", "", "")
+
+    assert judge(replace(claim, judge=judged), laboratory).verdict == Verdict("consistent", "", "", "")
+
+
 def test_a_witness_is_found_again_at_its_place_in_a_run_of_its_own(laboratory: Laboratory) -> None:
     claim = CLAIMS["patel2024/prop13-as-printed"]
     witness = judge(claim, laboratory).verdict.witness
@@ -178,6 +205,19 @@ def test_a_witness_is_found_again_at_its_place_in_a_run_of_its_own(laboratory: L
     place = again.result(witness["experiment"])[0].isel(instance=int(witness["instance"]))
     assert float(place.worst) == witness["measured"]
     assert float(place.printed) == witness["bound"]
+
+
+@pytest.mark.parametrize("name", ["prop13-as-printed", "prop25-quadratics-as-printed"])
+def test_the_machines_of_a_witness_are_those_it_speaks_of(name: str, laboratory: Laboratory) -> None:
+    witness = judge(CLAIMS[f"patel2024/{name}"], laboratory).verdict.witness
+    assert witness is not None
+    problem = QuadraticMachines(np.array(witness["hessians"]), np.array(witness["minimizers"]))
+    assert problem.minimizers.shape == (witness["M"], witness["d"])
+    assert float(problem.constants["zeta_star"]) == pytest.approx(witness["zeta_star"], rel=1e-12)
+    if "movement" in dataset(f"patel2024/{name}", laboratory):
+        K, eta = witness["K"], witness["eta"]
+        moved = round_map(problem, K=K, eta=eta, start=problem.optimum).after(1) - problem.optimum
+        assert np.linalg.norm(moved) / (K * eta) == pytest.approx(witness["measured"], rel=1e-9)
 
 
 def test_the_witness_against_display_20_holds_its_point(laboratory: Laboratory) -> None:
@@ -204,6 +244,14 @@ def test_only_statements_of_the_paper_are_errata() -> None:
     for name in ("ball-as-assumed", "two-quadratics-floor-any-steps"):
         assert CLAIMS[f"patel2024/{name}"].kind == "counterexample"
     assert CLAIMS["patel2024/thm9-any-steps-as-printed"].kind == "erratum"
+
+
+def test_the_ends_of_the_fixed_point_are_two_points(laboratory: Laboratory) -> None:
+    claim = CLAIMS["patel2024/fixed-point-ends"]
+    data = dataset("patel2024/fixed-point-ends", laboratory)
+    assert float(data.apart.min()) > 1e-6
+    assert claim.judge(data.assign(one_step=data.one_step + data.apart)).status == "violated"
+    assert claim.judge(data.assign(many_steps=data.many_steps + 1e-9)).status == "violated"
 
 
 def test_the_final_distance_is_held_to_rounding(laboratory: Laboratory) -> None:

@@ -23,7 +23,7 @@ from verify.claim import CLAIMS, judge
 from verify.experiments.exponents import EXPONENT_TESTS, experiment_name
 from verify.exponent_tests import ExponentTest, Path, Tuning, run_exponent_test
 from verify.isolation import Design, IsolationError, isolate
-from verify.judging_paths import PathFit, fit_path, judge_exponents, judge_path
+from verify.judging_paths import NOT_SHOWN, PathFit, fit_path, judge_exponents, judge_path
 from verify.laboratory import Laboratory
 
 QUICK = [name for name, test in EXPONENT_TESTS.items() if test.cost == "quick"]
@@ -254,6 +254,21 @@ def test_what_other_terms_explain_is_no_contradiction() -> None:
     assert judge_path(fit, "upper", hidden=False, shown=True, span=1e6).status == "violated"
 
 
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_consistent_verdict_without_power_says_so(hidden: bool) -> None:
+    """Only where a slower decay would count: a lower bound alone is not helped by other terms."""
+    logarithm = np.log(2 + 100 * N) if hidden else None
+    said: dict[tuple[Any, bool], str] = {}
+    for side in ("upper", "both", "lower"):
+        fit = excess_of(np.ones(13), side=side, logarithm=logarithm)
+        for shown in (True, False):
+            found = judge_path(fit, side, hidden=hidden, shown=shown, span=1e6)
+            assert found.status == "consistent"
+            said[side, shown] = found.reason
+    silent = {key: NOT_SHOWN in reason for key, reason in said.items()}
+    assert silent == {key: key in (("upper", False), ("both", False)) for key in said}
+
+
 def test_diverged_runs_and_short_paths_are_refused() -> None:
     with pytest.raises(TightrateError, match="diverged"):
         excess_of(np.where(N > 10, np.inf, 1.0))
@@ -270,6 +285,15 @@ def test_every_exponent_claim_has_its_expected_verdict(name: str, laboratory: La
     assert finding.as_expected, finding.verdict.sentence
     assert json.loads(json.dumps(dict(finding.verdict.evidence)))
     assert finding.verdict.evidence["dominates by"] >= EXPONENT_TESTS[name].margin * 0.99
+
+
+@pytest.mark.parametrize(
+    ("name", "paths"),
+    [("khaled2025/thm2-statistical", 2), ("khaled2025/eq2-drift", 1), ("koloskova2020/heterogeneity", 1)],
+)
+def test_tests_whose_term_does_not_show_itself_say_so(name: str, paths: int, laboratory: Laboratory) -> None:
+    sentence = judge(CLAIMS[name.replace("/", "/exponent-")], laboratory).verdict.sentence
+    assert sentence.count(NOT_SHOWN) == paths
 
 
 def twins(name: str, laboratory: Laboratory) -> Iterator[tuple[xr.Dataset, float]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Literal
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -12,8 +15,10 @@ from rates.errors import TightrateError
 from verify.claim import CLAIMS, Claim, judge
 from verify.claims import patel2024
 from verify.exponents import fit_power_law, replicas_needed
-from verify.judges import judge_bound, judge_identity, judge_upper_exponents
+from verify.judges import judge_bound, judge_identity, judge_sampled_bound, judge_upper_exponents
+from verify.judging_limits import Line, judge_limiting_exponents
 from verify.laboratory import Laboratory
+from verify.verdict import Verdict
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +136,66 @@ def test_too_few_replicas_are_inconclusive_and_the_pilot_says_how_many_are_neede
     needed = replicas_needed(GRID, np.full_like(y, 1.0), half_width=0.05)
     again = judge_upper_exponents(
         GRID, y, y / np.sqrt(2 * needed), {"K": -1, "R": -1}, offset=np.zeros_like(y), resolution=0.05
+    )
+    assert again.status == "consistent"
+
+
+@pytest.mark.parametrize("excess", [0.0, 0.04, 0.1, 0.15])
+def test_the_replicas_that_an_unsettled_exponent_asks_for_settle_it(excess: float) -> None:
+    """With noise 0.3 nothing is settled; at the number of replicas that the sentence says, everything is."""
+    cells = {"K": GRID["K"]}
+    y = GRID["K"] ** (-1 + excess)
+
+    def judged(noise: float) -> Verdict:
+        return judge_upper_exponents(cells, y, noise * y, {"K": -1.0}, offset=np.zeros_like(y), resolution=0.5)
+
+    first = judged(0.5)
+    assert first.status == "inconclusive"
+    times = re.search(r"about (\d+) times the replicas", first.sentence)
+    assert times is not None
+    factor = int(times.group(1))
+    assert judged(0.5 / np.sqrt(1.1 * factor)).status == ("violated" if excess > 1 / 12 else "consistent")
+    assert judged(0.5 / np.sqrt(0.7 * factor)).status == "inconclusive"
+
+
+def test_data_that_bend_ask_for_other_cells_not_for_replicas() -> None:
+    y = np.exp(0.3 * (np.log2(GRID["K"]) - 2) ** 2) / GRID["K"]
+    verdict = judge_upper_exponents(
+        {"K": GRID["K"]}, y, 1e-6 * y, {"K": -1.0}, offset=np.zeros_like(y), resolution=0.05
+    )
+    assert verdict.status == "inconclusive"
+    assert "cells nearer to the limit" in verdict.sentence
+
+
+@pytest.mark.parametrize("side", ["upper", "lower"])
+def test_a_bound_on_noisy_means_is_judged_by_both_ends(side: Literal["upper", "lower"]) -> None:
+    sign = 1 if side == "upper" else -1
+    bound = xr.DataArray([1.0, 1.0], dims="i")
+
+    def judged(room: float, error: float) -> Verdict:
+        mean = bound - sign * xr.DataArray([room, 0.9], dims="i")
+        return judge_sampled_bound(mean, error * xr.ones_like(bound), bound, side=side, what="it", witness={})
+
+    assert judged(0.2, 0.03).status == "consistent"
+    unsettled = judged(0.2, 0.08)
+    assert unsettled.status == "inconclusive"
+    assert "4 times the replicas" in unsettled.sentence
+    assert judged(0.2, 0.0799 / np.sqrt(4)).status == "consistent"
+    assert judged(-0.2, 0.08).status == "inconclusive"
+    assert judged(-0.2, 0.03).status == "violated"
+    assert judged(float("nan"), 0.03).status == "violated"
+    assert "another cell" in judged(0.0, 0.03).sentence
+
+
+def test_a_slope_on_its_way_says_where_it_arrives() -> None:
+    x = np.ldexp(1.0, np.arange(6))
+    line = Line("x", x, x * np.exp(-1 / x), 1.0)
+    first = judge_limiting_exponents([line], what="y", predicted="", resolution=0.01)
+    assert first.status == "inconclusive"
+    end = float(first.sentence.split("near x = ")[1].rstrip("."))
+    longer = np.ldexp(1.0, np.arange(int(np.ceil(np.log2(end))) + 1))
+    again = judge_limiting_exponents(
+        [Line("x", longer, longer * np.exp(-1 / longer), 1.0)], what="y", predicted="", resolution=0.01
     )
     assert again.status == "consistent"
 

@@ -114,7 +114,7 @@ def judge(claim: Claim, laboratory: Laboratory) -> Finding:
 
 
 def _numbered(dataset: xr.Dataset) -> xr.Dataset:
-    """The dataset with positions as coordinates of every dimension without any, so that a witness can name its place."""
+    """The dataset with positions as coordinates of dimensions that have none, so that a witness can name its place."""
     bare = {name: np.arange(size) for name, size in dataset.sizes.items() if name not in dataset.coords}
     return dataset.assign_coords(bare)
 

@@ -236,7 +236,9 @@ def _letters_resolved(
     conditions = {condition.text: condition.relation for condition in found.conditions}
     conditions |= {str(extra): extra for extra in given}
     powers = _fixed_exponents([one.expression for one in found.bound.terms], fixed)
-    conditions = {text: None if relation is None else relation.xreplace(powers) for text, relation in conditions.items()}
+    conditions = {
+        text: None if relation is None else relation.xreplace(powers) for text, relation in conditions.items()
+    }
     equations = {
         relation.lhs.name: relation.rhs
         for relation in conditions.values()

@@ -147,7 +147,7 @@ def more(ratio: float) -> str:
     >>> more(1.5)
     '3 times'
     """
-    return f"{math.ceil(ratio**2)} times"
+    return f"{math.ceil(ratio**2 - 1e-9)} times"
 
 
 def judge_upper_exponents(

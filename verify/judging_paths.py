@@ -258,7 +258,9 @@ def judge_exponents(data: xr.Dataset) -> Verdict:
         verdict = judge_path(fit, side, hidden=hidden, shown=shown, span=span, replicas=float(one.replicas.max()))
         found.append((str(path), fit, verdict))
         rejected = (
-            f"off by more than {max(-fit.low, fit.slack):.3g}" if shown else "none slower: other terms may be what is seen"
+            f"off by more than {max(-fit.low, fit.slack):.3g}"
+            if shown
+            else "none slower: other terms may be what is seen"
         )
         evidence[f"along {path}"] = {**_evidence(one, fit, verdict), "wrong exponents that would be rejected": rejected}
     return _together(found, data, evidence)

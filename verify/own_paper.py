@@ -31,7 +31,6 @@ from rates.alphabet import LETTERS
 from rates.bound import MEASURES, Bound, Constants, Kind, Measure, Term, evaluate
 from rates.bound_check import CheckedBound, check_bound
 from rates.errors import TightrateError, unknown_name
-from rates.normal_form import UndecidableError
 from rates.text import parse, parse_hypothesis
 from rates.theorem import Condition, Paper, Provenance, Theorem
 from simulator.algorithm import ALGORITHMS
@@ -283,7 +282,7 @@ def _judged(path: Path, name: str, key: str, claim: OwnClaim, laboratory: Labora
     terms, measure = [term.expression for term in source.bound.terms], source.bound.measure.name
     try:
         formula = check_bound(terms, measure=measure if measure in MEASURES else None)
-    except (TightrateError, UndecidableError) as reason:
+    except TightrateError as reason:
         unchecked = str(reason)
     if formula is not None and measure not in MEASURES:  # no bound of the catalogue is about it
         formula = replace(formula, measures=(), neighbours=())

@@ -242,7 +242,7 @@ def drift_on_a_budget(data: xr.Dataset) -> Verdict:
 def linear_speed_up(data: xr.Dataset) -> Verdict:
     """Gaps of both where the bounds keep linear speed-up, with at least two workers; no other cell is compared."""
     cells = data.stack(cell=("K", "M")).reset_index("cell")
-    cells = cells.isel(cell=np.flatnonzero((cells.M <= cells.linear).values))
+    cells = cells.isel(cell=np.flatnonzero((cells.linear >= cells.M).values))
     if cells.sizes["cell"] == 0:
         return Verdict("not-applicable", "No cell keeps linear speed-up.", "-", "-")
     witness = {"K": cells.K, "M": cells.M, "local": cells.local, "minibatch": cells.minibatch}

@@ -28,7 +28,9 @@ def judge_identities(data: xr.Dataset, *prefixes: str) -> Verdict:
     equal = {str(name): str(left) for name, left in zip(data.identity.values, data.difference.values, strict=True)}
     equal = {name: left for name, left in equal.items() if name.startswith(prefixes)}
     ordered = data.isel(inequality=[str(name).startswith(prefixes) for name in data.inequality.values])
-    signs = {str(name): bool(holds) for name, holds in zip(ordered.inequality.values, ordered.holds.values, strict=True)}
+    signs = {
+        str(name): bool(holds) for name, holds in zip(ordered.inequality.values, ordered.holds.values, strict=True)
+    }
     excesses = dict(zip(signs, map(str, ordered.excess.values), strict=True))
     wrong = {name: left for name, left in equal.items() if left != "0"}
     wrong |= {name: excesses[name] for name, holds in signs.items() if not holds}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import xarray as xr
 
 from verify.claim import claim
-from verify.judges import judge_identity
+from verify.judges import judge_bound, judge_identity
 from verify.verdict import Verdict
 
 ROUNDS, CLOSED, TRANSIENT = "khaled2025-rounds", "khaled2025-closed-forms", "khaled2025-momentum-transient"
+STABLE, GROWS = "khaled2025-stability", 1.05  # 1.04^2 = 1.08 is the growth 2 % outside
 ROUNDING = 1e-12  # of the largest parts of an identity
 
 
@@ -282,4 +283,26 @@ def momentum_transient(data: xr.Dataset) -> Verdict:
         what="the sum of the gaps that momentum adds, relative to the whole sum",
         relative=ROUNDING,
         witness={name: data[name] for name in ("curvature", "B", "eta", "gamma", "momentum")},
+    )
+
+
+@claim(
+    "khaled2025/stable-range",
+    statement="On a quadratic with noise E x_r^2 stays bounded exactly where 0 < gamma (1 - a^H) < 2.",
+    theorem="khaled2025/stationary",
+    kind="regime",
+    experiment=STABLE,
+    expected="consistent",
+)
+def stable_range(data: xr.Dataset) -> Verdict:
+    """Exact second moments 2 % of the range inside and outside of both ends, local steps that diverge among them: from
+    1000 to 2000 rounds they stay inside and grow outside."""
+    side = 2 * data.inside - 1  # outside the factor must exceed one: compare its reciprocal
+    return judge_bound(
+        data.growth**side,
+        xr.ones_like(data.growth).where(data.inside == 1, 1 / GROWS),
+        side="upper",
+        what="growth of the second moment in a round (inverted outside)",
+        rounding=1e-12,
+        witness={name: data[name] for name in ("share", "curvature", "eta", "gamma", "K", "growth")},
     )

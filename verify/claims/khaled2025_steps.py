@@ -17,6 +17,29 @@ ILL_TUNED, MOMENTUM, CONDITION, ACCELERATION, NOISE = (
 BEST, PROPOSITION_2, FIGURE_1 = (f"khaled2025-{name}" for name in ("best-steps", "proposition-2", "figure-1"))
 
 
+# --- The condition of Theorem 1 --------------------------------------------------------------------------------------
+
+
+@claim(
+    "khaled2025/small-steps-suffice",
+    statement="Where 8 eta L <= 1, eta gamma L H <= 1/8 is enough for the condition of Theorem 1.",
+    theorem="khaled2025/thm1",
+    kind="regime",
+    experiment="khaled2025-small-steps",
+    expected="confirmed",
+)
+def small_steps_suffice(data: xr.Dataset) -> Verdict:
+    """What the condition leaves of its limit, less what the two simple ones leave of theirs, by computer algebra for
+    outer steps above and below 1: an expression that is evidently not negative is the proof."""
+    told = {str(case): str(value) for case, value in zip(data.case.values, data.remainder.values, strict=True)}
+    wrong = {case: told[case] for case, holds in zip(told, data.holds.values, strict=True) if not holds}
+    texts = ("remainders >= 0", "; ".join(told.values()))
+    if wrong:
+        sentence = "A remainder is not evidently positive."
+        return Verdict("inconclusive", sentence, *texts, evidence={"remainders": told})
+    return Verdict("confirmed", "Both remainders are positive.", *texts, evidence={"remainders": told})
+
+
 # --- An inner step that is too small ---------------------------------------------------------------------------------
 
 

@@ -42,6 +42,14 @@ def _settings(data: xr.Dataset, *names: str) -> dict[str, xr.DataArray]:
     return {name: xr.DataArray(float(data.attrs[name])) for name in names}
 
 
+def _with_machines(found: Verdict, data: xr.Dataset) -> Verdict:
+    """The verdict whose witness, if it is the worst instance against the printed bound, has the machines as lists."""
+    machines = data.attrs["worst as printed"]
+    if found.witness is None or found.witness.get("instance") != machines["instance"]:
+        return found
+    return replace(found, witness={**found.witness, **machines})
+
+
 def _dissimilarity(data: xr.Dataset, measured: str, bound: str) -> Verdict:
     return judge_bound(
         data[measured],
@@ -65,7 +73,7 @@ def _dissimilarity(data: xr.Dataset, measured: str, bound: str) -> Verdict:
 )
 def prop13_as_printed(data: xr.Dataset) -> Verdict:
     """Erratum E2: random quadratic machines, and equal Hessians with one machine's gradient against all others."""
-    return _dissimilarity(data, "worst", "printed")
+    return _with_machines(_dissimilarity(data, "worst", "printed"), data)
 
 
 @claim(
@@ -156,7 +164,7 @@ def prop25_quadratics(data: xr.Dataset) -> Verdict:
 )
 def prop25_quadratics_as_printed(data: xr.Dataset) -> Verdict:
     """A factor 1/H is missing, so the display has not the unit of a gradient: in units where H = 0.01 it fails."""
-    return _movement(data, "printed")
+    return _with_machines(_movement(data, "printed"), data)
 
 
 @claim(

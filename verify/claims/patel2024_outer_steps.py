@@ -6,6 +6,7 @@ import xarray as xr
 
 from verify.claim import claim
 from verify.judges import judge_bound, judge_identity
+from verify.judging_limits import Line, also, judge_limiting_exponents
 from verify.judging_trends import judge_trend
 from verify.verdict import Verdict
 
@@ -192,3 +193,51 @@ def _in_every_unit(data: xr.Dataset, formula: str) -> Verdict:
         relative=1e-9,
         witness={"rounds taken": data.unit_rounds},
     )
+
+
+@claim(
+    "patel2024/fixed-point-ends",
+    statement=(
+        "The fixed point is the optimum for K = 1 and the mean of the machines' optima for K = infinity, eta < 1/H."
+    ),
+    theorem="patel2024/prop19",
+    kind="identity",
+    experiment="patel2024-fixed-point-limits",
+    expected="confirmed",
+)
+def fixed_point_ends(data: xr.Dataset) -> Verdict:
+    """Random machines whose mean of optima is not the optimum: both distances, relative to the farthest optimum."""
+    both = xr.concat([data.one_step, data.many_steps], "end")
+    return judge_identity(
+        1 + both,
+        xr.ones_like(both),
+        xr.ones_like(both),
+        what="the fixed point at K = 1 and K = infinity",
+        relative=1e-11,
+        witness={name: data[name] for name in ("L", "mu", "eta", "apart")},
+    )
+
+
+@claim(
+    "patel2024/fixed-point-limits",
+    statement=(
+        "The fixed point tends to the optimum at first order as eta -> 0, and to the mean of the machines' optima as K"
+        " grows beyond 1/(eta mu)."
+    ),
+    theorem="patel2024/prop19",
+    kind="regime",
+    experiment="patel2024-fixed-point-limits",
+    expected="consistent",
+)
+def fixed_point_limits(data: xr.Dataset) -> Verdict:
+    """The median distance from the optimum over seven decades of eta must have slope 1; the largest distance from the
+    mean of the optima must fall below 10^-9 of the optima's size by K = 32/(eta mu)."""
+    distance = data.from_optimum.median("instance")
+    line = Line("1/eta, distance from the optimum", 1 / data.share.values, distance.values, -1.0)
+    verdict = judge_limiting_exponents([line], what="fixed point", predicted="exponent 1 in eta", resolution=0.01)
+    farthest = [float(value) for value in data.from_mean.max("instance")]
+    sizes = {
+        f"largest distance from the mean at K = {m:g}/(eta mu)": far
+        for m, far in zip(data.multiple.values, farthest, strict=True)
+    }
+    return also(verdict, [True] * (len(sizes) - 1) + [farthest[-1] < 1e-9], sizes)

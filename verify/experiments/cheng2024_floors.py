@@ -145,11 +145,11 @@ def adam_floor(laboratory: Laboratory) -> xr.Dataset:
         return found.mean(axis=1), found.std(axis=1, ddof=1) / np.sqrt(replicas)
 
     eta, M, lam = np.array([0.01, 0.02, 0.04]), np.array([2, 8, 32]), np.array([1.0, 4.0])
-    few = laboratory.choose(quick=80, full=320)
+    few = laboratory.choose(quick=48, full=320)
     slowest = float(20 / eta[0]) ** -0.5
     noisy = [[measured(1, int(m), round(20 / e), float(e), lam, slowest, few) for e in eta] for m in M]
-    fine, K, large = np.array([0.04, 0.08, 0.16]), np.array([8, 16, 32]), np.array([4.0])
-    many, repeated = laboratory.choose(quick=1024, full=8192), 12
+    fine, K, large = np.array([0.02, 0.04, 0.08]), np.array([8, 16, 32]), np.array([4.0])
+    many, repeated = laboratory.choose(quick=4096, full=16384), 8
     length = 64 / fine[0]
     slow = float(K[-1]) ** -1.5 * (length / K[-1]) ** -0.5
     drifts = [[measured(int(k), many, round(64 / e), float(e), large, slow, repeated) for e in fine] for k in K]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import sympy
 import xarray as xr
-from sympy import Expr, Ge, Le, Min, Rational, Symbol, cbrt, log, sqrt
+from sympy import Expr, Ge, Le, Min, Rational, cbrt, log, sqrt
 from sympy.logic.boolalg import Boolean
 
 from rates.alphabet import (
@@ -26,8 +29,10 @@ from rates.alphabet import (
     sigma_2alpha,
     weak,
 )
-from rates.bound import vectorized
 from rates.catalogue import theorem
+from rates.display import text
+from rates.errors import TightrateError
+from rates.monomial import monomial
 from rates.papers.cheng2024 import (
     bias_threshold_adam,
     bias_threshold_convex,
@@ -37,7 +42,6 @@ from rates.papers.cheng2024 import (
     squared_clipping_bias,
 )
 from rates.tuning import specialize_expression
-from simulator.randomness import stream
 from verify.judging_statements import Question, decided
 from verify.laboratory import EXPERIMENTS, Laboratory
 
@@ -216,37 +220,89 @@ def orders(laboratory: Laboratory) -> xr.Dataset:  # noqa: ARG001
     )
 
 
-@EXPERIMENTS.add("cheng2024-limits")
-def limits(laboratory: Laboratory) -> xr.Dataset:
-    """Bounds at random parameters: for infinitely many local steps, and over beta1.
+@dataclass(frozen=True)
+class Proof:
+    """A named statement: whether it holds, whether a second proof agrees, and how it is told."""
 
-    `convex`, `strongly convex`, `Adam` are the rates at K = inf over those at K = 1, `floor` is weak Delta / R over
-    the same; over (instance, beta1), `optimization` and `others` are terms of Theorem B.3 relative to beta1 = 0.
+    name: str
+    holds: bool
+    checked: bool
+    statement: dict[str, Any]
+
+
+def proved(name: str, sides: tuple[Expr, Expr], given: list[str], certificate: dict[str, str], **how: bool) -> Proof:
+    """A statement about two expressions, whose entry has the form of those that the order algebra decides."""
+    left, right = (text(side) for side in sides)
+    entry = {"left": left, "right": right, "given": given, "witness": None, "reason": "", "certificate": certificate}
+    return Proof(name, statement=entry, **how)
+
+
+def limit_in_steps(expression: Expr) -> tuple[Expr, dict[str, str]]:
+    """The limit of a term as K grows, for alpha >= 4, and the certificate: its power of K, or sympy's limit.
+
+    >>> limit_in_steps(term("thm3", "weak convexity"))[0]
+    Delta*weak/R
+    >>> limit_in_steps(term("thm2", "clipping"))
+    (0, {'power of K': '(2 - 2*alpha)/(3*alpha - 1)'})
     """
-    n = laboratory.choose(quick=200, full=2000)
-    generator = stream(laboratory.seed, experiment="cheng2024-limits")
-    names = ("L", "mu", "B", "sigma", "Delta", "R", "M", "weak")
-    values = {name: 10 ** generator.uniform(-2, 2, n) for name in names}
-    values |= {"alpha": generator.uniform(4, 10, n), "weak": values["weak"] * values["L"]}
-    found = {}
+    parts = monomial(expression)
+    if any(K in factor.free_symbols for factor in parts.factors):
+        found = sympy.limit(expression, K, sympy.oo)
+        return found, {"limit": str(found)}
+    power = sympy.sympify(parts.exponents.get("K", 0))
+    beyond = sympy.Symbol("beyond", nonnegative=True)
+    at_4 = sympy.cancel(power.subs(alpha, 4 + beyond))
+    if not (at_4.is_negative or at_4.is_zero or at_4.is_positive):
+        raise TightrateError(f"the sign of the exponent {power} of K is not known for alpha >= 4")
+    limit = sympy.Integer(0) if at_4.is_negative else sympy.oo if at_4.is_positive else expression
+    return limit, {"power of K": str(power)}
+
+
+def tends(name: str, expression: Expr, limit: Expr) -> Proof:
+    """The term tends to this as K grows; checked by its logarithmic derivative K d log(term)/dK.
+
+    A positive term whose logarithmic derivative tends to something negative vanishes, one without any is constant.
+    """
+    found, certificate = limit_in_steps(expression)
+    steepness = sympy.simplify(K * sympy.diff(sympy.expand_log(log(expression), force=True), K))
+    end = sympy.limit(steepness, K, sympy.oo).subs(alpha, 4 + sympy.Symbol("beyond", nonnegative=True))
+    again = end == -sympy.oo or bool(sympy.cancel(end).is_negative) if found == 0 else steepness == 0
+    certificate["logarithmic derivative in K"] = str(steepness)
+    holds = sympy.simplify(found - limit) == 0
+    return proved(name, (expression, limit), [str(MOMENTS)], certificate, holds=holds, checked=bool(again))
+
+
+def without_momentum(name: str, expression: Expr, scaled: Expr) -> Proof:
+    """`scaled`, made of the expression, does not hold beta1; checked by its derivative."""
+    reduced = sympy.simplify(scaled) if beta1 in scaled.free_symbols else scaled
+    derivative = sympy.simplify(sympy.diff(scaled, beta1))
+    holds = beta1 not in reduced.free_symbols
+    certificate = {"free of beta1": str(reduced), "derivative in beta1": str(derivative)}
+    return proved(name, (expression, reduced), [], certificate, holds=holds, checked=(derivative == 0) == holds)
+
+
+@EXPERIMENTS.add("cheng2024-limits")
+def limits(laboratory: Laboratory) -> xr.Dataset:  # noqa: ARG001
+    """Statements about the bounds' expressions, proved symbolically: their limits as K grows, and where beta1 occurs.
+
+    As the dataset of `decided`: "large K" are the limits of all terms, 0 but for Adam's weak Delta / R; "momentum" says
+    that the first term of Theorem B.3 holds beta1 through L/(1-beta1)^2 alone, so that L (1-beta1)^2 in place of L
+    removes it, and that the other terms do not hold it.
+    """
+    proofs = []
     for case, label in SHORT.items():
-        bound = theorem(f"cheng2024/{label}").bound
-        given = {name: values[name] for name in bound.letters if name != "K"}
-        found[case] = bound.function()(K=np.inf, **given) / bound.function()(K=1.0, **given)
-    given = {name: values[name] for name in theorem("cheng2024/thm3").bound.letters if name != "K"}
-    floor = vectorized(term("thm3", "weak convexity"))(weak=values["weak"], Delta=values["Delta"], R=values["R"])
-    found["floor"] = floor / theorem("cheng2024/thm3").bound.function()(K=1.0, **given)
-    momentum = np.array([0.0, 0.5, 0.9, 0.99])
-    shares = {}
+        for one in theorem(f"cheng2024/{label}").bound.terms:
+            limit = weak * Delta / R if one.name == "weak convexity" else sympy.Integer(0)
+            proofs.append(tends(f"{case}: large K, {one.name}", one.expression, limit))
     for label in ("thmB3", "thmB3-sc"):
-        terms = {t.name: t.expression for t in theorem(f"cheng2024/{label}").bound.terms}
-        scaled = terms.pop("optimization") * (1 - beta1) ** 2
-        for name, expression in (("optimization", scaled), ("others", sympy.Add(*terms.values()))):
-            letters = {s.name: generator.uniform(2, 4, (n, 1)) for s in expression.free_symbols if s != beta1}
-            over = vectorized(expression + 0 * Symbol("beta1"))(**letters, beta1=momentum)
-            shares[f"{label}: {name}"] = (("instance", "beta1"), over / over[:, :1])
+        for one in theorem(f"cheng2024/{label}").bound.terms:
+            smooth = one.expression.subs(L, L * (1 - beta1) ** 2) if one.name == "optimization" else one.expression
+            proofs.append(without_momentum(f"{label}: momentum, {one.name}", one.expression, smooth))
     return xr.Dataset(
-        {**{name: (("instance",), ratio) for name, ratio in found.items()}, **shares},
-        coords={"beta1": momentum},
-        attrs={"seed": laboratory.seed},
+        {
+            "answer": (("question",), np.array([int(proof.holds) for proof in proofs])),
+            "checked": (("question",), np.array([proof.checked for proof in proofs])),
+        },
+        coords={"question": [proof.name for proof in proofs]},
+        attrs={"statements": {proof.name: proof.statement for proof in proofs}},
     )

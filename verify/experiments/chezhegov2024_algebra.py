@@ -188,7 +188,9 @@ def inequalities() -> Iterator[Inequality]:
         allowed = largest_complement_at(rule, limit * (1 + excess), spread)
         yield Inequality(f"beta2: {rule} beyond 0.999 from there on", allowed, TOO_SLOW, strict=True)
     first = (1 - adam_weight(BETA, Integer(1))).subs(BETA, 1 / (1 + excess))  # any beta below 1
-    yield Inequality("adam: complement of the first weight above 1/2", Rational(1, 2), sympy.simplify(first), strict=True)
+    yield Inequality(
+        "adam: complement of the first weight above 1/2", Rational(1, 2), sympy.simplify(first), strict=True
+    )
     for rule in BOTH_RULES:
         allowed = largest_complement_at(rule, 1 + more, spread, below)
         yield Inequality(f"adam: {rule} allows at most 1/4", allowed, Rational(1, 4), strict=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import sympy
@@ -14,12 +15,11 @@ from constructions.noise import GaussianNoise
 from constructions.separable import SeparableMachines
 from constructions.structured_noise import OnCoordinates
 from constructions.zeta_piecewise_pair import zeta_piecewise_pair
-from rates.alphabet import B, K, R, eta, mu
+from rates.alphabet import B, K, M, R, eta, mu
 from rates.bound import vectorized
 from rates.catalogue import theorem
 from simulator.algorithms.local_sgd import local_sgd
 from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.search import values_of
 from verify.trajectories import drawn_noise, step_by_step, worker_average
 
 Array = NDArray[np.float64]
@@ -29,26 +29,42 @@ LABELS = ("id-sc", "id-c", "het-c")
 DRIFT = {"id-sc": "noise drift", "id-c": "noise drift", "het-c": "drift"}
 
 
-def in_new_variables(zeta: float, M: int) -> SeparableMachines:
+def in_new_variables(zeta: float, machines: int) -> SeparableMachines:
     """f(D^{-1/2} y) for the kinked pair with D = (D_MAX, D_MIN): again a kinked pair, with other constants."""
     scaled = {"L": L / D_MIN, "curvature": CURVATURE / D_MIN, "mu": CURVATURE / D_MAX, "zeta": zeta / np.sqrt(D_MIN)}
-    return zeta_piecewise_pair(**scaled, B=1.0, M=M)
+    return zeta_piecewise_pair(**scaled, B=1.0, M=machines)
 
 
-def one_step_right(squared: Array, gap: Array, spread: Array, letters: Mapping[str, float]) -> Array:
-    """What one step of Theorem (id-sc)'s proof bounds E|x_{t+1} - x*|^2 by, given the state.
+@dataclass(frozen=True)
+class OneStep:
+    """What one step of (id-sc)'s proof bounds E|x_{t+1} - x*|^2 by, given the state:
 
-    (1 - eta mu) |x_t - x*|^2 - (eta/2) gap + eta^2 sigma^2/M + 2 eta L V_t; the coefficients are those that the sums
-    over all steps, `local-id-sc` and `local-id-c`, were made of.
+    contraction |x_t - x*|^2 - of_gap gap + noise + of_spread V_t = (1 - eta mu) |x_t - x*|^2 - (eta/2) gap
+    + eta^2 sigma^2/M + 2 eta L V_t.
     """
-    summed, convex = (theorem(f"chezhegov2024/local-{label}").bound for label in ("id-sc", "id-c"))
-    largest = theorem("khaled2025/lemma7-mean").bound.expression.subs(K, K - 1)
-    workers = next(letter for letter in largest.free_symbols if letter.name == "M")
-    of_spread = sympy.cancel(eta * mu * summed.term("noise drift").expression / sympy.limit(largest, workers, sympy.oo))
-    of_gap = sympy.cancel(B**2 / (K * R) / convex.term("optimization").expression)
-    noise = eta * mu * summed.term("statistical").expression
-    a, b, c = (_value(part, letters) for part in (of_gap, noise, of_spread))
-    return np.asarray((1 - letters["eta"] * letters["mu"]) * squared - a * gap + b + c * spread)
+
+    contraction: float
+    of_gap: float
+    noise: float
+    of_spread: float
+
+    @staticmethod
+    def of(letters: Mapping[str, float]) -> OneStep:
+        """The coefficients that the sums over all steps, `local-id-sc` and `local-id-c`, are made of."""
+        summed, convex = (theorem(f"chezhegov2024/local-{label}").bound for label in ("id-sc", "id-c"))
+        largest = theorem("khaled2025/lemma7-mean").bound.expression.subs(K, K - 1).subs(1 / M, 0)
+        rate = eta * mu
+        parts = (
+            1 - rate,
+            sympy.cancel(B**2 / (K * R) / convex.term("optimization").expression),
+            rate * summed.term("statistical").expression,
+            sympy.cancel(rate * summed.term("noise drift").expression / largest),
+        )
+        return OneStep(*(_value(part, letters) for part in parts))
+
+    def right(self, squared: Array, gap: Array, spread: Array) -> Array:
+        """The right side at states with this squared distance, gap and V_t."""
+        return np.asarray(self.contraction * squared - self.of_gap * gap + self.noise + self.of_spread * spread)
 
 
 def _value(expression: Expr, letters: Mapping[str, float]) -> float:
@@ -61,25 +77,32 @@ def frozen_scaling_drift(laboratory: Laboratory) -> xr.Dataset:
 
     `mean`, `stderr`, `bound`, `without` (theorem): the measure over replicas, the bound, and it less its drift term;
     equal machines with noise for (id-sc) and (id-c), tilted ones without for (het-c).  Over (replica, t) of the noisy
-    runs: `squared` the exact mean of |x_{t+1} - x*|^2 given the state and `one_step` its bound; `spread` (t) the mean
-    V_t over replicas, its standard error, and `spread_bound`, Lemma 7 in these variables.
+    runs: `squared` the exact mean of |x_{t+1} - x*|^2 given the state, `one_step` its bound, with and without what it
+    has of V_t; `spread` (t) the mean V_t over replicas, its standard error, and `spread_bound`, Lemma 7 in these
+    variables.
     """
-    replicas, M, steps, rounds = laboratory.choose(quick=8, full=40), 1024, 64, 16
+    replicas, machines, steps, rounds = laboratory.choose(quick=8, full=40), 1024, 64, 16
     sigma, step = 1.0, 1 / 64
-    at = {"L": L, "mu": CURVATURE, "d_min": D_MIN, "d_max": D_MAX, "B": 0.0, "B_scaled": 0.0, "M": float(M)}
+    at = {"L": L, "mu": CURVATURE, "d_min": D_MIN, "d_max": D_MAX, "B": 0.0, "B_scaled": 0.0, "M": float(machines)}
     noisy = {**at, "sigma": sigma, "K": float(steps), "R": float(rounds), "eta": step}
-    local = {"L": L / D_MIN, "mu": CURVATURE / D_MAX, "sigma": sigma / np.sqrt(D_MIN), "M": float(M), "eta": step}
+    local = {
+        "L": L / D_MIN,
+        "mu": CURVATURE / D_MAX,
+        "sigma": sigma / np.sqrt(D_MIN),
+        "M": float(machines),
+        "eta": step,
+    }
     local |= {"K": float(steps), "R": float(rounds), "B": 1.0}
-    problem = in_new_variables(0.0, M)
+    problem, coefficients = in_new_variables(0.0, machines), OneStep.of(local)
     noise = OnCoordinates(GaussianNoise(local["sigma"]), (1,))
     xi = drawn_noise(
         noise,
         steps=steps * rounds,
-        shape=(replicas, M, 2),
+        shape=(replicas, machines, 2),
         seed=laboratory.seed,
         experiment="frozen-scaling-drift",
     )
-    squared, right, spread = (np.empty((replicas, steps * rounds)) for _ in range(3))
+    squared, right, alone, spread = (np.empty((replicas, steps * rounds)) for _ in range(4))
     total = np.zeros((replicas, 2))
     last = total
     for seen in step_by_step(local_sgd(eta=np.array(step)), problem, noise=xi, K=steps, start=problem.optimum):
@@ -87,8 +110,9 @@ def frozen_scaling_drift(laboratory: Laboratory) -> xr.Dataset:
         away = ((mean - problem.optimum) ** 2).sum(axis=-1)
         spread[:, seen.t] = ((x - mean[:, None]) ** 2).sum(axis=-1).mean(axis=-1)
         moved = mean - step * worker_average(seen.exact) - problem.optimum
-        squared[:, seen.t] = (moved**2).sum(axis=-1) + (step * local["sigma"]) ** 2 / M
-        right[:, seen.t] = one_step_right(away, problem.gap(mean), spread[:, seen.t], local)
+        squared[:, seen.t] = (moved**2).sum(axis=-1) + (step * local["sigma"]) ** 2 / machines
+        right[:, seen.t] = coefficients.right(away, problem.gap(mean), spread[:, seen.t])
+        alone[:, seen.t] = coefficients.right(away, problem.gap(mean), np.zeros(replicas))
         total += mean
         last = worker_average(seen.after.x)
     found = {
@@ -104,13 +128,10 @@ def frozen_scaling_drift(laboratory: Laboratory) -> xr.Dataset:
         {
             "mean": (("theorem",), [rows[label][0] for label in LABELS]),
             "stderr": (("theorem",), [rows[label][1] for label in LABELS]),
-            "bound": (("theorem",), [float(values_of(bounds[n].expression, rows[n][2])) for n in LABELS]),
+            "bound": (("theorem",), [_value(bounds[n].expression, rows[n][2]) for n in LABELS]),
             "without": (
                 ("theorem",),
-                [
-                    float(values_of(bounds[n].expression - bounds[n].term(DRIFT[n]).expression, rows[n][2]))
-                    for n in LABELS
-                ],
+                [_value(bounds[n].expression - bounds[n].term(DRIFT[n]).expression, rows[n][2]) for n in LABELS],
             ),
             **{
                 name: (("theorem",), [float(rows[label][2].get(name, 0.0)) for label in LABELS])
@@ -118,6 +139,7 @@ def frozen_scaling_drift(laboratory: Laboratory) -> xr.Dataset:
             },
             "squared": (("replica", "t"), squared),
             "one_step": (("replica", "t"), right),
+            "one_step_without": (("replica", "t"), alone),
             "spread": (("t",), spread.mean(axis=0)),
             "spread_stderr": (("t",), spread.std(axis=0, ddof=1) / np.sqrt(replicas)),
             "spread_bound": (("t",), lemma7(K=h.astype(np.float64))),
@@ -141,6 +163,7 @@ def tilted_gap(steps: int, rounds: int) -> float:
     """The gap of the average of all iterates on machines tilted up and down: two of them, or as many copies of both."""
     problem, quiet = in_new_variables(TILT, 2), np.zeros((steps * rounds, 1, 2, 2))
     step = _tilted_letters({}, steps, rounds)["eta"]
-    run = step_by_step(local_sgd(eta=np.array(step)), problem, noise=quiet, K=steps, start=problem.optimum)
-    average = sum(worker_average(seen.before.x)[0] for seen in run) / (steps * rounds)
-    return float(problem.gap(average))
+    total = np.zeros(2)
+    for seen in step_by_step(local_sgd(eta=np.array(step)), problem, noise=quiet, K=steps, start=problem.optimum):
+        total += worker_average(seen.before.x)[0]
+    return float(problem.gap(total / (steps * rounds)))

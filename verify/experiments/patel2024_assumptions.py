@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,6 +16,7 @@ from constructions.random_quadratics import random_quadratics
 from constructions.structured_noise import RareJumpNoise
 from rates.bound import Bound, vectorized
 from rates.catalogue import theorem
+from rates.errors import TightrateError
 from rates.misprints import misprint
 from rates.papers.patel2024 import covariate_shift
 from simulator.algorithms.local_sgd import local_sgd
@@ -31,6 +33,18 @@ FAR = 1e9  # a distance at which the dissimilarity of unequal Hessians dominates
 def in_letters(bound: Bound, letters: Mapping[str, Array]) -> Array:
     """The values of a bound, from more letters than it may need."""
     return bound.function()(**{name: letters[name] for name in bound.letters})
+
+
+def machines_at(problems: Sequence[QuadraticMachines], ratio: Array) -> dict[str, Any]:
+    """The matrices and minimizers, as lists, of the instance with the largest ratio, all batches one after another."""
+    instance = int(np.argmax(ratio))
+    place = instance
+    for problem in problems:
+        if place < len(problem.minimizers):
+            matrices = {"hessians": problem.hessians[place].tolist(), "minimizers": problem.minimizers[place].tolist()}
+            return {"instance": instance, **matrices}
+        place -= len(problem.minimizers)
+    raise TightrateError("more ratios than instances")
 
 
 def one_against_all(machines: int, gradient: float) -> QuadraticMachines:
@@ -85,7 +99,10 @@ def dissimilarity(laboratory: Laboratory) -> xr.Dataset:
         for name, values in found.items():
             columns.setdefault(name, []).append(np.asarray(values, dtype=np.float64))
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
-    return xr.Dataset({name: (("instance",), values) for name, values in joined.items()}, attrs={"far": FAR})
+    return xr.Dataset(
+        {name: (("instance",), values) for name, values in joined.items()},
+        attrs={"far": FAR, "worst as printed": machines_at(problems, joined["worst"] / joined["printed"])},
+    )
 
 
 @EXPERIMENTS.add("patel2024-movement")
@@ -97,10 +114,12 @@ def movement(laboratory: Laboratory) -> xr.Dataset:
     each = laboratory.choose(quick=300, full=5000)
     generator = stream(laboratory.seed, experiment="patel2024-movement")
     columns: dict[str, list[Array]] = {}
+    problems = []
     for unit in (0.01, 1.0, 100.0):
         for M, d in ((2, 1), (3, 2), (5, 3)):
             base = random_machines(generator, each, M, d)
             problem = QuadraticMachines(unit * base.hessians, base.minimizers)
+            problems.append(problem)
             constants = problem.constants
             K = generator.integers(1, 31, each).astype(np.float64)
             eta = 10 ** generator.uniform(-2, 0, each) / constants["L"]
@@ -122,7 +141,10 @@ def movement(laboratory: Laboratory) -> xr.Dataset:
             for name, values in found.items():
                 columns.setdefault(name, []).append(np.asarray(values, dtype=np.float64))
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
-    return xr.Dataset({name: (("instance",), values) for name, values in joined.items()})
+    return xr.Dataset(
+        {name: (("instance",), values) for name, values in joined.items()},
+        attrs={"worst as printed": machines_at(problems, joined["movement"] / joined["printed"])},
+    )
 
 
 @EXPERIMENTS.add("patel2024-fourth-moment")
