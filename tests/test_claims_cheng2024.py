@@ -14,6 +14,7 @@ from rates.catalogue import theorem
 from rates.errors import TightrateError
 from simulator.algorithms.local_sgdm import local_sgdm
 from verify.claim import CLAIMS, judge
+from verify.claims.cheng2024_consensus import movement_exponents
 from verify.experiments.cheng2024_consensus import squared_range
 from verify.experiments.cheng2024_identities import Errors, note_lag
 from verify.experiments.cheng2024_orders import MOMENTS, limit_in_steps, tends, term, without_momentum
@@ -383,6 +384,11 @@ def test_two_values_have_mean_zero_and_the_deviation_they_say() -> None:
 def test_exponents_take_alpha_from_the_values() -> None:
     clipping = term("thm2", "clipping")
     assert exponents_of(clipping, ["K", "M"], alpha=4.0) == pytest.approx({"K": -6 / 11, "M": 0.0})
+
+
+@pytest.mark.parametrize("label", ["lemC8-upper", "lemC9"])
+def test_preconditioners_move_like_the_entry_without_a_logarithm(label: str) -> None:
+    assert movement_exponents(label) == {"complement": 1.0, "K": 1.0}
 
 
 def test_axes_that_are_not_predicted_are_refused() -> None:

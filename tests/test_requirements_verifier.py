@@ -42,8 +42,8 @@ def test_a_gap_that_noise_hides_is_inconclusive() -> None:
     assert CLAIMS["cheng2024/more-workers-leave-the-drift"].judge(data).status == "inconclusive"
 
 
-@pytest.mark.parametrize("error, status", [(1.0, "inconclusive"), (0.001, "violated")])
-@pytest.mark.parametrize("name, truth", [("noise-drift", 0.5), ("noise-drift-leading-order", 2.0)])
+@pytest.mark.parametrize(("error", "status"), [(1.0, "inconclusive"), (0.001, "violated")])
+@pytest.mark.parametrize(("name", "truth"), [("noise-drift", 0.5), ("noise-drift-leading-order", 2.0)])
 def test_a_drift_that_noise_hides_is_inconclusive(name: str, truth: float, error: float, status: str) -> None:
     axes, one = ("K", "reach"), np.ones((2, 3))
     values = {"drift": truth * one, "error": error * one, "bound": one, "leading": one}
