@@ -111,7 +111,7 @@ def conclusion(findings: Sequence[Finding]) -> str:
         warning = element("strong", f"{len(surprising)} of {total} did not come out as expected")
         return f"{warning}: {names}. In all: {tally}."
     errata = [finding for finding in findings if finding.verdict.status == "violated"]
-    note = " What is violated is a statement as printed or summarised, known to be wrong" if errata else ""
+    note = " What is violated is known to be false: a misprint, or a belief that a counterexample refutes" if errata else ""
     named = f": {_links(errata)}" if 0 < len(errata) <= FEW else ""
     return f"All {total} came out as expected: {tally}.{note}{named}{'.' if note else ''}" if findings else NONE
 
@@ -139,12 +139,13 @@ def _seconds(findings: Sequence[Finding]) -> float:
 
 
 def _counterexamples(findings: Sequence[Finding]) -> list[str]:
-    """What the counterexamples showed, in the words of claim and verdict."""
+    """What the counterexamples showed, in the words of claim and verdict; refuted beliefs come last."""
+    shown = [finding for finding in findings if finding.claim.kind == "counterexample" and finding.as_expected]
     return [
-        prose(f"{finding.claim.statement} {_capital(finding.verdict.sentence)}")
+        f"{_badge(finding.verdict.status)} "
+        + prose(f"{finding.claim.statement} {_capital(finding.verdict.sentence)}")
         + f" ({_claim_link(finding, 'details')})"
-        for finding in findings
-        if finding.claim.kind == "counterexample" and finding.as_expected
+        for finding in sorted(shown, key=lambda finding: finding.verdict.status == "violated")
     ]
 
 
