@@ -111,7 +111,8 @@ def conclusion(findings: Sequence[Finding]) -> str:
         warning = element("strong", f"{len(surprising)} of {total} did not come out as expected")
         return f"{warning}: {names}. In all: {tally}."
     errata = [finding for finding in findings if finding.verdict.status == "violated"]
-    note = " What is violated is known to be false: a misprint, or a belief that a counterexample refutes" if errata else ""
+    false = "What is violated is known to be false: a misprint, or a belief that a counterexample refutes"
+    note = f" {false}" if errata else ""
     named = f": {_links(errata)}" if 0 < len(errata) <= FEW else ""
     return f"All {total} came out as expected: {tally}.{note}{named}{'.' if note else ''}" if findings else NONE
 
