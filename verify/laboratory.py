@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -84,10 +85,13 @@ class Laboratory:
         self.progress("experiments", 0, len(wanted))
         parallel = joblib.Parallel(n_jobs=self.jobs, return_as="generator_unordered", batch_size=1)
         tasks = (joblib.delayed(_attempt)(name, self.profile, self.seed) for name in wanted)
-        for done, (name, found) in enumerate(parallel(tasks), start=1):
-            if found is not None:
-                self._put(name, *found)
-            self.progress("experiments", done, len(wanted))
+        with warnings.catch_warnings():
+            # joblib renews a process that has grown large, between two experiments; nothing is lost
+            warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given", category=UserWarning)
+            for done, (name, found) in enumerate(parallel(tasks), start=1):
+                if found is not None:
+                    self._put(name, *found)
+                self.progress("experiments", done, len(wanted))
 
     def choose(self, *, quick: int, full: int) -> int:
         """A size that depends on the profile."""
