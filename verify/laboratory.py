@@ -87,7 +87,7 @@ class Laboratory:
         tasks = (joblib.delayed(_attempt)(name, self.profile, self.seed) for name in wanted)
         with warnings.catch_warnings():
             # joblib renews a process that has grown large, between two experiments; nothing is lost
-            warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given", category=UserWarning)
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
             for done, (name, found) in enumerate(parallel(tasks), start=1):
                 if found is not None:
                     self._put(name, *found)
