@@ -59,7 +59,7 @@ class Unit:
         names = (("value", self.value), ("length", self.length), ("scaling", self.scaling))
         powers = [
             name if exponent == 1 else f"{name}^{exponent if exponent.is_Integer else f'({exponent})'}"
-            for name, exponent in ((name, sympy.sympify(exponent)) for name, exponent in names)
+            for name, exponent in ((name, sympy.sympify(exponent, strict=True)) for name, exponent in names)
             if exponent != 0
         ]
         return " ".join(powers) or "pure number"

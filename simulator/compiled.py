@@ -114,7 +114,8 @@ class _Tally:
 
 
 @cache
-def _tally(loop: str) -> _Tally:  # noqa: ARG001
+def _tally(_loop: str) -> _Tally:
+    """The one tally of a loop: a cache is all that this process remembers."""
     return _Tally()
 
 

@@ -411,3 +411,9 @@ def theorem_letter(name: str) -> sympy.Symbol:
     return next(
         s for t in theorem("koloskova2020/convex").bound.terms for s in t.expression.free_symbols if s.name == name
     )
+
+
+def test_text_is_never_evaluated() -> None:
+    for options in ({"below": "__import__('os').getcwd()"}, {"derived": {"sigma": "__import__('os').getcwd()"}}):
+        with pytest.raises(TightrateError, match="must be a number or an expression"):
+            isolate("khaled2025/eq2", "statistical", "K", span=100, points=3, **options)  # type: ignore[arg-type]

@@ -228,7 +228,7 @@ def _value(value: Expr | float | str, at: Mapping[str, Any]) -> Any:
     """An expression at a point, or along a path; a text is the name of a variant."""
     if isinstance(value, str):
         return value
-    expression = sympify(value)
+    expression = sympify(value, strict=True)
     names = [symbol.name for symbol in expression.free_symbols]
     return _compiled(expression)(**{name: at[name] for name in names}) if names else float(expression)
 

@@ -165,7 +165,7 @@ preconditioner + server drift is at least of its order, which has a certificate
     ranges = {**RANGES, **(within or {})}
     if margin < 1 or span <= 1 or points < 3:
         raise TightrateError("a design needs margin >= 1, span > 1 and at least 3 points")
-    ceiling = _trivial(found) if below is None else sympy.sympify(below)
+    ceiling = _trivial(found) if below is None else _expression("below", below)
     if ceiling != sympy.oo:
         given = (*given, sympy.Le(found.bound.term(term).expression, ceiling, evaluate=False))
     problem = _letters_resolved(found, term, fixed, derived or {}, given, guides or {})
@@ -224,6 +224,16 @@ class _Problem:
         return found
 
 
+def _expression(name: str, value: Expr | float) -> Expr:
+    """A number or an expression as sympy has it; text is never evaluated."""
+    try:
+        return sympy.sympify(value, strict=True)
+    except sympy.SympifyError:
+        raise TightrateError(
+            f"{name} must be a number or an expression, not {value!r}; tightrate.parse reads text"
+        ) from None
+
+
 def _letters_resolved(
     found: Theorem,
     term: str,
@@ -244,7 +254,7 @@ def _letters_resolved(
         for relation in conditions.values()
         if isinstance(relation, Equality) and isinstance(relation.lhs, Symbol)
     }
-    chosen = {name: sympy.sympify(value) for name, value in {**equations, **found.steps, **derived}.items()}
+    chosen = {name: _expression(name, value) for name, value in {**equations, **found.steps, **derived}.items()}
     chosen = {name: expression.xreplace(powers) for name, expression in chosen.items() if name not in fixed}
     ordered = _in_order(chosen)
     absent = {name: sympy.Integer(0) for name, value in fixed.items() if value == 0}

@@ -27,7 +27,7 @@ def exponents_of(term: Term | sympy.Expr, letters: Sequence[str], **values: floa
     {'sigma': 0.6666666666666666, 'M': 0.0}
     """
     found = dict(monomial(term.expression if isinstance(term, Term) else term).exponents)
-    numbers = {name: sympy.sympify(found.get(name, 0)) for name in letters}
+    numbers = {name: sympy.sympify(found.get(name, 0), strict=True) for name in letters}
     given = {symbol: values[symbol.name] for power in numbers.values() for symbol in power.free_symbols}
     return {name: float(power.subs(given)) for name, power in numbers.items()}
 

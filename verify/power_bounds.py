@@ -176,11 +176,11 @@ def _growth(
 def _symbols(expression: Any) -> set[sympy.Symbol]:
     if hasattr(expression, "smaller"):
         return _symbols(expression.smaller) | _symbols(expression.larger)
-    return set(sympy.sympify(expression).free_symbols)
+    return set(sympy.sympify(expression, strict=True).free_symbols)
 
 
 def _numbers(expression: Any, values: dict[str, Array]) -> Array:
-    names, function = _compiled(sympy.sympify(expression))
+    names, function = _compiled(sympy.sympify(expression, strict=True))
     count = len(next(iter(values.values())))
     with np.errstate(all="ignore"):
         return np.broadcast_to(np.asarray(function(*(values[name] for name in names)), dtype=np.float64), (count,))

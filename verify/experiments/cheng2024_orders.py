@@ -249,7 +249,7 @@ def limit_in_steps(expression: Expr) -> tuple[Expr, dict[str, str]]:
     if any(K in factor.free_symbols for factor in parts.factors):
         found = sympy.limit(expression, K, sympy.oo)
         return found, {"limit": str(found)}
-    power = sympy.sympify(parts.exponents.get("K", 0))
+    power = sympy.sympify(parts.exponents.get("K", 0), strict=True)
     beyond = sympy.Symbol("beyond", nonnegative=True)
     at_4 = sympy.cancel(power.subs(alpha, 4 + beyond))
     if not (at_4.is_negative or at_4.is_zero or at_4.is_positive):
