@@ -7,7 +7,7 @@ import xarray as xr
 
 from rates.catalogue import theorem
 from verify.claim import claim
-from verify.judges import judge_bound, judge_identity, judge_upper_exponents
+from verify.judges import judge_bound, judge_identity, judge_sampled_bound, judge_upper_exponents
 from verify.verdict import Verdict
 
 PAIR_PARAMETERS = ("cosine", "L", "B", "K", "eta", "gamma")
@@ -283,9 +283,10 @@ def krm_exponents(data: xr.Dataset) -> Verdict:
     expected="consistent",
 )
 def krm_value(data: xr.Dataset) -> Verdict:
-    """The upper end of each cell's interval (five standard errors: 64 cells, no chance of a false alarm)."""
-    return judge_bound(
-        data.gap_mean + 5 * data.gap_stderr,
+    """Both ends of every cell's interval of five standard errors: 64 cells, no chance of a false alarm."""
+    return judge_sampled_bound(
+        data.gap_mean,
+        data.gap_stderr,
         data.bound,
         side="upper",
         what="mean gap of the weighted average",
