@@ -320,11 +320,12 @@ def simulate(
     from tightrate.arguments import read_names, read_number, read_pairs, read_settings
     from tightrate.output import console, json_text, print_json, working
     from tightrate.pages import simulation_as_json, simulation_page
+    from verify.threads import one_blas_thread
 
     claimed = theorem_of(theorem) if theorem is not None else None
     known = known_parameters(algorithm, problem, noise=noise, output=cast("Output", output), theorem=claimed)
     given = read_settings(spelled(read_pairs(values or [])), known)
-    with working(f"{algorithm} on {problem}"):
+    with working(f"{algorithm} on {problem}"), one_blas_thread():
         found = run(
             algorithm,
             problem,
@@ -622,11 +623,12 @@ def falsify(
     from tightrate.output import console, print_json, progress
     from verify.falsify import falsification_as_json, run_witness
     from verify.falsify import falsify as search_for_violation
+    from verify.threads import one_blas_thread
 
     if witness is not None:
         found = [run_witness(theorem_id, read_values(witness.split()))]
     else:
-        with progress() as watcher:
+        with progress() as watcher, one_blas_thread():
             searched = search_for_violation(
                 theorem_id, seconds=seconds, evaluations=evaluations, seed=seed, progress=watcher
             )
