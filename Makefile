@@ -47,9 +47,9 @@ docs-pages: $(READY)
 	@COLUMNS=100 NO_COLOR=1 $(BIN)/tightrate reproduce --out report
 	@cp report/reproduction.md report/verdicts.json docs/
 	@mkdir -p docs/figures && cp report/figures/*.png docs/figures/
-	@$(BIN)/python -m rates.paper_pages docs/papers
-	@$(BIN)/python -m rates.findings docs
-	@$(BIN)/python -m simulator.algorithm_pages docs/algorithms
+	@$(BIN)/python -m tightrate.rates.pages.paper_pages docs/papers
+	@$(BIN)/python -m tightrate.rates.pages.catalogue_audit docs
+	@$(BIN)/python -m tightrate.simulator.algorithm_pages docs/algorithms
 	@$(BIN)/python docs/refresh.py
 
 clean:

@@ -18,10 +18,10 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import combinations
 
-from rates.catalogue import theorems
-from rates.consistency import all_checks
-from rates.lattice import links
-from rates.order import compare
+from tightrate.rates.orders.domination import compare
+from tightrate.rates.relations.implications import links
+from tightrate.rates.relations.upper_against_lower import all_checks
+from tightrate.rates.statements.catalogue import theorems
 
 SLOWEST_SHOWN = 10
 
@@ -47,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, help="how many pairs of bounds to compare; all by default")
     wanted = parser.parse_args().pairs
-    for module in ("rates", "rates.catalogue", "rates.order"):
+    for module in ("tightrate.rates", "tightrate.rates.statements.catalogue", "tightrate.rates.orders.domination"):
         print(f"import {module:28s} {import_time(module):8.3f} s")
     start = time.perf_counter()
     entries = list(theorems())

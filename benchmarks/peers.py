@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.logistic_regression import LogisticRegression
-from constructions.quadratics import QuadraticMachines
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.logistic_regression import LogisticRegression
+from tightrate.constructions.quadratics import QuadraticMachines
 
 try:
     import jax

@@ -28,17 +28,17 @@ import numpy as np
 import peers
 from peers import STEPS, Contestant
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.logistic_regression import logistic_regression
-from constructions.noise import GaussianNoise
-from constructions.quadratics import QuadraticMachines
-from simulator.algorithm import ALGORITHMS
-from simulator.compiled import EngineName
-from simulator.moments import exact_moments
-from simulator.packed import PackedCell, sample_packed
-from simulator.randomness import RowSampling
-from simulator.round_sampling import sample_rounds
-from simulator.sampling import sample
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.logistic_regression import logistic_regression
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.batch.randomness import RowSampling
+from tightrate.simulator.compiled.kernels import EngineName
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.simulator.sampled.round_law import sample_rounds
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.simulator.sampled.shared_runs import PackedCell, sample_packed
 
 NOISE = GaussianNoise(1.0)
 SHORTEST_TURN = 0.05  # seconds; quicker contestants repeat within a turn

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.parameters import at_most, batch, count, real
-from constructions.pieces import Kinked
-from constructions.problem import PROBLEMS, Array
-from constructions.separable import SeparableMachines, alternating_tilts, average_root, placed
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.parameters import at_most, batch, count, real
+from tightrate.constructions.pieces import Kinked
+from tightrate.constructions.problem import PROBLEMS, Array
+from tightrate.constructions.separable import SeparableMachines, alternating_tilts, average_root, placed
 
 
 @PROBLEMS.add("asymmetric-quadratic")

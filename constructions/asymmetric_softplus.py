@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.asymmetric_quadratic import two_sided
-from constructions.parameters import batch, count, real
-from constructions.pieces import SoftKinked
-from constructions.problem import PROBLEMS
-from constructions.separable import SeparableMachines, alternating_tilts, placed
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.asymmetric_quadratic import two_sided
+from tightrate.constructions.parameters import batch, count, real
+from tightrate.constructions.pieces import SoftKinked
+from tightrate.constructions.problem import PROBLEMS
+from tightrate.constructions.separable import SeparableMachines, alternating_tilts, placed
 
 
 @PROBLEMS.add("asymmetric-softplus")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.parameters import batch, count
-from constructions.problem import PROBLEMS
-from constructions.structured_noise import AtStep, RareJumpNoise
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.parameters import batch, count
+from tightrate.constructions.problem import PROBLEMS
+from tightrate.constructions.structured_noise import AtStep, RareJumpNoise
 
 
 @PROBLEMS.add("confidence-instance")

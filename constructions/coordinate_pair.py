@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.parameters import batch
-from constructions.problem import PROBLEMS
-from constructions.quadratics import QuadraticMachines
+from tightrate.constructions.parameters import batch
+from tightrate.constructions.problem import PROBLEMS
+from tightrate.constructions.quadratics import QuadraticMachines
 
 
 @PROBLEMS.add("coordinate-pair")

@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
-from constructions.problem import Array, Measured, Problem
-from constructions.quadratics import CONSTANT_SCALES, RANK_TOLERANCE, QuadraticMachines
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.problem import Array, Measured, Problem
+from tightrate.constructions.quadratics import CONSTANT_SCALES, RANK_TOLERANCE, QuadraticMachines
 
 
 @dataclass(frozen=True, eq=False)

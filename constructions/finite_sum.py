@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.problem import Array, Problem
+from tightrate.constructions.problem import Array, Problem
 
 Rows = NDArray[np.intp]
 

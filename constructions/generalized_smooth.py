@@ -9,11 +9,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.measuring import check_by_measuring, everywhere, hessians
-from constructions.parameters import batch, count
-from constructions.pieces import Cosh
-from constructions.problem import PROBLEMS, Array, Measured
-from constructions.separable import SeparableMachines, alternating_tilts
+from tightrate.constructions.measuring import check_by_measuring, everywhere, hessians
+from tightrate.constructions.parameters import batch, count
+from tightrate.constructions.pieces import Cosh
+from tightrate.constructions.problem import PROBLEMS, Array, Measured
+from tightrate.constructions.separable import SeparableMachines, alternating_tilts
 
 
 @dataclass(frozen=True, eq=False)

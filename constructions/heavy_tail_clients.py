@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.heavy_tailed_noise import StudentNoise
-from constructions.log_spaced_quadratic import log_spaced_quadratic
-from constructions.noise import GaussianNoise, Noise
-from constructions.parameters import count
-from constructions.problem import PROBLEMS
-from constructions.structured_noise import PerWorker
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.heavy_tailed_noise import StudentNoise
+from tightrate.constructions.log_spaced_quadratic import log_spaced_quadratic
+from tightrate.constructions.noise import GaussianNoise, Noise
+from tightrate.constructions.parameters import count
+from tightrate.constructions.problem import PROBLEMS
+from tightrate.constructions.structured_noise import PerWorker
 
 
 @PROBLEMS.add("heavy-tail-clients")

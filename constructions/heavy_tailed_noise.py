@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import beta, gamma, hyp2f1
 
-from constructions.noise import NOISES, IsotropicNoise
-from constructions.problem import Array
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.noise import NOISES, IsotropicNoise
+from tightrate.constructions.problem import Array
 
 
 @NOISES.add("student")
@@ -24,7 +24,7 @@ class StudentNoise(IsotropicNoise):
     >>> StudentNoise(1.0, degrees=1.5)
     Traceback (most recent call last):
         ...
-    rates.errors.TightrateError: sigma is the level of the moment of order 2, which is infinite here: \
+    tightrate.common.errors.TightrateError: sigma is the level of the moment of order 2, which is infinite here: \
 StudentNoise(sigma=1.0, order=2.0, degrees=1.5); give a smaller order
     """
 

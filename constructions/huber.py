@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.parameters import batch, count
-from constructions.pieces import Clipped
-from constructions.problem import PROBLEMS
-from constructions.separable import SeparableMachines, alternating_tilts, placed
+from tightrate.constructions.parameters import batch, count
+from tightrate.constructions.pieces import Clipped
+from tightrate.constructions.problem import PROBLEMS
+from tightrate.constructions.separable import SeparableMachines, alternating_tilts, placed
 
 
 @PROBLEMS.add("huber")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.parameters import at_most, batch, count
-from constructions.problem import PROBLEMS
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.parameters import at_most, batch, count
+from tightrate.constructions.problem import PROBLEMS
 
 
 @PROBLEMS.add("log-spaced-quadratic")

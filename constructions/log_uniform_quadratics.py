@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.parameters import at_most, batch, count, generator_of
-from constructions.problem import PROBLEMS, Array
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.parameters import at_most, batch, count, generator_of
+from tightrate.constructions.problem import PROBLEMS, Array
 
 
 @PROBLEMS.add("log-uniform-quadratics")

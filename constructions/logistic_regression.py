@@ -9,12 +9,12 @@ from functools import cached_property
 import numpy as np
 from scipy.special import expit
 
-from constructions.finite_sum import FiniteSum, Rows
-from constructions.measuring import check_by_measuring
-from constructions.parameters import batch, count, fraction, generator_of
-from constructions.problem import PROBLEMS, Array, Measured
-from constructions.remainders import logistic_remainder
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.finite_sum import FiniteSum, Rows
+from tightrate.constructions.measuring import check_by_measuring
+from tightrate.constructions.parameters import batch, count, fraction, generator_of
+from tightrate.constructions.problem import PROBLEMS, Array, Measured
+from tightrate.constructions.remainders import logistic_remainder
 
 FAR_MARGIN = 45.0  # here the logistic function's curvature is below rounding
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from constructions.problem import Array, Measured, Problem
-from rates.alphabet import LETTERS
+from tightrate.constructions.problem import Array, Measured, Problem
+from tightrate.rates.symbols.alphabet import LETTERS
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import poch
 
-from constructions.problem import Array
-from rates.alphabet import check_value
-from rates.errors import TightrateError
-from rates.registry import Registry
+from tightrate.common.errors import TightrateError
+from tightrate.common.registry import Registry
+from tightrate.constructions.problem import Array
+from tightrate.rates.symbols.alphabet import check_value
 
 
 class Noise(ABC):
@@ -128,7 +128,7 @@ def _check_order(alpha: float) -> None:
         raise TightrateError(f"the order of a moment must be positive and finite, not {alpha:g}")
 
 
-NOISES: Registry[type[Noise]] = Registry("constructions", "noise")
+NOISES: Registry[type[Noise]] = Registry("tightrate.constructions", "noise")
 
 
 @NOISES.add("gaussian")

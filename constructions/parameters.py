@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.problem import Array
-from constructions.quadratics import as_batch
-from rates.alphabet import LETTERS, check_value
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.problem import Array
+from tightrate.constructions.quadratics import as_batch
+from tightrate.rates.symbols.alphabet import LETTERS, check_value
 
 MOST_BYTES = 4 * 2**30
 
@@ -24,7 +24,7 @@ def batch(*, may_vanish: tuple[str, ...] = (), **values: ArrayLike) -> tuple[Arr
     >>> batch(width=-1.0)
     Traceback (most recent call last):
         ...
-    rates.errors.TightrateError: width must be positive and finite, not -1
+    tightrate.common.errors.TightrateError: width must be positive and finite, not -1
     """
     for name, value in values.items():
         for entry in np.unique(_numbers(name, value)):
@@ -103,7 +103,8 @@ def check_memory(numbers: float, what: str) -> None:
     >>> check_memory(1e12, "a problem with M = 1 and d = 1e+06")
     Traceback (most recent call last):
         ...
-    rates.errors.TightrateError: a problem with M = 1 and d = 1e+06 would take 7.45e+03 GiB; at most 4 GiB are allowed
+    tightrate.common.errors.TightrateError: a problem with M = 1 and d = 1e+06 would take 7.45e+03 GiB; \
+at most 4 GiB are allowed
     """
     if 8 * numbers > MOST_BYTES:
         raise TightrateError(

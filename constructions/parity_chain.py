@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.parameters import batch, check_memory, count, even_machines
-from constructions.problem import PROBLEMS, Array
-from constructions.quadratics import QuadraticMachines
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.parameters import batch, check_memory, count, even_machines
+from tightrate.constructions.problem import PROBLEMS, Array
+from tightrate.constructions.quadratics import QuadraticMachines
 
 
 @dataclass(frozen=True, eq=False)

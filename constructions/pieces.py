@@ -13,8 +13,8 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.special import expit
 
-from constructions.problem import Array
-from constructions.remainders import (
+from tightrate.constructions.problem import Array
+from tightrate.constructions.remainders import (
     cosine_remainder,
     exponential_remainder,
     kinked_remainder,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rates.errors import TightrateError
-from rates.registry import Registry
+from tightrate.common.errors import TightrateError
+from tightrate.common.registry import Registry
 
 Array = NDArray[np.float64]
 
@@ -93,4 +93,4 @@ class Measured:
         return float(np.max(np.where(finite | (claimed == measured), error, np.inf)))
 
 
-PROBLEMS: Registry[Callable[..., Problem]] = Registry("constructions", "problem")
+PROBLEMS: Registry[Callable[..., Problem]] = Registry("tightrate.constructions", "problem")

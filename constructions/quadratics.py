@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from constructions.problem import Array, Measured, Problem
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.problem import Array, Measured, Problem
 
 SYMMETRY_TOLERANCE = 1e-12
 RANK_TOLERANCE = 1e-12

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from constructions.parameters import at_most, check_memory, count, generator_of
-from constructions.problem import PROBLEMS, Array
-from constructions.quadratics import QuadraticMachines
-from rates.alphabet import check_value
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.parameters import at_most, check_memory, count, generator_of
+from tightrate.constructions.problem import PROBLEMS, Array
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.rates.symbols.alphabet import check_value
 
 
 @PROBLEMS.add("random-quadratics")

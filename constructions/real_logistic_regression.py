@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.logistic_regression import LogisticRegression, logistic_machines
-from constructions.parameters import batch, count, generator_of
-from constructions.problem import PROBLEMS, Array
-from rates.errors import TightrateError, unknown_name
+from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.constructions.logistic_regression import LogisticRegression, logistic_machines
+from tightrate.constructions.parameters import batch, count, generator_of
+from tightrate.constructions.problem import PROBLEMS, Array
 
 # The name here: scikit-learn's loader, and the classes that are labelled +1.
 DATA_SETS: dict[str, tuple[str, tuple[int, ...]]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit, spence
 
-from constructions.problem import Array
+from tightrate.constructions.problem import Array
 
 SMALL = 0.05  # below it, power series; above it, the formula itself has lost at most three digits
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)

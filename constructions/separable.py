@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from constructions.measuring import check_by_measuring
-from constructions.pieces import Piece
-from constructions.problem import Array, Measured, Problem
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.measuring import check_by_measuring
+from tightrate.constructions.pieces import Piece
+from tightrate.constructions.problem import Array, Measured, Problem
 
 
 @dataclass(frozen=True, eq=False)

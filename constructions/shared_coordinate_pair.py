@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.parameters import at_most, batch
-from constructions.problem import PROBLEMS
-from constructions.quadratics import QuadraticMachines
-from constructions.rank_one_pair import rank_one_pair
+from tightrate.constructions.parameters import at_most, batch
+from tightrate.constructions.problem import PROBLEMS
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.rank_one_pair import rank_one_pair
 
 
 @PROBLEMS.add("shared-coordinate-pair")

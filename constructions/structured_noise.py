@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from constructions.noise import NOISES, IsotropicNoise, Noise
-from constructions.problem import Array
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.noise import NOISES, IsotropicNoise, Noise
+from tightrate.constructions.problem import Array
 
 
 @NOISES.add("rare-jump")

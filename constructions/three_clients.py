@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from constructions.pieces import LogCosh
-from constructions.problem import PROBLEMS
-from constructions.separable import SeparableMachines
+from tightrate.constructions.pieces import LogCosh
+from tightrate.constructions.problem import PROBLEMS
+from tightrate.constructions.separable import SeparableMachines
 
 
 @PROBLEMS.add("three-clients")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.parameters import batch, count
-from constructions.pieces import Rippled
-from constructions.problem import PROBLEMS, Array
-from constructions.separable import SeparableMachines, alternating_tilts, placed
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.parameters import batch, count
+from tightrate.constructions.pieces import Rippled
+from tightrate.constructions.problem import PROBLEMS, Array
+from tightrate.constructions.separable import SeparableMachines, alternating_tilts, placed
 
 
 @PROBLEMS.add("weakly-convex")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from constructions.parameters import batch, check_memory, count, generator_of
-from constructions.problem import PROBLEMS
-from constructions.quadratics import QuadraticMachines
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.parameters import batch, check_memory, count, generator_of
+from tightrate.constructions.problem import PROBLEMS
+from tightrate.constructions.quadratics import QuadraticMachines
 
 
 @PROBLEMS.add("wishart-quadratic")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.parameters import at_most, batch, count
-from constructions.pieces import Kinked
-from constructions.problem import PROBLEMS
-from constructions.separable import SeparableMachines, alternating_tilts
+from tightrate.constructions.parameters import at_most, batch, count
+from tightrate.constructions.pieces import Kinked
+from tightrate.constructions.problem import PROBLEMS
+from tightrate.constructions.separable import SeparableMachines, alternating_tilts
 
 
 @PROBLEMS.add("zeta-piecewise-pair")

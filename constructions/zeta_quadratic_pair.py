@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.parameters import at_most, batch, even_machines
-from constructions.problem import PROBLEMS
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.parameters import at_most, batch, even_machines
+from tightrate.constructions.problem import PROBLEMS
 
 
 @PROBLEMS.add("zeta-quadratic-pair")

@@ -6,8 +6,8 @@ many local steps, because every machine contracts towards the same point.
 
 import numpy as np
 
-from constructions.quadratics import QuadraticMachines
-from verify.own_paper import OwnClaim, OwnTheorem
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.verify.user_paper import OwnClaim, OwnTheorem
 
 # Every local step multiplies the distance from the common optimum by at most 1 - eta mu, and averaging does not
 # increase it: after n = K R steps its square has the factor (1 - eta mu)^(2n) <= exp(-2 n eta mu) <= 1/(5 n eta mu).

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 from sympy import Expr
 
-from figures.style import BLACK, GREY, ORDERED_INKS, ORDERED_MARKERS, WIDTH, Columns
-from rates.alphabet import LETTERS
-from rates.display import LaTeX
-from rates.theorem import Theorem
-from rates.typeset import Typesetter
+from tightrate.figures.style import BLACK, GREY, ORDERED_INKS, ORDERED_MARKERS, WIDTH, Columns
+from tightrate.rates.formulas.display import LaTeX
+from tightrate.rates.formulas.typeset import Typesetter
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import LETTERS
 
 Array = NDArray[np.float64]
 SMALL = "small"  # text inside a panel, relative to the style

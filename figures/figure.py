@@ -11,11 +11,11 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.figure import Figure
 
-from figures.style import Columns, Family, styled
-from rates.errors import TightrateError, unknown_name
-from rates.registry import Registry
-from verify.laboratory import Profile, origin
-from verify.storage import load_dataset, save_dataset, write_whole
+from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.common.registry import Registry
+from tightrate.figures.style import Columns, Family, styled
+from tightrate.verify.cache.netcdf import load_dataset, save_dataset, write_whole
+from tightrate.verify.session import Profile, origin
 
 Draw = Callable[[xr.Dataset, Columns], Figure]
 FORMATS = ("pdf", "png", "svg")
@@ -65,7 +65,7 @@ class FigureSpec:
         return TightrateError(f"figure {self.name} needs {what}; give the results of experiment {self.experiment}")
 
 
-FIGURES: Registry[FigureSpec] = Registry("figures.gallery", "figure")
+FIGURES: Registry[FigureSpec] = Registry("tightrate.figures.gallery", "figure")
 
 
 def figure(

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
 
 MARKER = ".tightrate-report"
 _ANOTHER = "give a new folder or an empty one"

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from figures.figure import FORMATS, FigureSpec, figures_of, save, svg
-from figures.output_folder import check_output_folder, publish
-from figures.report_page import Picture, Report, report_page
-from figures.reproduction_page import reproduction_page
-from verify.claim import Finding, claims_of, judge_all
-from verify.laboratory import Laboratory
-from verify.results import finding_as_json
-from verify.storage import write_whole
+from tightrate.figures.figure import FORMATS, FigureSpec, figures_of, save, svg
+from tightrate.figures.output_folder import check_output_folder, publish
+from tightrate.figures.report_page import Picture, Report, report_page
+from tightrate.figures.reproduction_page import reproduction_page
+from tightrate.verify.cache.netcdf import write_whole
+from tightrate.verify.claim import Finding, claims_of, judge_all
+from tightrate.verify.findings_json import finding_as_json
+from tightrate.verify.session import Laboratory
 
 
 def reproduce(out: Path, laboratory: Laboratory) -> tuple[Finding, ...]:

@@ -19,18 +19,18 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from figures.figure import FigureSpec
-from figures.markup import definitions, element, evidence, exact, number, paragraphs, prose, table
-from rates.alphabet import LETTERS
-from rates.bound import Bound
-from rates.catalogue import paper, theorem
-from rates.display import bound_mathml, mathml
-from rates.json_types import as_json
-from rates.theorem import PROVENANCE_MEANING, Theorem
-from verify.claim import Finding
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.sweep import provenance
-from verify.verdict import STATUS_MEANING, Status
+from tightrate.common.json_types import as_json
+from tightrate.figures.figure import FigureSpec
+from tightrate.figures.markup import definitions, element, evidence, exact, number, paragraphs, prose, table
+from tightrate.rates.formulas.display import mathml, sum_mathml
+from tightrate.rates.statements.bound import Bound
+from tightrate.rates.statements.catalogue import paper, theorem
+from tightrate.rates.statements.theorem import PROVENANCE_MEANING, Theorem
+from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.verify.claim import Finding
+from tightrate.verify.session import EXPERIMENTS, Laboratory
+from tightrate.verify.sweep.run import provenance
+from tightrate.verify.verdict import STATUS_MEANING, Status
 
 RELATIONS = {"upper": ("≤", "≲"), "lower": ("≥", "≳"), "exact": ("=", "≍")}
 HIDDEN = {"hidden": "up to a constant", "hidden with logs": "up to a constant and logarithms", "explicit": ""}
@@ -65,7 +65,7 @@ class Report:
 
 def report_page(report: Report) -> str:
     """The whole page."""
-    style = files("figures").joinpath("report.css").read_text(encoding="utf-8")
+    style = files("tightrate.figures").joinpath("report.css").read_text(encoding="utf-8")
     counterexamples = "".join(element("li", text) for text in _counterexamples(report.findings))
     sections = {
         "papers": ("Paper by paper", _by_paper(report.findings)),
@@ -366,7 +366,7 @@ def theorem_section(source: Theorem) -> str:
         element("p", prose(source.statement)),
         _formula(bound, {}),
     ]
-    if bound_mathml(bound, source.letters) != bound_mathml(bound):
+    if sum_mathml(bound.expressions, source.letters) != sum_mathml(bound.expressions):
         parts += [element("p", "In the paper's letters:", class_="soft small"), _formula(bound, source.letters)]
     parts.append(_letters(source))
     if source.steps:
@@ -396,7 +396,7 @@ def _formula(bound: Bound, letters: Mapping[str, str]) -> str:
         "p",
         element("span", escape(bound.measure.meaning)),
         element("span", loosely if hidden else exactly),
-        bound_mathml(bound, letters),
+        sum_mathml(bound.expressions, letters),
         element("span", hidden, class_="soft small") if hidden else "",
         class_="formula",
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from figures.report_page import Report
-from rates.catalogue import theorem
-from verify.sweep import provenance
+from tightrate.figures.report_page import Report
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.verify.sweep.run import provenance
 
 
 def reproduction_page(report: Report) -> str:

@@ -1,0 +1,1 @@
+"""What the theory predicts: symbols, formulas, statements, papers, and the algebra of orders."""

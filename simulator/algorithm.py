@@ -11,9 +11,9 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rates import catalogue
-from rates.registry import Registry
-from simulator.parameters import Parameter, parameters
+from tightrate.common.registry import Registry
+from tightrate.rates.statements import catalogue
+from tightrate.simulator.parameters import Parameter, parameters
 
 Array = NDArray[np.float64]
 Function = TypeVar("Function")
@@ -148,7 +148,7 @@ class Algorithms(Registry[Constructor]):
 
 BOX = "Algorithm::"  # the line of a docstring before its indented box
 
-ALGORITHMS = Algorithms("simulator.algorithms", "algorithm")
+ALGORITHMS = Algorithms("tightrate.simulator.algorithms", "algorithm")
 
 
 def worker_mean(x: Array) -> Array:

@@ -1,6 +1,6 @@
 """One page of documentation for each algorithm: its box, its parameters, and the theorems that speak of it.
 
-`python -m simulator.algorithm_pages docs/algorithms` writes all of them.
+`python -m tightrate.simulator.algorithm_pages docs/algorithms` writes all of them.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from pathlib import Path
 
-from rates import display
-from rates.alphabet import LETTERS
-from rates.catalogue import theorem
-from rates.markdown import GENERATED, anchor, page, plain, table
-from simulator.algorithm import ALGORITHMS, Description
-from simulator.parameters import Parameter
+from tightrate.rates.formulas import display
+from tightrate.rates.pages.markdown import GENERATED, anchor, page, plain, table
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.simulator.algorithm import ALGORITHMS, Description
+from tightrate.simulator.parameters import Parameter
 
-COMMAND = "python -m simulator.algorithm_pages docs/algorithms"
+COMMAND = "python -m tightrate.simulator.algorithm_pages docs/algorithms"
 OWN_MEANING = {
     "server_beta1": "averaging of the server's first moment",
     "smallest_step": "preconditioned client steps shorter than this are left out",
@@ -84,7 +84,7 @@ def _theorems(found: Description) -> str:
     for theorem_id in found.theorems:
         entry = theorem(theorem_id)
         link = f"[{theorem_id}](../papers/{entry.paper.id}.md#{anchor(entry.label)})"
-        rows.append((link, plain(entry.title), f"${display.bound_latex(entry.bound, entry.letters)}$"))
+        rows.append((link, plain(entry.title), f"${display.sum_latex(entry.bound.expressions, entry.letters)}$"))
     return table(("statement", "title", "bound"), rows) if rows else "The catalogue has no statement about it."
 
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simulator.algorithm import Algorithm, Array, leaves, with_leaves, worker_mean
-from simulator.optimizer import Optimizer
+from tightrate.simulator.algorithm import Algorithm, Array, leaves, with_leaves, worker_mean
+from tightrate.simulator.optimizer import Optimizer
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,14 +8,14 @@ from typing import Literal
 
 import numpy as np
 
-from constructions.problem import Problem
-from rates.alphabet import SQUARED_GRADIENT
-from rates.bound import MEASURES as BOUNDED
-from rates.errors import TightrateError
-from rates.units import LENGTH, VALUE, Unit
-from simulator.algorithm import Array
-from simulator.moreau import mean_gradient
-from simulator.sampling import Run
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.problem import Problem
+from tightrate.rates.statements.measures import MEASURES as BOUNDED
+from tightrate.rates.symbols.alphabet import SQUARED_GRADIENT
+from tightrate.rates.symbols.units import LENGTH, VALUE, Unit
+from tightrate.simulator.algorithm import Array
+from tightrate.simulator.moreau_envelope import mean_gradient
+from tightrate.simulator.sampled.sampling import Run
 
 Output = Literal["last", "average", "weighted", "random", "auxiliary"]
 OUTPUTS: Mapping[Output, str] = {

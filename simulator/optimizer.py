@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from simulator.algorithm import Array, Rule, State
+from tightrate.simulator.algorithm import Array, Rule, State
 
 
 class Optimizer(Rule[State]):

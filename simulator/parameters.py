@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from rates.alphabet import LETTERS
+from tightrate.rates.symbols.alphabet import LETTERS
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")

@@ -9,24 +9,24 @@ from typing import Any, Literal
 
 import numpy as np
 
-from constructions.noise import NOISES, Noise
-from constructions.parameters import check_memory
-from constructions.problem import PROBLEMS, Problem
-from constructions.quadratics import QuadraticMachines
-from rates.alphabet import LETTERS, check_value
-from rates.catalogue import theorem as theorem_of
-from rates.errors import TightrateError, unknown_name
-from rates.theorem import Theorem
-from simulator.algorithm import ALGORITHMS, Array
-from simulator.engines import EXACT_MEASURES, METHODS, Engine, Method, Question
-from simulator.letters import RunLetters, moment_order
-from simulator.linear_form import LinearForm
-from simulator.measures import MEASURES, OUTPUTS, Output, forgetting, iterate, records_of
-from simulator.moments import exact_moments
-from simulator.parameters import construct, parameters, spelled
-from simulator.randomness import RowSampling
-from simulator.round_sampling import sample_rounds
-from simulator.sampling import Run, sample
+from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.constructions.noise import NOISES, Noise
+from tightrate.constructions.parameters import check_memory
+from tightrate.constructions.problem import PROBLEMS, Problem
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.rates.statements.catalogue import theorem as theorem_of
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import LETTERS, check_value
+from tightrate.simulator.algorithm import ALGORITHMS, Array
+from tightrate.simulator.batch.randomness import RowSampling
+from tightrate.simulator.engine_choice import EXACT_MEASURES, METHODS, Engine, Method, Question
+from tightrate.simulator.exact.linear_form import LinearForm
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.simulator.measures import MEASURES, OUTPUTS, Output, forgetting, iterate, records_of
+from tightrate.simulator.parameters import construct, parameters, spelled
+from tightrate.simulator.sampled.round_law import sample_rounds
+from tightrate.simulator.sampled.sampling import Run, sample
+from tightrate.simulator.theorem_values import RunLetters, moment_order
 
 __all__ = ["METHODS", "OUTPUTS", "Measured", "Method", "Output", "Simulation", "build_problem", "simulate"]
 
@@ -97,8 +97,8 @@ def simulate(
     `exact` finds expectations in closed form, for linear updates on quadratic problems (K and R of any size, K = inf
     where it exists); `rounds` draws one Gaussian vector for each round, which has the same law; `sample` takes every
     step; `auto` is the first of these that can answer.  `noise` is a law by name, or "rows" for a finite sum.
-    `measures` are those of `simulator.measures`; by default gap and squared distance, and the distance where it is
-    certain or sampled.  `quantiles` over replicas are in (0, 1).  A `theorem` is compared, never imposed.
+    `measures` are those of `tightrate.simulator.measures`; by default gap and squared distance, and the distance where
+    it is certain or sampled.  `quantiles` over replicas are in (0, 1).  A `theorem` is compared, never imposed.
 
     >>> found = simulate("local-sgd", "rank-one-pair", {"cosine": 0.5, "eta": 1.0, "K": float("inf"), "R": 1})
     >>> found.method, round(found.measures["gap"].mean, 12)

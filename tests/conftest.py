@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from verify.result_store import FOLDER
+from tightrate.verify.cache.result_cache import FOLDER
 
 settings.register_profile("tightrate", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("tightrate")

@@ -11,9 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from figures.figure import FORMATS, FigureSpec, save
-from figures.style import WIDTH, Columns, Family, styled
-from verify.storage import load_dataset
+from tightrate.figures.figure import FORMATS, FigureSpec, save
+from tightrate.figures.style import WIDTH, Columns, Family, styled
+from tightrate.verify.cache.netcdf import load_dataset
 
 
 def visible_texts(picture: Figure) -> list[Text]:

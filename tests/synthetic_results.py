@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from rates.papers.patel2024 import thm27_logarithm
-from verify.claim import CLAIMS, Finding, judge
-from verify.laboratory import Laboratory
-from verify.verdict import Verdict
+from tightrate.rates.papers.patel2024 import thm27_logarithm
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.verify.claim import CLAIMS, Finding, judge
+from tightrate.verify.session import Laboratory
+from tightrate.verify.verdict import Verdict
 
 
 def k_does_not_help() -> xr.Dataset:

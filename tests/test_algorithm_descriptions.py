@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rates.alphabet import LETTERS
-from rates.catalogue import theorem, theorems
-from simulator.algorithm import ALGORITHMS, BOX
-from simulator.parameters import parameters, shares
+from tightrate.rates.statements.catalogue import theorem, theorems
+from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.simulator.algorithm import ALGORITHMS, BOX
+from tightrate.simulator.parameters import parameters, shares
 
 
 @pytest.mark.parametrize("name", ALGORITHMS.names())

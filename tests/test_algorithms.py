@@ -8,25 +8,25 @@ import numpy as np
 import plain_loops as plain
 import pytest
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.noise import GaussianNoise
-from constructions.problem import Problem
-from constructions.quadratics import QuadraticMachines
-from constructions.random_quadratics import random_quadratics
-from constructions.three_clients import three_clients
-from rates.errors import TightrateError
-from simulator.algorithm import ALGORITHMS, leaves, worker_mean
-from simulator.algorithms.fedada2 import DelayedPreconditioner, client_parameters, fedada2
-from simulator.algorithms.fedada2_plus_plus import fedada2_plus_plus, rows_and_columns
-from simulator.algorithms.fedadagrad import server_adagrad
-from simulator.algorithms.local_adam import ClippedAdam, local_adam
-from simulator.algorithms.local_sgd_outer_acceleration import Accelerated
-from simulator.algorithms.local_sgdm import SGDM, local_sgdm, minibatch_sgdm
-from simulator.algorithms.savic import SAVIC, SavicState
-from simulator.algorithms.sgd import SGD
-from simulator.communication import FederatedOptimization, StateAveraging
-from simulator.randomness import stream
-from simulator.sampling import sample
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.problem import Problem
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.constructions.three_clients import three_clients
+from tightrate.simulator.algorithm import ALGORITHMS, leaves, worker_mean
+from tightrate.simulator.algorithms.fedada2 import DelayedPreconditioner, client_parameters, fedada2
+from tightrate.simulator.algorithms.fedada2_plus_plus import fedada2_plus_plus, rows_and_columns
+from tightrate.simulator.algorithms.fedadagrad import server_adagrad
+from tightrate.simulator.algorithms.local_adam import ClippedAdam, local_adam
+from tightrate.simulator.algorithms.local_sgd_outer_acceleration import Accelerated
+from tightrate.simulator.algorithms.local_sgdm import SGDM, local_sgdm, minibatch_sgdm
+from tightrate.simulator.algorithms.savic import SAVIC, SavicState
+from tightrate.simulator.algorithms.sgd import SGD
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.communication import FederatedOptimization, StateAveraging
+from tightrate.simulator.sampled.sampling import sample
 
 M, K, R, D = 3, 4, 5, 4
 SIGMA, SEED = 0.7, 11

@@ -12,14 +12,21 @@ import numpy as np
 import pytest
 from sympy import Rational
 
-from rates.alphabet import B, K, L, M, R, sigma
-from rates.bound import evaluate
-from rates.bound_check import check_bound, compare_bounds, compare_table, read_bound, read_hypotheses, read_table
-from rates.catalogue import theorem
-from rates.errors import TightrateError
-from rates.rounds import rounds_to_accuracy
-from rates.text import parse
 from tightrate.command_line import main
+from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.parse import parse
+from tightrate.rates.orders.communication_complexity import rounds_to_accuracy
+from tightrate.rates.relations.bound_check import (
+    check_bound,
+    compare_bounds,
+    compare_table,
+    read_bound,
+    read_hypotheses,
+    read_table,
+)
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
+from tightrate.rates.symbols.evaluation import evaluate
 
 LATEX = (
     r"\mathbb{E}F(\hat x)-F^\star \preceq \frac{HB^2}{R} + \frac{(H\sigma^2B^4)^{1/3}}{K^{1/3}R^{2/3}}"

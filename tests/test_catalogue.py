@@ -14,11 +14,13 @@ import pytest
 import sympy
 from sympy.core.relational import Relational
 
-from rates.alphabet import LETTERS, K, L, M, R, eta, sigma, symbol
-from rates.bound import MEASURES, Term, evaluate
-from rates.catalogue import paper, paper_ids, theorem, theorem_ids
-from rates.theorem import PROVENANCE_MEANING, Condition, Erratum, Paper, Provenance, Theorem
-from rates.units import LENGTH, UnitError, unit_of
+from tightrate.rates.statements.bound import Term
+from tightrate.rates.statements.catalogue import paper, paper_ids, theorem, theorem_ids
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.theorem import PROVENANCE_MEANING, Condition, Erratum, Paper, Provenance, Theorem
+from tightrate.rates.symbols.alphabet import LETTERS, K, L, M, R, eta, sigma, symbol
+from tightrate.rates.symbols.evaluation import evaluate
+from tightrate.rates.symbols.units import LENGTH, UnitError, unit_of
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -204,7 +206,7 @@ def test_two_ways_to_evaluate_agree(theorem_id):
 @pytest.mark.parametrize("paper_id", paper_ids())
 def test_paper(paper_id):
     assert paper_faults(paper(paper_id), paper_id) == []
-    source = inspect.getsource(import_module(f"rates.papers.{paper_id}"))
+    source = inspect.getsource(import_module(f"tightrate.rates.papers.{paper_id}"))
     labels = re.findall(r'^@statement\("([^"]+)"\)', source, flags=re.MULTILINE)
     assert len(set(labels)) == len(labels), "a label is used twice"
     assert [f"{paper_id}/{label}" for label in labels] == list(theorem_ids(paper_id)), "a statement is shadowed"

@@ -7,11 +7,11 @@ import pytest
 import sympy
 from sympy import Rational, cancel, limit, simplify
 
-from rates.alphabet import B, K, L, M, Q, R, eta, mu, sigma, sigma_star, zeta, zeta_star
-from rates.bound import vectorized
-from rates.catalogue import theorem, theorems
-from rates.monomial import monomial
-from rates.papers.dekel2012 import best_step
+from tightrate.rates.papers.dekel2012 import best_step
+from tightrate.rates.statements.catalogue import theorem, theorems
+from tightrate.rates.symbols.alphabet import B, K, L, M, Q, R, eta, mu, sigma, sigma_star, zeta, zeta_star
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.rates.symbols.monomial import monomial
 
 BASELINES = (
     "dekel2012",

@@ -7,7 +7,9 @@ import pytest
 import sympy
 from sympy import Rational, cancel, limit, log, oo, simplify, sqrt
 
-from rates.alphabet import (
+from tightrate.rates.papers import cheng2024
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import (
     B,
     Delta,
     G_inf,
@@ -27,9 +29,7 @@ from rates.alphabet import (
     sigma,
     sigma_2alpha,
 )
-from rates.catalogue import theorem
-from rates.monomial import monomial
-from rates.papers import cheng2024
+from tightrate.rates.symbols.monomial import monomial
 
 a = alpha
 SC, CONVEX, ADAM = "cheng2024/thm1", "cheng2024/thm2", "cheng2024/thm3"

@@ -12,8 +12,13 @@ import sympy
 from numpy.typing import NDArray
 from sympy import Rational, sqrt
 
-from rates import catalogue
-from rates.alphabet import (
+from tightrate.common.errors import TightrateError
+from tightrate.rates.papers import chezhegov2024
+from tightrate.rates.papers.chezhegov2024 import Rule, rescale, rescale_expression
+from tightrate.rates.statements import catalogue
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.symbols.alphabet import (
     B,
     B_scaled,
     D,
@@ -31,10 +36,7 @@ from rates.alphabet import (
     zeta_opt,
     zeta_star,
 )
-from rates.bound import MEASURES, Bound, Term, vectorized
-from rates.errors import TightrateError
-from rates.papers import chezhegov2024
-from rates.papers.chezhegov2024 import Rule, rescale, rescale_expression
+from tightrate.rates.symbols.evaluation import vectorized
 
 PROOFS = Path(__file__).parents[1] / "docs" / "proofs" / "chezhegov2024.md"
 Array = NDArray[np.float64]

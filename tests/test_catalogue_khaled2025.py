@@ -14,12 +14,13 @@ import sympy
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from rates import catalogue
-from rates.alphabet import B, K, L, M, R, eta, gamma, momentum, sigma
-from rates.bound import Bound, Term, vectorized
-from rates.errors import TightrateError
-from rates.outer_steps import best_steps, step_candidates
-from rates.papers import khaled2025
+from tightrate.common.errors import TightrateError
+from tightrate.rates.papers import khaled2025
+from tightrate.rates.relations.outer_steps import best_steps, step_candidates
+from tightrate.rates.statements import catalogue
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, gamma, momentum, sigma
+from tightrate.rates.symbols.evaluation import vectorized
 
 PROOFS = Path(__file__).parents[1] / "docs" / "proofs" / "khaled2025.md"
 Array = NDArray[np.float64]

@@ -13,12 +13,12 @@ import pytest
 import sympy
 from numpy.typing import NDArray
 
-from rates.alphabet import R, beta1, beta2, eta, gamma, symbol, zeta_inf
-from rates.bound import vectorized
-from rates.catalogue import theorem, theorem_ids
-from rates.monomial import monomial
-from rates.papers import lee2024
-from rates.theorem import Theorem
+from tightrate.rates.papers import lee2024
+from tightrate.rates.statements.catalogue import theorem, theorem_ids
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import R, beta1, beta2, eta, gamma, symbol, zeta_inf
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.rates.symbols.monomial import monomial
 
 Array = NDArray[np.float64]
 Gradient = Callable[[int, Array], Array]

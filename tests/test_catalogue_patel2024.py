@@ -13,11 +13,11 @@ import pytest
 import sympy
 from numpy.typing import NDArray
 
-from rates.alphabet import B, K, L, Q, R, eps, eta, mu, tau, zeta, zeta_opt, zeta_star
-from rates.bound import vectorized
-from rates.catalogue import theorem, theorem_ids
-from rates.papers import patel2024
-from rates.theorem import Theorem
+from tightrate.rates.papers import patel2024
+from tightrate.rates.statements.catalogue import theorem, theorem_ids
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import B, K, L, Q, R, eps, eta, mu, tau, zeta, zeta_opt, zeta_star
+from tightrate.rates.symbols.evaluation import vectorized
 
 Array = NDArray[np.float64]
 PROOFS = Path(__file__).parents[1] / "docs" / "proofs" / "patel2024.md"

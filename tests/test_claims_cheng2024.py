@@ -7,24 +7,24 @@ import pytest
 import xarray as xr
 from sympy import Ge
 
-from constructions.asymmetric_softplus import asymmetric_softplus
-from constructions.noise import GaussianNoise
-from rates.alphabet import K, L, R, alpha, beta1, mu, weak
-from rates.catalogue import theorem
-from rates.errors import TightrateError
-from simulator.algorithms.local_sgdm import local_sgdm
-from verify.claim import CLAIMS, judge
-from verify.claims.cheng2024_consensus import movement_exponents
-from verify.experiments.cheng2024_consensus import squared_range
-from verify.experiments.cheng2024_identities import Errors, note_lag
-from verify.experiments.cheng2024_orders import MOMENTS, limit_in_steps, tends, term, without_momentum
-from verify.experiments.cheng2024_pathwise import pathwise_run
-from verify.infinite_workers import TwoValues, round_maps
-from verify.judging_exponents import exponents_of, exponents_of_balance, joined, judge_scaling
-from verify.judging_statements import Question, decided, judge_orders
-from verify.laboratory import Laboratory
-from verify.trajectories import drawn_noise, step_by_step, worker_average
-from verify.verdict import Verdict
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import K, L, R, alpha, beta1, mu, weak
+from tightrate.simulator.algorithms.local_sgdm import local_sgdm
+from tightrate.simulator.exact.infinite_workers import TwoValues, round_maps
+from tightrate.simulator.sampled.trajectories import drawn_noise, step_by_step, worker_average
+from tightrate.verify.assertions.order import Question, decided, judge_orders
+from tightrate.verify.assertions.scaling import exponents_of, exponents_of_balance, joined, judge_scaling
+from tightrate.verify.claim import CLAIMS, judge
+from tightrate.verify.claims.cheng2024_consensus import movement_exponents
+from tightrate.verify.experiments.cheng2024_consensus import squared_range
+from tightrate.verify.experiments.cheng2024_identities import Errors, note_lag
+from tightrate.verify.experiments.cheng2024_orders import MOMENTS, limit_in_steps, tends, term, without_momentum
+from tightrate.verify.experiments.cheng2024_pathwise import pathwise_run
+from tightrate.verify.session import Laboratory
+from tightrate.verify.verdict import Verdict
 
 NAMES = CLAIMS.match("cheng2024/*")
 

@@ -8,20 +8,20 @@ import sympy
 import xarray as xr
 from sympy import Expr
 
-from constructions.zeta_piecewise_pair import zeta_piecewise_pair
-from rates.alphabet import d_max, d_min
-from rates.order import dominated
-from rates.papers.chezhegov2024 import Rule
-from simulator.randomness import stream
-from verify.claim import CLAIMS, Claim, judge
-from verify.claims import chezhegov2024 as claims
-from verify.experiments import chezhegov2024_algebra as algebra
-from verify.experiments import chezhegov2024_changing as changing
-from verify.experiments import chezhegov2024_drift as drift
-from verify.experiments import chezhegov2024_frozen as frozen
-from verify.experiments import chezhegov2024_variants as variants
-from verify.experiments.fixed_point import random_machines
-from verify.laboratory import Laboratory
+from tightrate.constructions.zeta_piecewise_pair import zeta_piecewise_pair
+from tightrate.rates.orders.domination import dominated
+from tightrate.rates.papers.chezhegov2024 import Rule
+from tightrate.rates.symbols.alphabet import d_max, d_min
+from tightrate.simulator.batch.randomness import stream
+from tightrate.verify.claim import CLAIMS, Claim, judge
+from tightrate.verify.claims import chezhegov2024 as claims
+from tightrate.verify.experiments import chezhegov2024_algebra as algebra
+from tightrate.verify.experiments import chezhegov2024_changing as changing
+from tightrate.verify.experiments import chezhegov2024_drift as drift
+from tightrate.verify.experiments import chezhegov2024_frozen as frozen
+from tightrate.verify.experiments import chezhegov2024_variants as variants
+from tightrate.verify.experiments.fixed_point import random_machines
+from tightrate.verify.session import Laboratory
 
 NAMES = [name for name in CLAIMS.names() if CLAIMS[name].judge.__module__ == claims.__name__]
 

@@ -10,21 +10,21 @@ import pytest
 import xarray as xr
 from sympy import Rational
 
-from rates.catalogue import theorem
-from simulator.algorithm import Array
-from simulator.algorithms.local_sgd import LocalSGD, LocalState, local_sgd
-from simulator.algorithms.local_sgd_outer_acceleration import local_sgd_outer_acceleration
-from simulator.algorithms.local_sgd_outer_momentum import local_sgd_outer_momentum
-from verify.claim import CLAIMS, judge
-from verify.experiments.khaled2025_average_gap import average_local_gap
-from verify.experiments.khaled2025_rounds import round_errors
-from verify.experiments.khaled2025_spread import settled_offset
-from verify.experiments.khaled2025_stability import remainders
-from verify.judging_limits import Line, also, judge_limiting_exponents
-from verify.judging_statements import Question, decided
-from verify.laboratory import Laboratory
-from verify.search import SEARCHES
-from verify.verdict import Verdict
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithm import Array
+from tightrate.simulator.algorithms.local_sgd import LocalSGD, LocalState, local_sgd
+from tightrate.simulator.algorithms.local_sgd_outer_acceleration import local_sgd_outer_acceleration
+from tightrate.simulator.algorithms.local_sgd_outer_momentum import local_sgd_outer_momentum
+from tightrate.verify.assertions.limit import Line, also, judge_limiting_exponents
+from tightrate.verify.assertions.order import Question, decided
+from tightrate.verify.claim import CLAIMS, judge
+from tightrate.verify.experiments.khaled2025_average_gap import average_local_gap
+from tightrate.verify.experiments.khaled2025_rounds import round_errors
+from tightrate.verify.experiments.khaled2025_spread import settled_offset
+from tightrate.verify.experiments.khaled2025_stability import remainders
+from tightrate.verify.falsification.search import SEARCHES
+from tightrate.verify.session import Laboratory
+from tightrate.verify.verdict import Verdict
 
 
 @pytest.fixture(scope="module")

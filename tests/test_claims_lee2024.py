@@ -11,21 +11,21 @@ import pytest
 import xarray as xr
 from sympy import Expr, Rational
 
-from constructions.noise import GaussianNoise
-from rates.alphabet import R, eta, gamma
-from rates.bound import Bound
-from rates.catalogue import theorem
-from simulator.algorithms.fedada2 import DelayedAdam, DelayedPreconditioner, client_parameters
-from simulator.step_sizes import per_replica
-from verify.claim import CLAIMS, judge
-from verify.claims.lee2024_clients import judge_divergence
-from verify.experiments import lee2024_client_steps as client_steps
-from verify.experiments import lee2024_heavy_tails as heavy
-from verify.experiments.lee2024_counterexample import family
-from verify.experiments.lee2024_orders import questions, regimes
-from verify.experiments.lee2024_proved_bound import random_clients
-from verify.judging_statements import decided
-from verify.laboratory import Laboratory
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.rates.statements.bound import Bound
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import R, eta, gamma
+from tightrate.simulator.algorithms.fedada2 import DelayedAdam, DelayedPreconditioner, client_parameters
+from tightrate.simulator.batch.hyperparameters import per_replica
+from tightrate.verify.assertions.order import decided
+from tightrate.verify.claim import CLAIMS, judge
+from tightrate.verify.claims.lee2024_clients import judge_divergence
+from tightrate.verify.experiments import lee2024_client_steps as client_steps
+from tightrate.verify.experiments import lee2024_heavy_tails as heavy
+from tightrate.verify.experiments.lee2024_counterexample import family
+from tightrate.verify.experiments.lee2024_orders import questions, regimes
+from tightrate.verify.experiments.lee2024_proved_bound import random_clients
+from tightrate.verify.session import Laboratory
 
 ORDERS = (
     "lee2024/small-client-steps",

@@ -12,27 +12,27 @@ import pytest
 import xarray as xr
 from sympy import Rational
 
-from constructions.quadratics import QuadraticMachines
-from constructions.zeta_quadratic_pair import zeta_quadratic_pair
-from rates.alphabet import B, K, L, R
-from rates.bound import evaluate
-from rates.catalogue import theorem
-from rates.papers.patel2024 import hard_cosine, hard_cosine_any_machines
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.local_gradient_descent import round_map
-from simulator.moments import exact_moments
-from verify.claim import CLAIMS, Claim, judge
-from verify.experiments.patel2024_chain import as_in_the_proof
-from verify.judging_statements import Question, decided, judge_orders
-from verify.judging_trends import judge_trend
-from verify.laboratory import Laboratory
-from verify.verdict import Verdict
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.zeta_quadratic_pair import zeta_quadratic_pair
+from tightrate.rates.papers.patel2024 import hard_cosine, hard_cosine_any_machines
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import B, K, L, R
+from tightrate.rates.symbols.evaluation import evaluate
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.exact.local_gradient_descent import round_map
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.verify.assertions.order import Question, decided, judge_orders
+from tightrate.verify.assertions.trend import judge_trend
+from tightrate.verify.claim import CLAIMS, Claim, judge
+from tightrate.verify.experiments.patel2024_chain import as_in_the_proof
+from tightrate.verify.session import Laboratory
+from tightrate.verify.verdict import Verdict
 
 MODULES = ("orders", "lower_bounds", "assumptions", "thm27", "outer_steps", "drift")
 MINE = sorted(
     claim.id
     for module in MODULES
-    for claim in vars(import_module(f"verify.claims.patel2024_{module}")).values()
+    for claim in vars(import_module(f"tightrate.verify.claims.patel2024_{module}")).values()
     if isinstance(claim, Claim)
 )
 

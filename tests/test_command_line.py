@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import rates.registry
+import tightrate.common.registry
 from tightrate.command_line import main
 
 Run = Callable[..., tuple[int, str, str]]
@@ -81,9 +81,9 @@ def test_simulate_json_agrees_with_the_closed_form(run: Run) -> None:
 
 
 def test_names_lists_and_flags_are_read_as_their_defaults_are(run: Run) -> None:
-    from constructions.random_quadratics import random_quadratics
-    from simulator.algorithm import ALGORITHMS
-    from simulator.sampling import sample
+    from tightrate.constructions.random_quadratics import random_quadratics
+    from tightrate.simulator.algorithm import ALGORITHMS
+    from tightrate.simulator.sampled.sampling import sample
 
     for algorithm, given, meant in (
         ("savic", ["scaling=oasis", "client_local=true"], {"scaling": "oasis", "client_local": True}),
@@ -108,13 +108,13 @@ def test_what_does_not_fit_the_memory_is_one_line(run: Run, monkeypatch: pytest.
     def full(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("simulator.simulate.construct", full)
+    monkeypatch.setattr("tightrate.simulator.simulate.construct", full)
     status, out, err = run("simulate", "local-sgd", "random-quadratics", "eta=1", "K=1", "R=1")
     assert (status, out, len(err.splitlines())) == (2, "", 1)
     assert "does not fit the memory" in err
 
 
-@pytest.mark.parametrize("module", ["rates.paper_pages", "simulator.algorithm_pages"])
+@pytest.mark.parametrize("module", ["tightrate.rates.pages.paper_pages", "tightrate.simulator.algorithm_pages"])
 def test_help_of_a_page_writer_writes_nothing(module: str, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-m", module, "--help"]
@@ -153,19 +153,19 @@ def test_verify_prints_a_report_card_and_json(run: Run) -> None:
 def test_an_unexpected_verdict_exits_with_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    from verify.claim import CLAIMS
+    from tightrate.verify.claim import CLAIMS
 
     name = "patel2024/k-does-not-help"
     twisted = {**CLAIMS.entries(), name: replace(CLAIMS[name], expected="violated")}
-    original = rates.registry._entries
-    monkeypatch.setattr("rates.registry._entries", lambda r: twisted if r.kind == "claim" else original(r))
+    original = tightrate.common.registry._entries
+    monkeypatch.setattr("tightrate.common.registry._entries", lambda r: twisted if r.kind == "claim" else original(r))
     status, out, _ = run("verify", name)
     assert status == 1
     assert "EXPECTED violated" in out
 
 
 def test_sweep_writes_labelled_results(run: Run, tmp_path: Path) -> None:
-    from verify.storage import load_dataset
+    from tightrate.verify.cache.netcdf import load_dataset
 
     specification = tmp_path / "s.toml"
     specification.write_text(

@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.logistic_regression import LogisticRegression, logistic_regression
-from constructions.noise import GaussianNoise, RademacherNoise
-from constructions.problem import Problem
-from constructions.random_quadratics import random_quadratics
-from rates.errors import TightrateError
-from simulator import compiled
-from simulator.algorithm import ALGORITHMS, Algorithm
-from simulator.in_place import recorded
-from simulator.randomness import RowSampling, stream
-from simulator.recording import RECORDERS
-from simulator.sampling import Run, sample
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.logistic_regression import LogisticRegression, logistic_regression
+from tightrate.constructions.noise import GaussianNoise, RademacherNoise
+from tightrate.constructions.problem import Problem
+from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.simulator.algorithm import ALGORITHMS, Algorithm
+from tightrate.simulator.batch.randomness import RowSampling, stream
+from tightrate.simulator.compiled import kernels as compiled
+from tightrate.simulator.compiled.tape import recorded
+from tightrate.simulator.sampled.recording import RECORDERS
+from tightrate.simulator.sampled.sampling import Run, sample
 
 numba = pytest.importorskip("numba", reason="the optional extra `fast` is not installed")
 
@@ -266,11 +266,11 @@ WITHOUT_NUMBA = """
 import sys
 if {missing}:
     sys.modules["numba"] = None
-from simulator import compiled, compiled_loops
-from simulator.algorithm import ALGORITHMS
-from simulator.sampling import sample
-from constructions.asymmetric_quadratic import asymmetric_quadratic
-from constructions.noise import GaussianNoise
+from tightrate.simulator.compiled import kernels as compiled, loops as compiled_loops
+from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.constructions.asymmetric_quadratic import asymmetric_quadratic
+from tightrate.constructions.noise import GaussianNoise
 compiled.ENTRIES_THAT_COUNT = compiled.ENTRIES_THAT_PAY = 1
 run = sample(ALGORITHMS["local-adam"](eta=0.1), asymmetric_quadratic(), K=3, R=4, replicas=5, noise=GaussianNoise(1.0))
 print(run.last.tobytes().hex(), compiled._compiled.cache_info().currsize)
@@ -289,5 +289,7 @@ def test_without_numba_everything_is_the_same() -> None:
 
 
 def test_numba_is_imported_when_it_is_used() -> None:
-    code = "import sys, simulator.simulate, simulator.sampling; print('numba' in sys.modules)"
+    code = (
+        "import sys, tightrate.simulator.simulate, tightrate.simulator.sampled.sampling; print('numba' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -11,14 +11,29 @@ import pytest
 import sympy
 from sympy import Expr, Max, Rational, exp, sqrt
 
-from rates.alphabet import B, D, K, L, M, Q, R, eta, gamma, momentum, mu, sigma, tau, zeta, zeta_star
-from rates.bound import Bound, Term, vectorized
-from rates.catalogue import theorem, theorems
-from rates.certificate import check_certificate, check_witness
-from rates.consistency import PairCheck, all_checks, checks, needed_conditions
-from rates.estimates import above_one, below_excess, is_excess, with_exponentials, without_excess
-from rates.setting import DISTRIBUTED, METHOD_LETTERS, SAMPLE_SMOOTHNESS, Inclusion, Setting, inclusion, memberships
-from rates.theorem import Condition, Theorem
+from tightrate.rates.orders.certificate import check_certificate, check_witness
+from tightrate.rates.orders.one_sided_estimates import (
+    above_one,
+    below_excess,
+    is_excess,
+    with_exponentials,
+    without_excess,
+)
+from tightrate.rates.relations.upper_against_lower import PairCheck, all_checks, checks, needed_conditions
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import theorem, theorems
+from tightrate.rates.statements.setting import (
+    DISTRIBUTED,
+    METHOD_LETTERS,
+    SAMPLE_SMOOTHNESS,
+    Inclusion,
+    Setting,
+    inclusion,
+    memberships,
+)
+from tightrate.rates.statements.theorem import Condition, Theorem
+from tightrate.rates.symbols.alphabet import B, D, K, L, M, Q, R, eta, gamma, momentum, mu, sigma, tau, zeta, zeta_star
+from tightrate.rates.symbols.evaluation import vectorized
 
 LOCAL_STEPS = Condition("at least two local steps", sympy.Ge(K, 2))
 

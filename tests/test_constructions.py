@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.problem import PROBLEMS, Problem
-from constructions.quadratics import QuadraticMachines
-from constructions.separable import SeparableMachines
-from rates.alphabet import LETTERS
-from rates.errors import TightrateError
-from rates.units import LENGTH, PURE, Unit
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.problem import PROBLEMS, Problem
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.separable import SeparableMachines
+from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.rates.symbols.units import LENGTH, PURE, Unit
 
 REQUIRED: Mapping[str, dict[str, Any]] = {
     "rank-one-pair": {"cosine": 0.7},

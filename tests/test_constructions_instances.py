@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from constructions.confidence_instance import confidence_instance, confidence_noise, failure_probability
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.heavy_tail_clients import heavy_tail_clients, one_heavy_tailed_client
-from constructions.log_spaced_quadratic import log_spaced_quadratic
-from constructions.parity_chain import chain_ratio, parity_chain
-from constructions.problem import PROBLEMS, Problem
-from constructions.quadratics import QuadraticMachines
-from constructions.rank_one_pair import rank_one_pair
-from constructions.shared_coordinate_pair import shared_coordinate_pair
-from constructions.three_clients import three_clients
-from constructions.weakly_convex import weakly_convex
-from constructions.wishart_quadratic import wishart_quadratic
-from constructions.zeta_piecewise_pair import zeta_piecewise_pair
-from constructions.zeta_quadratic_pair import zeta_quadratic_pair
+from tightrate.constructions.confidence_instance import confidence_instance, confidence_noise, failure_probability
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.heavy_tail_clients import heavy_tail_clients, one_heavy_tailed_client
+from tightrate.constructions.log_spaced_quadratic import log_spaced_quadratic
+from tightrate.constructions.parity_chain import chain_ratio, parity_chain
+from tightrate.constructions.problem import PROBLEMS, Problem
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.rank_one_pair import rank_one_pair
+from tightrate.constructions.shared_coordinate_pair import shared_coordinate_pair
+from tightrate.constructions.three_clients import three_clients
+from tightrate.constructions.weakly_convex import weakly_convex
+from tightrate.constructions.wishart_quadratic import wishart_quadratic
+from tightrate.constructions.zeta_piecewise_pair import zeta_piecewise_pair
+from tightrate.constructions.zeta_quadratic_pair import zeta_quadratic_pair
 
 
 def local_steps(problem: Problem, x: Any, eta: float, K: int) -> np.ndarray[Any, Any]:

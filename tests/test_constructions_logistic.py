@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from constructions.logistic_regression import LogisticRegression, logistic_machines, logistic_regression
-from constructions.parameters import generator_of
-from constructions.real_logistic_regression import (
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.logistic_regression import LogisticRegression, logistic_machines, logistic_regression
+from tightrate.constructions.parameters import generator_of
+from tightrate.constructions.real_logistic_regression import (
     DATA_SETS,
     dirichlet_split,
     real_logistic_regression,
     standardized,
 )
-from rates.errors import TightrateError
 
 
 def uneven(seed: int = 0, mu: float = 0.05) -> LogisticRegression:

@@ -13,8 +13,9 @@ from scipy import stats
 from scipy.integrate import quad
 from scipy.special import gamma
 
-from constructions.heavy_tailed_noise import ParetoNoise, StableNoise, StudentNoise
-from constructions.noise import (
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.heavy_tailed_noise import ParetoNoise, StableNoise, StudentNoise
+from tightrate.constructions.noise import (
     NOISES,
     GaussianNoise,
     IsotropicNoise,
@@ -23,8 +24,7 @@ from constructions.noise import (
     TwoPointNoise,
     worst_clipping_noise,
 )
-from constructions.structured_noise import AtStep, OnCoordinates, PerWorker, RareJumpNoise
-from rates.errors import TightrateError
+from tightrate.constructions.structured_noise import AtStep, OnCoordinates, PerWorker, RareJumpNoise
 
 LAWS: list[IsotropicNoise] = [
     GaussianNoise(0.7),

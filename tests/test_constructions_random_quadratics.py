@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from constructions.log_uniform_quadratics import log_uniform_quadratics
-from constructions.random_quadratics import random_quadratics
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.log_uniform_quadratics import log_uniform_quadratics
+from tightrate.constructions.random_quadratics import random_quadratics
 
 seeds = st.integers(0, 10**6)
 machines = st.integers(2, 6)

@@ -8,7 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from constructions.remainders import (
+from tightrate.constructions.remainders import (
     cosine_remainder,
     exponential_remainder,
     kinked_remainder,

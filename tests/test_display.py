@@ -12,8 +12,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sympy import Expr, Max, Min, Piecewise, Rational, ceiling, exp, log, sqrt
 
-from rates import catalogue
-from rates.alphabet import (
+from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.display import (
+    latex,
+    mathml,
+    stacked,
+    sum_latex,
+    sum_mathml,
+    sum_stacked,
+    sum_text,
+    sum_unicode,
+    text,
+    unicode,
+)
+from tightrate.rates.formulas.parse import parse
+from tightrate.rates.statements import catalogue
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.paper_notation import parse_letters
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import (
     LETTERS,
     B,
     D,
@@ -37,23 +55,7 @@ from rates.alphabet import (
     zeta_mean,
     zeta_star,
 )
-from rates.bound import MEASURES, Bound, Term, evaluate
-from rates.display import (
-    bound_latex,
-    bound_mathml,
-    bound_stacked,
-    bound_text,
-    bound_unicode,
-    latex,
-    mathml,
-    stacked,
-    text,
-    unicode,
-)
-from rates.errors import TightrateError
-from rates.spelling import parse_letters
-from rates.text import parse
-from rates.theorem import Theorem
+from tightrate.rates.symbols.evaluation import evaluate
 
 THIRD = Rational(1, 3)
 
@@ -148,12 +150,12 @@ def bound() -> Bound:
 
 
 def test_a_bound_keeps_the_order_of_its_terms(bound: Bound) -> None:
-    assert bound_latex(bound, {"L": "H"}) == r"\frac{HB^2}{R} - \frac{\sigma B}{\sqrt{MKR}} + HD"
-    assert bound_text(bound) == "L*B^2/R - sigma*B/sqrt(M*K*R) + L*D"
-    assert bound_unicode(bound) == "L B²/R − σ B/√(M K R) + L D"
-    assert bound_stacked(bound).splitlines()[1] == "──── − ──────── + L D"
-    assert parse(bound_text(bound)).terms == tuple(term.expression for term in bound.terms)
-    root = ElementTree.fromstring(bound_mathml(bound))
+    assert sum_latex(bound.expressions, {"L": "H"}) == r"\frac{HB^2}{R} - \frac{\sigma B}{\sqrt{MKR}} + HD"
+    assert sum_text(bound.expressions) == "L*B^2/R - sigma*B/sqrt(M*K*R) + L*D"
+    assert sum_unicode(bound.expressions) == "L B²/R − σ B/√(M K R) + L D"
+    assert sum_stacked(bound.expressions).splitlines()[1] == "──── − ──────── + L D"
+    assert parse(sum_text(bound.expressions)).terms == tuple(term.expression for term in bound.terms)
+    root = ElementTree.fromstring(sum_mathml(bound.expressions))
     assert root.get("display") == "block"
     assert [operator.text for operator in root.iter(MO) if operator.text in ("+", "−")] == ["−", "+"]
 
@@ -205,14 +207,14 @@ def test_every_formula_of_the_catalogue_reads_back(paper_id: str) -> None:
 @pytest.mark.parametrize("paper_id", catalogue.paper_ids())
 def test_every_formula_of_the_catalogue_has_a_form_for_pages_and_terminals(paper_id: str) -> None:
     for theorem in catalogue.theorems(f"{paper_id}/*"):
-        root = ElementTree.fromstring(bound_mathml(theorem.bound))
+        root = ElementTree.fromstring(sum_mathml(theorem.bound.expressions))
         shown = {element.text for element in root.iter(MI)}
         bases = {re.split(r"_", LETTERS[name].latex)[0] for name in theorem.bound.letters}
         assert {base for base in bases if len(base) == 1} <= shown, theorem.id
-        lines = bound_stacked(theorem.bound, theorem.letters).splitlines()
+        lines = sum_stacked(theorem.bound.expressions, theorem.letters).splitlines()
         assert not any("\\" in line for line in lines), theorem.id
         assert all(character.isprintable() for line in lines for character in line)
-        assert "\\" not in bound_unicode(theorem.bound, theorem.letters), theorem.id
+        assert "\\" not in sum_unicode(theorem.bound.expressions, theorem.letters), theorem.id
 
 
 # Random expressions

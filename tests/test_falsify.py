@@ -12,23 +12,31 @@ import pytest
 from sympy.core.relational import Relational
 from typer.testing import CliRunner
 
-from rates.bound import evaluate
-from rates.catalogue import theorem, theorem_ids, theorems
-from rates.errors import TightrateError
-from rates.theorem import Condition
-from simulator.algorithms.fedavg import fedavg
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.algorithms.local_sgd_outer_momentum import local_sgd_outer_momentum
 from tightrate.command_line import app
-from verify.falsify import NO_SEARCH, NOT_SEARCHABLE, Falsification, falsify, judge_point, run_search, run_witness
-from verify.responses import Output, response
-from verify.search import SEARCHES, Array, Point, Search, Trial, extreme_ratio, maximize
-from verify.searches.all_paths import Paths, guarantee_trial, jumps, quantile
-from verify.searches.client_walks import displacement_trial
-from verify.searches.heterogeneous_quadratics import dissimilarity
-from verify.searches.kinked_functions import bent_parabola
-from verify.searches.kinked_functions import run as run_of_infinitely_many
-from verify.step_moments import step_moments
+from tightrate.common.errors import TightrateError
+from tightrate.rates.statements.catalogue import theorem, theorem_ids, theorems
+from tightrate.rates.statements.theorem import Condition
+from tightrate.rates.symbols.evaluation import evaluate
+from tightrate.simulator.algorithms.fedavg import fedavg
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.algorithms.local_sgd_outer_momentum import local_sgd_outer_momentum
+from tightrate.simulator.exact.diagonal_moments import Output, response
+from tightrate.simulator.exact.step_moments import step_moments
+from tightrate.verify.falsification.falsify import (
+    NO_SEARCH,
+    NOT_SEARCHABLE,
+    Falsification,
+    falsify,
+    judge_point,
+    run_search,
+    run_witness,
+)
+from tightrate.verify.falsification.instances.all_paths import Paths, guarantee_trial, jumps, quantile
+from tightrate.verify.falsification.instances.client_walks import displacement_trial
+from tightrate.verify.falsification.instances.heterogeneous_quadratics import dissimilarity
+from tightrate.verify.falsification.instances.kinked_functions import bent_parabola
+from tightrate.verify.falsification.instances.kinked_functions import run as run_of_infinitely_many
+from tightrate.verify.falsification.search import SEARCHES, Array, Point, Search, Trial, extreme_ratio, maximize
 
 BY_VALUE = [
     name for name, search in SEARCHES.entries().items() if search.ladder is None and search.expected == "consistent"
@@ -169,7 +177,7 @@ def test_what_is_not_searched_says_why_and_what_judges_it(monkeypatch: pytest.Mo
     assert {one.theorem for one in falsify("glasgow2022/*")} == {
         i for i in theorem_ids() if i.startswith("glasgow2022/")
     }
-    monkeypatch.setattr("verify.falsify.searches_for", lambda _: ())
+    monkeypatch.setattr("tightrate.verify.falsification.falsify.searches_for", lambda _: ())
     (found,) = falsify("khaled2025/lemma7")
     assert found.verdict.status == "not-applicable"
     assert NO_SEARCH in found.verdict.sentence

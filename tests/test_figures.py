@@ -17,14 +17,14 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from sympy import Rational
 
-from figures.drawing import Label, ordered_inks, place_labels, slope_triangle
-from figures.figure import FIGURES, save, staleness
-from figures.gallery.krm_sweep import predicted_law
-from figures.style import ORDERED_INKS, Columns, Family
-from rates.catalogue import theorem
-from rates.errors import TightrateError
-from verify.laboratory import origin
-from verify.storage import load_dataset, save_dataset
+from tightrate.common.errors import TightrateError
+from tightrate.figures.drawing import Label, ordered_inks, place_labels, slope_triangle
+from tightrate.figures.figure import FIGURES, save, staleness
+from tightrate.figures.gallery.krm_sweep import predicted_law
+from tightrate.figures.style import ORDERED_INKS, Columns, Family
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.verify.cache.netcdf import load_dataset, save_dataset
+from tightrate.verify.session import origin
 
 DATA = {
     "k-does-not-help": synthetic_results.k_does_not_help,

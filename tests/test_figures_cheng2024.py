@@ -14,17 +14,23 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
 from sympy import simplify
 
-from figures.figure import FIGURES
-from figures.gallery.cheng2024_consensus import mean_squared_range, random_walk
-from figures.gallery.who_wins import inside
-from figures.style import Columns, Family
-from rates.alphabet import L, weak
-from rates.catalogue import theorem
-from verify.experiments.cheng2024_clipping import clipping_bias_over_threshold
-from verify.experiments.cheng2024_consensus import consensus
-from verify.experiments.cheng2024_figure_rates import METHODS, MIDDLE, exponent_of, figure_rates, gain_exponents
-from verify.experiments.cheng2024_orders import CRITICAL_STEPS
-from verify.laboratory import Laboratory
+from tightrate.figures.figure import FIGURES
+from tightrate.figures.gallery.cheng2024_consensus import mean_squared_range, random_walk
+from tightrate.figures.gallery.who_wins import inside
+from tightrate.figures.style import Columns, Family
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import L, weak
+from tightrate.verify.experiments.cheng2024_clipping import clipping_bias_over_threshold
+from tightrate.verify.experiments.cheng2024_consensus import consensus
+from tightrate.verify.experiments.cheng2024_figure_rates import (
+    METHODS,
+    MIDDLE,
+    exponent_of,
+    figure_rates,
+    gain_exponents,
+)
+from tightrate.verify.experiments.cheng2024_orders import CRITICAL_STEPS
+from tightrate.verify.session import Laboratory
 
 
 @cache

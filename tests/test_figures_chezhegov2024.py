@@ -12,12 +12,12 @@ import xarray as xr
 from figure_checks import check_files, check_labels
 from matplotlib.axes import Axes
 
-from figures.figure import FIGURES
-from figures.style import Columns, Family
-from rates.catalogue import theorem
-from rates.errors import TightrateError
-from verify.experiments.chezhegov2024_variants import METHODS
-from verify.laboratory import Laboratory
+from tightrate.common.errors import TightrateError
+from tightrate.figures.figure import FIGURES
+from tightrate.figures.style import Columns, Family
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.verify.experiments.chezhegov2024_variants import METHODS
+from tightrate.verify.session import Laboratory
 
 
 @cache

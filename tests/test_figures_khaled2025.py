@@ -11,22 +11,22 @@ import xarray as xr
 from figure_checks import check_files, check_labels
 from matplotlib.axes import Axes
 
-from figures.figure import FigureSpec
-from figures.gallery.khaled2025_acceleration import acceleration as accelerated_loop
-from figures.gallery.khaled2025_acceleration import exponent
-from figures.gallery.khaled2025_best_outer_step import best_outer_step
-from figures.gallery.khaled2025_candidates import candidates
-from figures.gallery.khaled2025_ill_tuned import ill_tuned as repaired
-from figures.gallery.khaled2025_momentum import adjusted_outer_step
-from figures.style import Columns, Family
-from rates.catalogue import theorem
-from rates.outer_steps import best_steps
-from verify.experiments.khaled2025_acceleration import acceleration
-from verify.experiments.khaled2025_best_steps import CANDIDATES, regime_map
-from verify.experiments.khaled2025_figure_1 import figure_1
-from verify.experiments.khaled2025_ill_tuned import ill_tuned
-from verify.experiments.khaled2025_momentum import adjusted_steps
-from verify.laboratory import Laboratory
+from tightrate.figures.figure import FigureSpec
+from tightrate.figures.gallery.khaled2025_acceleration import acceleration as accelerated_loop
+from tightrate.figures.gallery.khaled2025_acceleration import exponent
+from tightrate.figures.gallery.khaled2025_best_outer_step import best_outer_step
+from tightrate.figures.gallery.khaled2025_candidates import candidates
+from tightrate.figures.gallery.khaled2025_ill_tuned import ill_tuned as repaired
+from tightrate.figures.gallery.khaled2025_momentum import adjusted_outer_step
+from tightrate.figures.style import Columns, Family
+from tightrate.rates.relations.outer_steps import best_steps
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.verify.experiments.khaled2025_acceleration import acceleration
+from tightrate.verify.experiments.khaled2025_best_steps import CANDIDATES, regime_map
+from tightrate.verify.experiments.khaled2025_figure_1 import figure_1
+from tightrate.verify.experiments.khaled2025_ill_tuned import ill_tuned
+from tightrate.verify.experiments.khaled2025_momentum import adjusted_steps
+from tightrate.verify.session import Laboratory
 
 FIGURES = {
     best_outer_step: figure_1,

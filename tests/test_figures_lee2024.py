@@ -12,16 +12,16 @@ import xarray as xr
 from figure_checks import check_files, check_labels
 from matplotlib.axes import Axes
 
-from figures.figure import FIGURES
-from figures.gallery.lee2024_regimes import _case_b, exponent_at
-from figures.style import Columns, Family
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from verify.experiments import lee2024_heavy_tails as heavy
-from verify.experiments import lee2024_transmission as sending
-from verify.experiments.lee2024_counterexample import counterexample
-from verify.experiments.lee2024_orders import regime_plane
-from verify.laboratory import Laboratory
+from tightrate.figures.figure import FIGURES
+from tightrate.figures.gallery.lee2024_regimes import _case_b, exponent_at
+from tightrate.figures.style import Columns, Family
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.verify.experiments import lee2024_heavy_tails as heavy
+from tightrate.verify.experiments import lee2024_transmission as sending
+from tightrate.verify.experiments.lee2024_counterexample import counterexample
+from tightrate.verify.experiments.lee2024_orders import regime_plane
+from tightrate.verify.session import Laboratory
 
 
 @cache

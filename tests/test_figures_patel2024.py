@@ -13,20 +13,20 @@ import pytest
 import xarray as xr
 from figure_checks import check_files, check_labels
 
-from figures.figure import FigureSpec
-from figures.gallery.patel2024_moving_fixed_point import moving_fixed_point
-from figures.gallery.patel2024_tables import tables
-from figures.gallery.power_report import certain, power_report
-from figures.gallery.who_wins import roomiest, who_wins
-from figures.style import Columns, Family
-from rates.bound import evaluate
-from rates.catalogue import theorem
-from verify.experiments import patel2024_moving_fixed_point as moving
-from verify.experiments import patel2024_table, power
-from verify.experiments import who_wins as maps
-from verify.laboratory import Laboratory
-from verify.power import PowerReport
-from verify.power_bounds import Trialled
+from tightrate.figures.figure import FigureSpec
+from tightrate.figures.gallery.patel2024_moving_fixed_point import moving_fixed_point
+from tightrate.figures.gallery.patel2024_tables import tables
+from tightrate.figures.gallery.power_report import certain, power_report
+from tightrate.figures.gallery.who_wins import roomiest, who_wins
+from tightrate.figures.style import Columns, Family
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.evaluation import evaluate
+from tightrate.verify.experiments import patel2024_moving_fixed_point as moving
+from tightrate.verify.experiments import patel2024_table, power
+from tightrate.verify.experiments import who_wins as maps
+from tightrate.verify.mutation.bounds import Trialled
+from tightrate.verify.mutation.suite import PowerReport
+from tightrate.verify.session import Laboratory
 
 
 def twins(family: str, contradicted: int, rejected: int) -> list[Trialled]:

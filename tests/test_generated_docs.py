@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from rates.catalogue import paper_ids, theorems
-from rates.findings import findings_page, lattice_page
-from rates.lattice import links
-from rates.markdown import anchor, bullets, page, plain, table
-from rates.misprints import invisible_to_units, misprints
-from rates.paper_pages import VERDICTS, index_page, paper_page, read_verdicts
-from simulator.algorithm import ALGORITHMS
-from simulator.algorithm_pages import algorithm_page
-from simulator.algorithm_pages import index_page as algorithm_index
+from tightrate.rates.pages.catalogue_audit import findings_page, lattice_page
+from tightrate.rates.pages.markdown import anchor, bullets, page, plain, table
+from tightrate.rates.pages.paper_pages import VERDICTS, index_page, paper_page, read_verdicts
+from tightrate.rates.relations.implications import links
+from tightrate.rates.relations.misprints import invisible_to_units, misprints
+from tightrate.rates.statements.catalogue import paper_ids, theorems
+from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.algorithm_pages import algorithm_page
+from tightrate.simulator.algorithm_pages import index_page as algorithm_index
 
 DOCS = Path(__file__).parents[1] / "docs"
 GENERATED = ["findings.md", "lattice.md", "papers/README.md", *(f"papers/{name}.md" for name in paper_ids())]
@@ -28,30 +28,32 @@ def committed(name: str) -> str:
 @pytest.mark.parametrize("paper_id", paper_ids())
 def test_paper_page_is_up_to_date(paper_id: str) -> None:
     current = paper_page(paper_id, read_verdicts(DOCS / VERDICTS))
-    assert committed(f"papers/{paper_id}.md") == current, "run: python -m rates.paper_pages docs/papers"
+    assert committed(f"papers/{paper_id}.md") == current, "run: python -m tightrate.rates.pages.paper_pages docs/papers"
 
 
 def test_index_is_up_to_date() -> None:
-    assert committed("papers/README.md") == index_page(), "run: python -m rates.paper_pages docs/papers"
+    assert committed("papers/README.md") == index_page(), "run: python -m tightrate.rates.pages.paper_pages docs/papers"
 
 
 def test_findings_are_up_to_date() -> None:
-    assert committed("findings.md") == findings_page(), "run: python -m rates.findings docs"
+    assert committed("findings.md") == findings_page(), "run: python -m tightrate.rates.pages.catalogue_audit docs"
 
 
 def test_lattice_is_up_to_date() -> None:
-    assert committed("lattice.md") == lattice_page(), "run: python -m rates.findings docs"
+    assert committed("lattice.md") == lattice_page(), "run: python -m tightrate.rates.pages.catalogue_audit docs"
 
 
 @pytest.mark.parametrize("name", ALGORITHMS.names())
 def test_algorithm_page_is_up_to_date(name: str) -> None:
     current = algorithm_page(name)
-    assert committed(f"algorithms/{name}.md") == current, "run: python -m simulator.algorithm_pages docs/algorithms"
+    assert committed(f"algorithms/{name}.md") == current, (
+        "run: python -m tightrate.simulator.algorithm_pages docs/algorithms"
+    )
     assert "|  |" not in current, "a parameter has no meaning"
 
 
 def test_index_of_algorithms_is_up_to_date() -> None:
-    assert committed("algorithms/README.md") == algorithm_index(), "run: python -m simulator.algorithm_pages"
+    assert committed("algorithms/README.md") == algorithm_index(), "run: python -m tightrate.simulator.algorithm_pages"
     assert len(list((DOCS / "algorithms").iterdir())) == len(ALGORITHMS.names()) + 1
 
 

@@ -15,16 +15,16 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rates.alphabet import B, K, L, R, eta, mu
-from rates.catalogue import theorem, theorems
-from rates.certificate import check_certificate
-from rates.errors import TightrateError
-from verify.claim import CLAIMS, judge
-from verify.experiments.exponents import EXPONENT_TESTS, experiment_name
-from verify.exponent_tests import ExponentTest, Path, Tuning, run_exponent_test
-from verify.isolation import Design, IsolationError, isolate
-from verify.judging_paths import NOT_SHOWN, PathFit, fit_path, judge_exponents, judge_path
-from verify.laboratory import Laboratory
+from tightrate.common.errors import TightrateError
+from tightrate.rates.orders.certificate import check_certificate
+from tightrate.rates.statements.catalogue import theorem, theorems
+from tightrate.rates.symbols.alphabet import B, K, L, R, eta, mu
+from tightrate.verify.assertions.paths import NOT_SHOWN, PathFit, fit_path, judge_exponents, judge_path
+from tightrate.verify.claim import CLAIMS, judge
+from tightrate.verify.experiments.exponents import EXPONENT_TESTS, experiment_name
+from tightrate.verify.exponents.design import Design, IsolationError, isolate
+from tightrate.verify.exponents.exponent_test import ExponentTest, Path, Tuning, run_exponent_test
+from tightrate.verify.session import Laboratory
 
 QUICK = [name for name, test in EXPONENT_TESTS.items() if test.cost == "quick"]
 

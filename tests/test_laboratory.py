@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from rates.errors import TightrateError
-from verify import fingerprint as fingerprints
-from verify.claim import CLAIMS, claims_of, judge_all
-from verify.fingerprint import fingerprint, reached
-from verify.laboratory import EXPERIMENTS, Laboratory, origin
-from verify.result_store import ResultStore
+from tightrate.common.errors import TightrateError
+from tightrate.verify.cache import code_digest as digests
+from tightrate.verify.cache.code_digest import code_digest, reached
+from tightrate.verify.cache.result_cache import ResultStore
+from tightrate.verify.claim import CLAIMS, claims_of, judge_all
+from tightrate.verify.session import EXPERIMENTS, Laboratory, origin
 
 CHEAP = ("coordinate-pair", "discrepancy-instances")
 
@@ -66,9 +66,11 @@ def test_an_experiment_that_fails_is_heard_when_its_claim_is_judged(monkeypatch:
     def broken(_: Laboratory) -> xr.Dataset:
         raise TightrateError("no luck")
 
-    broken.__module__ = "verify.experiments.closed_form"
+    broken.__module__ = "tightrate.verify.experiments.closed_form"
     entries = {**EXPERIMENTS.entries(), "coordinate-pair": broken}
-    monkeypatch.setattr("rates.registry._entries", lambda registry: entries if registry is EXPERIMENTS else None)
+    monkeypatch.setattr(
+        "tightrate.common.registry._entries", lambda registry: entries if registry is EXPERIMENTS else None
+    )
     laboratory = Laboratory()
     with pytest.raises(TightrateError, match="no luck"):
         laboratory.result("coordinate-pair")
@@ -98,14 +100,20 @@ def test_every_claim_says_how_it_is_tested() -> None:
         assert claim.statement.endswith("."), claim.id
 
 
-def test_a_fingerprint_hangs_on_all_code_that_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = "verify.experiments.closed_form"
+def test_a_code_digest_hangs_on_all_code_that_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = "tightrate.verify.experiments.closed_form"
     within = reached([module])
-    assert {"rates.papers.patel2024", "verify.laboratory", "rates.bound"} <= within
-    assert "figures.style" not in within
-    before = fingerprint(module)
-    sources = fingerprints._source
-    monkeypatch.setattr(fingerprints, "_source", lambda name: sources(name) + b" " * (name == "rates.bound"))
-    assert fingerprint(module) != before
-    monkeypatch.setattr(fingerprints, "_source", lambda name: sources(name) + b" " * (name == "figures.style"))
-    assert fingerprint(module) == before
+    assert {
+        "tightrate.rates.papers.patel2024",
+        "tightrate.verify.session",
+        "tightrate.rates.statements.bound",
+    } <= within
+    assert "tightrate.figures.style" not in within
+    before = code_digest(module)
+    sources = digests.source_of
+    monkeypatch.setattr(
+        digests, "source_of", lambda name: sources(name) + b" " * (name == "tightrate.rates.statements.bound")
+    )
+    assert code_digest(module) != before
+    monkeypatch.setattr(digests, "source_of", lambda name: sources(name) + b" " * (name == "tightrate.figures.style"))
+    assert code_digest(module) == before

@@ -9,13 +9,23 @@ import pytest
 import sympy
 from sympy import Expr, Integer, Rational, exp, log, oo, sqrt
 
-from rates.alphabet import B, K, L, M, R, T, eps, eta, gamma, mu, sigma, zeta_star
-from rates.bound import vectorized
-from rates.catalogue import theorem, theorem_ids
-from rates.certificate import check_certificate, check_witness
-from rates.estimates import primitive_differences
-from rates.lattice import TWO_LOCAL_STEPS, links, solved_rates, special_cases, tuned_rates
-from rates.links import Edge, Link, Solution, Tuning, at, identical, powers, related, tuned_up_to_logarithm
+from tightrate.rates.orders.certificate import check_certificate, check_witness
+from tightrate.rates.orders.one_sided_estimates import primitive_differences
+from tightrate.rates.relations.implication import (
+    Edge,
+    Link,
+    Solution,
+    Tuning,
+    at,
+    identical,
+    powers,
+    related,
+    tuned_up_to_logarithm,
+)
+from tightrate.rates.relations.implications import TWO_LOCAL_STEPS, links, solved_rates, special_cases, tuned_rates
+from tightrate.rates.statements.catalogue import theorem, theorem_ids
+from tightrate.rates.symbols.alphabet import B, K, L, M, R, T, eps, eta, gamma, mu, sigma, zeta_star
+from tightrate.rates.symbols.evaluation import vectorized
 
 SIXTH = Rational(1, 6)
 

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from rates.catalogue import paper_ids
-from rates.errors import TightrateError
-from rates.misprints import invisible_to_units, misprint, misprints
-from rates.units import UnitError, unit_of
+from tightrate.common.errors import TightrateError
+from tightrate.rates.relations.misprints import invisible_to_units, misprint, misprints
+from tightrate.rates.statements.catalogue import paper_ids
+from tightrate.rates.symbols.units import UnitError, unit_of
 
 IDS = [entry.id for entry in misprints()]
 

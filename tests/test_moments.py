@@ -10,25 +10,25 @@ import numpy as np
 import plain_loops as plain
 import pytest
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.heavy_tailed_noise import StableNoise
-from constructions.noise import GaussianNoise, RademacherNoise
-from constructions.quadratics import QuadraticMachines
-from constructions.random_quadratics import random_quadratics
-from constructions.structured_noise import AtStep, OnCoordinates, PerWorker
-from constructions.three_clients import three_clients
-from rates.errors import TightrateError
-from simulator.affine_gaussian import AffineGaussian, compose
-from simulator.algorithm import ALGORITHMS, worker_mean
-from simulator.algorithms.local_sgd import LocalSGD, LocalState
-from simulator.algorithms.sgd import SGD
-from simulator.communication import Minibatch
-from simulator.local_gradient_descent import round_map
-from simulator.moments import exact_moments
-from simulator.optimizer import Optimizer
-from simulator.randomness import RowSampling
-from simulator.round_sampling import sample_rounds
-from simulator.sampling import sample
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.heavy_tailed_noise import StableNoise
+from tightrate.constructions.noise import GaussianNoise, RademacherNoise
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.constructions.structured_noise import AtStep, OnCoordinates, PerWorker
+from tightrate.constructions.three_clients import three_clients
+from tightrate.simulator.algorithm import ALGORITHMS, worker_mean
+from tightrate.simulator.algorithms.local_sgd import LocalSGD, LocalState
+from tightrate.simulator.algorithms.sgd import SGD
+from tightrate.simulator.batch.randomness import RowSampling
+from tightrate.simulator.communication import Minibatch
+from tightrate.simulator.exact.affine_gaussian import AffineGaussian, compose
+from tightrate.simulator.exact.local_gradient_descent import round_map
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.simulator.optimizer import Optimizer
+from tightrate.simulator.sampled.round_law import sample_rounds
+from tightrate.simulator.sampled.sampling import sample
 
 LINEAR: list[tuple[str, dict[str, float]]] = [
     ("local-sgd", {"eta": 0.25, "gamma": 1.25}),

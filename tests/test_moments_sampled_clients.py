@@ -12,17 +12,17 @@ import plain_loops as plain
 import pytest
 from test_moments import APART, COMMUTING, CURVATURES, LINEAR, MINIMIZERS, STAGED, Formal, powered
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.noise import GaussianNoise
-from constructions.problem import Problem
-from constructions.quadratics import QuadraticMachines
-from constructions.random_quadratics import random_quadratics
-from constructions.structured_noise import PerWorker
-from rates.errors import TightrateError
-from simulator.algorithm import ALGORITHMS
-from simulator.moments import exact_moments
-from simulator.randomness import stream
-from simulator.sampling import sample
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.problem import Problem
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.constructions.structured_noise import PerWorker
+from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.simulator.sampled.sampling import sample
 
 EQUAL_HESSIANS = DiagonalQuadratics(np.repeat(COMMUTING.curvatures[:1], 3, axis=0), COMMUTING.minimizers)
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from constructions.asymmetric_softplus import asymmetric_softplus
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.huber import huber
-from constructions.logistic_regression import logistic_regression
-from constructions.noise import GaussianNoise
-from constructions.problem import Problem
-from constructions.quadratics import QuadraticMachines
-from constructions.random_quadratics import random_quadratics
-from constructions.weakly_convex import weakly_convex
-from constructions.zeta_piecewise_pair import zeta_piecewise_pair
-from rates.catalogue import theorem
-from rates.errors import TightrateError
-from simulator.algorithm import ALGORITHMS
-from simulator.moreau import _newton, envelope_gap, envelope_gradient, mean_gradient, proximal_point
-from simulator.randomness import stream
-from simulator.sampling import sample
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.huber import huber
+from tightrate.constructions.logistic_regression import logistic_regression
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.problem import Problem
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.constructions.weakly_convex import weakly_convex
+from tightrate.constructions.zeta_piecewise_pair import zeta_piecewise_pair
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.moreau_envelope import _newton, envelope_gap, envelope_gradient, mean_gradient, proximal_point
+from tightrate.simulator.sampled.sampling import sample
 
 DENSE = random_quadratics(M=3, d=3, tau=0.5, zeta_star=0.6, seed=2)
 DIAGONAL = DiagonalQuadratics(stream(1).uniform(0, 1, (3, 4)), stream(2).standard_normal((3, 4)))

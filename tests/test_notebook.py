@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import synthetic_results
 
-from verify.sweep import Sweep
-from verify.verdict import Verdict
+from tightrate.verify.sweep.run import Sweep
+from tightrate.verify.verdict import Verdict
 
 ODD = Verdict("violated", "a < b & c", "K^-1", "50 %", (-1.0, 0.5), witness={"eta_1": 2})
 

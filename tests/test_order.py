@@ -20,14 +20,32 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from sympy import QQ, Add, Expr, Function, Max, Min, Mul, Piecewise, Pow, Rational, Symbol, cbrt, exp, log, sqrt
 
-from rates.alphabet import B, Delta, K, L, M, Q, R, T, alpha, beta1, eta, gamma, mu, sigma, tau, zeta, zeta_star
-from rates.catalogue import theorem, theorem_ids
-from rates.certificate import Certificate, Witness, check_certificate, check_witness
-from rates.errors import TightrateError
-from rates.growth import growth
-from rates.linear_program import minimize, shortest_direction
-from rates.normal_form import Hypothesis, UndecidableError, clauses, range_facts
-from rates.order import OrderResult, compare, dominated
+from tightrate.common.errors import TightrateError
+from tightrate.rates.orders.certificate import Certificate, Witness, check_certificate, check_witness
+from tightrate.rates.orders.domination import OrderResult, compare, dominated
+from tightrate.rates.orders.growth import growth
+from tightrate.rates.orders.linear_program import minimize, shortest_direction
+from tightrate.rates.orders.normal_form import Hypothesis, UndecidableError, clauses, range_facts
+from tightrate.rates.statements.catalogue import theorem, theorem_ids
+from tightrate.rates.symbols.alphabet import (
+    B,
+    Delta,
+    K,
+    L,
+    M,
+    Q,
+    R,
+    T,
+    alpha,
+    beta1,
+    eta,
+    gamma,
+    mu,
+    sigma,
+    tau,
+    zeta,
+    zeta_star,
+)
 
 X, Y, Z = sympy.symbols("X Y Z", positive=True)
 LETTERS = (X, Y, Z)
@@ -271,13 +289,17 @@ def test_a_checked_witness_survives_no_tampering() -> None:
 
 
 def test_checking_needs_no_linear_program() -> None:
-    code = "import sys, rates.certificate; print('rates.linear_program' in sys.modules, 'scipy' in sys.modules)"
+    code = (
+        "import sys, tightrate.rates.orders.certificate\n"
+        "print('tightrate.rates.orders.linear_program' in sys.modules, 'scipy' in sys.modules)"
+    )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "False"]
 
 
 def test_results_do_not_depend_on_hashes() -> None:
     code = (
-        "import json; from rates.catalogue import theorem; from rates.order import compare\n"
+        "import json; from tightrate.rates.statements.catalogue import theorem\n"
+        "from tightrate.rates.orders.domination import compare\n"
         "a, b = (theorem(t).bound for t in ('patel2024/thm15', 'koloskova2020/convex'))\n"
         "print(json.dumps(compare(a, b).as_dict(), sort_keys=True))"
     )

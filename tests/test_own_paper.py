@@ -11,19 +11,19 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from constructions.noise import NOISES
-from figures.own_paper_page import write_page
-from rates.errors import TightrateError
-from simulator.measures import MEASURES
 from tightrate.command_line import app
-from verify.laboratory import Laboratory
-from verify.own_paper import OwnFinding, judge_paper, judge_results, load_paper, new_paper, run_claim
-from verify.verdict import Verdict
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.noise import NOISES
+from tightrate.figures.user_paper_page import write_page
+from tightrate.simulator.measures import MEASURES
+from tightrate.verify.session import Laboratory
+from tightrate.verify.user_paper import OwnFinding, judge_paper, judge_results, load_paper, new_paper, run_claim
+from tightrate.verify.verdict import Verdict
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "my_paper.py"
 
 PAPER = """
-from verify.own_paper import OwnClaim, OwnTheorem
+from tightrate.verify.user_paper import OwnClaim, OwnTheorem
 
 theorem = OwnTheorem(
     title="t", statement="s", algorithm="local-sgd", {theorem}
@@ -103,7 +103,7 @@ def test_the_worked_example_is_consistent_and_its_wrong_twins_are_not(tmp_path: 
 def test_measured_values_are_those_of_the_closed_form(tmp_path: Path) -> None:
     path = paper(tmp_path, claim=f'problem=lambda L: Quadratics(L), {GRID}, parameters={{"L": 2.0, "eta": 0.25}}')
     path.write_text(
-        "import numpy as np\nfrom constructions.quadratics import QuadraticMachines\n"
+        "import numpy as np\nfrom tightrate.constructions.quadratics import QuadraticMachines\n"
         "def Quadratics(L):\n    return QuadraticMachines(L * np.ones((1, 1, 1)), np.ones((1, 1)))\n" + path.read_text()
     )
     results, _ = tried(path)
@@ -228,7 +228,9 @@ def test_an_exact_value_is_judged_as_an_identity(tmp_path: Path) -> None:
 
 def test_steps_can_be_tuned_and_replicas_sized(tmp_path: Path) -> None:
     path = paper(tmp_path, 'terms={"all": "10*L*B^2"}', PLAIN.replace(', "eta": 0.1', "") + ", tuned=GRID")
-    path.write_text("from verify.sweep import Tuned\nGRID = {'eta': Tuned(0.01, 0.1, points=3)}\n" + path.read_text())
+    path.write_text(
+        "from tightrate.verify.sweep.run import Tuned\nGRID = {'eta': Tuned(0.01, 0.1, points=3)}\n" + path.read_text()
+    )
     results, _ = tried(path)
     assert results["step: eta"].size == 2
     assert np.all(results["step: eta"] > 0)
@@ -286,8 +288,8 @@ def test_an_instance_outside_the_class_is_refused(tmp_path: Path) -> None:
     claim = f'problem=lambda: pair(), {GRID}, parameters={{"L": 0.5, "eta": 0.5}}'
     path = paper(tmp_path, claim=claim)
     path.write_text(
-        "from constructions.rank_one_pair import rank_one_pair\ndef pair():\n    return rank_one_pair(cosine=0.5)\n"
-        + path.read_text()
+        "from tightrate.constructions.rank_one_pair import rank_one_pair\n"
+        "def pair():\n    return rank_one_pair(cosine=0.5)\n" + path.read_text()
     )
     with pytest.raises(TightrateError, match=r"the problem has L = 1, but the claim says L = 0\.5"):
         judge_paper(path, Laboratory())

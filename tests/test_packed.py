@@ -7,19 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.logistic_regression import logistic_regression
-from constructions.noise import GaussianNoise, Noise, RademacherNoise
-from constructions.problem import Problem
-from constructions.random_quadratics import random_quadratics
-from constructions.rank_one_pair import rank_one_pair
-from constructions.structured_noise import PerWorker
-from simulator import gradient_rounds, sampling
-from simulator.algorithm import ALGORITHMS
-from simulator.gradient_rounds import step_sizes
-from simulator.packed import PackedCell, sample_packed
-from simulator.randomness import RowSampling
-from simulator.sampling import Run, sample
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.logistic_regression import logistic_regression
+from tightrate.constructions.noise import GaussianNoise, Noise, RademacherNoise
+from tightrate.constructions.problem import Problem
+from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.constructions.rank_one_pair import rank_one_pair
+from tightrate.constructions.structured_noise import PerWorker
+from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.batch.randomness import RowSampling
+from tightrate.simulator.compiled import gradient_rounds
+from tightrate.simulator.compiled.gradient_rounds import step_sizes
+from tightrate.simulator.sampled import sampling
+from tightrate.simulator.sampled.sampling import Run, sample
+from tightrate.simulator.sampled.shared_runs import PackedCell, sample_packed
 
 NOISE = GaussianNoise(0.7)
 DENSE = random_quadratics(M=3, d=4, tau=0.6, zeta_star=0.8, seed=4)
@@ -112,7 +113,7 @@ def test_packed_cells_are_the_cells_alone_bit_for_bit(
         runs.append(given)
         return sample(*given, **named)
 
-    monkeypatch.setattr("simulator.packed.sample", counted)
+    monkeypatch.setattr("tightrate.simulator.sampled.shared_runs.sample", counted)
     cells = [
         PackedCell(rule, problem, K, R, noise=noise, seed=2, stream_axes={"K": K}, streams=streams)
         for R in (7, 1, 150)

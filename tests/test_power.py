@@ -8,22 +8,23 @@ import numpy as np
 import pytest
 import sympy
 
-from rates.alphabet import B, K, L, M, R, sigma
-from rates.bound import MEASURES, Bound, Term
-from rates.catalogue import theorem
-from verify.experiments.exponents import EXPONENT_TESTS
-from verify.exponent_tests import run_exponent_test
-from verify.judges import judge_bound
-from verify.laboratory import Laboratory
-from verify.mutants import mutants
-from verify.power import QUICK_SEARCHES, REQUIRED, PowerReport, power_as_json, power_report
-from verify.power_algorithms import by_identity, gradients, run, twins
-from verify.power_bounds import MATCHED, Trialled, by_exponent, by_order, by_value, outgrows, scaling_data
-from verify.power_closed_forms import FORMS, by_closed_form
-from verify.power_exponents import against, by_path
-from verify.power_exponents import twins as twins_of_term
-from verify.search import SEARCHES
-from verify.verdict import Verdict
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
+from tightrate.verify.assertions.by_value import judge_bound
+from tightrate.verify.experiments.exponents import EXPONENT_TESTS
+from tightrate.verify.exponents.exponent_test import run_exponent_test
+from tightrate.verify.falsification.search import SEARCHES
+from tightrate.verify.mutation.algorithms import by_identity, gradients, run, twins
+from tightrate.verify.mutation.bounds import MATCHED, Trialled, by_exponent, by_order, by_value, outgrows, scaling_data
+from tightrate.verify.mutation.closed_forms import FORMS, by_closed_form
+from tightrate.verify.mutation.exponents import against, by_path
+from tightrate.verify.mutation.exponents import twins as twins_of_term
+from tightrate.verify.mutation.mutants import mutants
+from tightrate.verify.mutation.suite import QUICK_SEARCHES, REQUIRED, PowerReport, power_as_json, power_report
+from tightrate.verify.session import Laboratory
+from tightrate.verify.verdict import Verdict
 
 
 @pytest.fixture(scope="module")

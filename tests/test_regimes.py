@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Add, Expr, Max, Min, Mul, Piecewise, Rational, cbrt, exp, log, sqrt
 
-from rates.alphabet import B, Delta, K, L, M, Q, R, alpha, eta, mu, sigma, tau, weak, zeta, zeta_star
-from rates.bound import Bound
-from rates.catalogue import theorem
-from rates.certificate import check_certificate
-from rates.errors import TightrateError
-from rates.growth import growth
-from rates.normal_form import Hypothesis, standardized
-from rates.order import compare, dominated
-from rates.regime_map import RegimeMap, polygon_area, winner_map
-from rates.regimes import crossover, dominant_region, isolating_path, solved, where_dominated
+from tightrate.common.errors import TightrateError
+from tightrate.rates.orders.certificate import check_certificate
+from tightrate.rates.orders.domination import compare, dominated
+from tightrate.rates.orders.growth import growth
+from tightrate.rates.orders.normal_form import Hypothesis, standardized
+from tightrate.rates.orders.phase_diagram import RegimeMap, polygon_area, winner_map
+from tightrate.rates.orders.regimes import crossover, dominant_region, isolating_path, solved, where_dominated
+from tightrate.rates.statements.bound import Bound
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import B, Delta, K, L, M, Q, R, alpha, eta, mu, sigma, tau, weak, zeta, zeta_star
 
 CONVEX_K0 = sigma**2 * R / (L * B) ** 2
 ADAM_K0 = sigma**2 * R / (L * Delta)

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 import synthetic_results
 
-from figures.figure import FIGURES
-from figures.markup import GREEK, evidence, number, prose
-from figures.output_folder import MARKER, check_output_folder, publish
-from figures.report import write_report
-from figures.report_page import conclusion
-from rates.catalogue import theorems
-from rates.errors import TightrateError
-from verify.claim import CLAIMS, Finding
+from tightrate.common.errors import TightrateError
+from tightrate.figures.figure import FIGURES
+from tightrate.figures.markup import GREEK, evidence, number, prose
+from tightrate.figures.output_folder import MARKER, check_output_folder, publish
+from tightrate.figures.report import write_report
+from tightrate.figures.report_page import conclusion
+from tightrate.rates.statements.catalogue import theorems
+from tightrate.verify.claim import CLAIMS, Finding
 
 VOID = {"meta", "img", "source", "br", "wbr", "input"}
 

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from constructions.asymmetric_softplus import asymmetric_softplus
-from constructions.noise import GaussianNoise
-from constructions.problem import Problem
-from constructions.random_quadratics import random_quadratics
-from simulator.algorithm import ALGORITHMS
-from simulator.moments import exact_moments
-from simulator.randomness import stream
-from simulator.sampling import Run, sample
+from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.problem import Problem
+from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.simulator.sampled.sampling import Run, sample
 
 Point = list[float]
 Gradient = Callable[[int, Point, int], Point]  # of machine m at a point in step t = r K + k

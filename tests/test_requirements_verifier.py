@@ -11,12 +11,12 @@ import pytest
 import xarray as xr
 
 from tightrate.command_line import main
-from verify import claim as claims
-from verify.claim import CLAIMS, judge
-from verify.claims.lee2024_clients import judge_divergence
-from verify.judges import judge_upper_exponents
-from verify.laboratory import Laboratory
-from verify.verdict import Verdict
+from tightrate.verify import claim as claims
+from tightrate.verify.assertions.by_value import judge_upper_exponents
+from tightrate.verify.claim import CLAIMS, judge
+from tightrate.verify.claims.lee2024_clients import judge_divergence
+from tightrate.verify.session import Laboratory
+from tightrate.verify.verdict import Verdict
 
 WORKERS = np.array([2.0, 8, 32, 128, 512, 2048])
 

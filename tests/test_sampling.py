@@ -9,19 +9,19 @@ import plain_loops as plain
 import pytest
 from scipy import stats
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.logistic_regression import logistic_regression
-from constructions.noise import GaussianNoise, RademacherNoise
-from constructions.quadratics import QuadraticMachines
-from constructions.random_quadratics import random_quadratics
-from constructions.structured_noise import AtStep, PerWorker
-from rates.errors import TightrateError
-from simulator import sampling
-from simulator.algorithm import ALGORITHMS, Algorithm
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.in_place import recorded
-from simulator.randomness import RowSampling, steps_per_draw, stream
-from simulator.sampling import Run, sample
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.logistic_regression import logistic_regression
+from tightrate.constructions.noise import GaussianNoise, RademacherNoise
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.constructions.structured_noise import AtStep, PerWorker
+from tightrate.simulator.algorithm import ALGORITHMS, Algorithm
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.batch.randomness import RowSampling, steps_per_draw, stream
+from tightrate.simulator.compiled.tape import recorded
+from tightrate.simulator.sampled import sampling
+from tightrate.simulator.sampled.sampling import Run, sample
 
 PROBLEM = random_quadratics(M=3, d=4, tau=0.6, zeta_star=0.8, seed=4)
 DIAGONAL = DiagonalQuadratics(np.linspace(0.1, 1, 12).reshape(3, 4), np.cos(np.arange(12.0)).reshape(3, 4))

@@ -10,19 +10,19 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner
 
-from constructions.noise import NOISES
-from constructions.problem import PROBLEMS
-from constructions.random_quadratics import random_quadratics
-from rates.catalogue import theorem
-from rates.errors import TightrateError
-from simulator.algorithm import ALGORITHMS
-from simulator.engines import METHODS
-from simulator.measures import MEASURES, OUTPUTS
-from simulator.moments import exact_moments
-from simulator.parameters import construct, parameters, spelled
-from simulator.sampling import sample
-from simulator.simulate import Method, Output, simulate
 from tightrate.command_line import app
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.noise import NOISES
+from tightrate.constructions.problem import PROBLEMS
+from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.engine_choice import METHODS
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.simulator.measures import MEASURES, OUTPUTS
+from tightrate.simulator.parameters import construct, parameters, spelled
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.simulator.simulate import Method, Output, simulate
 
 VALUES = {"eta": 0.2, "K": 3, "R": 4, "sigma": 0.6}
 QUADRATICS = "random-quadratics"
@@ -117,7 +117,7 @@ def test_quantiles_are_those_of_the_replicas() -> None:
     values, levels = {**VALUES, "replicas": 500, "seed": 3}, [0.1, 0.5, 0.9]
     found = simulate("local-sgd", QUADRATICS, values, method="sample", quantiles=levels, measures=["gap"])
     problem = random_quadratics(seed=3)
-    from constructions.noise import GaussianNoise
+    from tightrate.constructions.noise import GaussianNoise
 
     run = sample(ALGORITHMS["local-sgd"](eta=0.2), problem, K=3, R=4, replicas=500, noise=GaussianNoise(0.6), seed=3)
     gaps = np.sort(problem.gap(run.last))
@@ -285,8 +285,8 @@ def test_lambda_is_spelled_as_in_the_alphabet() -> None:
 
 
 def test_a_sweep_and_its_theorem_share_lambda() -> None:
-    from verify.sweep import run_sweep
-    from verify.sweep_specification import Sweep
+    from tightrate.verify.sweep.run import run_sweep
+    from tightrate.verify.sweep.specification import Sweep
 
     sweep = Sweep(
         name="damping",
@@ -326,8 +326,8 @@ def test_a_sweep_and_its_theorem_share_lambda() -> None:
 
 
 def test_a_sweep_counts_the_conditions_that_fail() -> None:
-    from verify.sweep import run_sweep
-    from verify.sweep_specification import Sweep
+    from tightrate.verify.sweep.run import run_sweep
+    from tightrate.verify.sweep.specification import Sweep
 
     given = {"K": 2, "R": 3, "sigma": 0.5, "gamma": 2.0}
     etas = (0.05, 0.08, 0.1, 1.0)
@@ -345,8 +345,8 @@ def test_a_sweep_counts_the_conditions_that_fail() -> None:
 
 
 def test_sweeps_draw_by_rounds_and_sample_clients() -> None:
-    from verify.sweep import run_sweep
-    from verify.sweep_specification import Sweep
+    from tightrate.verify.sweep.run import run_sweep
+    from tightrate.verify.sweep.specification import Sweep
 
     def mean(**options: Any) -> Any:
         given = {"K": 2, "R": 3, "eta": 0.2, "sigma": 0.5, **options.pop("parameters", {})}

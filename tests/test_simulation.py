@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from constructions.coordinate_pair import coordinate_pair
-from constructions.noise import GaussianNoise
-from constructions.quadratics import QuadraticMachines
-from constructions.random_quadratics import random_quadratics
-from constructions.rank_one_pair import rank_one_pair
-from rates.errors import TightrateError
-from simulator.algorithms.local_sgd import LocalSGD, LocalState, local_sgd
-from simulator.local_gradient_descent import integer_power, moved_fraction, round_map
-from simulator.sampling import sample
-from simulator.simulate import Output, simulate
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.coordinate_pair import coordinate_pair
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.constructions.rank_one_pair import rank_one_pair
+from tightrate.simulator.algorithms.local_sgd import LocalSGD, LocalState, local_sgd
+from tightrate.simulator.exact.local_gradient_descent import integer_power, moved_fraction, round_map
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.simulator.simulate import Output, simulate
 
 
 def plain_local_sgd(problem: QuadraticMachines, K: int, R: int, eta: float, gamma: float) -> np.ndarray:

@@ -13,18 +13,18 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from constructions.noise import NOISES
-from constructions.problem import PROBLEMS
-from rates.alphabet import LETTERS
-from rates.catalogue import theorem
-from rates.errors import TightrateError
-from simulator.sampling import Run, sample
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.noise import NOISES
+from tightrate.constructions.problem import PROBLEMS
 from tightrate.live_sweep import live
 from tightrate.output import number
-from verify.cell_store import CellStore
-from verify.storage import load_dataset, save_dataset
-from verify.sweep import Sweep, Tuned, read_sweep, run_sweep, spaced
-from verify.sweep_theory import Plan
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.simulator.sampled.sampling import Run, sample
+from tightrate.verify.cache.netcdf import load_dataset, save_dataset
+from tightrate.verify.sweep.cell_store import CellStore
+from tightrate.verify.sweep.plan import Plan
+from tightrate.verify.sweep.run import Sweep, Tuned, read_sweep, run_sweep, spaced
 
 SPECIFICATION = """
 algorithm = "local-sgd"
@@ -537,14 +537,16 @@ def test_packed_cells_are_the_cells_alone_bit_for_bit(
         counted.append(given)
         return sample(*given, **named)
 
-    monkeypatch.setattr("simulator.packed.sample", sampled)
+    monkeypatch.setattr("tightrate.simulator.sampled.shared_runs.sample", sampled)
     packed = run_sweep(sweep)
     assert len(counted) == runs
-    monkeypatch.setattr("verify.packed_cells.MOST_WORK", 500)  # other packs
+    monkeypatch.setattr("tightrate.verify.sweep.packs.MOST_WORK", 500)  # other packs
     assert run_sweep(sweep).identical(packed)
-    monkeypatch.setattr("verify.packed_cells.MOST_NUMBERS", 0)  # nothing is kept together
+    monkeypatch.setattr("tightrate.verify.sweep.packs.MOST_NUMBERS", 0)  # nothing is kept together
     assert run_sweep(sweep).identical(packed)
-    monkeypatch.setattr("verify.workers.packs", lambda cells: [[index] for index in range(len(cells))])
+    monkeypatch.setattr(
+        "tightrate.verify.sweep.execution.packs", lambda cells: [[index] for index in range(len(cells))]
+    )
     assert run_sweep(sweep).identical(packed)
     if changes.get("method") != "auto":
         assert not run_sweep(replace(sweep, seed=1)).equals(packed)
@@ -569,7 +571,7 @@ def test_a_cell_that_fails_in_a_pack_says_so_itself(monkeypatch: pytest.MonkeyPa
     def short_of_memory(*_: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("verify.packed_cells.run_pack", short_of_memory)
+    monkeypatch.setattr("tightrate.verify.sweep.packs.run_pack", short_of_memory)
     assert run_sweep(replace(sweep, axes=STEPS_AND_ROUNDS)).identical(whole)
 
 

@@ -21,14 +21,14 @@ import xarray as xr
 from joblib.externals.loky import reusable_executor
 from typer.testing import CliRunner
 
-import verify.sweep_cells
-from rates.errors import TightrateError
+import tightrate.verify.sweep.cell
 from tightrate.command_line import app
-from verify.cell_store import CellStore
-from verify.storage import load_dataset, save_dataset
-from verify.sweep import Sweep, Tuned, read_sweep, run_sweep
-from verify.sweep_cells import Cell, Result, cell_key, environment, run_cell
-from verify.sweep_theory import Plan
+from tightrate.common.errors import TightrateError
+from tightrate.verify.cache.netcdf import load_dataset, save_dataset
+from tightrate.verify.sweep.cell import Cell, Result, cell_key, environment, run_cell
+from tightrate.verify.sweep.cell_store import CellStore
+from tightrate.verify.sweep.plan import Plan
+from tightrate.verify.sweep.run import Sweep, Tuned, read_sweep, run_sweep
 
 TUNED = """
 algorithm = "local-sgd"
@@ -82,7 +82,7 @@ def undisturbed(tuned: Path) -> xr.Dataset:
 STOPS_AFTER_TWO_CELLS = """
 import os, signal, sys
 from tightrate.command_line import main
-from verify.cell_store import CellStore
+from tightrate.verify.sweep.cell_store import CellStore
 
 keep = CellStore.write
 def write(store, *cell):
@@ -151,7 +151,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(
         save_dataset(run_sweep(sweep, store=CellStore(tmp_path / "cells")), out)
 
     with monkeypatch.context() as context:
-        context.setattr("verify.storage.os.replace", replace_and_die)
+        context.setattr("tightrate.verify.cache.netcdf.os.replace", replace_and_die)
         kills_itself(run)
     kept = min(cell - (moment != "after it is in place"), 6)
     assert count(tmp_path / "cells") == kept
@@ -206,7 +206,7 @@ def test_a_cluster_gives_the_same_bits_and_outlives_a_killed_worker(
 
     monkeypatch.setattr("tightrate.live_sweep.LiveSweep.watch", kill_a_worker)
     for limit in ("SECONDS_TO_CONNECT", "SECONDS_FOR_WORKERS"):
-        monkeypatch.setattr(f"verify.workers.{limit}", PATIENCE)
+        monkeypatch.setattr(f"tightrate.verify.sweep.execution.{limit}", PATIENCE)
     arguments = ["sweep", str(tuned), "--out", str(out), "--scheduler", address]
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert done.exit_code == 0
@@ -224,7 +224,7 @@ def test_no_scheduler_is_one_clear_line(
     tuned: Path, address: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("verify.workers.SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr("tightrate.verify.sweep.execution.SECONDS_TO_CONNECT", 1)
     with pytest.raises(TightrateError, match=message) as caught:
         run_sweep(read_sweep(tuned), scheduler=address)
     assert "\n" not in str(caught.value)
@@ -238,8 +238,8 @@ def test_no_dask_is_one_clear_line(tuned: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_worker_with_other_code_is_refused() -> None:
     (cell, *_) = Plan(_quick()).cells
-    outcome = verify.sweep_cells.attempt(cell, {**environment(), "code": "0123"})
-    assert isinstance(outcome, verify.sweep_cells.Failure)
+    outcome = tightrate.verify.sweep.cell.attempt(cell, {**environment(), "code": "0123"})
+    assert isinstance(outcome, tightrate.verify.sweep.cell.Failure)
     assert "instead of 0123" in outcome.message
 
 
@@ -270,7 +270,7 @@ def _quick(**changes: Any) -> Sweep:
 
 def test_a_finished_sweep_is_read_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run_sweep(_quick(), store=CellStore(tmp_path))
-    monkeypatch.setattr(verify.sweep_cells, "run_cell", None)
+    monkeypatch.setattr(tightrate.verify.sweep.cell, "run_cell", None)
     store = CellStore(tmp_path)
     assert run_sweep(_quick(), store=store).identical(first)
     assert store.found == 6
@@ -361,7 +361,7 @@ def test_no_space_left_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as context:
-        context.setattr("verify.storage.os.replace", full)
+        context.setattr("tightrate.verify.cache.netcdf.os.replace", full)
         with pytest.raises(TightrateError, match="No space left"):
             run_sweep(_quick(), store=CellStore(tmp_path))
     assert list(tmp_path.iterdir()) == []
@@ -376,7 +376,7 @@ def test_a_failure_is_reported_after_all_other_cells_and_never_kept(
         return run_cell(cell)
 
     with monkeypatch.context() as context:
-        context.setattr(verify.sweep_cells, "run_cell", short_of_memory)
+        context.setattr(tightrate.verify.sweep.cell, "run_cell", short_of_memory)
         with pytest.raises(TightrateError, match="2 of 6 cells failed, the first with MemoryError") as caught:
             run_sweep(_quick(), store=CellStore(tmp_path))
     assert "\n" not in str(caught.value)
@@ -425,7 +425,7 @@ def test_any_change_of_an_input_is_another_cell(monkeypatch: pytest.MonkeyPatch)
     for name in environment():
         with monkeypatch.context() as context:
             changed = {**environment(), name: "other"}
-            context.setattr(verify.sweep_cells, "environment", lambda changed=changed: changed)
+            context.setattr(tightrate.verify.sweep.cell, "environment", lambda changed=changed: changed)
             keys.append(cell_key(cell))
     assert len(set(keys)) == len(keys)
     order = dict(reversed(list(cell.values.items())))

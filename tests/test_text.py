@@ -13,8 +13,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sympy import Expr, Max, Min, Piecewise, Rational, exp, log, sqrt
 
-from rates import catalogue
-from rates.alphabet import (
+from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.letter_notation import spell
+from tightrate.rates.formulas.parse import ParsedBound, parse, parse_hypothesis
+from tightrate.rates.statements import catalogue
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.paper_notation import parse_letters
+from tightrate.rates.symbols.alphabet import (
     LETTERS,
     B,
     D,
@@ -42,11 +48,7 @@ from rates.alphabet import (
     zeta_opt,
     zeta_star,
 )
-from rates.bound import MEASURES, Bound, Term
-from rates.errors import TightrateError
-from rates.spelling import parse_letters, spell
-from rates.text import ParsedBound, parse, parse_hypothesis
-from rates.units import UnitError
+from tightrate.rates.symbols.units import UnitError
 
 THIRD = Rational(1, 3)
 PATEL = {"H": "L", r"\beta": "gamma"}

@@ -11,13 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Add, Expr, Min, Rational, Symbol, cbrt, exp, log, sqrt
 
-from rates.alphabet import B, D, Delta, K, L, M, Q, R, T, alpha, eps, eta, gamma, mu, rho, sigma, tau, weak, zeta
-from rates.bound import MEASURES, Bound, Term
-from rates.catalogue import theorem
-from rates.errors import TightrateError
-from rates.normal_form import without_logarithms
-from rates.order import compare, dominated
-from rates.tuning import (
+from tightrate.common.errors import TightrateError
+from tightrate.rates.orders.domination import compare, dominated
+from tightrate.rates.orders.normal_form import without_logarithms
+from tightrate.rates.orders.parameter_tuning import (
     best_local_steps,
     invert,
     irredundant,
@@ -27,6 +24,30 @@ from rates.tuning import (
     rounds_to_reach,
     specialize,
     specialize_expression,
+)
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.symbols.alphabet import (
+    B,
+    D,
+    Delta,
+    K,
+    L,
+    M,
+    Q,
+    R,
+    T,
+    alpha,
+    eps,
+    eta,
+    gamma,
+    mu,
+    rho,
+    sigma,
+    tau,
+    weak,
+    zeta,
 )
 
 SIXTH = Rational(1, 6)

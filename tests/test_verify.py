@@ -11,14 +11,14 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rates.errors import TightrateError
-from verify.claim import CLAIMS, Claim, judge
-from verify.claims import patel2024
-from verify.exponents import fit_power_law, replicas_needed
-from verify.judges import judge_bound, judge_identity, judge_sampled_bound, judge_upper_exponents
-from verify.judging_limits import Line, judge_limiting_exponents
-from verify.laboratory import Laboratory
-from verify.verdict import Verdict
+from tightrate.common.errors import TightrateError
+from tightrate.verify.assertions.by_value import judge_bound, judge_identity, judge_sampled_bound, judge_upper_exponents
+from tightrate.verify.assertions.limit import Line, judge_limiting_exponents
+from tightrate.verify.assertions.power_law import fit_power_law, replicas_needed
+from tightrate.verify.claim import CLAIMS, Claim, judge
+from tightrate.verify.claims import patel2024
+from tightrate.verify.session import Laboratory
+from tightrate.verify.verdict import Verdict
 
 
 @pytest.fixture(scope="module")

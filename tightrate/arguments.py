@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from rates.errors import TightrateError
+from tightrate.common.errors import TightrateError
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 FLAGS = {"true": True, "false": False, "1": True, "0": False}
@@ -21,7 +21,7 @@ def read_values(arguments: Sequence[str]) -> dict[str, float]:
     >>> read_values(["K"])
     Traceback (most recent call last):
         ...
-    rates.errors.TightrateError: 'K' is not NAME=VALUE, for example K=10
+    tightrate.common.errors.TightrateError: 'K' is not NAME=VALUE, for example K=10
     """
     return {name: read_number(name, text) for name, text in read_pairs(arguments).items()}
 

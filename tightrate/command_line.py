@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
-from rates.errors import TightrateError, unknown_name
+from tightrate.common.errors import TightrateError, unknown_name
 
 if TYPE_CHECKING:
-    from figures.style import Columns, Family
-    from rates.theorem import Theorem
-    from simulator.simulate import Method, Output
-    from verify.laboratory import Laboratory, Profile
+    from tightrate.figures.style import Columns, Family
+    from tightrate.rates.statements.theorem import Theorem
+    from tightrate.simulator.simulate import Method, Output
+    from tightrate.verify.session import Laboratory, Profile
 
 app = typer.Typer(
     name="tightrate",
@@ -95,26 +95,26 @@ def _listing(kind: str) -> tuple[tuple[str, ...], Sequence[tuple[str, ...]]]:
     if kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
     if kind == "papers":
-        from rates.catalogue import paper, paper_ids
+        from tightrate.rates.statements.catalogue import paper, paper_ids
 
         papers = [paper(name) for name in paper_ids()]
         return ("id", "authors", "year", "title"), [(p.id, p.authors, str(p.year), p.title) for p in papers]
     if kind == "theorems":
-        from rates.catalogue import theorems
+        from tightrate.rates.statements.catalogue import theorems
 
         return ("id", "kind", "title"), [(found.id, found.bound.kind, found.title) for found in theorems()]
     if kind == "claims":
-        from verify.claim import CLAIMS
+        from tightrate.verify.claim import CLAIMS
 
         claims = CLAIMS.entries().values()
         return ("id", "kind", "expected", "statement"), [(c.id, c.kind, c.expected, c.statement) for c in claims]
     if kind == "figures":
-        from figures.figure import FIGURES
+        from tightrate.figures.figure import FIGURES
 
         return ("id", "title"), [(figure.name, figure.title) for figure in FIGURES.entries().values()]
-    from constructions.problem import PROBLEMS
-    from simulator.algorithm import ALGORITHMS
-    from simulator.parameters import parameters as parameters_of
+    from tightrate.constructions.problem import PROBLEMS
+    from tightrate.simulator.algorithm import ALGORITHMS
+    from tightrate.simulator.parameters import parameters as parameters_of
 
     rows = []
     for name, construct in (PROBLEMS if kind == "problems" else ALGORITHMS).entries().items():
@@ -148,7 +148,7 @@ def _is_pattern(name: str) -> bool:
 
 
 def _theorems(pattern: str) -> list[Theorem]:
-    from rates.catalogue import theorem, theorem_ids, theorems
+    from tightrate.rates.statements.catalogue import theorem, theorem_ids, theorems
 
     if not _is_pattern(pattern):
         return [theorem(pattern)]
@@ -164,11 +164,11 @@ def evaluate(theorem_id: TheoremId, values: Values = None, as_json: AsJson = Fal
 
     Example: tightrate evaluate patel2024/prop7-constant L=1 B=1 R=10
     """
-    from rates.alphabet import LETTERS, check_value
-    from rates.catalogue import theorem
     from tightrate.arguments import read_values
     from tightrate.output import console, print_json
     from tightrate.pages import evaluation_as_json, evaluation_page
+    from tightrate.rates.statements.catalogue import theorem
+    from tightrate.rates.symbols.alphabet import LETTERS, check_value
 
     found = theorem(theorem_id)
     given = read_values(values or [])
@@ -204,10 +204,10 @@ def compare(
 
     Example: tightrate compare patel2024/thm9 'L*B^2/R + sigma*B/sqrt(M*K*R)' --given 'K >= sigma^2*R/(L*B)^2'
     """
-    from rates.bound_check import compare_bounds, read_bound, read_hypotheses
-    from rates.spelling import parse_letters
     from tightrate.output import console, print_json
     from tightrate.pages import comparison_page
+    from tightrate.rates.relations.bound_check import compare_bounds, read_bound, read_hypotheses
+    from tightrate.rates.statements.paper_notation import parse_letters
 
     spelled = parse_letters(letters) if letters else None
     left, right = read_bound(first, spelled), read_bound(second, spelled)
@@ -231,11 +231,11 @@ def check_bound_command(
 
     Example: tightrate check-bound '\\frac{HB^2}{R} + \\frac{\\sigma B}{\\sqrt{MKR}}' --letters H=L
     """
-    from rates.bound_check import check_bound, compare_table, read_hypotheses, read_table
-    from rates.spelling import parse_letters
-    from rates.text import parse
     from tightrate.output import console, print_json, working
     from tightrate.pages import bound_as_json, bound_page, table_page
+    from tightrate.rates.formulas.parse import parse
+    from tightrate.rates.relations.bound_check import check_bound, compare_table, read_hypotheses, read_table
+    from tightrate.rates.statements.paper_notation import parse_letters
 
     if (bound is None) == (file is None):
         raise TightrateError("give either a BOUND or --file TABLE")
@@ -274,12 +274,12 @@ def rounds(theorem_id: TheoremId, values: Values = None, as_json: AsJson = False
 
     Example: tightrate rounds koloskova2020/convex eps=0.01 L=1 B=1 sigma=1 zeta_star=0 M=8 K=16
     """
-    from rates.alphabet import check_value, letter
-    from rates.catalogue import theorem
-    from rates.rounds import rounds_to_accuracy
     from tightrate.arguments import read_values
     from tightrate.output import console, print_json
     from tightrate.pages import rounds_as_json, rounds_page
+    from tightrate.rates.orders.communication_complexity import rounds_to_accuracy
+    from tightrate.rates.statements.catalogue import theorem
+    from tightrate.rates.symbols.alphabet import check_value, letter
 
     found = theorem(theorem_id)
     given = read_values(values or [])
@@ -313,14 +313,14 @@ def simulate(
 
     Example: tightrate simulate local-sgd rank-one-pair cosine=0.9 eta=1 K=inf R=20
     """
-    from rates.catalogue import theorem as theorem_of
-    from simulator.parameters import spelled
-    from simulator.simulate import known_parameters
-    from simulator.simulate import simulate as run
     from tightrate.arguments import read_names, read_number, read_pairs, read_settings
+    from tightrate.common.threads import one_blas_thread
     from tightrate.output import console, json_text, print_json, working
     from tightrate.pages import simulation_as_json, simulation_page
-    from verify.threads import one_blas_thread
+    from tightrate.rates.statements.catalogue import theorem as theorem_of
+    from tightrate.simulator.parameters import spelled
+    from tightrate.simulator.simulate import known_parameters
+    from tightrate.simulator.simulate import simulate as run
 
     claimed = theorem_of(theorem) if theorem is not None else None
     known = known_parameters(algorithm, problem, noise=noise, output=cast("Output", output), theorem=claimed)
@@ -339,7 +339,7 @@ def simulate(
         )
     document = simulation_as_json(found)
     if out is not None:
-        from verify.storage import write_whole
+        from tightrate.verify.cache.netcdf import write_whole
 
         write_whole(out, lambda part: part.write_bytes(json_text(document).encode()))
     if as_json:
@@ -356,8 +356,8 @@ def counterexample(as_json: AsJson = False) -> None:
     """
     from tightrate.output import console, print_json, progress, say
     from tightrate.pages import counterexample_conclusion, counterexample_page
-    from verify.laboratory import Laboratory
-    from verify.result_store import default_store
+    from tightrate.verify.cache.result_cache import default_store
+    from tightrate.verify.session import Laboratory
 
     with progress() as watcher:
         laboratory = Laboratory(progress=watcher, store=default_store(), reuse=True)
@@ -394,8 +394,8 @@ def sweep(
     """
     from tightrate.live_sweep import live, summary
     from tightrate.output import say
-    from verify.storage import check_writable, save_dataset
-    from verify.sweep import CellStore, read_sweep, run_sweep
+    from tightrate.verify.cache.netcdf import check_writable, save_dataset
+    from tightrate.verify.sweep.run import CellStore, read_sweep, run_sweep
 
     described = read_sweep(specification)
     target = out or specification.with_suffix(".nc").resolve().parent.joinpath(specification.stem + ".nc")
@@ -430,10 +430,10 @@ def verify(
     """
     from tightrate.output import console, print_json, progress
     from tightrate.pages import report_card
-    from verify.claim import claims_of, judge_all
-    from verify.laboratory import Laboratory
-    from verify.result_store import default_store
-    from verify.results import finding_as_json
+    from tightrate.verify.cache.result_cache import default_store
+    from tightrate.verify.claim import claims_of, judge_all
+    from tightrate.verify.findings_json import finding_as_json
+    from tightrate.verify.session import Laboratory
 
     if sum((bool(claims), paper is not None, power)) > 1 or (report is not None and paper is None):
         raise TightrateError("give one of CLAIM..., --paper FILE.py and --power; --report goes with --paper")
@@ -458,7 +458,7 @@ def _report_power(profile: Profile, as_json: bool) -> int:
     """`verify --power`."""
     from tightrate.falsification_page import power_page
     from tightrate.output import console, print_json, progress
-    from verify.power import power_as_json, power_report
+    from tightrate.verify.mutation.suite import power_as_json, power_report
 
     with progress() as watcher:
         report = power_report(profile, watcher)
@@ -473,13 +473,13 @@ def _judge_own_paper(path: Path, laboratory: Laboratory, report: Path | None, as
     """`verify --paper FILE.py`."""
     from tightrate.output import console, print_json, say
     from tightrate.pages import bound_as_json, bound_page, report_card
-    from verify.own_paper import judge_paper
-    from verify.results import finding_as_json
+    from tightrate.verify.findings_json import finding_as_json
+    from tightrate.verify.user_paper import judge_paper
 
     found = judge_paper(path, laboratory)
     page = None
     if report is not None:
-        from figures.own_paper_page import write_page
+        from tightrate.figures.user_paper_page import write_page
 
         page = write_page(report, found)
     if as_json:
@@ -523,11 +523,11 @@ def figure(
 
     Example: tightrate figure k-does-not-help --format pdf,svg --columns 1
     """
-    from figures.figure import FIGURES, FORMATS, save, staleness
+    from tightrate.figures.figure import FIGURES, FORMATS, save, staleness
     from tightrate.output import progress, say
-    from verify.laboratory import Laboratory
-    from verify.result_store import default_store
-    from verify.storage import load_dataset
+    from tightrate.verify.cache.netcdf import load_dataset
+    from tightrate.verify.cache.result_cache import default_store
+    from tightrate.verify.session import Laboratory
 
     chosen = FIGURES.match(*(names or ["*"]))
     kinds = tuple(dict.fromkeys(part.strip() for part in formats.split(",")))
@@ -569,11 +569,11 @@ def reproduce(
 
     Example: tightrate reproduce --profile full --out report
     """
-    from figures.report import reproduce as make_report
+    from tightrate.figures.report import reproduce as make_report
     from tightrate.output import console, progress, say
     from tightrate.pages import report_card
-    from verify.laboratory import Laboratory
-    from verify.result_store import default_store
+    from tightrate.verify.cache.result_cache import default_store
+    from tightrate.verify.session import Laboratory
 
     with progress() as watcher:
         laboratory = Laboratory(_profile(profile), seed, jobs, watcher, default_store())
@@ -594,7 +594,7 @@ def new_paper_command(
     Example: tightrate new-paper doe2026
     """
     from tightrate.output import say
-    from verify.own_paper import new_paper
+    from tightrate.verify.user_paper import new_paper
 
     path = new_paper(name, out)
     say(f"{path} is written; run: tightrate verify --paper {path}")
@@ -619,11 +619,11 @@ def falsify(
     Example: tightrate falsify khaled2025/thm2 --seconds 20
     """
     from tightrate.arguments import read_values
+    from tightrate.common.threads import one_blas_thread
     from tightrate.falsification_page import print_falsifications
     from tightrate.output import console, print_json, progress
-    from verify.falsify import falsification_as_json, run_witness
-    from verify.falsify import falsify as search_for_violation
-    from verify.threads import one_blas_thread
+    from tightrate.verify.falsification.falsify import falsification_as_json, run_witness
+    from tightrate.verify.falsification.falsify import falsify as search_for_violation
 
     if witness is not None:
         found = [run_witness(theorem_id, read_values(witness.split()))]

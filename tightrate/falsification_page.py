@@ -11,8 +11,8 @@ from rich.text import Text
 from tightrate.output import STATUS_STYLE, table
 
 if TYPE_CHECKING:
-    from verify.falsify import Falsification
-    from verify.power import Family, PowerReport
+    from tightrate.verify.falsification.falsify import Falsification
+    from tightrate.verify.mutation.suite import Family, PowerReport
 
 
 def print_falsifications(found: Sequence[Falsification], shown: Console) -> None:

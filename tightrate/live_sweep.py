@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tightrate.output import console, number
 
 if TYPE_CHECKING:
-    from verify.sweep_cells import Result
-    from verify.sweep_specification import Sweep
+    from tightrate.verify.sweep.cell import Result
+    from tightrate.verify.sweep.specification import Sweep
 
 SECONDS_REMEMBERED = 3600.0  # cells are slow and unequal: their pace is judged over an hour
 
@@ -32,7 +32,7 @@ class LiveSweep:
 
     def watch(self, at: Mapping[str, Any], result: Result) -> None:
         """Show the estimate of a finished cell."""
-        from verify.sweep_specification import text_of
+        from tightrate.verify.sweep.specification import text_of
 
         name = self._sweep.measures[0]
         mean, error = result.mean(name), result.stderr(name)

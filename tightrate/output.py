@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from rates.json_types import as_json
+from tightrate.common.json_types import as_json
 
 STATUS_STYLE: Mapping[str, str] = {
     "confirmed": "green",

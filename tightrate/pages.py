@@ -13,24 +13,24 @@ from rich.padding import Padding
 from rich.text import Text
 from sympy import Expr, GreaterThan
 
-from rates import display
-from rates.alphabet import symbol
-from rates.bound import Bound
-from rates.errors import TightrateError
-from rates.monomial import monomial
-from rates.normal_form import Hypothesis
-from rates.regimes import solved
-from rates.theorem import Evaluation, Theorem
+from tightrate.common.errors import TightrateError
 from tightrate.output import STATUS_STYLE, number, table
+from tightrate.rates.formulas import display
+from tightrate.rates.orders.normal_form import Hypothesis
+from tightrate.rates.orders.regimes import solved
+from tightrate.rates.statements.bound import Bound
+from tightrate.rates.statements.theorem import Evaluation, Theorem
+from tightrate.rates.symbols.alphabet import symbol
+from tightrate.rates.symbols.monomial import monomial
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from rates.bound_check import CheckedBound
-    from rates.order import Comparison, OrderResult
-    from rates.rounds import RoundsAnswer
-    from simulator.simulate import Simulation
-    from verify.claim import Finding
+    from tightrate.rates.orders.communication_complexity import RoundsAnswer
+    from tightrate.rates.orders.domination import Comparison, OrderResult
+    from tightrate.rates.relations.bound_check import CheckedBound
+    from tightrate.simulator.simulate import Simulation
+    from tightrate.verify.claim import Finding
 
 
 def theorem_as_json(theorem: Theorem) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def theorem_as_json(theorem: Theorem) -> dict[str, Any]:
         "holds": theorem.holds,
         "algorithm": theorem.algorithm,
         "problem_class": theorem.problem_class,
-        "latex": display.bound_latex(theorem.bound, theorem.letters),
+        "latex": display.sum_latex(theorem.bound.expressions, theorem.letters),
         "terms": [term_as_json(theorem, term.name) for term in theorem.bound.terms],
         "conditions": [
             {"text": condition.text, "checkable": condition.relation is not None} for condition in theorem.conditions
@@ -81,7 +81,7 @@ def units_consistent(bound: Bound) -> bool | str:
 def exponent_text(power: Expr) -> str:
     """An exact exponent in a string, factored where it depends on alpha.
 
-    >>> from rates.alphabet import alpha
+    >>> from tightrate.rates.symbols.alphabet import alpha
     >>> exponent_text(sympy.Rational(-2, 3)), exponent_text((2 - 2 * alpha) / alpha)
     ('-2/3', '-2*(alpha-1)/alpha')
     """
@@ -129,7 +129,7 @@ def comparison_page(sides: Sequence[Theorem | tuple[Expr, ...]], comparison: Com
 
 def _side_text(side: Theorem | tuple[Expr, ...]) -> str:
     if isinstance(side, Theorem):
-        return f"{side.id}, {display.bound_unicode(side.bound)}"
+        return f"{side.id}, {display.sum_unicode(side.bound.expressions)}"
     return " + ".join(display.unicode(term) for term in side)
 
 
@@ -321,7 +321,7 @@ def theorem_page(theorem: Theorem, width: int) -> RenderableType:
             for term in bound.terms
         ],
     )
-    formula = display.bound_stacked(bound, theorem.letters).splitlines()
+    formula = display.sum_stacked(bound.expressions, theorem.letters).splitlines()
     middle = len(formula) // 2
     lead = f"  {bound.measure.name} {sign} "
     drawn = "\n".join((lead if i == middle else " " * len(lead)) + line for i, line in enumerate(formula))
@@ -430,7 +430,7 @@ def report_card(findings: Sequence[Finding]) -> RenderableType:
 
 def tally(findings: Sequence[Finding]) -> RenderableType:
     """How many claims of each paper came out how, and the seconds that its experiments took."""
-    from verify.verdict import STATUS_MEANING
+    from tightrate.verify.verdict import STATUS_MEANING
 
     statuses = [status for status in STATUS_MEANING if any(f.verdict.status == status for f in findings)]
     rows = []

@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from rates.errors import TightrateError
-from rates.registry import Registry
-from verify.laboratory import EXPERIMENTS, Laboratory, Profile
-from verify.notebook import html_table, latex_table
-from verify.verdict import Status, Verdict
+from tightrate.common.errors import TightrateError
+from tightrate.common.registry import Registry
+from tightrate.verify.notebook_tables import html_table, latex_table
+from tightrate.verify.session import EXPERIMENTS, Laboratory, Profile
+from tightrate.verify.verdict import Status, Verdict
 
 ClaimKind = Literal["identity", "exact value", "bound with constants", "scaling", "regime", "counterexample", "erratum"]
 Judge = Callable[[xr.Dataset], Verdict]
@@ -53,7 +53,7 @@ class Claim:
         return self.id
 
 
-CLAIMS: Registry[Claim] = Registry("verify.claims", "claim")
+CLAIMS: Registry[Claim] = Registry("tightrate.verify.claims", "claim")
 
 
 def claim(

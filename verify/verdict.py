@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from verify.notebook import html_table, latex_table
+from tightrate.verify.notebook_tables import html_table, latex_table
 
 Status = Literal["confirmed", "consistent", "violated", "inconclusive", "not-applicable", "error"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from sphinx_gallery.scrapers import figure_rst
 
-from figures.style import styled
+from tightrate.figures.style import styled
 
 
 def named_figures(_block: Any, variables: dict[str, Any], gallery: dict[str, Any]) -> str:

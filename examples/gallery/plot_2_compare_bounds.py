@@ -21,7 +21,7 @@ print(found.relation)
 
 # %%
 # Where is a term the largest one? The boundaries are monomials, solved for the number of local steps.
-from rates.regimes import dominant_region, solved
+from tightrate.rates.orders.regimes import dominant_region, solved
 
 for term in local.bound.terms:
     region = dominant_region(local.bound, term.name)

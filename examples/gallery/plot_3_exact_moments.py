@@ -9,7 +9,7 @@ of rounds enter through their logarithms.
 import numpy as np
 
 import tightrate as tr
-from simulator.moments import exact_moments
+from tightrate.simulator.exact.moments import exact_moments
 
 problem = tr.PROBLEMS["random-quadratics"](M=4, d=3, mu=0.1, L=1.0, tau=0.3, zeta_star=0.5, B=1.0, seed=1)
 algorithm = tr.ALGORITHMS["local-sgd"](eta=1e-3)

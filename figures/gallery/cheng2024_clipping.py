@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 from sympy import Expr
 
-from figures.drawing import (
+from tightrate.figures.drawing import (
     Ink,
     Label,
     count,
@@ -25,12 +25,12 @@ from figures.drawing import (
     place_labels,
     slope_triangle,
 )
-from figures.figure import figure
-from figures.style import BLACK, GREY, Columns
-from rates.alphabet import alpha as moments
-from rates.alphabet import rho as threshold
-from rates.catalogue import theorem
-from rates.theorem import Theorem
+from tightrate.figures.figure import figure
+from tightrate.figures.style import BLACK, GREY, Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import alpha as moments
+from tightrate.rates.symbols.alphabet import rho as threshold
 
 PARETO = (0, (4, 1.6))
 ROOM = 0.3  # for the labels, of the axis in logarithms

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy.integrate import quad
 from scipy.stats import studentized_range
 
-from figures.drawing import (
+from tightrate.figures.drawing import (
     Array,
     Label,
     common_height,
@@ -26,12 +26,12 @@ from figures.drawing import (
     place_labels,
     slope_triangle,
 )
-from figures.figure import figure
-from figures.style import BLACK, GREY, Columns
-from rates.alphabet import K, eta, sigma
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from rates.theorem import Theorem
+from tightrate.figures.figure import figure
+from tightrate.figures.style import BLACK, GREY, Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import K, eta, sigma
+from tightrate.rates.symbols.evaluation import vectorized
 
 ROOM = 0.55  # for the labels, of the axis in logarithms
 AXES = {"eta": "inner step", "sigma": "noise", "K": "local steps"}

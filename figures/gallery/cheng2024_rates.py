@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from sympy import Expr, Integer
 
-from figures.drawing import (
+from tightrate.figures.drawing import (
     SMALL,
     Ink,
     Label,
@@ -25,12 +25,12 @@ from figures.drawing import (
     panels,
     place_labels,
 )
-from figures.figure import figure
-from figures.style import BLACK, FORBIDDEN, GREY, Columns
-from rates.alphabet import B, Delta, L, alpha
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from rates.theorem import Theorem
+from tightrate.figures.figure import figure
+from tightrate.figures.style import BLACK, FORBIDDEN, GREY, Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import B, Delta, L, alpha
+from tightrate.rates.symbols.evaluation import vectorized
 
 EXPERIMENT = "cheng2024-figure-rates"
 ROOM = 0.62  # for the labels, of the axis in logarithms

@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from scipy.interpolate import interpn
 
-from figures.drawing import HALO, SMALL, label_along, letter, log_axis, panels
-from figures.figure import figure
-from figures.gallery.who_wins import inside, pale, roomiest
-from figures.style import BLACK, FORBIDDEN, GREY, Columns
-from rates.catalogue import theorem
-from rates.theorem import Theorem
+from tightrate.figures.drawing import HALO, SMALL, label_along, letter, log_axis, panels
+from tightrate.figures.figure import figure
+from tightrate.figures.gallery.who_wins import inside, pale, roomiest
+from tightrate.figures.style import BLACK, FORBIDDEN, GREY, Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Theorem
 
 TINTS: Mapping[str, Any] = {"local": pale(4, 0.4), "minibatch": pale(1, 0.3), "start": FORBIDDEN}
 TIE = "#ffffff"

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawing import (
+from tightrate.figures.drawing import (
     Array,
     Ink,
     Label,
@@ -22,10 +22,10 @@ from figures.drawing import (
     place_labels,
     slope_triangle,
 )
-from figures.figure import figure
-from figures.style import BLACK, GREY, Columns
-from rates.alphabet import M, d_max, d_min, eta, mu, sigma
-from rates.catalogue import theorem
+from tightrate.figures.figure import figure
+from tightrate.figures.style import BLACK, GREY, Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import M, d_max, d_min, eta, mu, sigma
 
 THIN = 0.7
 ROOM = 0.55  # for labels, of the axis

@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawing import (
+from tightrate.figures.drawing import (
     Array,
     Label,
     count,
@@ -23,10 +23,10 @@ from figures.drawing import (
     place_labels,
     slope_triangle,
 )
-from figures.figure import figure
-from figures.style import BLACK, GREY, Columns
-from rates.alphabet import B, L
-from rates.catalogue import theorem
+from tightrate.figures.figure import figure
+from tightrate.figures.style import BLACK, GREY, Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import B, L
 
 THIN = 0.7
 WORST = (0, (4, 2))

@@ -7,9 +7,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawing import Label, drawable, log_axis, ordered_inks, panels, place_labels
-from figures.figure import figure
-from figures.style import Columns
+from tightrate.figures.drawing import Label, drawable, log_axis, ordered_inks, panels, place_labels
+from tightrate.figures.figure import figure
+from tightrate.figures.style import Columns
 
 COMMON, PER_CLIENT = "-", (0, (3.5, 2))
 ROOM = 0.45  # for labels, of the axis

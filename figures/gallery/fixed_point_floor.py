@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures.drawing import (
+from tightrate.figures.drawing import (
     SMALL,
     Label,
     common_height,
@@ -24,10 +24,10 @@ from figures.drawing import (
     place_labels,
     slope_triangle,
 )
-from figures.figure import figure
-from figures.style import GREY, Columns
-from rates.alphabet import L, eta
-from rates.catalogue import theorem
+from tightrate.figures.figure import figure
+from tightrate.figures.style import GREY, Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import L, eta
 
 LINES = 3  # of each panel
 BOUND_WIDTH = 0.7

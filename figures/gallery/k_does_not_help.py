@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawing import (
+from tightrate.figures.drawing import (
     SMALL,
     Array,
     Ink,
@@ -25,10 +25,10 @@ from figures.drawing import (
     panels,
     slope_triangle,
 )
-from figures.figure import figure
-from figures.style import BLACK, FORBIDDEN, Columns
-from rates.alphabet import B, L, eta
-from rates.catalogue import theorem
+from tightrate.figures.figure import figure
+from tightrate.figures.style import BLACK, FORBIDDEN, Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import B, L, eta
 
 LOCAL_STEPS = (1.0, 10.0, 100.0, 1000.0, np.inf)
 

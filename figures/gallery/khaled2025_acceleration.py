@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sympy import Expr, Integer
 
-from figures.drawing import (
+from tightrate.figures.drawing import (
     Label,
     common_height,
     count,
@@ -24,11 +24,11 @@ from figures.drawing import (
     place_labels,
     slope_triangle,
 )
-from figures.figure import figure
-from figures.style import Columns
-from rates.alphabet import B, L
-from rates.catalogue import theorem
-from rates.theorem import Theorem
+from tightrate.figures.figure import figure
+from tightrate.figures.style import Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import B, L
 
 RATES: Mapping[str, str] = {"accelerated": "khaled2025/cor1", "plain": "khaled2025/eq2"}
 STYLES: Mapping[str, tuple[int, tuple[float, ...]]] = {"accelerated": (0, ()), "plain": (0, (4, 2))}

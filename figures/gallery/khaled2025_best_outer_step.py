@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawing import (
+from tightrate.figures.drawing import (
     SMALL,
     Label,
     count,
@@ -19,9 +19,9 @@ from figures.drawing import (
     panels,
     place_labels,
 )
-from figures.figure import figure
-from figures.style import GREY, ORDERED_INKS, Columns
-from rates.catalogue import theorem
+from tightrate.figures.figure import figure
+from tightrate.figures.style import GREY, ORDERED_INKS, Columns
+from tightrate.rates.statements.catalogue import theorem
 
 SHOWN = (0.01, 0.5, 5.0, 15.0, 50.0)  # noise levels of the right panel
 

@@ -9,11 +9,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from figures.drawing import HALO, Array, common_height, count, formula, letter, log_axis, panels
-from figures.figure import figure
-from figures.style import BLACK, ORDERED_INKS, Columns
-from rates.alphabet import B, L, R, sigma
-from rates.catalogue import theorem
+from tightrate.figures.drawing import HALO, Array, common_height, count, formula, letter, log_axis, panels
+from tightrate.figures.figure import figure
+from tightrate.figures.style import BLACK, ORDERED_INKS, Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import B, L, R, sigma
 
 PLACES = (0, 2, 4)  # among the ordered inks
 LEVELS = (1.2, 1.5, 2.0, 5.0)

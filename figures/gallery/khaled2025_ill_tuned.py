@@ -6,11 +6,11 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from figures.drawing import SMALL, drawable, formula, label_along, letter, log_axis, panels
-from figures.figure import figure
-from figures.style import GREY, ORDERED_INKS, Columns
-from rates.alphabet import B, L, gamma
-from rates.catalogue import theorem
+from tightrate.figures.drawing import SMALL, drawable, formula, label_along, letter, log_axis, panels
+from tightrate.figures.figure import figure
+from tightrate.figures.style import GREY, ORDERED_INKS, Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import B, L, gamma
 
 PLAIN, LARGEST = ORDERED_INKS[4], ORDERED_INKS[1]
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sympy import Integer
 
-from figures.drawing import (
+from tightrate.figures.drawing import (
     SMALL,
     Array,
     common_height,
@@ -24,10 +24,10 @@ from figures.drawing import (
     panels,
     slope_triangle,
 )
-from figures.figure import figure
-from figures.style import BLACK, GREY, Columns
-from rates.alphabet import B, L, gamma, momentum
-from rates.catalogue import theorem
+from tightrate.figures.figure import figure
+from tightrate.figures.style import BLACK, GREY, Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import B, L, gamma, momentum
 
 ROUNDS = 1000.0
 

@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawing import (
+from tightrate.figures.drawing import (
     SMALL,
     Label,
     common_height,
@@ -26,13 +26,14 @@ from figures.drawing import (
     place_labels,
     slope_triangle,
 )
-from figures.figure import figure
-from figures.style import Columns
-from rates.alphabet import K, M, R
-from rates.bound import Term, evaluate
-from rates.catalogue import theorem
-from rates.theorem import Theorem
-from verify.exponents import Exponent, fit_power_law
+from tightrate.figures.figure import figure
+from tightrate.figures.style import Columns
+from tightrate.rates.statements.bound import Term
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import K, M, R
+from tightrate.rates.symbols.evaluation import evaluate
+from tightrate.verify.assertions.power_law import Exponent, fit_power_law
 
 RATE = "patel2024/thm27"  # the theorem whose statistical term gives the exponents
 MEANING = {"K": "local steps per round", "R": "communication rounds", "M": "workers"}

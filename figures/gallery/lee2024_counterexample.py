@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from sympy import Rational
 
-from figures.drawing import (
+from tightrate.figures.drawing import (
     SMALL,
     drawable,
     label_along,
@@ -19,9 +19,9 @@ from figures.drawing import (
     panels,
     slope_triangle,
 )
-from figures.figure import figure
-from figures.style import GREY, Columns
-from rates.catalogue import theorem
+from tightrate.figures.figure import figure
+from tightrate.figures.style import GREY, Columns
+from tightrate.rates.statements.catalogue import theorem
 
 
 @figure(

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sympy import Rational
 
-from figures.drawing import (
+from tightrate.figures.drawing import (
     SMALL,
     Ink,
     Label,
@@ -27,10 +27,10 @@ from figures.drawing import (
     place_labels,
     slope_triangle,
 )
-from figures.figure import figure
-from figures.style import Columns
-from rates.alphabet import B, L
-from rates.catalogue import theorem
+from tightrate.figures.figure import figure
+from tightrate.figures.style import Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import B, L
 
 NAMES = {"FedAvg": "FedAvg", "AdaGrad clients": "AdaGrad", "delayed AdaGrad clients": "AdaGrad, delay {delay}"}
 ROOM: Mapping[Columns, float] = {1: 20.0, 2: 10.0}  # beyond the last round, for the names of the lines

@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from sympy.core.relational import Relational
 
-from figures.drawing import HALO, SMALL, Array, common_height, letter, panels
-from figures.figure import figure
-from figures.style import BLACK, FORBIDDEN, GREY, ORDERED_INKS, Columns
-from rates.catalogue import theorem
-from rates.monomial import monomial
-from rates.papers.lee2024 import psi_ratios
-from rates.theorem import Theorem
+from tightrate.figures.drawing import HALO, SMALL, Array, common_height, letter, panels
+from tightrate.figures.figure import figure
+from tightrate.figures.style import BLACK, FORBIDDEN, GREY, ORDERED_INKS, Columns
+from tightrate.rates.papers.lee2024 import psi_ratios
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.monomial import monomial
 
 LEVELS = (-0.5, -0.375, -0.25, -0.125, 0.0)
 

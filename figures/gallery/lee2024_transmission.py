@@ -9,10 +9,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawing import SMALL, common_height, count, drawable, letter, log_axis, ordered_inks, panels
-from figures.figure import figure
-from figures.style import Columns
-from rates.catalogue import theorem
+from tightrate.figures.drawing import SMALL, common_height, count, drawable, letter, log_axis, ordered_inks, panels
+from tightrate.figures.figure import figure
+from tightrate.figures.style import Columns
+from tightrate.rates.statements.catalogue import theorem
 
 NAMES = {
     "FedAvg": "FedAvg",

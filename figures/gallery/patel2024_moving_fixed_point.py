@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from figures.drawing import (
+from tightrate.figures.drawing import (
     HALO,
     SMALL,
     Ink,
@@ -23,11 +23,11 @@ from figures.drawing import (
     panels,
     place_labels,
 )
-from figures.figure import figure
-from figures.style import BLACK, GREY, Columns
-from rates.alphabet import L, eta
-from rates.catalogue import theorem
-from rates.theorem import Theorem
+from tightrate.figures.figure import figure
+from tightrate.figures.style import BLACK, GREY, Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import L, eta
 
 NAMED = (30.0, 100.0)  # local steps that are written beside the path of the smallest step
 

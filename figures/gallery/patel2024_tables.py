@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures.drawing import (
+from tightrate.figures.drawing import (
     SMALL,
     Ink,
     Label,
@@ -24,10 +24,10 @@ from figures.drawing import (
     panels,
     place_labels,
 )
-from figures.figure import figure
-from figures.style import GREY, Columns
-from rates.alphabet import B, L
-from rates.catalogue import theorem
+from tightrate.figures.figure import figure
+from tightrate.figures.style import GREY, Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import B, L
 
 LOWER = (0, (4, 1.6))
 # What stands at the right end of each line; a lower bound that meets its upper bound is named with it.

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import stats
 
-from figures.drawing import SMALL, panels
-from figures.figure import figure
-from figures.style import BLACK, FORBIDDEN, ORDERED_INKS, Columns
+from tightrate.figures.drawing import SMALL, panels
+from tightrate.figures.figure import figure
+from tightrate.figures.style import BLACK, FORBIDDEN, ORDERED_INKS, Columns
 
 CONFIDENCE = 0.95
 PALE = "#9fb0dc"  # of the ink of the bars

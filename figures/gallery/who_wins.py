@@ -14,11 +14,11 @@ from matplotlib.patches import Polygon
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from figures.drawing import HALO, SMALL, Array, letter, panels
-from figures.figure import figure
-from figures.style import BLACK, FORBIDDEN, ORDERED_INKS, Columns
-from rates.catalogue import theorem
-from rates.theorem import Theorem
+from tightrate.figures.drawing import HALO, SMALL, Array, letter, panels
+from tightrate.figures.figure import figure
+from tightrate.figures.style import BLACK, FORBIDDEN, ORDERED_INKS, Columns
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Theorem
 
 # Pale inks in the order of their lightness; hatches repeat the difference for grey print.
 LOOKS: Mapping[str, tuple[int, str]] = {

@@ -1,0 +1,1 @@
+"""One module or package for each paper; adding a paper is adding one here."""

@@ -18,7 +18,13 @@ from dataclasses import replace
 
 from sympy import Eq, Expr, Ge, Integer, Le, Lt, Max, Min, Pow, Rational, exp, log, sqrt
 
-from rates.alphabet import (
+from tightrate.rates.papers import dekel2012, koloskova2020, woodworth2020a
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.setting import NOISE_MOMENT, Family, Setting
+from tightrate.rates.statements.theorem import Condition, Erratum, Paper, Provenance, Theorem
+from tightrate.rates.symbols.alphabet import (
     SQUARED_GRADIENT,
     B,
     D,
@@ -46,12 +52,8 @@ from rates.alphabet import (
     sigma_inf,
     weak,
 )
-from rates.bound import MEASURES, Bound, Constants, Term
-from rates.catalogue import statement
-from rates.papers import dekel2012, koloskova2020, woodworth2020a
-from rates.setting import NOISE_MOMENT, Family, Setting
-from rates.theorem import Condition, Erratum, Paper, Provenance, Theorem
-from rates.units import LENGTH
+from tightrate.rates.symbols.kinds import Constants
+from tightrate.rates.symbols.units import LENGTH
 
 PAPER = Paper(
     id="cheng2024",

@@ -16,7 +16,15 @@ from typing import Any, Literal
 
 from sympy import Eq, Expr, Integer, Le, Max, Min, Pow, Rational, Symbol, exp, log, sqrt
 
-from rates.alphabet import (
+from tightrate.common.errors import TightrateError
+from tightrate.rates.papers.koloskova2020 import VANILLA
+from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import statement, theorem
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.setting import SAMPLE_SMOOTHNESS, Setting
+from tightrate.rates.statements.theorem import Condition, Paper, Provenance, ProvenanceLabel, Theorem
+from tightrate.rates.symbols.alphabet import (
     STEP,
     B,
     B_scaled,
@@ -41,14 +49,8 @@ from rates.alphabet import (
     zeta_mean,
     zeta_star,
 )
-from rates.bound import MEASURES, Bound, Constants, Term
-from rates.catalogue import statement, theorem
-from rates.errors import TightrateError
-from rates.papers.koloskova2020 import VANILLA
-from rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES
-from rates.setting import SAMPLE_SMOOTHNESS, Setting
-from rates.theorem import Condition, Paper, Provenance, ProvenanceLabel, Theorem
-from rates.units import Unit
+from tightrate.rates.symbols.kinds import Constants
+from tightrate.rates.symbols.units import Unit
 
 PAPER = Paper(
     id="chezhegov2024",

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from sympy import Eq, Expr, Le, Max, Rational, sqrt
 
-from rates.alphabet import B, K, L, M, R, eta, sigma
-from rates.bound import MEASURES, Bound, Term
-from rates.catalogue import statement
-from rates.setting import Setting
-from rates.theorem import Condition, Paper, Provenance, Theorem
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.setting import Setting
+from tightrate.rates.statements.theorem import Condition, Paper, Provenance, Theorem
+from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, sigma
 
 PAPER = Paper(
     id="dekel2012",

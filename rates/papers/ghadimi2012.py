@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from sympy import Expr
 
-from rates.alphabet import B, L, R, sigma
-from rates.bound import MEASURES, Bound, Term
-from rates.catalogue import statement
-from rates.papers.dekel2012 import ANY_HETEROGENEITY, QUOTED_IN_TABLE_1, statistical
-from rates.setting import Setting
-from rates.theorem import Paper, Provenance, Theorem
+from tightrate.rates.papers.dekel2012 import ANY_HETEROGENEITY, QUOTED_IN_TABLE_1, statistical
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.setting import Setting
+from tightrate.rates.statements.theorem import Paper, Provenance, Theorem
+from tightrate.rates.symbols.alphabet import B, L, R, sigma
 
 PAPER = Paper(
     id="ghadimi2012",

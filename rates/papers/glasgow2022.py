@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from sympy import Expr, Min, sqrt
 
-from rates.alphabet import B, K, L, R, sigma, zeta_star
-from rates.bound import MEASURES, Bound, Term
-from rates.catalogue import statement
-from rates.papers.dekel2012 import QUOTED_IN_TABLE_1, statistical
-from rates.papers.koloskova2020 import (
+from tightrate.rates.papers.dekel2012 import QUOTED_IN_TABLE_1, statistical
+from tightrate.rates.papers.koloskova2020 import (
     HETEROGENEOUS_AT_OPTIMUM,
     TWO_LOCAL_STEPS,
     TWO_MACHINES,
@@ -20,10 +17,14 @@ from rates.papers.koloskova2020 import (
     heterogeneity_drift,
     noise_drift,
 )
-from rates.papers.woodworth2020 import DRIFT_BELOW_START, NOISE_BELOW_START, NOISE_DRIFT_BELOW_START
-from rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES, local_optimization
-from rates.setting import Setting
-from rates.theorem import Erratum, Paper, Provenance, Theorem
+from tightrate.rates.papers.woodworth2020 import DRIFT_BELOW_START, NOISE_BELOW_START, NOISE_DRIFT_BELOW_START
+from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES, local_optimization
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.setting import Setting
+from tightrate.rates.statements.theorem import Erratum, Paper, Provenance, Theorem
+from tightrate.rates.symbols.alphabet import B, K, L, R, sigma, zeta_star
 
 PAPER = Paper(
     id="glasgow2022",

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from sympy import Eq, Expr, Le, sqrt
 
-from rates.alphabet import B, K, L, M, R, eta, sigma_star, zeta_star
-from rates.bound import MEASURES, Bound, Term
-from rates.catalogue import statement
-from rates.papers.koloskova2020 import TWO_MACHINES, VANILLA
-from rates.setting import SAMPLE_SMOOTHNESS, Setting
-from rates.theorem import Condition, Erratum, Paper, Provenance, Theorem
+from tightrate.rates.papers.koloskova2020 import TWO_MACHINES, VANILLA
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.setting import SAMPLE_SMOOTHNESS, Setting
+from tightrate.rates.statements.theorem import Condition, Erratum, Paper, Provenance, Theorem
+from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, sigma_star, zeta_star
 
 PAPER = Paper(
     id="khaled2020",

@@ -15,14 +15,16 @@ from typing import Any
 import sympy
 from sympy import Abs, Expr, Ge, Integer, Le, Lt, Max, Piecewise, Pow, Rational, log, sqrt
 
-from rates.alphabet import B, G, K, L, M, R, curvature, delta, eta, gamma, momentum, sigma
-from rates.bound import MEASURES, Bound, Constants, Kind, Term
-from rates.catalogue import statement
-from rates.papers import dekel2012
-from rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES
-from rates.papers.woodworth2020a import convex_terms as local_sgd_terms
-from rates.setting import Family, Setting
-from rates.theorem import Condition, Erratum, Paper, Provenance, ProvenanceLabel, Theorem
+from tightrate.rates.papers import dekel2012
+from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES
+from tightrate.rates.papers.woodworth2020a import convex_terms as local_sgd_terms
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.setting import Family, Setting
+from tightrate.rates.statements.theorem import Condition, Erratum, Paper, Provenance, ProvenanceLabel, Theorem
+from tightrate.rates.symbols.alphabet import B, G, K, L, M, R, curvature, delta, eta, gamma, momentum, sigma
+from tightrate.rates.symbols.kinds import Constants, Kind
 
 PAPER = Paper(
     id="khaled2025",

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from sympy import Eq, Expr, Ge, Rational
 
-from rates.alphabet import B, K, L, M, R, gamma, sigma, zeta_star
-from rates.bound import MEASURES, Bound, Term
-from rates.catalogue import statement
-from rates.papers.dekel2012 import QUOTED_IN_TABLE_1, optimization, statistical
-from rates.setting import Setting
-from rates.theorem import Condition, Paper, Provenance, Theorem
+from tightrate.rates.papers.dekel2012 import QUOTED_IN_TABLE_1, optimization, statistical
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.setting import Setting
+from tightrate.rates.statements.theorem import Condition, Paper, Provenance, Theorem
+from tightrate.rates.symbols.alphabet import B, K, L, M, R, gamma, sigma, zeta_star
 
 PAPER = Paper(
     id="koloskova2020",

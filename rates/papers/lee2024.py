@@ -27,7 +27,12 @@ from sympy import (
     sqrt,
 )
 
-from rates.alphabet import (
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.setting import Setting
+from tightrate.rates.statements.theorem import Condition, Erratum, Paper, Provenance, Theorem
+from tightrate.rates.symbols.alphabet import (
     B,
     Delta,
     G_inf,
@@ -45,11 +50,8 @@ from rates.alphabet import (
     server_damping,
     zeta_inf,
 )
-from rates.bound import MEASURES, Bound, Constants, Kind, Term
-from rates.catalogue import statement
-from rates.setting import Setting
-from rates.theorem import Condition, Erratum, Paper, Provenance, Theorem
-from rates.units import LENGTH, Unit
+from tightrate.rates.symbols.kinds import Constants, Kind
+from tightrate.rates.symbols.units import LENGTH, Unit
 
 PAPER = Paper(
     id="lee2024",

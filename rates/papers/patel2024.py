@@ -15,7 +15,13 @@ from typing import Any, Literal
 
 from sympy import Eq, Expr, Ge, Integer, Le, Lt, Max, Min, Mod, Pow, Rational, exp, log, pi, sqrt, symbols
 
-from rates.alphabet import (
+from tightrate.rates.papers import dekel2012, ghadimi2012, koloskova2020, woodworth2020, woodworth2020a, yuan2020
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.setting import DISSIMILARITY_IN_BALL, Setting
+from tightrate.rates.statements.theorem import Condition, Erratum, Paper, Provenance, Theorem
+from tightrate.rates.symbols.alphabet import (
     B,
     D,
     K,
@@ -37,13 +43,9 @@ from rates.alphabet import (
     zeta_opt,
     zeta_star,
 )
-from rates.bound import MEASURES, Bound, Constants, Kind, Term
-from rates.catalogue import statement
-from rates.monomial import monomial
-from rates.papers import dekel2012, ghadimi2012, koloskova2020, woodworth2020, woodworth2020a, yuan2020
-from rates.setting import DISSIMILARITY_IN_BALL, Setting
-from rates.theorem import Condition, Erratum, Paper, Provenance, Theorem
-from rates.units import LENGTH, Unit
+from tightrate.rates.symbols.kinds import Constants, Kind
+from tightrate.rates.symbols.monomial import monomial
+from tightrate.rates.symbols.units import LENGTH, Unit
 
 PAPER = Paper(
     id="patel2024",

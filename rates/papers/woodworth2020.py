@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from sympy import Le, Min, sqrt
 
-from rates.alphabet import B, K, L, M, R, mu, sigma, zeta, zeta_star
-from rates.bound import MEASURES, Bound, Term
-from rates.catalogue import statement
-from rates.papers.dekel2012 import QUOTED_IN_TABLE_1, statistical
-from rates.papers.ghadimi2012 import accelerated_optimization
-from rates.papers.koloskova2020 import HETEROGENEOUS_AT_OPTIMUM, TWO_MACHINES, VANILLA, heterogeneity_drift
-from rates.papers.woodworth2020a import convex_terms
-from rates.setting import Setting
-from rates.theorem import Condition, Erratum, Paper, Provenance, Theorem
+from tightrate.rates.papers.dekel2012 import QUOTED_IN_TABLE_1, statistical
+from tightrate.rates.papers.ghadimi2012 import accelerated_optimization
+from tightrate.rates.papers.koloskova2020 import HETEROGENEOUS_AT_OPTIMUM, TWO_MACHINES, VANILLA, heterogeneity_drift
+from tightrate.rates.papers.woodworth2020a import convex_terms
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.setting import Setting
+from tightrate.rates.statements.theorem import Condition, Erratum, Paper, Provenance, Theorem
+from tightrate.rates.symbols.alphabet import B, K, L, M, R, mu, sigma, zeta, zeta_star
 
 PAPER = Paper(
     id="woodworth2020",

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from sympy import Eq, Expr, Integer, Le, Min, Rational
 
-from rates.alphabet import B, K, L, R, eta, sigma
-from rates.bound import MEASURES, Bound, Term
-from rates.catalogue import statement
-from rates.papers import dekel2012
-from rates.papers.koloskova2020 import TWO_LOCAL_STEPS, VANILLA, noise_drift
-from rates.setting import Setting
-from rates.theorem import Condition, Paper, Provenance, Theorem
+from tightrate.rates.papers import dekel2012
+from tightrate.rates.papers.koloskova2020 import TWO_LOCAL_STEPS, VANILLA, noise_drift
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.setting import Setting
+from tightrate.rates.statements.theorem import Condition, Paper, Provenance, Theorem
+from tightrate.rates.symbols.alphabet import B, K, L, R, eta, sigma
 
 PAPER = Paper(
     id="woodworth2020a",

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from sympy import Ge, Min, Rational, log, sqrt
 
-from rates.alphabet import B, K, L, M, Q, R, sigma
-from rates.bound import MEASURES, Bound, Term
-from rates.catalogue import statement
-from rates.papers.dekel2012 import statistical
-from rates.papers.ghadimi2012 import accelerated_optimization
-from rates.papers.woodworth2020 import QUOTED_IN_TABLE_2, ZERO_RESPECTING
-from rates.setting import Setting
-from rates.theorem import Condition, Paper, Provenance, Theorem
+from tightrate.rates.papers.dekel2012 import statistical
+from tightrate.rates.papers.ghadimi2012 import accelerated_optimization
+from tightrate.rates.papers.woodworth2020 import QUOTED_IN_TABLE_2, ZERO_RESPECTING
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.setting import Setting
+from tightrate.rates.statements.theorem import Condition, Paper, Provenance, Theorem
+from tightrate.rates.symbols.alphabet import B, K, L, M, Q, R, sigma
 
 PAPER = Paper(
     id="woodworth2021",

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from sympy import Expr, Rational, exp
 
-from rates.alphabet import B, K, L, M, Q, R, mu, sigma
-from rates.bound import MEASURES, Bound, Term
-from rates.catalogue import statement
-from rates.papers.dekel2012 import statistical
-from rates.papers.ghadimi2012 import accelerated_optimization
-from rates.papers.koloskova2020 import VANILLA, noise_drift
-from rates.papers.woodworth2020 import QUOTED_IN_TABLE_2
-from rates.papers.woodworth2020a import IDENTICAL, local_optimization
-from rates.setting import Setting
-from rates.theorem import Paper, Provenance, Theorem
+from tightrate.rates.papers.dekel2012 import statistical
+from tightrate.rates.papers.ghadimi2012 import accelerated_optimization
+from tightrate.rates.papers.koloskova2020 import VANILLA, noise_drift
+from tightrate.rates.papers.woodworth2020 import QUOTED_IN_TABLE_2
+from tightrate.rates.papers.woodworth2020a import IDENTICAL, local_optimization
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.setting import Setting
+from tightrate.rates.statements.theorem import Paper, Provenance, Theorem
+from tightrate.rates.symbols.alphabet import B, K, L, M, Q, R, mu, sigma
 
 PAPER = Paper(
     id="yuan2020",

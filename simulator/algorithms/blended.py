@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.parameters import batch, count
-from rates.errors import TightrateError, unknown_name
-from simulator.algorithm import ALGORITHMS, Algorithm, Array, worker_mean
-from simulator.algorithms.fedada2 import DelayedAdam, DelayedPreconditioner, client_parameters
-from simulator.algorithms.fedadagrad import ServerAdaGrad, server_adagrad
-from simulator.algorithms.local_sgdm import sgdm
-from simulator.algorithms.sgd import SGD
-from simulator.optimizer import Optimizer
-from simulator.step_sizes import per_replica
+from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.constructions.parameters import batch, count
+from tightrate.simulator.algorithm import ALGORITHMS, Algorithm, Array, worker_mean
+from tightrate.simulator.algorithms.fedada2 import DelayedAdam, DelayedPreconditioner, client_parameters
+from tightrate.simulator.algorithms.fedadagrad import ServerAdaGrad, server_adagrad
+from tightrate.simulator.algorithms.local_sgdm import sgdm
+from tightrate.simulator.algorithms.sgd import SGD
+from tightrate.simulator.batch.hyperparameters import per_replica
+from tightrate.simulator.optimizer import Optimizer
 
 
 @dataclass(frozen=True, eq=False)

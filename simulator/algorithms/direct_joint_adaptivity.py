@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.algorithm import ALGORITHMS
-from simulator.algorithms.fedada2 import DelayedPreconditioner, joint_adaptivity
-from simulator.communication import FederatedOptimization, FederatedState
-from simulator.parameters import shares
+from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.algorithms.fedada2 import DelayedPreconditioner, joint_adaptivity
+from tightrate.simulator.communication import FederatedOptimization, FederatedState
+from tightrate.simulator.parameters import shares
 
 
 @dataclass(frozen=True, eq=False)

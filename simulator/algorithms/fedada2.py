@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rates.errors import TightrateError
-from simulator.algorithm import ALGORITHMS, Array
-from simulator.algorithms.fedadagrad import server_adagrad
-from simulator.communication import FederatedOptimization
-from simulator.optimizer import Optimizer
-from simulator.parameters import shares
-from simulator.step_sizes import per_replica, whole
+from tightrate.common.errors import TightrateError
+from tightrate.simulator.algorithm import ALGORITHMS, Array
+from tightrate.simulator.algorithms.fedadagrad import server_adagrad
+from tightrate.simulator.batch.hyperparameters import per_replica, whole
+from tightrate.simulator.communication import FederatedOptimization
+from tightrate.simulator.optimizer import Optimizer
+from tightrate.simulator.parameters import shares
 
 
 class ClientState(NamedTuple):

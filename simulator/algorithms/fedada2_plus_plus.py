@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constructions.parameters import count
-from rates.errors import TightrateError
-from simulator.algorithm import ALGORITHMS, Array
-from simulator.algorithms.fedada2 import DelayedPreconditioner, joint_adaptivity
-from simulator.communication import FederatedOptimization
-from simulator.parameters import shares
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.parameters import count
+from tightrate.simulator.algorithm import ALGORITHMS, Array
+from tightrate.simulator.algorithms.fedada2 import DelayedPreconditioner, joint_adaptivity
+from tightrate.simulator.communication import FederatedOptimization
+from tightrate.simulator.parameters import shares
 
 Cover = tuple[tuple[int, ...], ...]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from simulator.algorithm import ALGORITHMS
-from simulator.algorithms.sgd import SGD
-from simulator.communication import FederatedOptimization
-from simulator.step_sizes import per_replica
+from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.algorithms.sgd import SGD
+from tightrate.simulator.batch.hyperparameters import per_replica
+from tightrate.simulator.communication import FederatedOptimization
 
 
 @ALGORITHMS.add(

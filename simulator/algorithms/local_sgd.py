@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from numpy.typing import ArrayLike
 
-from simulator.algorithm import ALGORITHMS, Algorithm, Array, worker_mean
-from simulator.step_sizes import per_replica
+from tightrate.simulator.algorithm import ALGORITHMS, Algorithm, Array, worker_mean
+from tightrate.simulator.batch.hyperparameters import per_replica
 
 
 class LocalState(NamedTuple):

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simulator.algorithm import ALGORITHMS, Array
-from simulator.algorithms.sgd import SGD
-from simulator.communication import FederatedOptimization
-from simulator.optimizer import Optimizer
-from simulator.step_sizes import per_replica
+from tightrate.simulator.algorithm import ALGORITHMS, Array
+from tightrate.simulator.algorithms.sgd import SGD
+from tightrate.simulator.batch.hyperparameters import per_replica
+from tightrate.simulator.communication import FederatedOptimization
+from tightrate.simulator.optimizer import Optimizer
 
 
 class NesterovState(NamedTuple):

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simulator.algorithm import ALGORITHMS, Array
-from simulator.communication import Minibatch, StateAveraging
-from simulator.optimizer import Optimizer
-from simulator.step_sizes import clip, per_replica, threshold
+from tightrate.simulator.algorithm import ALGORITHMS, Array
+from tightrate.simulator.batch.hyperparameters import clip, per_replica, threshold
+from tightrate.simulator.communication import Minibatch, StateAveraging
+from tightrate.simulator.optimizer import Optimizer
 
 
 class MomentumState(NamedTuple):

@@ -8,11 +8,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from constructions.parameters import batch
-from rates.errors import unknown_name
-from simulator.algorithm import ALGORITHMS, Algorithm, Array, worker_mean
-from simulator.parameters import shares
-from simulator.step_sizes import per_replica
+from tightrate.common.errors import unknown_name
+from tightrate.constructions.parameters import batch
+from tightrate.simulator.algorithm import ALGORITHMS, Algorithm, Array, worker_mean
+from tightrate.simulator.batch.hyperparameters import per_replica
+from tightrate.simulator.parameters import shares
 
 Scaling = Literal["adam", "rmsprop", "adahessian", "oasis"]
 SCALINGS: tuple[Scaling, ...] = ("adam", "rmsprop", "adahessian", "oasis")

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from numpy.typing import ArrayLike
 
-from simulator.algorithm import ALGORITHMS, Array
-from simulator.communication import Minibatch
-from simulator.optimizer import Optimizer
-from simulator.step_sizes import per_replica
+from tightrate.simulator.algorithm import ALGORITHMS, Array
+from tightrate.simulator.batch.hyperparameters import per_replica
+from tightrate.simulator.communication import Minibatch
+from tightrate.simulator.optimizer import Optimizer
 
 
 class Point(NamedTuple):

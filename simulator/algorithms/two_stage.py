@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
-from simulator.algorithm import ALGORITHMS, Algorithm, Array
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.algorithms.sgd import minibatch_sgd
-from simulator.step_sizes import whole
+from tightrate.simulator.algorithm import ALGORITHMS, Algorithm, Array
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.algorithms.sgd import minibatch_sgd
+from tightrate.simulator.batch.hyperparameters import whole
 
 
 class TwoStageState(NamedTuple):

@@ -12,9 +12,9 @@ import pytest
 import synthetic_results
 
 from browser.chromium import Chromium, find_chromium
-from figures.figure import FIGURES
-from figures.output_folder import publish
-from figures.report import write_report
+from tightrate.figures.figure import FIGURES
+from tightrate.figures.output_folder import publish
+from tightrate.figures.report import write_report
 
 pytestmark = pytest.mark.browser
 

@@ -9,13 +9,13 @@ import numpy as np
 import xarray as xr
 from sympy import simplify
 
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from rates.misprints import misprint
-from verify.claim import claim
-from verify.judges import judge_bound, judge_identity
-from verify.judging_exponents import exponents_of, joined, judge_scaling
-from verify.verdict import Verdict
+from tightrate.rates.relations.misprints import misprint
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.verify.assertions.by_value import judge_bound, judge_identity
+from tightrate.verify.assertions.scaling import exponents_of, joined, judge_scaling
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 SIDES: Mapping[str, Literal["at most", "equal"]] = {"worst": "equal", "pareto": "at most"}
 LAW = ("sigma", "alpha", "rho", "G_inf")

@@ -8,13 +8,13 @@ import numpy as np
 import xarray as xr
 from sympy import Max, Symbol, log
 
-from rates.alphabet import beta2
-from rates.catalogue import theorem
-from verify.claim import claim
-from verify.experiments.cheng2024_consensus import squared_range
-from verify.judges import judge_bound, judge_sampled_bound
-from verify.judging_exponents import exponents_of, joined, judge_scaling
-from verify.verdict import Verdict
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import beta2
+from tightrate.verify.assertions.by_value import judge_bound, judge_sampled_bound
+from tightrate.verify.assertions.scaling import exponents_of, joined, judge_scaling
+from tightrate.verify.claim import claim
+from tightrate.verify.experiments.cheng2024_consensus import squared_range
+from tightrate.verify.verdict import Verdict
 
 NEAR = 0.1  # within which a sampled mean is taken to be the exact one
 UPPER: Literal["upper"] = "upper"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from rates.alphabet import L, lam, moreau
-from rates.catalogue import theorem
-from verify.claim import claim
-from verify.judges import CERTAIN, judge_bound, judge_sampled_bound, more
-from verify.judging_exponents import exponents_of, joined, judge_scaling
-from verify.verdict import Verdict
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import L, lam, moreau
+from tightrate.verify.assertions.by_value import CERTAIN, judge_bound, judge_sampled_bound, more
+from tightrate.verify.assertions.scaling import exponents_of, joined, judge_scaling
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 LEAST = 3  # cells for a slope with an interval
 EXACT = 1e-3  # relative error of the numbers that the limit of infinitely many workers is computed with

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from verify.claim import claim
-from verify.judges import judge_bound, judge_identity
-from verify.judging_exponents import joined
-from verify.verdict import Verdict
+from tightrate.verify.assertions.by_value import judge_bound, judge_identity
+from tightrate.verify.assertions.scaling import joined
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 ROUNDING = 1e-12  # allowed error, relative to the largest entry of the run
 DRAWN = ("eta", "beta1", "beta2", "lambda", "rho")

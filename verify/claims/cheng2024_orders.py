@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import xarray as xr
 
-from verify.claim import claim
-from verify.judging_statements import judge_orders
-from verify.verdict import Verdict
+from tightrate.verify.assertions.order import judge_orders
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 
 def questions(data: xr.Dataset, part: str) -> list[str]:

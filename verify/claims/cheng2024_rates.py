@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from rates.catalogue import theorem
-from verify.claim import claim
-from verify.judges import judge_bound, judge_identity, judge_upper_exponents
-from verify.judging_exponents import exponents_of, exponents_of_balance, joined, judge_scaling
-from verify.verdict import Verdict
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.verify.assertions.by_value import judge_bound, judge_identity, judge_upper_exponents
+from tightrate.verify.assertions.scaling import exponents_of, exponents_of_balance, joined, judge_scaling
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 COMPUTED = 2e-3  # relative error of tuned gaps: grid of steps, grid of the round map
 STATISTICAL = 1e-2  # the same where the step grid is coarser and the worst curvature is taken from a grid

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from rates.catalogue import theorem
-from verify.claim import claim
-from verify.judges import judge_bound, judge_identity
-from verify.judging_statements import CODES, judge_orders
-from verify.verdict import Verdict
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.verify.assertions.by_value import judge_bound, judge_identity
+from tightrate.verify.assertions.order import CODES, judge_orders
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 
 def without_words(data: xr.Dataset) -> xr.Dataset:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import xarray as xr
 
-from rates.catalogue import theorem
-from verify.claim import claim
-from verify.judges import judge_bound
-from verify.verdict import Verdict
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.verify.assertions.by_value import judge_bound
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 DRIFT = "frozen-scaling-drift"
 STANDARD_ERRORS = 5  # of a mean over replicas

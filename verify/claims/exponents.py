@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import xarray as xr
 
-from rates.catalogue import theorem
-from verify.claim import claim
-from verify.experiments.exponents import EXPONENT_TESTS, experiment_name
-from verify.exponent_tests import ExponentTest
-from verify.judging_paths import judge_exponents
-from verify.verdict import Verdict
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.verify.assertions.paths import judge_exponents
+from tightrate.verify.claim import claim
+from tightrate.verify.experiments.exponents import EXPONENT_TESTS, experiment_name
+from tightrate.verify.exponents.exponent_test import ExponentTest
+from tightrate.verify.verdict import Verdict
 
 
 def judge_two_sided(data: xr.Dataset) -> Verdict:

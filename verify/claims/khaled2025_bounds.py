@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from verify.claim import claim
-from verify.judges import judge_bound, judge_identity
-from verify.judging_limits import Line, also, judge_limiting_exponents
-from verify.judging_statements import judge_orders
-from verify.verdict import Verdict
+from tightrate.verify.assertions.by_value import judge_bound, judge_identity
+from tightrate.verify.assertions.limit import Line, also, judge_limiting_exponents
+from tightrate.verify.assertions.order import judge_orders
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 LOCAL_GAPS, INSTANCES, OTHERS, DRIFT = (
     f"khaled2025-{name}" for name in ("local-gaps", "instances", "other-objectives", "drift")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import xarray as xr
 
-from verify.claim import claim
-from verify.judges import judge_bound, judge_identity
-from verify.verdict import Verdict
+from tightrate.verify.assertions.by_value import judge_bound, judge_identity
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 ROUNDS, CLOSED, TRANSIENT = "khaled2025-rounds", "khaled2025-closed-forms", "khaled2025-momentum-transient"
 STABLE, GROWS = "khaled2025-stability", 1.05  # 1.04^2 = 1.08 is the growth 2 % outside

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from verify.claim import claim
-from verify.judges import judge_bound, judge_identity
-from verify.judging_limits import Line, also, judge_limiting_exponents
-from verify.verdict import Verdict
+from tightrate.verify.assertions.by_value import judge_bound, judge_identity
+from tightrate.verify.assertions.limit import Line, also, judge_limiting_exponents
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 ILL_TUNED, MOMENTUM, CONDITION, ACCELERATION, NOISE = (
     f"khaled2025-{name}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from verify.claim import claim
-from verify.judges import judge_bound, judge_identity, judge_upper_exponents
-from verify.judging_statements import judge_orders
-from verify.verdict import Verdict
+from tightrate.verify.assertions.by_value import judge_bound, judge_identity, judge_upper_exponents
+from tightrate.verify.assertions.order import judge_orders
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 RESOLUTION = 0.1  # half-width beyond which an exponent says nothing
 EXACT_RUN = 1e-9  # relative error at which a run without noise enters a fit

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from verify.claim import claim
-from verify.exponents import fit_power_law
-from verify.judges import half_width, judge_bound, judge_identity, more
-from verify.verdict import Verdict
+from tightrate.verify.assertions.by_value import half_width, judge_bound, judge_identity, more
+from tightrate.verify.assertions.power_law import fit_power_law
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 ROUNDING = 1e-12  # relative, of sums of a few steps
 RESOLUTION = 0.15

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from rates.catalogue import theorem
-from verify.claim import claim
-from verify.judges import judge_bound, judge_identity, judge_sampled_bound, judge_upper_exponents
-from verify.verdict import Verdict
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.verify.assertions.by_value import judge_bound, judge_identity, judge_sampled_bound, judge_upper_exponents
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 PAIR_PARAMETERS = ("cosine", "L", "B", "K", "eta", "gamma")
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import xarray as xr
 
-from verify.claim import claim
-from verify.judges import judge_bound, judge_identity
-from verify.verdict import Verdict
+from tightrate.verify.assertions.by_value import judge_bound, judge_identity
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 
 @claim(

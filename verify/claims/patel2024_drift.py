@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from verify.claim import claim
-from verify.judges import CERTAIN, judge_bound, judge_identity, judge_sampled_bound
-from verify.judging_exponents import joined
-from verify.judging_trends import judge_trend
-from verify.verdict import Verdict
+from tightrate.verify.assertions.by_value import CERTAIN, judge_bound, judge_identity, judge_sampled_bound
+from tightrate.verify.assertions.scaling import joined
+from tightrate.verify.assertions.trend import judge_trend
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 LETTERS = ("L", "tau", "mu", "zeta_star", "B", "K", "eta", "gamma")
 NEAR = 0.05  # within which a drift is taken to be its leading order

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import xarray as xr
 
-from verify.claim import claim
-from verify.judges import judge_bound, judge_identity
-from verify.judging_limits import Line, also, judge_limiting_exponents
-from verify.judging_trends import judge_trend
-from verify.verdict import Verdict
+from tightrate.verify.assertions.by_value import judge_bound, judge_identity
+from tightrate.verify.assertions.limit import Line, also, judge_limiting_exponents
+from tightrate.verify.assertions.trend import judge_trend
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 LETTERS = ("L", "mu", "tau", "zeta_opt", "B", "K", "eta", "gamma")
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import xarray as xr
 
-from verify.claim import claim
-from verify.judges import judge_bound
-from verify.judging_trends import judge_trend
-from verify.verdict import Verdict
+from tightrate.verify.assertions.by_value import judge_bound
+from tightrate.verify.assertions.trend import judge_trend
+from tightrate.verify.claim import claim
+from tightrate.verify.verdict import Verdict
 
 LETTERS = ("mu", "tau", "Q", "zeta", "eta", "B")
 

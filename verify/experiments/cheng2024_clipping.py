@@ -6,15 +6,15 @@ import numpy as np
 import xarray as xr
 from scipy.stats import binom
 
-from constructions.confidence_instance import confidence_instance, confidence_noise, failure_probability
-from constructions.heavy_tailed_noise import ParetoNoise
-from constructions.noise import worst_clipping_noise
-from constructions.problem import Array
-from rates.catalogue import theorem
-from simulator.algorithms.local_sgdm import local_sgdm
-from simulator.randomness import stream
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.trajectories import step_by_step
+from tightrate.constructions.confidence_instance import confidence_instance, confidence_noise, failure_probability
+from tightrate.constructions.heavy_tailed_noise import ParetoNoise
+from tightrate.constructions.noise import worst_clipping_noise
+from tightrate.constructions.problem import Array
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithms.local_sgdm import local_sgdm
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.sampled.trajectories import step_by_step
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 
 def clipped_mean(probability: Array, value: Array, rho: Array) -> Array:

@@ -12,15 +12,15 @@ from numpy.typing import ArrayLike
 from scipy.integrate import simpson
 from scipy.stats import norm
 
-from constructions.asymmetric_softplus import asymmetric_softplus
-from constructions.noise import GaussianNoise
-from constructions.problem import Array, Problem
-from rates.catalogue import theorem
-from simulator.algorithm import Algorithm
-from simulator.algorithms.local_adam import local_adam
-from simulator.algorithms.local_sgdm import local_sgdm
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.trajectories import drawn_noise, step_by_step
+from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.problem import Array, Problem
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithm import Algorithm
+from tightrate.simulator.algorithms.local_adam import local_adam
+from tightrate.simulator.algorithms.local_sgdm import local_sgdm
+from tightrate.simulator.sampled.trajectories import drawn_noise, step_by_step
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 DELTA = 0.05
 CLIPPING = 10.0  # thresholds in units of the noise level: hardly ever active, as the theory's own are

@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from constructions.asymmetric_softplus import asymmetric_softplus
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.heavy_tailed_noise import StudentNoise
-from constructions.noise import RademacherNoise
-from constructions.problem import Array, Problem
-from constructions.separable import SeparableMachines
-from rates.catalogue import theorem
-from simulator.algorithm import Algorithm
-from simulator.algorithms.local_adam import local_adam, minibatch_adam
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.algorithms.local_sgdm import local_sgdm, minibatch_sgdm
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.trajectories import drawn_noise, step_by_step, worker_average
+from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.heavy_tailed_noise import StudentNoise
+from tightrate.constructions.noise import RademacherNoise
+from tightrate.constructions.problem import Array, Problem
+from tightrate.constructions.separable import SeparableMachines
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithm import Algorithm
+from tightrate.simulator.algorithms.local_adam import local_adam, minibatch_adam
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.algorithms.local_sgdm import local_sgdm, minibatch_sgdm
+from tightrate.simulator.sampled.trajectories import drawn_noise, step_by_step, worker_average
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 WORKERS, DIMENSION, STEPS = 4, 3, 40
 LOCAL_STEPS = (2, 5, 8)  # divisors of the number of steps

@@ -10,18 +10,19 @@ import numpy as np
 import xarray as xr
 from sympy import Expr
 
-from constructions.problem import Array
-from rates.alphabet import K as LOCAL_STEPS
-from rates.alphabet import M as WORKERS
-from rates.alphabet import R as ROUNDS
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from rates.monomial import monomial
-from rates.regime_map import RegimeMap, winner_map
-from rates.regimes import crossover
-from rates.tuning import specialize_expression
-from simulator.randomness import stream
-from verify.experiments.cheng2024_rates import (
+from tightrate.constructions.problem import Array
+from tightrate.rates.orders.parameter_tuning import specialize_expression
+from tightrate.rates.orders.phase_diagram import RegimeMap, winner_map
+from tightrate.rates.orders.regimes import crossover
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import K as LOCAL_STEPS
+from tightrate.rates.symbols.alphabet import M as WORKERS
+from tightrate.rates.symbols.alphabet import R as ROUNDS
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.rates.symbols.monomial import monomial
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.infinite_workers import RoundMap, TwoValues, round_maps
+from tightrate.verify.experiments.cheng2024_rates import (
     LARGEST_STEP,
     B,
     L,
@@ -33,9 +34,8 @@ from verify.experiments.cheng2024_rates import (
     tuned,
     two_curvatures,
 )
-from verify.experiments.who_wins import Plane, mapped
-from verify.infinite_workers import RoundMap, TwoValues, round_maps
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.verify.experiments.who_wins import Plane, mapped
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 ALPHA, DELTA, SIGMA = 4, 0.05, 4.0
 COORDINATE_NOISE = SIGMA / np.sqrt(2)  # of each of the two coordinates

@@ -6,15 +6,11 @@ import numpy as np
 import xarray as xr
 from sympy import Expr
 
-from constructions.asymmetric_quadratic import asymmetric_quadratic
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.noise import GaussianNoise, RademacherNoise, worst_clipping_noise
-from constructions.problem import Array
-from rates.alphabet import T as STEPS
-from rates.alphabet import eps as ACCURACY
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from rates.papers.cheng2024 import (
+from tightrate.constructions.asymmetric_quadratic import asymmetric_quadratic
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.noise import GaussianNoise, RademacherNoise, worst_clipping_noise
+from tightrate.constructions.problem import Array
+from tightrate.rates.papers.cheng2024 import (
     bias_threshold_adam,
     bias_threshold_convex,
     bias_threshold_strongly_convex,
@@ -22,13 +18,17 @@ from rates.papers.cheng2024 import (
     step_convex,
     step_strongly_convex,
 )
-from simulator.algorithms.local_adam import local_adam
-from simulator.algorithms.local_sgdm import local_sgdm
-from simulator.moments import exact_moments
-from simulator.sampling import sample
-from verify.experiments.cheng2024_rates import FLAT, MANY_WORKERS, B, L, settled_drift
-from verify.infinite_workers import TwoValues, round_maps
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import T as STEPS
+from tightrate.rates.symbols.alphabet import eps as ACCURACY
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.algorithms.local_adam import local_adam
+from tightrate.simulator.algorithms.local_sgdm import local_sgdm
+from tightrate.simulator.exact.infinite_workers import TwoValues, round_maps
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.experiments.cheng2024_rates import FLAT, MANY_WORKERS, B, L, settled_drift
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 
 @EXPERIMENTS.add("cheng2024-floor")

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from constructions.asymmetric_softplus import asymmetric_softplus
-from constructions.heavy_tailed_noise import StudentNoise
-from constructions.problem import Array
-from simulator.algorithms.local_adam import local_adam
-from simulator.algorithms.local_sgdm import local_sgdm
-from simulator.randomness import stream
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.trajectories import LocalStep, drawn_noise, step_by_step, worker_average
+from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
+from tightrate.constructions.heavy_tailed_noise import StudentNoise
+from tightrate.constructions.problem import Array
+from tightrate.simulator.algorithms.local_adam import local_adam
+from tightrate.simulator.algorithms.local_sgdm import local_sgdm
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.sampled.trajectories import LocalStep, drawn_noise, step_by_step, worker_average
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 LOCAL_STEPS = (1, 2, 5, 8)
 ROUNDS = 12

@@ -11,7 +11,19 @@ import xarray as xr
 from sympy import Expr, Ge, Le, Min, Rational, cbrt, log, sqrt
 from sympy.logic.boolalg import Boolean
 
-from rates.alphabet import (
+from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.display import text
+from tightrate.rates.orders.parameter_tuning import specialize_expression
+from tightrate.rates.papers.cheng2024 import (
+    bias_threshold_adam,
+    bias_threshold_convex,
+    bias_threshold_strongly_convex,
+    clipping_bias,
+    minibatch,
+    squared_clipping_bias,
+)
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import (
     B,
     Delta,
     K,
@@ -29,21 +41,9 @@ from rates.alphabet import (
     sigma_2alpha,
     weak,
 )
-from rates.catalogue import theorem
-from rates.display import text
-from rates.errors import TightrateError
-from rates.monomial import monomial
-from rates.papers.cheng2024 import (
-    bias_threshold_adam,
-    bias_threshold_convex,
-    bias_threshold_strongly_convex,
-    clipping_bias,
-    minibatch,
-    squared_clipping_bias,
-)
-from rates.tuning import specialize_expression
-from verify.judging_statements import Question, decided
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.rates.symbols.monomial import monomial
+from tightrate.verify.assertions.order import Question, decided
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 SHORT = {"strongly convex": "thm1", "convex": "thm2", "Adam": "thm3"}
 FULL = {"strongly convex": "thmB4", "convex": "thmB5", "Adam": "thmC3"}

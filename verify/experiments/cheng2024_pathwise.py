@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import xarray as xr
 
-from constructions.asymmetric_softplus import asymmetric_softplus
-from constructions.heavy_tailed_noise import StudentNoise
-from constructions.problem import Array
-from constructions.separable import SeparableMachines
-from constructions.weakly_convex import weakly_convex
-from rates.catalogue import theorem
-from simulator.algorithms.local_sgdm import local_sgdm
-from simulator.randomness import stream
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.trajectories import drawn_noise, step_by_step, worker_average
+from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
+from tightrate.constructions.heavy_tailed_noise import StudentNoise
+from tightrate.constructions.problem import Array
+from tightrate.constructions.separable import SeparableMachines
+from tightrate.constructions.weakly_convex import weakly_convex
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithms.local_sgdm import local_sgdm
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.sampled.trajectories import drawn_noise, step_by_step, worker_average
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 LARGEST_STEP = {  # times L: where the statements are made, or, with momentum, well inside
     "contraction": 0.5,  # (B.36): eta L <= (1 - beta1)^2 / 2

@@ -13,19 +13,19 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from sympy import solve
 
-from constructions.asymmetric_quadratic import asymmetric_quadratic
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.noise import GaussianNoise, RademacherNoise
-from constructions.problem import Array
-from rates.alphabet import K as LOCAL_STEPS
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from simulator.algorithms.local_sgdm import local_sgdm, minibatch_sgdm
-from simulator.moments import exact_moments
-from simulator.randomness import stream
-from simulator.sampling import sample
-from verify.infinite_workers import TwoValues, round_maps
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.asymmetric_quadratic import asymmetric_quadratic
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.noise import GaussianNoise, RademacherNoise
+from tightrate.constructions.problem import Array
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import K as LOCAL_STEPS
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.algorithms.local_sgdm import local_sgdm, minibatch_sgdm
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.infinite_workers import TwoValues, round_maps
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 L, B = 1.0, 1.0
 FLAT = 0.2  # the left curvature of the fast coordinate, in units of L

@@ -10,7 +10,12 @@ import sympy
 import xarray as xr
 from sympy import Expr, Ge, Integer, Le, Rational, Symbol, sqrt
 
-from rates.alphabet import (
+from tightrate.common.errors import TightrateError
+from tightrate.rates.papers.chezhegov2024 import Rule, adam_weight, growth, slow_averaging
+from tightrate.rates.relations.implications import links
+from tightrate.rates.statements.bound import Bound
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import (
     B,
     B_scaled,
     K,
@@ -28,13 +33,8 @@ from rates.alphabet import (
     zeta_mean,
     zeta_star,
 )
-from rates.bound import Bound
-from rates.catalogue import theorem
-from rates.errors import TightrateError
-from rates.lattice import links
-from rates.papers.chezhegov2024 import Rule, adam_weight, growth, slow_averaging
-from verify.judging_statements import Question, decided
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.verify.assertions.order import Question, decided
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 BOTH_RULES: tuple[Rule, ...] = ("rule2", "rule3")
 BETA, ANY_UPDATE = Symbol("beta", positive=True), Symbol("t", integer=True, positive=True)
@@ -261,7 +261,7 @@ def scaling_algebra(laboratory: Laboratory) -> xr.Dataset:  # noqa: ARG001
 
     `difference` of both sides of every identity is simplified by computer algebra: "0" where they are the same.
     `excess` of the right side of every inequality over the left, `holds` where its sign is evident.
-    Orders, tunings of this paper's bounds among them, as `verify.judging_statements.decided` gives them.
+    Orders, tunings of this paper's bounds among them, as `tightrate.verify.assertions.order.decided` gives them.
     """
     found, unequal = list(identities()), list(inequalities())
     differences = [str(sympy.simplify(sympy.powdenest(one.left - one.right, force=True))) for one in found]

@@ -10,17 +10,17 @@ import xarray as xr
 from numpy.typing import NDArray
 from sympy import Symbol
 
-from constructions.noise import RademacherNoise
-from constructions.quadratics import QuadraticMachines
-from rates.alphabet import beta2
-from rates.catalogue import theorem
-from rates.theorem import Condition, Theorem
-from simulator.algorithms.savic import Scaling, savic
-from simulator.randomness import stream
-from simulator.sampling import sample
-from verify.experiments.fixed_point import random_machines
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.search import largest_step, values_of
+from tightrate.constructions.noise import RademacherNoise
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Condition, Theorem
+from tightrate.rates.symbols.alphabet import beta2
+from tightrate.simulator.algorithms.savic import Scaling, savic
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.experiments.fixed_point import random_machines
+from tightrate.verify.falsification.search import largest_step, values_of
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 M, DIMENSION, SIGMA, ROUNDS = 3, 3, 1.0, 40

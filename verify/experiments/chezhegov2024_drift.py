@@ -11,16 +11,16 @@ import xarray as xr
 from numpy.typing import NDArray
 from sympy import Expr
 
-from constructions.noise import GaussianNoise
-from constructions.separable import SeparableMachines
-from constructions.structured_noise import OnCoordinates
-from constructions.zeta_piecewise_pair import zeta_piecewise_pair
-from rates.alphabet import B, K, M, R, eta, mu
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from simulator.algorithms.local_sgd import local_sgd
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.trajectories import drawn_noise, step_by_step, worker_average
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.separable import SeparableMachines
+from tightrate.constructions.structured_noise import OnCoordinates
+from tightrate.constructions.zeta_piecewise_pair import zeta_piecewise_pair
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import B, K, M, R, eta, mu
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.sampled.trajectories import drawn_noise, step_by_step, worker_average
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 L, CURVATURE = 1.0, 0.25  # right and left of the kink; the slow coordinate has the left one too

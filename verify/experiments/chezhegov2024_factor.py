@@ -8,16 +8,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.noise import GaussianNoise
-from constructions.quadratics import QuadraticMachines
-from constructions.structured_noise import OnCoordinates
-from rates.catalogue import theorem
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.moments import exact_moments
-from simulator.randomness import stream
-from verify.experiments.chezhegov2024_frozen import in_new_variables
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.search import values_of
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.structured_noise import OnCoordinates
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.verify.experiments.chezhegov2024_frozen import in_new_variables
+from tightrate.verify.falsification.search import values_of
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 DIMENSION, MACHINES, LOCAL_STEPS = 5, 4, 8

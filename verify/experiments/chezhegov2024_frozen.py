@@ -8,19 +8,19 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.logistic_regression import LogisticRegression, logistic_regression
-from constructions.noise import GaussianNoise
-from constructions.quadratics import QuadraticMachines
-from rates.catalogue import theorem
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.algorithms.savic import savic
-from simulator.local_gradient_descent import round_map
-from simulator.moments import Moments, exact_moments
-from simulator.randomness import stream
-from simulator.sampling import sample
-from verify.experiments.fixed_point import random_machines
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.search import largest_step, values_of
+from tightrate.constructions.logistic_regression import LogisticRegression, logistic_regression
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.algorithms.savic import savic
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.local_gradient_descent import round_map
+from tightrate.simulator.exact.moments import Moments, exact_moments
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.experiments.fixed_point import random_machines
+from tightrate.verify.falsification.search import largest_step, values_of
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 HALF = 0.5  # y = D^(1/2) x

@@ -7,14 +7,14 @@ import xarray as xr
 from numpy.typing import NDArray
 from sympy import Symbol
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.quadratics import QuadraticMachines
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from rates.papers.chezhegov2024 import adam_weight
-from simulator.algorithms.savic import SAVIC, SavicState, Scaling, savic
-from simulator.randomness import stream
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.rates.papers.chezhegov2024 import adam_weight
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.algorithms.savic import SAVIC, SavicState, Scaling, savic
+from tightrate.simulator.batch.randomness import stream
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 RULES: dict[str, Scaling] = {"rule2": "adahessian", "rule3": "oasis"}  # one shipped method for each rule

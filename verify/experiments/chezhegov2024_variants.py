@@ -10,22 +10,22 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.logistic_regression import LogisticRegression, logistic_regression
-from constructions.noise import GaussianNoise, Noise
-from constructions.problem import Problem
-from constructions.quadratics import QuadraticMachines
-from constructions.real_logistic_regression import real_logistic_regression
-from rates.catalogue import theorem
-from rates.theorem import Theorem
-from simulator.algorithm import Algorithm
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.algorithms.savic import savic
-from simulator.local_gradient_descent import round_map
-from simulator.randomness import RowSampling, stream
-from simulator.sampling import sample
-from verify.experiments.chezhegov2024_frozen import Instances, in_new_variables
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.search import largest_step, values_of
+from tightrate.constructions.logistic_regression import LogisticRegression, logistic_regression
+from tightrate.constructions.noise import GaussianNoise, Noise
+from tightrate.constructions.problem import Problem
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.real_logistic_regression import real_logistic_regression
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.simulator.algorithm import Algorithm
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.algorithms.savic import savic
+from tightrate.simulator.batch.randomness import RowSampling, stream
+from tightrate.simulator.exact.local_gradient_descent import round_map
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.experiments.chezhegov2024_frozen import Instances, in_new_variables
+from tightrate.verify.falsification.search import largest_step, values_of
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 METHODS = ("local SGD", "Adam, common", "Adam, per client", "OASIS, common", "OASIS, per client")

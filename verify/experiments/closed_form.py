@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from constructions.coordinate_pair import coordinate_pair
-from constructions.rank_one_pair import rank_one_pair
-from rates.catalogue import theorem
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.local_gradient_descent import round_map
-from simulator.randomness import stream
-from simulator.sampling import sample
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.coordinate_pair import coordinate_pair
+from tightrate.constructions.rank_one_pair import rank_one_pair
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.local_gradient_descent import round_map
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 
 @EXPERIMENTS.add("rank-one-closed-form")

@@ -12,9 +12,9 @@ import sympy
 import xarray as xr
 from sympy import Rational, sqrt
 
-from rates.alphabet import B, K, L, M, Q, R, eta, gamma, mu, symbol, tau, zeta, zeta_opt, zeta_star
-from verify.exponent_tests import ExponentTest, Path, Tuning, run_exponent_test
-from verify.laboratory import EXPERIMENTS, Experiment, Laboratory
+from tightrate.rates.symbols.alphabet import B, K, L, M, Q, R, eta, gamma, mu, symbol, tau, zeta, zeta_opt, zeta_star
+from tightrate.verify.exponents.exponent_test import ExponentTest, Path, Tuning, run_exponent_test
+from tightrate.verify.session import EXPERIMENTS, Experiment, Laboratory
 
 SLOW = {"mu": 1e-20, "d": 50}  # a spectrum over 20 decades, so that some eigenvalue is the hard one at every K R
 FROZEN = {  # the scaling d_min on every coordinate, never renewed

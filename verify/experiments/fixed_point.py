@@ -6,15 +6,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.quadratics import QuadraticMachines
-from constructions.random_quadratics import random_quadratics
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.local_gradient_descent import round_map
-from simulator.randomness import stream
-from simulator.sampling import sample
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.local_gradient_descent import round_map
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 CONSTANTS = ("L", "mu", "tau", "tau_mean", "zeta_star", "zeta_mean", "zeta_opt", "B")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from constructions.rank_one_pair import rank_one_pair
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from rates.papers.patel2024 import hard_cosine
-from simulator.local_gradient_descent import round_map
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.rank_one_pair import rank_one_pair
+from tightrate.rates.papers.patel2024 import hard_cosine
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.exact.local_gradient_descent import round_map
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 LOCAL_STEPS = (1.0, 2.0, 10.0, 100.0, 1000.0, 1e6, np.inf)
 SMALL_STEP = 0.01  # eta L of the slow run, where K does help, but only down to the same floor

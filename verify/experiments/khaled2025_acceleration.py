@@ -9,15 +9,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.log_spaced_quadratic import log_spaced_quadratic
-from constructions.noise import GaussianNoise
-from rates.catalogue import theorem
-from simulator.algorithm import Algorithm
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.algorithms.local_sgd_outer_acceleration import local_sgd_outer_acceleration
-from simulator.moments import exact_moments
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.search import values_of
+from tightrate.constructions.log_spaced_quadratic import log_spaced_quadratic
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithm import Algorithm
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.algorithms.local_sgd_outer_acceleration import local_sgd_outer_acceleration
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.verify.falsification.search import values_of
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 ETA = 0.5  # 1/(2L), the largest step of Theorem 3

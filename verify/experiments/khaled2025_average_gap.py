@@ -13,20 +13,20 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.noise import GaussianNoise
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from rates.papers.khaled2025 import round_factor, round_variance
-from simulator.algorithm import Algorithm
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.algorithms.local_sgd_outer_acceleration import local_sgd_outer_acceleration
-from simulator.algorithms.local_sgd_outer_momentum import local_sgd_outer_momentum
-from simulator.local_gradient_descent import moved_fraction
-from simulator.moments import exact_moments
-from simulator.randomness import stream
-from verify.experiments.khaled2025_rounds import Transcript, transcript
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.rates.papers.khaled2025 import round_factor, round_variance
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.algorithm import Algorithm
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.algorithms.local_sgd_outer_acceleration import local_sgd_outer_acceleration
+from tightrate.simulator.algorithms.local_sgd_outer_momentum import local_sgd_outer_momentum
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.local_gradient_descent import moved_fraction
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.verify.experiments.khaled2025_rounds import Transcript, transcript
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 LETTERS = ("curvature", "B", "sigma", "eta", "gamma", "momentum")

@@ -9,11 +9,7 @@ import sympy
 import xarray as xr
 from numpy.typing import NDArray
 
-from rates.alphabet import eta, gamma
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from rates.outer_steps import Candidate, step_candidates
-from rates.papers.khaled2025 import (
+from tightrate.rates.papers.khaled2025 import (
     active_outer_step,
     cubic_at_active_condition,
     cubic_at_unit_outer_step,
@@ -22,9 +18,13 @@ from rates.papers.khaled2025 import (
     prop2_minimizer,
     rate_of_steps,
 )
-from simulator.randomness import stream
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.search import holds, values_of
+from tightrate.rates.relations.outer_steps import Candidate, step_candidates
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import eta, gamma
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.batch.randomness import stream
+from tightrate.verify.falsification.search import holds, values_of
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 CANDIDATES: tuple[Candidate, ...] = ("plain averaging", "active condition", "vanishing inner step")

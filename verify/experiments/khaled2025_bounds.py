@@ -10,23 +10,23 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.asymmetric_quadratic import asymmetric_quadratic
-from constructions.asymmetric_softplus import asymmetric_softplus
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.huber import huber
-from constructions.logistic_regression import logistic_machines
-from constructions.noise import GaussianNoise, TwoPointNoise
-from constructions.problem import Problem
-from constructions.separable import SeparableMachines
-from rates.catalogue import theorem
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.moments import exact_moments
-from simulator.randomness import stream
-from verify.experiments.khaled2025_average_gap import average_local_gap
-from verify.experiments.khaled2025_rounds import transcript
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.search import SEARCHES, Axis, Search, largest_step, point_of, tried, values_of
-from verify.searches.identical_quadratics import INSTANCE, OUTER, USED, instance
+from tightrate.constructions.asymmetric_quadratic import asymmetric_quadratic
+from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.huber import huber
+from tightrate.constructions.logistic_regression import logistic_machines
+from tightrate.constructions.noise import GaussianNoise, TwoPointNoise
+from tightrate.constructions.problem import Problem
+from tightrate.constructions.separable import SeparableMachines
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.verify.experiments.khaled2025_average_gap import average_local_gap
+from tightrate.verify.experiments.khaled2025_rounds import transcript
+from tightrate.verify.falsification.instances.identical_quadratics import INSTANCE, OUTER, USED, instance
+from tightrate.verify.falsification.search import SEARCHES, Axis, Search, largest_step, point_of, tried, values_of
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 WIDE = (*INSTANCE, USED, OUTER)

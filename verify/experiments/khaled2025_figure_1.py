@@ -6,13 +6,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.noise import GaussianNoise
-from constructions.wishart_quadratic import wishart_quadratic
-from rates.catalogue import theorem
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.moments import exact_moments
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.wishart_quadratic import wishart_quadratic
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 NOISE = np.array([1e-3, 1e-2, 1e-1, 0.5, 1.0, 5.0, 10.0, 15.0, 25.0, 50.0])  # of every coordinate

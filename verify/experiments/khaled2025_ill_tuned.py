@@ -6,15 +6,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.log_spaced_quadratic import log_spaced_quadratic
-from constructions.problem import Problem
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from rates.papers.khaled2025 import active_outer_step
-from simulator.algorithms.local_sgd import LocalSGD, local_sgd
-from simulator.moments import exact_moments
-from verify.experiments.khaled2025_average_gap import average_local_gap
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.log_spaced_quadratic import log_spaced_quadratic
+from tightrate.constructions.problem import Problem
+from tightrate.rates.papers.khaled2025 import active_outer_step
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.algorithms.local_sgd import LocalSGD, local_sgd
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.verify.experiments.khaled2025_average_gap import average_local_gap
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 K, R = 8, 64

@@ -8,20 +8,20 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.asymmetric_quadratic import asymmetric_quadratic
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.log_spaced_quadratic import log_spaced_quadratic
-from constructions.problem import Problem
-from rates.catalogue import theorem
-from rates.papers.khaled2025 import LEGIBLE_LIMIT, STEPS_WITH_MOMENTUM, momentum_condition
-from simulator.algorithm import Algorithm
-from simulator.algorithms.local_sgd_outer_momentum import local_sgd_outer_momentum
-from simulator.local_gradient_descent import moved_fraction
-from simulator.moments import exact_moments
-from simulator.randomness import stream
-from simulator.sampling import sample
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.search import holds, largest_step, values_of
+from tightrate.constructions.asymmetric_quadratic import asymmetric_quadratic
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.log_spaced_quadratic import log_spaced_quadratic
+from tightrate.constructions.problem import Problem
+from tightrate.rates.papers.khaled2025 import LEGIBLE_LIMIT, STEPS_WITH_MOMENTUM, momentum_condition
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithm import Algorithm
+from tightrate.simulator.algorithms.local_sgd_outer_momentum import local_sgd_outer_momentum
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.local_gradient_descent import moved_fraction
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.falsification.search import holds, largest_step, values_of
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 MOMENTA = np.array([0.0, 0.5, 0.9, 0.99])

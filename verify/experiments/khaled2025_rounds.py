@@ -14,15 +14,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.asymmetric_softplus import asymmetric_softplus
-from constructions.problem import Problem
-from simulator.algorithm import Algorithm
-from simulator.algorithms.fedavg import fedavg
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.algorithms.local_sgd_outer_acceleration import local_sgd_outer_acceleration
-from simulator.algorithms.local_sgd_outer_momentum import local_sgd_outer_momentum
-from simulator.randomness import stream
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
+from tightrate.constructions.problem import Problem
+from tightrate.simulator.algorithm import Algorithm
+from tightrate.simulator.algorithms.fedavg import fedavg
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.algorithms.local_sgd_outer_acceleration import local_sgd_outer_acceleration
+from tightrate.simulator.algorithms.local_sgd_outer_momentum import local_sgd_outer_momentum
+from tightrate.simulator.batch.randomness import stream
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 WORKERS, DIMENSION = 4, 3

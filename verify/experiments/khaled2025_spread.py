@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from rates.catalogue import theorem
-from simulator.algorithms.fedavg import fedavg
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.searches.kinked_functions import bent_parabola, run
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithms.fedavg import fedavg
+from tightrate.verify.falsification.instances.kinked_functions import bent_parabola, run
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 TILT = 0.35  # the slope at the kink, in units of L eta sigma sqrt K: where the drift is largest

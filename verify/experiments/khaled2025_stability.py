@@ -7,15 +7,15 @@ import sympy
 import xarray as xr
 from sympy import Expr, Max, Rational, Symbol
 
-from constructions.noise import GaussianNoise
-from constructions.quadratics import QuadraticMachines
-from rates.alphabet import K, L, eta, gamma
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.moments import exact_moments
-from simulator.randomness import stream
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import K, L, eta, gamma
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 SHARES = np.array([-0.02, 0.02, 0.98, 1.02])  # of gamma (1 - a^K) in (0, 2)
 ROUNDS = 1000

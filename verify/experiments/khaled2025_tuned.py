@@ -11,19 +11,19 @@ import xarray as xr
 from numpy.typing import NDArray
 from sympy import Add, Expr
 
-from constructions.diagonal_quadratics import DiagonalQuadratics
-from constructions.noise import GaussianNoise
-from rates.alphabet import L, gamma
-from rates.catalogue import theorem
-from rates.regimes import terms_of
-from rates.tuning import minimize_over
-from simulator.algorithm import Algorithm
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.algorithms.local_sgd_outer_acceleration import local_sgd_outer_acceleration
-from simulator.moments import exact_moments
-from verify.judging_statements import Question, decided
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.search import values_of
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.rates.orders.parameter_tuning import minimize_over
+from tightrate.rates.orders.regimes import terms_of
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import L, gamma
+from tightrate.simulator.algorithm import Algorithm
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.algorithms.local_sgd_outer_acceleration import local_sgd_outer_acceleration
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.verify.assertions.order import Question, decided
+from tightrate.verify.falsification.search import values_of
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from rates.bound import vectorized
-from rates.papers.patel2024 import thm27_logarithm
-from verify.exponents import replicas_needed
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.sweep import Sweep, run_sweep
+from tightrate.rates.papers.patel2024 import thm27_logarithm
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.verify.assertions.power_law import replicas_needed
+from tightrate.verify.session import EXPERIMENTS, Laboratory
+from tightrate.verify.sweep.run import Sweep, run_sweep
 
 HALF_WIDTH = 0.02  # of every exponent's 99 % interval, which sizes the replicas
 

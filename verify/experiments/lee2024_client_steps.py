@@ -9,15 +9,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from rates.catalogue import theorem
-from simulator.algorithms.fedada2 import DelayedAdam, DelayedPreconditioner, client_parameters
-from simulator.algorithms.fedada2_plus_plus import SM3I, SM3II, Cover, rows_and_columns
-from simulator.algorithms.local_sgdm import sgdm
-from simulator.algorithms.sgd import SGD
-from simulator.optimizer import Optimizer
-from simulator.randomness import stream
-from simulator.step_sizes import per_replica
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithms.fedada2 import DelayedAdam, DelayedPreconditioner, client_parameters
+from tightrate.simulator.algorithms.fedada2_plus_plus import SM3I, SM3II, Cover, rows_and_columns
+from tightrate.simulator.algorithms.local_sgdm import sgdm
+from tightrate.simulator.algorithms.sgd import SGD
+from tightrate.simulator.batch.hyperparameters import per_replica
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.optimizer import Optimizer
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 

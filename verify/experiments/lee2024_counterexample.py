@@ -10,18 +10,18 @@ import sympy
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.pieces import LogCosh
-from constructions.separable import SeparableMachines
-from constructions.three_clients import three_clients
-from rates.alphabet import G_inf, lam
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from simulator.algorithm import Algorithm
-from simulator.algorithms.fedada2 import fedada2, fedada2_adam
-from simulator.algorithms.fedada2_plus_plus import fedada2_plus_plus
-from simulator.algorithms.fedadagrad import fedadagrad
-from simulator.sampling import sample
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.pieces import LogCosh
+from tightrate.constructions.separable import SeparableMachines
+from tightrate.constructions.three_clients import three_clients
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import G_inf, lam
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.algorithm import Algorithm
+from tightrate.simulator.algorithms.fedada2 import fedada2, fedada2_adam
+from tightrate.simulator.algorithms.fedada2_plus_plus import fedada2_plus_plus
+from tightrate.simulator.algorithms.fedadagrad import fedadagrad
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 

@@ -9,21 +9,21 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.heavy_tail_clients import heavy_tail_clients, one_heavy_tailed_client
-from constructions.heavy_tailed_noise import StudentNoise
-from constructions.noise import GaussianNoise, Noise
-from rates.catalogue import theorem
-from simulator.algorithm import Algorithm
-from simulator.algorithms.fedada2 import client_parameters
-from simulator.algorithms.fedadagrad import fedadagrad
-from simulator.algorithms.fedavg import fedavg
-from simulator.algorithms.sgd import SGD
-from simulator.communication import FederatedOptimization
-from simulator.sampling import sample
-from simulator.step_sizes import per_replica
-from verify.experiments.lee2024_client_steps import adaptive_client
-from verify.exponents import replicas_needed
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.heavy_tail_clients import heavy_tail_clients, one_heavy_tailed_client
+from tightrate.constructions.heavy_tailed_noise import StudentNoise
+from tightrate.constructions.noise import GaussianNoise, Noise
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithm import Algorithm
+from tightrate.simulator.algorithms.fedada2 import client_parameters
+from tightrate.simulator.algorithms.fedadagrad import fedadagrad
+from tightrate.simulator.algorithms.fedavg import fedavg
+from tightrate.simulator.algorithms.sgd import SGD
+from tightrate.simulator.batch.hyperparameters import per_replica
+from tightrate.simulator.communication import FederatedOptimization
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.assertions.power_law import replicas_needed
+from tightrate.verify.experiments.lee2024_client_steps import adaptive_client
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 

@@ -9,13 +9,13 @@ import numpy as np
 import xarray as xr
 from sympy import Eq, Expr, Ge, Le, Rational, sqrt
 
-from rates.alphabet import R, eta, gamma
-from rates.bound import Bound
-from rates.catalogue import theorem
-from rates.order import dominated
-from rates.regime_map import RegimeMap, winner_map
-from verify.judging_statements import Question, decided
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.rates.orders.domination import dominated
+from tightrate.rates.orders.phase_diagram import RegimeMap, winner_map
+from tightrate.rates.statements.bound import Bound
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import R, eta, gamma
+from tightrate.verify.assertions.order import Question, decided
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 SMALL, LARGE = Le(R * eta**2, 1), Ge(R * eta**2, 1)
 SLIGHTLY_LARGER = R ** Rational(-49, 100)  # the client step of case (B)

@@ -8,16 +8,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.pieces import LogCosh
-from constructions.separable import SeparableMachines, placed
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from simulator.algorithm import Algorithm
-from simulator.algorithms.fedada2 import fedada2
-from simulator.algorithms.fedada2_plus_plus import Cover, fedada2_plus_plus
-from simulator.randomness import stream
-from simulator.sampling import sample
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.pieces import LogCosh
+from tightrate.constructions.separable import SeparableMachines, placed
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.algorithm import Algorithm
+from tightrate.simulator.algorithms.fedada2 import fedada2
+from tightrate.simulator.algorithms.fedada2_plus_plus import Cover, fedada2_plus_plus
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 

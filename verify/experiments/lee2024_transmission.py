@@ -10,16 +10,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.logistic_regression import LogisticRegression, logistic_machines
-from simulator.algorithm import Algorithm
-from simulator.algorithms.direct_joint_adaptivity import direct_joint_adaptivity
-from simulator.algorithms.fedada2 import fedada2
-from simulator.algorithms.fedada2_plus_plus import fedada2_plus_plus, rows_and_columns
-from simulator.algorithms.fedadagrad import fedadagrad
-from simulator.algorithms.fedavg import fedavg
-from simulator.randomness import RowSampling, stream
-from simulator.sampling import sample
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.logistic_regression import LogisticRegression, logistic_machines
+from tightrate.simulator.algorithm import Algorithm
+from tightrate.simulator.algorithms.direct_joint_adaptivity import direct_joint_adaptivity
+from tightrate.simulator.algorithms.fedada2 import fedada2
+from tightrate.simulator.algorithms.fedada2_plus_plus import fedada2_plus_plus, rows_and_columns
+from tightrate.simulator.algorithms.fedadagrad import fedadagrad
+from tightrate.simulator.algorithms.fedavg import fedavg
+from tightrate.simulator.batch.randomness import RowSampling, stream
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 

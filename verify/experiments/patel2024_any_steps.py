@@ -6,13 +6,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.quadratics import QuadraticMachines
-from constructions.shared_coordinate_pair import shared_coordinate_pair
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from rates.papers.patel2024 import hard_cosine, hard_cosine_any_machines
-from simulator.local_gradient_descent import round_map
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.shared_coordinate_pair import shared_coordinate_pair
+from tightrate.rates.papers.patel2024 import hard_cosine, hard_cosine_any_machines
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.exact.local_gradient_descent import round_map
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 L, B = 1.0, 1.0

@@ -10,21 +10,22 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from constructions.noise import GaussianNoise
-from constructions.quadratics import QuadraticMachines
-from constructions.random_quadratics import random_quadratics
-from constructions.structured_noise import RareJumpNoise
-from rates.bound import Bound, vectorized
-from rates.catalogue import theorem
-from rates.errors import TightrateError
-from rates.misprints import misprint
-from rates.papers.patel2024 import covariate_shift
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.local_gradient_descent import round_map
-from simulator.moments import exact_moments
-from simulator.randomness import stream
-from verify.experiments.fixed_point import random_machines
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.constructions.structured_noise import RareJumpNoise
+from tightrate.rates.papers.patel2024 import covariate_shift
+from tightrate.rates.relations.misprints import misprint
+from tightrate.rates.statements.bound import Bound
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.local_gradient_descent import round_map
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.verify.experiments.fixed_point import random_machines
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 FAR = 1e9  # a distance at which the dissimilarity of unequal Hessians dominates everything

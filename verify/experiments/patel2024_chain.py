@@ -10,18 +10,18 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.parity_chain import ParityChain, parity_chain
-from constructions.problem import Measured, Problem
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from rates.papers.patel2024 import chain_ratio
-from simulator.algorithm import Algorithm
-from simulator.algorithms.accelerated_minibatch_sgd import accelerated_minibatch_sgd, nesterov_minibatch_sgd
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.algorithms.sgd import minibatch_sgd
-from simulator.randomness import stream
-from simulator.sampling import sample
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.parity_chain import ParityChain, parity_chain
+from tightrate.constructions.problem import Measured, Problem
+from tightrate.rates.papers.patel2024 import chain_ratio
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.algorithm import Algorithm
+from tightrate.simulator.algorithms.accelerated_minibatch_sgd import accelerated_minibatch_sgd, nesterov_minibatch_sgd
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.algorithms.sgd import minibatch_sgd
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 L, B = 2.0, 3.0

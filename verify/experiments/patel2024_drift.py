@@ -7,23 +7,23 @@ import xarray as xr
 from numpy.typing import NDArray
 from sympy import Expr
 
-from constructions.noise import GaussianNoise, Noise
-from constructions.structured_noise import OnCoordinates
-from constructions.zeta_piecewise_pair import zeta_piecewise_pair
-from constructions.zeta_quadratic_pair import zeta_quadratic_pair
-from rates.alphabet import K as STEPS
-from rates.alphabet import L as SMOOTHNESS
-from rates.alphabet import curvature as CURVATURE
-from rates.alphabet import eta as STEP
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from rates.papers.patel2024 import slow_curvature
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.moments import exact_moments
-from simulator.randomness import stream
-from simulator.sampling import sample
-from verify.experiments.patel2024_assumptions import in_letters
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.noise import GaussianNoise, Noise
+from tightrate.constructions.structured_noise import OnCoordinates
+from tightrate.constructions.zeta_piecewise_pair import zeta_piecewise_pair
+from tightrate.constructions.zeta_quadratic_pair import zeta_quadratic_pair
+from tightrate.rates.papers.patel2024 import slow_curvature
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import K as STEPS
+from tightrate.rates.symbols.alphabet import L as SMOOTHNESS
+from tightrate.rates.symbols.alphabet import curvature as CURVATURE
+from tightrate.rates.symbols.alphabet import eta as STEP
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.experiments.patel2024_assumptions import in_letters
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 L, B = 1.0, 1.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from simulator.local_gradient_descent import round_map
-from simulator.randomness import stream
-from verify.experiments.fixed_point import random_machines
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.local_gradient_descent import round_map
+from tightrate.verify.experiments.fixed_point import random_machines
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 
 @EXPERIMENTS.add("patel2024-fixed-point-limits")

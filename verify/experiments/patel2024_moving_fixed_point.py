@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from constructions.quadratics import QuadraticMachines
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.sampling import sample
-from verify.experiments.fixed_point import predicted_fixed_point
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.experiments.fixed_point import predicted_fixed_point
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 CURVATURES = (1.0, 0.06)  # of every machine, along its own two axes
 ANGLES = (3.0, 2.0, 2.6)  # of the first axis, in radians

@@ -8,14 +8,14 @@ import xarray as xr
 from sympy import Expr, Le
 from sympy.logic.boolalg import Boolean
 
-from rates.alphabet import B, K, L, Q, R, eps, sigma, tau, zeta, zeta_star
-from rates.catalogue import theorem
-from rates.consistency import checks
-from rates.lattice import solved_rates
-from rates.links import at
-from rates.theorem import Condition, Theorem
-from verify.judging_statements import Question, decided
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.rates.relations.implication import at
+from tightrate.rates.relations.implications import solved_rates
+from tightrate.rates.relations.upper_against_lower import checks
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Condition, Theorem
+from tightrate.rates.symbols.alphabet import B, K, L, Q, R, eps, sigma, tau, zeta, zeta_star
+from tightrate.verify.assertions.order import Question, decided
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 SIMILAR_MACHINES = (  # where the drift terms of Theorem 15 are below L B^2 / R
     Le(tau * zeta * R, L**2 * B),

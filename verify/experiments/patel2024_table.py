@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from rates.catalogue import theorem
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 TABLE_1 = (
     "koloskova2020/convex",

@@ -8,19 +8,19 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constructions.asymmetric_softplus import asymmetric_softplus
-from constructions.noise import GaussianNoise
-from constructions.problem import Problem
-from constructions.quadratics import QuadraticMachines
-from rates.bound import vectorized
-from rates.catalogue import theorem
-from rates.papers.patel2024 import thm27_recursion
-from simulator.algorithms.local_sgd import local_sgd
-from simulator.moments import exact_moments
-from simulator.randomness import stream
-from verify.experiments.fixed_point import random_machines
-from verify.experiments.patel2024_assumptions import in_letters
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.problem import Problem
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.rates.papers.patel2024 import thm27_recursion
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.verify.experiments.fixed_point import random_machines
+from tightrate.verify.experiments.patel2024_assumptions import in_letters
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 Array = NDArray[np.float64]
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from verify.laboratory import EXPERIMENTS, Laboratory
-from verify.power import REQUIRED, PowerReport, power_report
+from tightrate.verify.mutation.suite import REQUIRED, PowerReport, power_report
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 COUNTS = ("contradicted", "rejected", "weaker", "equivalent", "undecidable")
 
 
 @EXPERIMENTS.add("power")
 def power(laboratory: Laboratory) -> xr.Dataset:
-    """The counts of `verify.power` over (family): contradicted mutants, those rejected of them, and the others."""
+    """The counts of `tightrate.verify.mutation.suite` over (family): contradicted mutants, those rejected of them,
+    and the others."""
     return counted(power_report(laboratory.profile, laboratory.progress))
 
 

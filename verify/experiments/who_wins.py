@@ -9,9 +9,9 @@ from fractions import Fraction
 import numpy as np
 import xarray as xr
 
-from rates.catalogue import theorem
-from rates.regime_map import RegimeMap, winner_map
-from verify.laboratory import EXPERIMENTS, Laboratory
+from tightrate.rates.orders.phase_diagram import RegimeMap, winner_map
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.verify.session import EXPERIMENTS, Laboratory
 
 START = "patel2024/start"
 Span = tuple[tuple[int, int], tuple[int, int]]

@@ -1,0 +1,87 @@
+"""Registries: things found by name because their file lies in the right folder.
+
+A problem, an algorithm, a claim or a figure is a function marked with its registry, in any module of the registry's
+package; adding one means adding a file.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib import import_module
+from typing import Generic, TypeVar
+
+from tightrate.common.errors import TightrateError, unknown_name
+
+F = TypeVar("F")
+G = TypeVar("G")
+
+
+@dataclass(frozen=True)
+class Registry(Generic[F]):
+    """The functions (or objects) of `package` that are marked as a `kind`, by name.
+
+    Mark with `@registry.add("name")`; read with `registry["name"]`, `registry.names()` and `registry.match("a*")`.
+    """
+
+    package: str
+    kind: str
+
+    def add(self, name: str) -> Callable[[G], G]:
+        """Mark a function with the name it is found by; it keeps its own type."""
+
+        def mark(function: G) -> G:
+            setattr(function, self._mark, name)
+            return function
+
+        return mark
+
+    @property
+    def _mark(self) -> str:
+        return f"__{self.kind}_name__"
+
+    def entries(self) -> Mapping[str, F]:
+        """All marked functions, in alphabetical order of their names."""
+        return _entries(self)
+
+    def names(self) -> tuple[str, ...]:
+        """The names, in alphabetical order."""
+        return tuple(self.entries())
+
+    def __getitem__(self, name: str) -> F:
+        if name not in self.entries():
+            raise unknown_name(self.kind, name, self.entries())
+        return self.entries()[name]
+
+    def match(self, *patterns: str) -> tuple[str, ...]:
+        """The names that match any of the shell-style patterns; a pattern that matches nothing is refused."""
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in self.names()):
+                raise unknown_name(self.kind, pattern, self.names())
+        return tuple(name for name in self.names() if any(fnmatchcase(name, pattern) for pattern in patterns))
+
+
+def modules_in(package: str) -> Iterator[str]:
+    """The names of all modules in a package and its subpackages, alphabetically."""
+    for info in sorted(pkgutil.iter_modules(import_module(package).__path__), key=lambda info: info.name):
+        name = f"{package}.{info.name}"
+        yield name
+        if info.ispkg:
+            yield from modules_in(name)
+
+
+@cache
+def _entries(registry: Registry[F]) -> Mapping[str, F]:
+    found: dict[str, F] = {}
+    for module in modules_in(registry.package):
+        for function in vars(import_module(module)).values():
+            name = getattr(function, registry._mark, None)
+            if not isinstance(name, str):  # unmarked, or the class of the marked objects
+                continue
+            if name in found and found[name] is not function:
+                raise TightrateError(f"two {registry.kind}s are named {name!r}")
+            found[name] = function
+    return dict(sorted(found.items()))

@@ -1,0 +1,577 @@
+"""The grammar of formulas: recursive descent over the lexemes of LaTeX and plain text.
+
+A formula is a sum of products of operands; an operand is a number, letter, bracket, fraction, root or function with
+its power.  Values are built as they are read, within limits that keep hostile text harmless, and without any
+simplification that takes noticeable time or changes what was printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from difflib import get_close_matches
+from itertools import chain, islice
+
+import sympy
+from sympy import Add, Expr, Integer, Mul, Pow, Rational
+
+from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.letter_notation import (
+    ACCENTS,
+    NORM_OPENINGS,
+    UPRIGHT,
+    Spelling,
+    meanings,
+    read_letter,
+    read_phrase,
+    read_subscript,
+    spell,
+    starts_letter,
+    unknown_letter,
+)
+from tightrate.rates.formulas.tokens import Cursor, Lexeme
+from tightrate.rates.symbols.alphabet import symbol
+from tightrate.rates.symbols.kinds import Constants
+
+# Limits that no bound of a paper comes near and that keep every formula within a second.
+DEPTH = 24  # brackets, roots, fractions and functions inside each other
+OPERANDS = 600  # letters and numbers
+DIGITS = 30  # of one number
+EXPONENT_DIGITS = 6  # of the numerator and of the denominator of a constant exponent
+TOWER = 2  # exponents of exponents: exp(K^2) is read, exp(K^(2^R)) is not
+ALTERNATIVES = 20  # of one minimum or maximum
+LONGEST_PRODUCT = 8  # letters of an unknown word that may be a product with its signs forgotten
+SIMPLIFIED = 60  # nodes of an argument that a function simplifies; longer ones stay as they are
+
+# A sum of products; each product is a tuple of factors, kept apart so that `2(a-1)/a` is one product of three.
+Value = tuple[tuple[Expr, ...], ...]
+
+_OPENINGS: Mapping[str, str] = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", r"\lbrace": r"\rbrace"}
+_BARS: Mapping[str, str] = {"|": "|", r"\lvert": r"\rvert", r"\vert": r"\vert"}
+_ROUNDINGS: Mapping[str, tuple[str, str]] = {r"\lceil": (r"\rceil", "ceiling"), r"\lfloor": (r"\rfloor", "floor")}
+_FRACTIONS = {r"\frac", r"\tfrac", r"\dfrac", r"\cfrac", r"\nicefrac", r"\sfrac"}
+_LABELLED = {r"\underbrace", r"\overbrace", r"\boxed"}
+_INFINITE = {r"\infty", "inf"}
+_TIMES = {"*", r"\cdot", r"\times", r"\ast"}
+
+_FUNCTIONS: Mapping[str, Callable[..., Expr]] = {
+    "exp": sympy.exp,
+    "log": sympy.log,
+    "ln": sympy.log,
+    "sqrt": sympy.sqrt,
+    "abs": sympy.Abs,
+    "ceiling": sympy.ceiling,
+    "ceil": sympy.ceiling,
+    "floor": sympy.floor,
+    "atan": sympy.atan,
+    "min": sympy.Min,
+    "max": sympy.Max,
+    "cases": sympy.Piecewise,
+}
+_ALTERNATIVES = {"min", "max", "cases"}
+_FUNCTION_COMMANDS = {"\\" + name: name for name in ("exp", "log", "ln", "min", "max")} | {r"\arctan": "atan"}
+
+# An order hides constants; its tilde hides logarithms too.
+_ORDERS = {f"{font}{order}" for font in ("", "mathcal:") for order in ("O", "Theta", "Omega")}
+_HINTS: Mapping[str, str] = {
+    r"\gg": r"write \gtrsim",
+    r"\ll": r"write \lesssim",
+    r"\vee": r"write \max(a, b)",
+    r"\wedge": r"write \min(a, b)",
+    r"\sum": "a sum over an index is not read; write its value",
+    r"\mathbb": "an expectation can only stand on the left of a relation sign",
+    ",": "the formula ends here; leave out what follows",
+    ";": "the formula ends here; leave out what follows",
+    r"\\": "a new line must go on with an operator; give one bound at a time",
+}
+_COMMANDS = sorted({*_FRACTIONS, *_FUNCTION_COMMANDS, *_LABELLED, r"\sqrt", r"\cdot", r"\times", *ACCENTS, *UPRIGHT})
+
+
+class Grammar:
+    """Recursive descent over one formula; every method leaves the cursor behind what it has read."""
+
+    def __init__(self, text: str, letters: Mapping[str, str] | None) -> None:
+        self.cursor = Cursor(text)
+        self.letters = {spell(source).key: symbol(name).name for source, name in (letters or {}).items()}
+        self.known = {**meanings(), **self.letters}
+        self.constants: Constants = "explicit"
+        self.depth = self.tower = self.operands = 0
+        self.open_bars: list[str] = []
+
+    # The formula as a whole
+
+    def relations(self) -> list[Lexeme]:
+        """The relation signs outside all brackets."""
+        depth = 0
+        found = []
+        for lexeme in self.cursor.lexemes:
+            depth += lexeme.text in _OPENINGS or lexeme.text == r"\begin{cases}"
+            depth -= lexeme.text in _OPENINGS.values() or lexeme.text == r"\end{cases}"
+            if lexeme.kind == "relation" and depth <= 0:
+                found.append(lexeme)
+        return found
+
+    def go_past(self, relation: Lexeme) -> None:
+        """Go on behind a relation sign."""
+        self.cursor.index = self.cursor.lexemes.index(relation) + 1
+
+    def whole(self, before: Lexeme | None = None) -> tuple[Expr, ...]:
+        """The summands from here to the end of the formula, or to a relation sign."""
+        if self.cursor.peek.kind in ("end", "relation"):
+            raise self.cursor.error("expected a formula")
+        terms = tuple(Mul(*factors) for factors in self.sum())
+        if before is None and all(
+            rest.text in (".", ",", ";", "") for rest in self.cursor.lexemes[self.cursor.index :]
+        ):
+            self.cursor.index = len(self.cursor.lexemes) - 1
+        if self.cursor.peek != (before or self.cursor.lexemes[-1]):
+            raise self.unexpected()
+        for number, term in enumerate(terms, 1):
+            if terms != (sympy.oo,) and not _is_real(term):  # an infinite bound stands alone
+                raise TightrateError(f"term {number} of the formula is not a finite real number")
+        numbers = Add(*terms).atoms(Rational).union(*(term.atoms(Rational) for term in terms))
+        if any(abs(number.p).bit_length() + number.q.bit_length() > 8 * DIGITS for number in numbers):
+            raise TightrateError(f"numbers of the formula combine to one of more than {DIGITS} digits")
+        return terms
+
+    def unexpected(self, what: str = "an operator or the end") -> TightrateError:
+        """The error for a lexeme that nothing can begin with here."""
+        peek = self.cursor.peek
+        reason = _HINTS.get(peek.text)
+        if peek.text in _OPENINGS.values():
+            reason = "expected a number, a letter or a bracket before" if self.depth else "no bracket is open here"
+        elif reason is None and peek.kind == "end":
+            reason = "the formula ends where a number, a letter or a bracket is expected"
+        elif reason is None and peek.kind == "command":
+            near = get_close_matches(peek.text, _COMMANDS, n=1, cutoff=0.7)
+            reason = f"this command is not read{f'; did you mean {near[0]}?' if near else ' in a formula'}"
+        elif reason is None and peek.kind == "relation":
+            reason = "a relation sign cannot stand inside a formula"
+        return self.cursor.error(reason or f"expected {what}")
+
+    @contextmanager
+    def raised(self, opening: Lexeme) -> Iterator[None]:
+        """Inside an exponent, up to the limit."""
+        self.tower += 1
+        if self.tower > TOWER:
+            raise self.cursor.error(f"a tower of more than {TOWER} exponents; no bound has one", opening)
+        yield
+        self.tower -= 1
+
+    # Sums and products
+
+    def sum(self) -> Value:
+        """[sign] product {sign product}; a bracket that is a summand of its own opens."""
+        terms: list[tuple[Expr, ...]] = []
+        sign = self.cursor.accept("+", "-")
+        while True:
+            product = self.product()
+            if sign is not None and sign.text == "-":
+                product = ((Integer(-1), *_factors(product)),)
+            terms += product
+            sign = self.cursor.accept("+", "-")
+            if sign is None:
+                return tuple(terms)
+
+    def product(self) -> Value:
+        """operand {[* or /] operand}; after `a/b` nothing may follow without a sign, as `a/b c` has two readings."""
+        first = self.operand()
+        factors: list[Expr] | None = None
+        divided_by: Lexeme | None = None
+        while True:
+            at = self.cursor.peek
+            if at.text in _TIMES:
+                self.cursor.take()
+                divided_by = None
+                more = _factors(self.operand())
+            elif at.text == "/":
+                self.cursor.take()
+                divisor = self.cursor.peek
+                more = _inverse(self.operand(), self.cursor, divisor)
+                divided_by = None if divisor.text in _OPENINGS else divisor
+            elif self.starts_operand():
+                if at.kind == "number":
+                    raise self.cursor.error("a number cannot follow here; put numbers first, and ^ before a power")
+                if divided_by is not None:
+                    reason = r"'a/b c' has two readings; write a/(b c), (a/b) c or \frac"
+                    raise self.cursor.error(reason)
+                more = _factors(self.operand())
+            else:
+                return first if factors is None else (tuple(factors),)
+            factors = [*_factors(first), *more] if factors is None else [*factors, *more]
+
+    def starts_operand(self) -> bool:
+        peek = self.cursor.peek
+        if peek.text in _BARS or peek.text in NORM_OPENINGS:
+            return peek.text not in self.open_bars
+        return (
+            peek.kind == "number"
+            or peek.text in _OPENINGS
+            or peek.text in _FRACTIONS
+            or peek.text in _LABELLED
+            or peek.text in _ROUNDINGS
+            or peek.text in _FUNCTION_COMMANDS
+            or peek.text in _INFINITE
+            or peek.text in (r"\sqrt", r"\begin{cases}")
+            or starts_letter(peek)
+        )
+
+    # Operands
+
+    def operand(self) -> Value:
+        """A number, letter, bracket, fraction, root or function, with its power."""
+        self.operands += 1
+        if self.operands > OPERANDS:
+            raise self.cursor.error(f"more than {OPERANDS} letters and numbers in one formula")
+        value = self.atom()
+        mark = self.cursor.accept("^")
+        return value if mark is None else ((self.power(value, self.exponent(mark), mark),),)
+
+    def exponent(self, mark: Lexeme) -> Expr:
+        """What stands after `^`: a bracket, or one piece."""
+        with self.raised(mark):
+            negative = self.cursor.accept("-") is not None
+            peek = self.cursor.peek
+            if peek.kind == "number" and self.cursor.latex and len(peek.text) > 1:
+                raise self.cursor.error(f"LaTeX raises only the first character; write ^{{{peek.text}}}")
+            if not self.starts_operand():
+                raise self.cursor.error("expected an exponent")
+            value = _sum(self.argument(mark))
+            digit = peek.kind == "number" and value == 1
+            if digit and self.cursor.peek.text == "/" and self.cursor.ahead(1).kind == "number":
+                raise self.cursor.error("an exponent ends before '/'; write a fraction in brackets, ^(1/3) or ^{1/3}")
+            if self.cursor.peek.text == "^":
+                raise self.cursor.error("a second exponent; write which one is meant with brackets")
+            return -value if negative else value
+
+    def power(self, base: Value, exponent: Expr, at: Lexeme) -> Expr:
+        """base^exponent within the limits."""
+        value = _sum(base)
+        if exponent.is_number:
+            if not exponent.is_Rational:
+                raise self.cursor.error("an exponent without letters must be a whole number or a fraction", at)
+            if max(abs(exponent.p), exponent.q) >= 10**EXPONENT_DIGITS:
+                raise self.cursor.error(f"an exponent of more than {EXPONENT_DIGITS} digits", at)
+            number = value if value.is_number else value.as_coeff_Mul()[0]
+            size = abs(number.p).bit_length() + number.q.bit_length() if number.is_Rational else 8
+            if number not in (1, -1) and size * abs(exponent) > 4 * DIGITS:
+                raise self.cursor.error(f"a power with more than {DIGITS} digits", at)
+        if value == 0 and not (exponent.is_number and exponent.is_positive):
+            raise self.cursor.error("zero to this power is not defined", at)
+        return self.real(_raise(value, exponent), at)
+
+    def apply(self, name: str, arguments: list[Expr], at: Lexeme) -> Expr:
+        """A function at its arguments, simplified only where that is fast."""
+        function = _FUNCTIONS[name]
+        if name in ("min", "max") and not all(argument.is_number for argument in arguments):
+            # Comparing the alternatives, as sympy would, is slow and not wanted: they are what was printed.
+            different = set(arguments)
+            return function(*arguments, evaluate=False) if len(different) > 1 else arguments[0]
+        if name == "cases" or not _is_large(*arguments):
+            return self.real(function(*arguments), at)
+        return function(*arguments, evaluate=False)
+
+    def real(self, value: Expr, at: Lexeme) -> Expr:
+        """A value that is a finite real number, as far as its form can tell."""
+        if not _is_real(value):
+            raise self.cursor.error("this is not a finite real number: a division by zero or a negative root", at)
+        return value
+
+    def argument(self, of: Lexeme) -> Value:
+        """What a command applies to: a bracket, or one piece (in LaTeX, one digit or one letter)."""
+        peek = self.cursor.peek
+        taken_apart = peek.kind == "number" or (peek.kind == "word" and not self.is_known(peek.text))
+        if self.cursor.latex and taken_apart and len(peek.text) > 1:
+            self.cursor.split()
+        if not self.starts_operand():
+            raise self.cursor.error(f"expected what {of.shown} applies to")
+        return self.atom(alone=True)
+
+    def atom(self, alone: bool = False) -> Value:
+        """An operand without its power, one level deeper than what it stands in; `alone`, as LaTeX takes arguments."""
+        self.depth += 1
+        if self.depth > DEPTH:
+            raise self.cursor.error(f"more than {DEPTH} brackets, roots and fractions inside each other")
+        value = self.atom_at_depth(alone)
+        self.depth -= 1
+        return value
+
+    def atom_at_depth(self, alone: bool) -> Value:
+        peek = self.cursor.peek
+        if peek.kind == "number":
+            return ((self.number(),),)
+        if peek.text in _OPENINGS:
+            return self.phrase() or self.bracket()
+        if peek.text in _INFINITE and peek.text not in self.letters:
+            self.cursor.take()
+            return ((sympy.oo,),)
+        if peek.text in _BARS and peek.text not in self.open_bars:
+            return self.bars()
+        if peek.text in _ROUNDINGS:
+            return self.rounding()
+        if peek.text in _FRACTIONS:
+            return self.fraction()
+        if peek.text == r"\sqrt":
+            return self.root()
+        if peek.text in _LABELLED:
+            return self.labelled()
+        if peek.text == r"\begin{cases}":
+            return self.cases_environment()
+        if peek.text in _FUNCTION_COMMANDS:
+            self.cursor.take()
+            return self.function(_FUNCTION_COMMANDS[peek.text], peek)
+        if starts_letter(peek):
+            return self.letter_or_function(alone)
+        raise self.unexpected("a number, a letter or a bracket")
+
+    def number(self) -> Expr:
+        lexeme = self.cursor.take()
+        digits, _, ten = lexeme.text.lower().partition("e")
+        if len(digits) > DIGITS or (ten and abs(int(ten)) > DIGITS):
+            raise self.cursor.error(f"a number of more than {DIGITS} digits", lexeme)
+        return Rational(digits) * Integer(10) ** int(ten or 0)
+
+    def bracket(self) -> Value:
+        opening = self.cursor.take()
+        outer_bars, self.open_bars = self.open_bars, []
+        value = self.sum()
+        self.open_bars = outer_bars
+        self.close(opening)
+        if self.cursor.peek.text == "_" and self.cursor.ahead(1).text == "+":  # (x)_+ is the positive part
+            self.cursor.index += 2
+            return ((self.apply("max", [Integer(0), _sum(value)], opening),),)
+        return value
+
+    def phrase(self) -> Value | None:
+        """A bracket that as a whole is a letter, such as (f(x_0)-f_*); None, and nothing read, if it is not."""
+        start = self.cursor.index
+        spelling = read_phrase(self.cursor)
+        if spelling is not None and spelling.key in self.known:
+            return ((symbol(self.known[spelling.key]),),)
+        self.cursor.index = start
+        return None
+
+    def close(self, opening: Lexeme) -> None:
+        closing = _OPENINGS[opening.text]
+        if self.cursor.peek.text == closing:
+            self.cursor.take()
+        elif self.cursor.peek.kind == "end" or self.cursor.peek.text in _OPENINGS.values():
+            place = f"the '{opening.shown}' of column {opening.start + 1}"
+            raise self.cursor.error(f"expected '{closing}' to close {place}")
+        else:
+            raise self.unexpected()
+
+    def bars(self) -> Value:
+        opening = self.cursor.take()
+        closing = _BARS[opening.text]
+        self.open_bars.append(closing)
+        value = _sum(self.sum())
+        self.open_bars.pop()
+        self.cursor.expect(closing, f"expected '{closing}' to end the absolute value")
+        return ((self.apply("abs", [value], opening),),)
+
+    def rounding(self) -> Value:
+        opening = self.cursor.take()
+        closing, name = _ROUNDINGS[opening.text]
+        value = _sum(self.sum())
+        self.cursor.expect(closing, f"expected {closing} to close {opening.text}")
+        return ((self.apply(name, [value], opening),),)
+
+    def fraction(self) -> Value:
+        command = self.cursor.take()
+        numerator = self.argument(command)
+        at = self.cursor.peek
+        denominator = self.argument(command)
+        return ((*_factors(numerator), *_inverse(denominator, self.cursor, at)),)
+
+    def root(self) -> Value:
+        command = self.cursor.take()
+        index = Integer(2)
+        if self.cursor.latex and (opening := self.cursor.accept("[")):
+            at = self.cursor.peek
+            index = _sum(self.sum())
+            self.close(opening)
+            if not (index.is_Integer and 2 <= index < 100):
+                raise self.cursor.error("the index of a root must be a whole number from 2 to 99", at)
+        value = self.argument(command)
+        return ((self.power(value, 1 / index, command),),)
+
+    def labelled(self) -> Value:
+        command = self.cursor.take()
+        value = self.argument(command)
+        if command.text != r"\boxed" and self.cursor.peek.text in ("_", "^"):
+            read_subscript(self.cursor, Spelling(""), after_mark=self.cursor.accept("^") is not None)
+        return value
+
+    # Functions
+
+    def function(self, name: str, at: Lexeme) -> Value:
+        """name[^power](arguments); a logarithm or exponential may do without brackets before one operand."""
+        base = None
+        if name == "log" and self.cursor.accept("_"):
+            base = _sum(self.argument(at))
+            if not (base.is_Integer and base >= 2):
+                raise self.cursor.error("the base of a logarithm must be a whole number of at least 2", at)
+        mark = self.cursor.accept("^")
+        power = self.exponent(mark) if mark else None
+        arguments = self.arguments(name, at)
+        if name not in _ALTERNATIVES and len(arguments) != 1:
+            raise self.cursor.error(f"{name} takes one argument", at)
+        if len(arguments) > ALTERNATIVES:
+            raise self.cursor.error(f"{name} of more than {ALTERNATIVES} alternatives", at)
+        value = self.apply(name, arguments, at)
+        if base is not None:
+            value /= sympy.log(base)
+        return ((value if power is None or mark is None else self.power(((value,),), power, mark),),)
+
+    def arguments(self, name: str, at: Lexeme) -> list[Expr]:
+        opening = self.cursor.peek
+        inside = self.raised(at) if name == "exp" else nullcontext()
+        if opening.text in _OPENINGS:
+            self.cursor.take()
+            with inside:
+                found = [self.alternative(name)]
+                while self.cursor.accept(",", ";"):
+                    found.append(self.alternative(name))
+            self.close(opening)
+            return found
+        if name not in ("exp", "log", "ln") or not self.starts_operand():
+            raise self.cursor.error(f"expected the arguments of {name} in brackets")
+        with inside:
+            value = _sum(self.operand())
+        follows = self.cursor.peek.text == "/" or self.starts_operand()
+        if follows and opening.text not in _FRACTIONS:
+            raise self.cursor.error(f"how far {name} reaches has two readings; put its argument in brackets")
+        return [value]
+
+    def alternative(self, name: str) -> Expr:
+        """One argument; of `cases`, a value with its condition."""
+        value = _sum(self.sum())
+        if name != "cases":
+            return value
+        return sympy.Tuple(value, self.condition() if self.cursor.accept("if") else sympy.true)
+
+    def condition(self) -> Expr:
+        """An inequality between two expressions, as it stands."""
+        left = _sum(self.sum())
+        relation = self.cursor.take()
+        relations = {"<=": sympy.Le, ">=": sympy.Ge, "<": sympy.Lt, ">": sympy.Gt}
+        if relation.text not in relations:
+            raise self.cursor.error("expected a condition, EXPRESSION <= EXPRESSION", relation)
+        right = _sum(self.sum())
+        if _is_large(left, right):
+            raise self.cursor.error("a condition as long as this is not read", relation)
+        return relations[relation.text](left, right)
+
+    def cases_environment(self) -> Value:
+        r"""\begin{cases} value & condition \\ ... \end{cases}."""
+        opening = self.cursor.take()
+        branches = []
+        while not self.cursor.accept(r"\end{cases}"):
+            value = _sum(self.sum())
+            self.cursor.accept(",")
+            self.cursor.expect("&", "expected '&' between a case and its condition")
+            words = self.skip_words()
+            condition = sympy.true if words in ("otherwise", "else") else self.condition()
+            branches.append(sympy.Tuple(value, condition))
+            self.cursor.accept(",", ".")
+            if self.cursor.peek.text != r"\end{cases}":
+                self.cursor.expect(r"\\", r"expected \\ or \end{cases} after a condition")
+        if not 1 <= len(branches) <= ALTERNATIVES:
+            raise self.cursor.error(f"from 1 to {ALTERNATIVES} cases are read", opening)
+        return ((self.apply("cases", branches, opening),),)
+
+    def skip_words(self) -> str:
+        r"""Words such as \text{if } before a condition."""
+        words = ""
+        if self.cursor.peek.text in UPRIGHT:
+            words = read_letter(self.cursor).base.rstrip(".,")
+            if words not in ("if", "for", "when", "otherwise", "else"):
+                raise self.cursor.error("expected \\text{if}, \\text{otherwise} or a condition")
+        return words
+
+    # Letters
+
+    def letter_or_function(self, alone: bool) -> Value:
+        """A letter with its subscript, a function by its name, an order such as O(...), or a number with a name."""
+        at = self.cursor.peek
+        if at.kind == "word" and len(at.text) > 1 and not self.is_known(at.text):
+            self.take_apart(at)
+        spelling = read_letter(self.cursor, marked=not (alone and self.cursor.latex))
+        bracket_follows = self.cursor.peek.text in _OPENINGS
+        if spelling.key not in self.letters:
+            if spelling.key in _FUNCTIONS:
+                return self.function(spelling.key, at)
+            if spelling.key.removeprefix("tilde:") in _ORDERS and bracket_follows:
+                with_logs = "tilde" in spelling.accents or self.constants == "hidden with logs"
+                self.constants = "hidden with logs" if with_logs else "hidden"
+                return self.bracket()
+        exponent, mark = None, self.cursor.peek
+        if mark.text == "^" and not alone and not spelling.subscript:  # \zeta^2_\star: the subscript may come second
+            exponent = self.exponent(self.cursor.take())
+            if self.cursor.peek.text == "_":
+                spelling = read_subscript(self.cursor, spelling)
+        value: Value = ((self.meaning(spelling, at),),)
+        return value if exponent is None else ((self.power(value, exponent, mark),),)
+
+    def is_known(self, word: str) -> bool:
+        return word in _FUNCTIONS or spell(word).key in self.known or word in ("pi", "if", "Theta", "Omega")
+
+    def take_apart(self, word: Lexeme) -> None:
+        """A word that is no letter: in LaTeX letters next to each other, in plain text an error that says so."""
+        if self.cursor.latex:
+            self.cursor.split()
+            return
+        product = [letter for letter in word.text if letter in self.known]
+        if len(product) == len(word.text) <= LONGEST_PRODUCT:
+            raise self.cursor.error(f"unknown letter; did you mean {'*'.join(product)}?")
+        raise self.cursor.error(unknown_letter(word.text, spell(word.text), self.known), word)
+
+    def meaning(self, spelling: Spelling, at: Lexeme) -> Expr:
+        if spelling.key in self.known:
+            return symbol(self.known[spelling.key])
+        if spelling.key in ("e", "pi"):
+            return sympy.E if spelling.key == "e" else sympy.pi
+        end = self.cursor.lexemes[self.cursor.index - 1]
+        shown = self.cursor.source[at.start : end.start + len(end.shown)]
+        if at.text in _HINTS or (at.text in UPRIGHT and len(spelling.base) > 1):
+            raise self.cursor.error(_HINTS.get(at.text, "words have no place in a formula"), replace(at, shown=shown))
+        raise self.cursor.error(unknown_letter(shown, spelling, self.known), replace(at, shown=shown))
+
+
+def _factors(value: Value) -> tuple[Expr, ...]:
+    """The factors of a value; a sum is one factor."""
+    return value[0] if len(value) == 1 else (_sum(value),)
+
+
+def _sum(value: Value) -> Expr:
+    return Add(*(Mul(*factors) for factors in value))
+
+
+def _inverse(value: Value, cursor: Cursor, at: Lexeme) -> tuple[Expr, ...]:
+    """The factors of 1/value."""
+    factors = _factors(value)
+    if 0 in factors:
+        raise cursor.error("a division by zero", at)
+    return tuple(_raise(factor, Integer(-1)) for factor in factors)
+
+
+def _raise(base: Expr, exponent: Expr) -> Expr:
+    """base^exponent; sympy never simplifies powers of sums with letters, but takes exponential time to find out."""
+    if isinstance(base, Add) and base.free_symbols and exponent not in (0, 1):
+        return Pow(base, exponent, evaluate=False)
+    return Pow(base, exponent)
+
+
+def _is_large(*expressions: Expr) -> bool:
+    """Whether simplifying these takes sympy noticeable time."""
+    parts = chain.from_iterable(sympy.preorder_traversal(expression) for expression in expressions)
+    return next(islice(parts, SIMPLIFIED, None), None) is not None
+
+
+def _is_real(value: Expr) -> bool:
+    """Whether no infinity, imaginary unit or root of a negative number is in sight."""
+    return not value.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I) and not any(
+        power.base.is_Rational and power.base.is_negative for power in value.atoms(Pow)
+    )

@@ -1,0 +1,309 @@
+r"""Spelling: how a letter is written, in LaTeX, unicode, MathML and plain text, and which quantity it means.
+
+A letter is a base with accents and a subscript: `\bar\tau`, `\zeta_\star`, `d_{\min}`.  What papers write for a letter
+in bars or brackets, `\|x_0-x_*\|` or `(f(x_0)-f_*)`, counts as one.  Ways to write one letter have the same key.
+
+    >>> spell(r"\zeta_{\star}").key == spell("zeta_star").key == spell("ζ⋆").key
+    True
+    >>> meanings()[spell(r"\sigma_\infty").key]
+    'sigma_inf'
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from html import escape
+from typing import Literal
+
+from tightrate.rates.formulas.tokens import GREEK, SUBSCRIPTS, Cursor, Lexeme, commands
+from tightrate.rates.symbols.alphabet import LETTERS
+
+UPRIGHT = commands("mathrm rm text textrm textup mathit textit mathnormal operatorname operatorname* mathop mbox")
+ACCENTS: Mapping[str, str] = {
+    command: command[1:]
+    for command in commands("bar hat tilde vec dot mathbf boldsymbol mathcal mathbb mathsf mathfrak")
+} | {r"\overline": "bar", r"\widehat": "hat", r"\widetilde": "tilde", r"\bm": "boldsymbol", r"\mathscr": "mathcal"}
+FONTS = UPRIGHT | commands("boldsymbol bm mathbf")
+NORM_OPENINGS = {r"\|", r"\lVert", r"\Vert"}
+NORM_CLOSINGS = {r"\|", r"\rVert", r"\Vert"}
+
+MOST_ACCENTS = 3
+LONGEST_PHRASE = 24  # lexemes
+RESERVED = {"if"}
+
+_STARS = {"*", r"\star", r"\ast"}
+_SUBSCRIPT_WORDS = ("star", "min", "max", "inf", "opt", "mean", "dif")
+_UNICODE_ACCENTS = {"bar": "\u0304", "hat": "\u0302", "tilde": "\u0303", "vec": "\u20d7", "dot": "\u0307", "prime": "′"}
+
+
+@dataclass(frozen=True)
+class Spelling:
+    r"""A letter: its base without backslash, its accents from the outside in, its subscript.
+
+    In subscripts `*` stands for every star and `inf` for infinity; `fence` is "|" for a norm and "(" for a formula in
+    brackets, whose base is what stands inside.
+    """
+
+    base: str
+    subscript: str = ""
+    accents: tuple[str, ...] = ()
+    fence: Literal["", "|", "("] = ""
+
+    @property
+    def key(self) -> str:
+        r"""The same for all ways to write one letter.
+
+        >>> spell(r"\bar{\tau}").key, spell(r"\|x_0-x^\star\|").key
+        ('bar:tau', '|x_0-x_*|')
+        """
+        base = {"": "{}", "|": "|{}|", "(": "({})"}[self.fence].format(self.base)
+        return ":".join((*self.accents, base)) + (f"_{self.subscript}" if self.subscript else "")
+
+    @property
+    def unicode(self) -> str:
+        r"""The letter in unicode.
+
+        >>> spell(r"\zeta_\star").unicode, spell(r"\bar\tau").unicode, spell("D_0").unicode, spell(r"d_{\min}").unicode
+        ('ζ⋆', 'τ̄', 'D₀', 'd_min')
+        """
+        left, right = _FENCES[self.fence]
+        base = "".join(inner.unicode if isinstance(inner, Spelling) else inner for inner in self._inside)
+        accents = "".join(_UNICODE_ACCENTS.get(accent, "") for accent in reversed(self.accents))
+        subscript = "".join(_unicode_name(name) for name in _names(self.subscript))
+        if self.subscript.isdigit():
+            subscript = "".join(chr(_LOWERED[ord(digit)]) for digit in subscript)
+        elif subscript and subscript not in ("⋆", "∞"):
+            subscript = f"_{subscript}" if subscript.isalnum() and subscript.isascii() else f"_{{{subscript}}}"
+        return left + base + accents + right + subscript
+
+    @property
+    def mathml(self) -> str:
+        r"""The letter in presentation MathML.
+
+        >>> spell(r"\sigma_\infty").mathml
+        '<msub><mi>σ</mi><mi>∞</mi></msub>'
+        """
+        accents = "".join(_UNICODE_ACCENTS.get(accent, "") for accent in reversed(self.accents))
+        if self.fence:
+            inside = "".join(
+                inner.mathml if isinstance(inner, Spelling) else f"<mo>{escape(inner.replace('-', '−'))}</mo>"
+                for inner in self._inside
+            )
+            left, right = (f'<mo stretchy="false">{fence}</mo>' for fence in _FENCES[self.fence])
+            body = f"<mrow>{left}{inside}{right}</mrow>"
+        else:
+            style = ' style="font-style:italic"' if accents else ""  # only one character alone is italic by itself
+            body = f"<mi{style}>{escape(_unicode_name(self.base))}{accents}</mi>"
+        if not self.subscript:
+            return body
+        shown = "".join(_unicode_name(name) for name in _names(self.subscript))
+        tag, style = ("mn", "") if shown.isdigit() else ("mi", ' style="font-size:140%"' if shown == "⋆" else "")
+        return f"<msub>{body}<{tag}{style}>{escape(shown)}</{tag}></msub>"
+
+    @property
+    def _inside(self) -> Iterator[Spelling | str]:
+        """What a fence holds: letters, and signs as they are; of a plain letter, its base."""
+        if not self.fence:
+            yield _unicode_name(self.base)
+            return
+        for base, subscript, sign in re.findall(r"(\\?[A-Za-z]+)(?:_(\*|[A-Za-z0-9]+))?|(.)", self.base):
+            yield sign or Spelling(base.removeprefix("\\"), subscript)
+
+
+_FENCES: Mapping[str, tuple[str, str]] = {"": ("", ""), "|": ("‖", "‖"), "(": ("(", ")")}
+_LOWERED = {plain: lowered for lowered, plain in SUBSCRIPTS.items()}
+
+
+def _names(subscript: str) -> list[str]:
+    r"""The names in a subscript: `2\alpha` is 2 and alpha."""
+    return re.findall(r"\\[A-Za-z]+|[A-Za-z]+|.", subscript)
+
+
+def _unicode_name(name: str) -> str:
+    if name.startswith("\\") or name in GREEK:
+        name = name.removeprefix("\\")
+        return GREEK.get(name, {"ell": "ℓ"}.get(name, ""))
+    return {"*": "⋆", "inf": "∞", "ell": "ℓ"}.get(name, name)
+
+
+def starts_letter(lexeme: Lexeme) -> bool:
+    """Whether a letter can begin with this lexeme."""
+    if lexeme.kind == "word":
+        return lexeme.text not in RESERVED
+    is_named = lexeme.kind == "command" and (lexeme.text[1:] in GREEK or lexeme.text == r"\ell")
+    return is_named or lexeme.text in UPRIGHT or lexeme.text in ACCENTS or lexeme.text in NORM_OPENINGS
+
+
+def read_letter(cursor: Cursor, accents: int = 0, marked: bool = True) -> Spelling:
+    """The letter at the cursor, with its subscript if `marked`; a power is left where it is, a raised star is not."""
+    letter = _read_unmarked(cursor, accents)
+    return _with_marks(cursor, letter) if marked else letter
+
+
+def _read_unmarked(cursor: Cursor, accents: int) -> Spelling:
+    lexeme = cursor.take()
+    if lexeme.text in NORM_OPENINGS:
+        inside = _read_raw(cursor, NORM_CLOSINGS, r"the norm that opens here has no closing \|", lexeme)
+        return Spelling(inside, fence="|")
+    if lexeme.text in UPRIGHT:
+        return Spelling(_read_argument(cursor))
+    if lexeme.text in ACCENTS:
+        if accents == MOST_ACCENTS:
+            raise cursor.error(f"a letter with more than {MOST_ACCENTS} accents", lexeme)
+        if cursor.accept("{"):
+            inner = read_letter(cursor, accents + 1)
+            cursor.expect("}", f"expected '}}' to end {lexeme.shown}{{")
+        else:
+            if cursor.latex and cursor.peek.kind == "word" and len(cursor.peek.text) > 1:
+                cursor.split()
+            if not starts_letter(cursor.peek):
+                raise cursor.error(f"expected a letter under {lexeme.shown}")
+            inner = _read_unmarked(cursor, accents + 1)
+        return replace(inner, accents=(ACCENTS[lexeme.text], *inner.accents))
+    if lexeme.kind == "word":
+        base, _, subscript = lexeme.text.partition("_")
+        return Spelling(base, "*" if subscript == "star" else subscript)
+    if lexeme.text[1:] in GREEK or lexeme.text == r"\ell":
+        return Spelling(lexeme.text[1:])
+    raise cursor.error("expected a letter", lexeme)
+
+
+def _with_marks(cursor: Cursor, spelling: Spelling) -> Spelling:
+    while True:
+        peek = cursor.peek
+        if peek.text == "_" or peek.shown in ("⋆", "★", "∞"):
+            spelling = read_subscript(cursor, spelling)
+        elif peek.text == "^" and _star_follows(cursor):
+            cursor.take()
+            spelling = read_subscript(cursor, spelling, after_mark=True)
+        elif peek.text == "'":
+            cursor.take()
+            spelling = replace(spelling, accents=("prime", *spelling.accents))
+        else:
+            return spelling
+
+
+def _star_follows(cursor: Cursor) -> bool:
+    first, second, third = (cursor.ahead(count).text for count in (1, 2, 3))
+    return first in _STARS or (first == "{" and second in _STARS and third == "}")
+
+
+def read_subscript(cursor: Cursor, spelling: Spelling, after_mark: bool = False) -> Spelling:
+    """The letter with the subscript at the cursor, which must be its only one."""
+    mark = cursor.peek
+    if mark.text == "_":
+        cursor.take()
+        after_mark = True
+    if spelling.subscript:
+        raise cursor.error("a second subscript or star on one letter", mark)
+    found = _read_argument(cursor) if after_mark else _name(cursor.take())
+    return replace(spelling, subscript="" if spelling.fence and found == "2" else found)
+
+
+def _read_argument(cursor: Cursor) -> str:
+    """What stands in braces, or the one piece that stands without them, as a name."""
+    while cursor.peek.text in UPRIGHT:
+        cursor.take()
+    if opening := cursor.accept("{"):
+        return _read_raw(cursor, {"}"}, "the brace that opens here is never closed", opening)
+    peek = cursor.peek
+    if peek.kind == "end" or peek.text in ("}", "^", "_"):
+        raise cursor.error("expected a subscript or a name")
+    whole = peek.text in _SUBSCRIPT_WORDS or not cursor.latex or peek.kind not in ("word", "number")
+    if not whole and len(peek.text) > 1:
+        cursor.split()
+    return _name(cursor.take())
+
+
+def _read_raw(cursor: Cursor, closings: set[str], unclosed: str, opening: Lexeme) -> str:
+    """What stands before the closing piece, as written but without spaces, fonts and braces."""
+    names: list[str] = []
+    depth = 0
+    while depth or cursor.peek.text not in closings:
+        lexeme = cursor.take()
+        if lexeme.kind == "end":
+            raise cursor.error(unclosed, opening)
+        depth += (lexeme.text == "{") - (lexeme.text == "}")
+        if lexeme.text not in FONTS and lexeme.text not in ("{", "}"):
+            names.append(_name(lexeme))
+    cursor.take()
+    return "".join(names).replace("^*", "_*")
+
+
+def _name(lexeme: Lexeme) -> str:
+    if lexeme.text in _STARS or lexeme.text == "star":
+        return "*"
+    if lexeme.text[1:] in GREEK or lexeme.text in ACCENTS or lexeme.text == r"\ell":
+        return lexeme.text
+    return "inf" if lexeme.text in (r"\infty", "infty") else lexeme.text.removeprefix("\\")
+
+
+def read_phrase(cursor: Cursor) -> Spelling | None:
+    """What stands in the brackets at the cursor, as one letter; None, and nothing read, if it is too long for that."""
+    closings = {"(": ")", "[": "]"}
+    opening = cursor.peek
+    names: list[str] = []
+    depth = 0
+    for count in range(LONGEST_PHRASE):
+        lexeme = cursor.ahead(count)
+        depth += (lexeme.text in closings) - (lexeme.text in closings.values())
+        if depth == 0 and count:
+            if opening.text not in closings or lexeme.text != closings[opening.text]:
+                return None
+            inside = "".join(names[1:]).replace("^", "_") if count else ""
+            cursor.index += count + 1
+            return Spelling(inside, fence="(")
+        if lexeme.text not in UPRIGHT and lexeme.text not in ("{", "}"):
+            names.append(_name(lexeme))
+    return None
+
+
+@lru_cache(maxsize=4096)
+def spell(text: str) -> Spelling:
+    """The letter that a text writes; a text that is not one letter is refused.
+
+    >>> spell("L*B")
+    Traceback (most recent call last):
+        ...
+    tightrate.common.errors.TightrateError: column 2, at '*' after 'L': 'L*B' is not one letter
+    """
+    cursor = Cursor(text)
+    whole = read_phrase(cursor) if cursor.peek.text == "(" else None
+    if whole is None:
+        if not starts_letter(cursor.peek):
+            raise cursor.error("expected a letter")
+        whole = read_letter(cursor)
+    if cursor.peek.kind != "end":
+        raise cursor.error(f"'{text}' is not one letter")
+    return whole
+
+
+@cache
+def meanings() -> Mapping[str, str]:
+    """The key of every spelling of the alphabet to the ASCII name of its letter."""
+    usual = {spell(known.latex).key: name for name, known in LETTERS.items()}
+    ascii_names = {spell(name).key: name for name in LETTERS}
+    others = {spell(text).key: name for text, name in _OTHER_SPELLINGS.items()}
+    return {**others, **ascii_names, **usual}
+
+
+_OTHER_SPELLINGS: Mapping[str, str] = {
+    r"\varepsilon": "eps",
+    r"\rho": "rho",
+    **dict.fromkeys((r"\|x_0-x_*\|", r"\|x_*-x_0\|"), "B"),
+    **{f"({f}(x_0)-{f}{end})": "Delta" for f in "fF" for end in ("_*", "(x_*)")},
+}
+
+
+def unknown_letter(shown: str, spelling: Spelling, known: Mapping[str, str]) -> str:
+    """What to say about a letter that has no meaning, with the nearest one that has."""
+    if spelling.key == "kappa":
+        return "unknown letter; write the condition number as L/mu"
+    names = {**known, **{name: name for name in LETTERS}}
+    near = get_close_matches(shown.strip("\\"), names, n=1, cutoff=0.6) or get_close_matches(spelling.key, names, n=1)
+    hint = f"did you mean {names[near[0]]}? " if near else ""
+    return f"unknown letter; {hint}say what it is with --letters '{shown[:24]}=NAME', NAME such as L, B or zeta_star"

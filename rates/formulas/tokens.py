@@ -1,0 +1,298 @@
+r"""Lexemes: a formula as written, in LaTeX or in plain text, cut into pieces that know their place.
+
+Both notations give the same kinds of piece, so that one grammar reads both: Greek letters and the usual
+mathematical characters of unicode are read as their LaTeX commands, spacing, sizes and alignment are dropped.
+
+    >>> [lexeme.text for lexeme in lexemes(r"$\sigma^2\,\left(MK\right)$")]
+    ['\\sigma', '^', '2', '(', 'MK', ')', '']
+    >>> [lexeme.text for lexeme in lexemes("σ²/(M·K)")]
+    ['\\sigma', '^', '{', '2', '}', '/', '(', 'M', '*', 'K', ')', '']
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from tightrate.common.errors import TightrateError
+
+LENGTH = 10_000  # characters in one formula; a page of a paper has 4,000
+
+_GREEK_NAMES = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi
+    chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"""
+GREEK: Mapping[str, str] = {
+    **dict(zip(_GREEK_NAMES.split(), "αβγδϵζηθικλμνξπρστυϕχψωΓΔΘΛΞΠΣΥΦΨΩ", strict=True)),
+    "varepsilon": "ε",
+    "vartheta": "ϑ",
+    "varrho": "ϱ",
+    "varphi": "φ",
+    "varsigma": "ς",
+}
+
+
+def commands(names: str) -> frozenset[str]:
+    """The LaTeX commands of these names."""
+    return frozenset(f"\\{name}" for name in names.split())
+
+
+SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᐟ", "0123456789+-()/")
+SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+COMBINING: Mapping[str, str] = {"\u0302": r"\hat", "\u0303": r"\tilde", "\u0304": r"\bar"}
+
+_CHARACTERS: Mapping[str, str] = {
+    **{character: f"\\{name}" for name, character in GREEK.items()},
+    "µ": r"\mu",  # the micro sign, which keyboards offer
+    "∆": r"\Delta",
+    **dict.fromkeys("·×∙⋅∗", "*"),
+    **dict.fromkeys("−–‐", "-"),
+    **dict.fromkeys("÷∕⁄", "/"),
+    **dict.fromkeys("⋆★", r"\star"),
+    **dict.fromkeys("‖∥", r"\|"),
+    "√": r"\sqrt",
+    "∞": r"\infty",
+    "ℓ": r"\ell",
+    "⌈": r"\lceil",
+    "⌉": r"\rceil",
+    "⌊": r"\lfloor",
+    "⌋": r"\rfloor",
+    "∨": r"\vee",
+    "∧": r"\wedge",
+}
+
+# Order up to constants is written with a tilde; strict order keeps its own sign.
+RELATIONS: Mapping[str, str] = {
+    **dict.fromkeys(("<=", "=<", "≤", "⩽", r"\le", r"\leq", r"\leqslant"), "<="),
+    **dict.fromkeys((">=", "≥", "⩾", r"\ge", r"\geq", r"\geqslant"), ">="),
+    **dict.fromkeys(("<~", "≲", "≼", "⪯", r"\lesssim", r"\preceq", r"\preccurlyeq", r"\lessapprox"), "<~"),
+    **dict.fromkeys((">~", "≳", "≽", "⪰", r"\gtrsim", r"\succeq", r"\succcurlyeq", r"\gtrapprox"), ">~"),
+    **dict.fromkeys(("=", ":=", r"\coloneqq"), "="),
+    **dict.fromkeys(("≍", "≃", "≅", "∼", "≈", r"\asymp", r"\sim", r"\simeq", r"\cong", r"\approx"), "~"),
+    **dict.fromkeys(("<", r"\lt"), "<"),
+    **dict.fromkeys((">", r"\gt"), ">"),
+}
+
+_SPACING = """left right middle big Big bigg Bigg bigl bigr bigm Bigl Bigr Bigm biggl biggr biggm Biggl Biggr Biggm
+    quad qquad enspace thinspace , ; : ! > displaystyle textstyle scriptstyle scriptscriptstyle limits nolimits
+    nonumber notag strut mathstrut hfill ( ) [ ]"""
+_DROPPED = commands(_SPACING) | {"\\ ", "$"}
+_DROPPED_WITH_ARGUMENT = commands("label tag hspace vspace phantom hphantom vphantom")
+_DISPLAYS = commands("equation align aligned alignat split gather gathered multline eqnarray math displaymath")
+
+_PIECE = re.compile(
+    r"""(?P<space>\s+)
+      | (?P<environment>\\(?P<edge>begin|end)\s*\{(?P<name>[A-Za-z]*\*?)\})
+      | (?P<command>\\operatorname\*?|\\[A-Za-z]+|\\.)
+      | (?P<number>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)
+      | (?P<word>[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*)
+      | (?P<relation><=|>=|=<|<~|>~|:=|[<>=])
+      | (?P<symbol>\*\*|\|\||[!-~])""",
+    re.VERBOSE | re.ASCII | re.DOTALL,
+)
+_ARGUMENT = re.compile(r"\*?\s*\{[^{}]*\}")
+_LINE_SKIP = re.compile(r"\*?(?:\[[^\]]*\])?")
+
+
+@dataclass(frozen=True)
+class Lexeme:
+    """A piece of a formula: what it means (`text`), how it was written (`shown`), and where (`start`).
+
+    The text of a foreign piece, which no formula contains, says why it is refused where it is met.
+    """
+
+    kind: Literal["number", "word", "command", "relation", "symbol", "foreign", "end"]
+    text: str
+    shown: str
+    start: int
+
+
+def is_latex(source: str) -> bool:
+    """Whether a formula is LaTeX, where letters next to each other multiply, rather than plain text."""
+    return any(mark in source for mark in "\\{$")
+
+
+def failure(source: str, start: int, shown: str, reason: str) -> TightrateError:
+    r"""The error for a place in a formula, on one line.
+
+    >>> print(failure("L*B^/R", 4, "/", "expected an exponent"))
+    column 5, at '/' after 'L*B^': expected an exponent
+    """
+    line, column = source.count("\n", 0, start) + 1, start - source.rfind("\n", 0, start)
+    place = f"line {line}, column {column}" if "\n" in source.rstrip() else f"column {column}"
+    before = " ".join(source[max(0, start - 16) : start].split())
+    after = f" after '{printable(before)}'" if before else ""
+    here = f"'{printable(shown[:24])}{'…' * (len(shown) > 24)}'" if shown else "the end"
+    return TightrateError(f"{place}, at {here}{after}: {reason}")
+
+
+def printable(text: str) -> str:
+    """Text that cannot break a line or change the direction of writing."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
+def lexemes(source: str) -> list[Lexeme]:
+    """The pieces of a formula, ended by one of kind `end`."""
+    if len(source) > LENGTH:
+        raise TightrateError(f"a formula of {len(source)} characters; at most {LENGTH} are read")
+    return [*_without_line_breaks(list(_pieces(source))), Lexeme("end", "", "", len(source.rstrip()))]
+
+
+def _pieces(source: str) -> Iterator[Lexeme]:
+    latex = is_latex(source)
+    position = 0
+    in_cases = 0
+    while position < len(source):
+        start = position
+        match = _PIECE.match(source, position)
+        if match is None:
+            found, position = _beyond_ascii(source, position)
+            yield from found
+            continue
+        position = match.end()
+        text = match.group()
+        kind = match.lastgroup
+        if kind == "space" or text in _DROPPED or (latex and text == "~"):
+            continue
+        if kind == "environment":
+            if match["name"] in ("cases", "dcases"):
+                in_cases += 1 if match["edge"] == "begin" else -1
+                yield Lexeme("command", f"\\{match['edge']}{{cases}}", text, start)
+            elif "\\" + match["name"].rstrip("*") not in _DISPLAYS:
+                yield Lexeme("foreign", "this environment is not read; give the formula alone", text, start)
+        elif latex and text == "%":
+            position = end if (end := source.find("\n", position)) >= 0 else len(source)
+        elif text in _DROPPED_WITH_ARGUMENT:
+            argument = _ARGUMENT.match(source, position)
+            position = argument.end() if argument else position
+        elif text == "&" and not in_cases:
+            continue
+        elif text == r"\\":
+            skip = _LINE_SKIP.match(source, position)
+            position = skip.end() if skip else position
+            yield Lexeme("symbol", text, text, start)
+        elif text in RELATIONS or (text == "~" and not latex):
+            yield Lexeme("relation", RELATIONS.get(text, "~"), text, start)
+        elif text in ("**", "||"):
+            yield Lexeme("symbol", {"**": "^", "||": r"\|"}[text], text, start)
+        elif kind == "command":
+            yield Lexeme("command", text, text, start)
+        elif kind == "number":
+            yield Lexeme("number", text, text, start)
+        elif kind == "word":
+            yield Lexeme("word", text, text, start)
+        else:
+            yield Lexeme("symbol", text, text, start)
+
+
+def _beyond_ascii(source: str, position: int) -> tuple[list[Lexeme], int]:
+    """The pieces that a character outside ASCII stands for, and the position after it."""
+    character = source[position]
+    for table, mark in ((SUPERSCRIPTS, "^"), (SUBSCRIPTS, "_")):
+        end = position
+        while end < len(source) and ord(source[end]) in table:
+            end += 1
+        if end > position:
+            raised = source[position:end].translate(table)
+            inner = [
+                Lexeme("number" if piece.isdigit() else "symbol", piece, piece, position)
+                for piece in re.findall(r"[0-9]+|[^0-9]", raised)
+            ]
+            marks = [Lexeme("symbol", text, source[position:end], position) for text in (mark, "{", "}")]
+            return [*marks[:2], *inner, marks[2]], end
+    if unicodedata.category(character) == "Zs":
+        return [], position + 1
+    if character in RELATIONS:
+        return [Lexeme("relation", RELATIONS[character], character, position)], position + 1
+    accent: list[Lexeme] = []
+    plain = character
+    if character not in _CHARACTERS:
+        # An accented or italic letter is a letter and its accent; raised, lowered and wide ones mean something else.
+        style = unicodedata.decomposition(character).partition(" ")[0]
+        decomposed = unicodedata.normalize("NFKD", character) if style in ("", "<font>") or style[0] != "<" else "?"
+        plain = decomposed[0] if decomposed[0].isalpha() and decomposed[1:] in ("", *COMBINING) else ""
+        if decomposed[1:] in COMBINING:
+            accent = [Lexeme("command", COMBINING[decomposed[1:]], character, position)]
+    end = position + 1
+    if end < len(source) and source[end] in COMBINING:
+        accent.append(Lexeme("command", COMBINING[source[end]], source[position : end + 1], position))
+        end += 1
+    text = _CHARACTERS.get(plain, plain if plain.isascii() else "")
+    if not text:
+        name = unicodedata.name(character, "a control character")
+        reason = f"this character ({name}, U+{ord(character):04X}) is not part of a formula"
+        return [Lexeme("foreign", reason, character, position)], position + 1
+    kind: Literal["word", "command", "symbol"] = (
+        "word" if text.isalpha() else "command" if text.startswith("\\") else "symbol"
+    )
+    return [*accent, Lexeme(kind, text, source[position:end], position)], end
+
+
+def _without_line_breaks(pieces: list[Lexeme]) -> Iterator[Lexeme]:
+    r"""Drop `\\` where the formula visibly goes on; elsewhere it stays, so that two formulas are never multiplied."""
+    joints = {"+", "-", "*", "/", "(", "[", "{", r"\{", ",", r"\cdot", r"\times", ")", "]", "}", r"\}", r"\\"}
+    in_cases = 0
+    for index, piece in enumerate(pieces):
+        in_cases += (piece.text == r"\begin{cases}") - (piece.text == r"\end{cases}")
+        if piece.text == r"\\" and not in_cases:
+            before = pieces[index - 1] if index else None
+            after = pieces[index + 1] if index + 1 < len(pieces) else None
+            if before is None or after is None:
+                continue
+            opens = before.kind == "relation" or before.text in joints - {")", "]", "}", r"\}"}
+            if opens or after.kind == "relation" or after.text in joints - {"(", "[", "{", r"\{"}:
+                continue
+        yield piece
+
+
+class Cursor:
+    """A place in the lexemes of one formula."""
+
+    def __init__(self, source: str) -> None:
+        self.source = unicodedata.normalize("NFC", source[: LENGTH + 1])
+        self.latex = is_latex(self.source)
+        self.lexemes = lexemes(self.source)
+        self.index = 0
+
+    @property
+    def peek(self) -> Lexeme:
+        """The lexeme at this place."""
+        return self.lexemes[self.index]
+
+    def ahead(self, count: int) -> Lexeme:
+        """The lexeme `count` places on, or the end."""
+        return self.lexemes[min(self.index + count, len(self.lexemes) - 1)]
+
+    def take(self) -> Lexeme:
+        """The lexeme at this place, which is then passed; the end stays."""
+        lexeme = self.peek
+        if lexeme.kind != "end":
+            self.index += 1
+        return lexeme
+
+    def accept(self, *texts: str) -> Lexeme | None:
+        """The lexeme at this place if it is one of these, and then it is passed."""
+        return self.take() if self.peek.text in texts and self.peek.kind != "end" else None
+
+    def expect(self, text: str, reason: str) -> Lexeme:
+        """The lexeme at this place, which must be `text`."""
+        if self.peek.text != text:
+            raise self.error(reason)
+        return self.take()
+
+    def split(self, length: int = 1) -> None:
+        """Cut the lexeme at this place after `length` characters: LaTeX takes `12` and `KR` apart."""
+        lexeme = self.peek
+        parts = []
+        for start, text in ((0, lexeme.text[:length]), (length, lexeme.text[length:])):
+            kind: Literal["number", "word", "symbol"] = (
+                "number" if text[0].isdigit() else "word" if text[0].isalpha() else "symbol"
+            )
+            parts.append(Lexeme(kind, text, text, lexeme.start + start))
+        self.lexemes[self.index : self.index + 1] = parts
+
+    def error(self, reason: str, at: Lexeme | None = None) -> TightrateError:
+        """The error for a lexeme, this one unless another is named."""
+        lexeme = at or self.peek
+        return failure(self.source, lexeme.start, lexeme.shown, lexeme.text if lexeme.kind == "foreign" else reason)

@@ -1,0 +1,1 @@
+"""Orders up to constants, decided exactly: domination, regimes, tuning, rounds."""

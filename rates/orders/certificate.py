@@ -1,0 +1,315 @@
+"""Proofs and refutations of  A <~ B, and the functions that check them.
+
+A is at most a constant times B, for all values of the letters that the hypotheses allow: that is what `A <~ B` says.
+In the logarithms of the letters the hypotheses are a cone and each side is a maximum of minima of linear forms
+(`tightrate.rates.orders.normal_form`), and then there is always one of two exact objects:
+
+* a certificate: steps  prod_j a_j^p_j * (hypotheses)^y = prod_k b_k^q_k  with nonnegative weights and
+  sum p = sum q = 1, so that  min_j a_j <= prod a^p <~ prod b^q <= max_k b_k, for each minimum of A and maximum of B;
+* a witness: a path, letter = n^exponent, inside the hypotheses, along which A/B grows like a power of n.
+
+The constant depends on nothing but alpha, where alpha (at least 4) occurs in exponents; the weights are then rational
+functions of alpha, each on an interval.  Nothing here knows how certificates and witnesses are found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import sympy
+from sympy import QQ, Expr, Poly, Rational, Symbol
+from sympy.logic.boolalg import Boolean
+
+from tightrate.rates.orders.growth import growth, holds
+from tightrate.rates.orders.normal_form import (
+    ALPHA,
+    ALPHA_RANGE,
+    Case,
+    Form,
+    Hypothesis,
+    UndecidableError,
+    cases,
+    clauses,
+    factor_facts,
+    field_of,
+    form_of,
+    listed,
+    range_facts,
+    standardized,
+)
+from tightrate.rates.statements.bound import Bound
+
+Side: TypeAlias = Expr | Bound | int
+Given: TypeAlias = Sequence[Boolean | Hypothesis]
+Clause: TypeAlias = frozenset[Form]
+Interval: TypeAlias = tuple[Expr, Expr]
+
+
+@dataclass(frozen=True)
+class Step:
+    """prod left^weight * prod (larger/smaller)^weight = prod right^weight; `alpha` is where it holds, if it occurs."""
+
+    left: tuple[tuple[Expr, Expr], ...]
+    right: tuple[tuple[Expr, Expr], ...]
+    used: tuple[tuple[Hypothesis, Expr], ...]
+    alpha: Interval | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: every number an exact fraction in a string."""
+        return {
+            "left": {str(monomial): str(weight) for monomial, weight in self.left},
+            "right": {str(monomial): str(weight) for monomial, weight in self.right},
+            "used": [{**hypothesis.as_dict(), "weight": str(weight)} for hypothesis, weight in self.used],
+            "alpha": None if self.alpha is None else [str(end) for end in self.alpha],
+        }
+
+
+@dataclass(frozen=True)
+class CaseProof:
+    """The steps that prove one case."""
+
+    hypotheses: tuple[Hypothesis, ...]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A proof of A <~ B, case by case."""
+
+    cases: tuple[CaseProof, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "cases": [
+                {"hypotheses": [str(h) for h in case.hypotheses], "steps": [step.as_dict() for step in case.steps]}
+                for case in self.cases
+            ]
+        }
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A path letter = n^exponent inside the hypotheses along which A/B grows like n^ratio (log n)^logarithms.
+
+    A ratio of None is faster than any power (or B = 0).  `term` is the part of A that outgrows B; `alpha` the moment
+    order at which it does, if it occurs.
+    """
+
+    exponents: Mapping[str, Fraction]
+    ratio: Fraction | None
+    term: Expr
+    alpha: Fraction | None = None
+    logarithms: Fraction = Fraction(0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: every number an exact fraction in a string."""
+        return {
+            "exponents": {name: str(exponent) for name, exponent in self.exponents.items()},
+            "ratio": "inf" if self.ratio is None else str(self.ratio),
+            "logarithms": str(self.logarithms),
+            "term": str(self.term),
+            "alpha": None if self.alpha is None else str(self.alpha),
+        }
+
+
+@dataclass(frozen=True)
+class Question:
+    """left <~ right under hypotheses, all in positive letters."""
+
+    left: Expr
+    right: Expr
+    given: tuple[Boolean | Hypothesis, ...]
+
+    @staticmethod
+    def of(left: Side, right: Side, given: Given) -> Question:
+        """The question as asked, in standard form."""
+        sides = [standardized(side.expression if isinstance(side, Bound) else side) for side in (left, right)]
+        hypotheses = [
+            Hypothesis(standardized(h.smaller), standardized(h.larger), h.reason)
+            if isinstance(h, Hypothesis)
+            else standardized(h)
+            for h in given
+        ]
+        return Question(sides[0], sides[1], tuple(hypotheses))
+
+    @cached_property
+    def expressions(self) -> list[Any]:
+        """Everything in which letters occur."""
+        sides = [side for h in self.given if isinstance(h, Hypothesis) for side in (h.smaller, h.larger)]
+        return [self.left, self.right, *sides, *(h for h in self.given if not isinstance(h, Hypothesis))]
+
+    @cached_property
+    def letters(self) -> set[Symbol]:
+        """All letters but alpha."""
+        return {s for part in self.expressions for s in part.free_symbols} - {ALPHA}
+
+    @cached_property
+    def field(self) -> Any:
+        """The field of the exponents."""
+        return field_of(self.expressions)
+
+    @cached_property
+    def alpha(self) -> Interval | None:
+        """The values of alpha in question, None if it does not occur."""
+        if self.field == QQ:
+            return None
+        interval = sympy.Interval(*ALPHA_RANGE)
+        for h in self.given:
+            if not isinstance(h, Hypothesis) and h.free_symbols == {ALPHA}:
+                interval = interval.intersect(h.as_set())
+        if not isinstance(interval, sympy.Interval):
+            raise UndecidableError("alpha must range over an interval within [4, oo)")
+        return interval.start, interval.end
+
+    def parts(self) -> Iterator[tuple[Case, list[Clause], list[Clause], list[Hypothesis]]]:
+        """Each case with the clauses of both sides and everything that may be used in it."""
+        field, facts = self.field, range_facts(self.letters)
+        conditions = [h for h in self.given if isinstance(h, Hypothesis) or h.free_symbols != {ALPHA}]
+        for case in cases(self.left, self.right, conditions, field):
+            low = _in_order(clauses(case.left, field, "max"))
+            high = _in_order(clauses(case.right, field, "min"))
+            factors = {factor for clause in (*low, *high) for form in clause for factor in form.factors}
+            special = factor_facts(factor for factor in factors if not isinstance(factor, Symbol))
+            yield case, low, high, list(dict.fromkeys((*case.hypotheses, *facts, *special)))
+
+    def walk(self, exponents: Mapping[str, Fraction], term: Expr, alpha: Fraction | None) -> Witness:
+        """The witness that this path is; UndecidableError if it is none."""
+        at = {} if alpha is None else {ALPHA: rational(alpha)}
+        if self.alpha is not None and (alpha is None or not self.alpha[0] <= at[ALPHA] <= self.alpha[1]):
+            raise UndecidableError("the path needs a value of alpha in the range of the question")
+        conditions = [
+            Hypothesis(h.smaller.xreplace(at), h.larger.xreplace(at)) if isinstance(h, Hypothesis) else h.subs(at)
+            for h in (*self.given, *range_facts(self.letters))
+        ]
+        if not all(holds(condition, exponents) for condition in conditions):
+            raise UndecidableError("the path leaves the hypotheses")
+        top, bottom = (growth(side.xreplace(at), exponents) for side in (self.left, self.right))
+        if top is None or (bottom is not None and (top - bottom).sign <= 0):
+            raise UndecidableError("the ratio does not grow along the path")
+        if bottom is None or (top - bottom).fast:
+            return Witness(exponents, None, term, alpha)
+        return Witness(exponents, (top - bottom).power, term, alpha, (top - bottom).logarithms)
+
+
+def _in_order(found: Iterable[Clause]) -> list[Clause]:
+    return sorted(found, key=lambda clause: [form.sort_key for form in listed(clause)])
+
+
+def check_certificate(certificate: Certificate, left: Side, right: Side, given: Given = ()) -> bool:
+    """Whether the certificate proves left <~ right: exact arithmetic on exponents, no linear programming."""
+    question = Question.of(left, right, given)
+    parts = list(question.parts())
+    if len(parts) != len(certificate.cases):
+        return False
+    return all(
+        proof.hypotheses == case.hypotheses
+        and all(_check_step(step, usable, question.field) for step in proof.steps)
+        and (
+            all(_covered(proof.steps, a, b, question) for a in low for b in high)
+            or any(_covered(proof.steps, *clauses_of_bounded(x, question.field), question) for x in case.growing)
+        )
+        for (case, low, high, usable), proof in zip(parts, certificate.cases, strict=True)
+    )
+
+
+def _check_step(step: Step, usable: list[Hypothesis], field: Any) -> bool:
+    weights = [w for part in (step.left, step.right, step.used) for _, w in part]
+    if not all(_nonnegative_on(weight, step.alpha) for weight in weights):
+        return False
+    if not all(sympy.cancel(sum(w for _, w in part) - 1) == 0 for part in (step.left, step.right)):
+        return False
+    if not all(hypothesis in usable for hypothesis, _ in step.used):
+        return False
+    total = Form()
+    for monomial, weight in step.left:
+        total += form_of(monomial, field) * field.from_sympy(weight)
+    for hypothesis, weight in step.used:
+        total += excess(hypothesis, field) * field.from_sympy(weight)
+    for monomial, weight in step.right:
+        total -= form_of(monomial, field) * field.from_sympy(weight)
+    if step.alpha is not None and step.alpha[0] == step.alpha[1]:
+        return all(value_at(exponent, fraction(step.alpha[0])) == 0 for _, exponent in total.exponents)
+    return total == Form()
+
+
+def _covered(steps: Sequence[Step], a: Clause, b: Clause, question: Question) -> bool:
+    """Whether the steps for min a <~ max b cover every alpha."""
+    field = question.field
+    intervals = [
+        step.alpha
+        for step in steps
+        if {form_of(m, field) for m, _ in step.left} <= a and {form_of(m, field) for m, _ in step.right} <= b
+    ]
+    if question.alpha is None:
+        return bool(intervals)
+    reached, end = question.alpha
+    for start, stop in sorted(interval for interval in intervals if interval is not None):
+        if start <= reached:
+            reached = max(reached, stop)
+    return bool(intervals) and bool(reached >= end)
+
+
+def check_witness(witness: Witness, left: Side, right: Side, given: Given = ()) -> bool:
+    """Whether left/right grows along the path as the witness says, and the path obeys the hypotheses."""
+    question = Question.of(left, right, given)
+    try:
+        return question.walk(witness.exponents, witness.term, witness.alpha) == witness
+    except UndecidableError:
+        return False
+
+
+def clauses_of_bounded(argument: Expr, field: Any) -> tuple[Clause, Clause]:
+    """X <~ 1 as a pair of clauses."""
+    return frozenset([form_of(argument, field)]), frozenset([Form()])
+
+
+def excess(hypothesis: Hypothesis, field: Any) -> Form:
+    """log(larger/smaller), nonnegative up to constants."""
+    return form_of(hypothesis.larger, field) - form_of(hypothesis.smaller, field)
+
+
+def rational(value: Fraction) -> Expr:
+    """A fraction as sympy's exact number."""
+    return Rational(value.numerator, value.denominator)
+
+
+def fraction(value: Expr) -> Fraction:
+    """An exact number of sympy as a fraction."""
+    return Fraction(int(value.p), int(value.q))
+
+
+def value_at(exponent: Any, alpha: Fraction | None) -> Fraction:
+    """An exponent as a fraction, at one value of alpha where it depends on it."""
+    if hasattr(exponent, "numer") and alpha is not None:
+        point = QQ(alpha.numerator, alpha.denominator)
+        exponent = exponent.numer.evaluate(0, point) / exponent.denom.evaluate(0, point)
+    return Fraction(int(exponent.numerator), int(exponent.denominator))
+
+
+def inside(interval: Interval) -> Fraction:
+    """A value inside the interval, unlikely to be special."""
+    start, stop = interval
+    length = Rational(77, 9) if stop == sympy.oo else stop - start
+    return fraction(start + length * Rational(3, 7))
+
+
+def _nonnegative_on(weight: Expr, interval: Interval | None) -> bool:
+    """Whether a number, or a rational function of alpha on an interval, is nonnegative and has no pole there."""
+    if not weight.free_symbols:
+        return bool(weight >= 0)
+    if interval is None or interval[0] == interval[1] or weight.free_symbols != {ALPHA}:
+        return False
+    start, stop = interval
+    upper = None if stop == sympy.oo else stop
+    numerator, denominator = (Poly(part, ALPHA) for part in sympy.fraction(sympy.cancel(weight)))
+    roots_at_ends = sum(numerator.eval(end) == 0 for end in interval if end != sympy.oo)
+    return bool(
+        denominator.count_roots(start, upper) == 0
+        and numerator.count_roots(start, upper) == roots_at_ends
+        and weight.subs(ALPHA, rational(inside(interval))) > 0
+    )

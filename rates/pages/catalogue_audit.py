@@ -1,0 +1,327 @@
+"""What the catalogue finds out about itself, as two pages of documentation.
+
+`findings.md` has the contradictions, the special cases that fail, the errata, the misprints and what could not be
+decided, each with its evidence; `lattice.md` has every link and every pair that was checked.
+`python -m tightrate.rates.pages.catalogue_audit docs` writes both.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import sympy
+
+from tightrate.rates.formulas import display
+from tightrate.rates.orders.certificate import Witness
+from tightrate.rates.orders.domination import OrderResult
+from tightrate.rates.orders.normal_form import Hypothesis
+from tightrate.rates.pages.markdown import GENERATED, anchor, bullets, page, plain, table
+from tightrate.rates.relations.implication import Edge, Link, Outcome, Solution, Tuning, Values
+from tightrate.rates.relations.implications import links
+from tightrate.rates.relations.misprints import Misprint, invisible_to_units, misprints
+from tightrate.rates.relations.upper_against_lower import PairCheck, Verdict, all_checks, needed_conditions
+from tightrate.rates.statements.catalogue import theorems
+from tightrate.rates.statements.theorem import Erratum, Theorem
+
+COMMAND = "python -m tightrate.rates.pages.catalogue_audit docs"
+RERUN = """```python
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.relations.upper_against_lower import checks
+
+for check in checks(theorem("patel2024/thm9"), theorem("dekel2012/convex")):
+    print(check.verdict, check.where, check.offending)
+```"""
+VERDICTS: Mapping[Verdict, str] = {
+    "consistent": "consistent",
+    "contradiction": "contradictory",
+    "undecided": "undecided",
+    "nothing in common": "without common values",
+}
+RELATIONS: Mapping[str, str] = {"=": "$=$", "~": r"$\asymp$", "<~": r"$\lesssim$"}
+
+
+@cache
+def _pairs() -> tuple[PairCheck, ...]:
+    return tuple(all_checks())
+
+
+@cache
+def _decided_links() -> tuple[tuple[Link, Outcome], ...]:
+    return tuple((link, link.decide()) for link in links())
+
+
+def findings_page() -> str:
+    """Everything that is wrong, fails or is open, with its evidence."""
+    return page(
+        GENERATED.format(command=COMMAND),
+        "# Findings",
+        "What the catalogue finds when its statements are held against each other: every contradiction, every special"
+        " case that does not come out as one would expect, every erratum and every misprint, with the evidence. A path"
+        " `M = n^2, B = n^-1` means: along it the left side outgrows the right side without bound. The page is made"
+        f" by `{COMMAND}`; nothing on it is typed in by hand except the words of the entries themselves.",
+        "## Statements that contradict each other",
+        "A lower bound that is not at most a constant times an upper bound for the same class, algorithm and measure."
+        " Rerun one pair with",
+        RERUN,
+        *_contradictions(),
+        "## Conditions that lower bounds cannot do without",
+        "Each line leaves out one condition of a lower bound and names an upper bound that then contradicts it.",
+        table(("lower bound", "without", "contradicts", "where", "path"), _needed()),
+        "## Special cases that fail",
+        "What one would expect to follow by setting letters to special values, and does not: the left side is not at"
+        " most a constant times the right side. `tightrate.rates.relations.implications` lists the"
+        " links; `link.decide()` reruns one.",
+        table(("bound", "at", "against", "path", "ratio grows like", "why"), _failing_links()),
+        "## Errata",
+        *_errata(),
+        "## Misprints that the units reveal",
+        "Formulas as they stand in papers or in summaries of them, with the unit that the checker finds."
+        ' Rerun with `misprint("eqD.1").printed_bound.check_units()` from `tightrate.rates.relations.misprints`.',
+        table(("misprint", "where", "as printed", "unit found", "should be", "explanation"), _misprints(misprints())),
+        "Units cannot reveal these, in which only pure numbers are misplaced:",
+        table(
+            ("misprint", "where", "as printed", "unit found", "should be", "explanation"),
+            _misprints(invisible_to_units()),
+        ),
+        "## Not decided",
+        "Pairs of a lower and an upper bound of the same setting that the order algebra can neither prove nor refute."
+        " Nothing is concluded from them.",
+        table(("lower bound", "upper bounds", "why"), _undecided()),
+    )
+
+
+def lattice_page() -> str:
+    """Every link and every pair that was checked, with its outcome."""
+    edges, tunings, solutions = (
+        [_link_row(link, outcome) for link, outcome in _decided_links() if isinstance(link, kind)]
+        for kind in (Edge, Tuning, Solution)
+    )
+    verdicts = Counter(check.verdict for check in _pairs())
+    return page(
+        GENERATED.format(command=COMMAND),
+        "# How the bounds hang together",
+        "Which bound is a special case of which, which follows from which by tuning, and which lower bound was held"
+        " against which upper bounds. Every line is decided by an identity or by the order algebra with a certificate"
+        " or a path; what fails is explained in [the findings](findings.md).",
+        "## Special cases",
+        table(("bound", "at", "", "bound", "outcome"), edges),
+        "## Tuned rates",
+        table(("bound", "operation", "", "rate", "outcome"), tunings),
+        "## Accuracies, steps and tolerances",
+        table(("bound", "operation", "", "result", "outcome"), solutions),
+        "## Upper against lower bounds",
+        f"{verdicts.total()} comparisons: {', '.join(f'{verdicts[key]} {words}' for key, words in VERDICTS.items())}.",
+        table(("lower bound", "consistent with", "contradicts", "nothing in common with"), _pair_rows()),
+    )
+
+
+# --- contradictions --------------------------------------------------------------------------------------------------
+
+
+def _contradictions() -> list[str]:
+    parts = []
+    for lower, found in _by_lower("contradiction").items():
+        rows = [
+            (
+                f"`{check.upper.id}`",
+                check.where,
+                "; ".join(check.because),
+                ", ".join(check.offending),
+                _path(check.result),
+                _growth(check.result),
+            )
+            for check in found
+        ]
+        labels = ", ".join(erratum.label for erratum in found[0].lower.errata)
+        remarks = sorted({remark for check in found for remark in check.remarks})
+        parts += [
+            f"### {lower}",
+            f"{plain(found[0].lower.title)}: $${_formula(found[0].lower)}$$ Explained by the errata {labels} below.",
+            table(("upper bound", "where", "because", "terms", "path", "ratio grows like"), rows),
+            "The comparison passes over these differences:\n\n" + bullets(remarks) if remarks else "",
+        ]
+    return parts or ["None."]
+
+
+def _by_lower(verdict: str) -> dict[str, list[PairCheck]]:
+    found: dict[str, list[PairCheck]] = {}
+    for check in _pairs():
+        if check.verdict == verdict:
+            found.setdefault(check.lower.id, []).append(check)
+    return found
+
+
+def _needed() -> list[tuple[str, ...]]:
+    entries = [entry for entry in theorems() if entry.setting is not None]
+    uppers = [entry for entry in entries if entry.bound.kind == "upper"]
+    contradicted = _by_lower("contradiction")
+    return [
+        (f"`{lower.id}`", plain(condition.text), f"`{check.upper.id}`", check.where, _path(check.result))
+        for lower in entries
+        if lower.bound.kind == "lower" and lower.id not in contradicted
+        for condition, check in needed_conditions(lower, uppers)
+    ]
+
+
+def _path(result: OrderResult | None) -> str:
+    if result is None or result.witness is None:
+        return result.reason if result is not None else ""
+    return _spelled_path(result.witness)
+
+
+def _spelled_path(witness: Witness) -> str:
+    path = [
+        f"{name} = n^{exponent}" if exponent != 1 else f"{name} = n" for name, exponent in witness.exponents.items()
+    ]
+    return "`" + ", ".join(path) + "`" if path else "any values"
+
+
+def _growth(result: OrderResult | None) -> str:
+    return "" if result is None or result.witness is None else _spelled_growth(result.witness)
+
+
+def _spelled_growth(witness: Witness) -> str:
+    if witness.ratio is None:
+        return "faster than any power"
+    base, exponent = ("n", witness.ratio) if witness.ratio else ("log n", witness.logarithms)
+    return base if exponent == 1 else f"{base}^({exponent})"
+
+
+def _formula(entry: Theorem) -> str:
+    return display.sum_latex(entry.bound.expressions, entry.letters)
+
+
+# --- links -----------------------------------------------------------------------------------------------------------
+
+
+def _failing_links() -> list[tuple[str, ...]]:
+    return [
+        (
+            f"`{link.source}`",
+            _operation(link),
+            f"`{link.target}`" + _values(link.target_at, " at "),
+            _spelled_path(outcome.witness) if outcome.witness else outcome.reason,
+            _spelled_growth(outcome.witness) if outcome.witness else "",
+            plain(link.fails_because),
+        )
+        for link, outcome in _decided_links()
+        if outcome.verdict != "proved"
+    ]
+
+
+def _link_row(link: Link, outcome: Outcome) -> tuple[str, ...]:
+    factor = "" if not isinstance(link, Edge) or link.factor == 1 else f"{link.factor} times "
+    outcomes = {"proved": "identity" if link.relation == "=" else "certificate", "fails": "**fails**"}
+    return (
+        f"`{link.source}`",
+        _operation(link) + "".join(f"; {note}" for note in _notes(link)),
+        RELATIONS[link.relation],
+        factor + ("zero" if link.target == "0" else f"`{link.target}`") + _values(link.target_at, " at "),
+        outcomes.get(outcome.verdict, outcome.verdict),
+    )
+
+
+def _notes(link: Link) -> list[str]:
+    given = [
+        h.reason if isinstance(h, Hypothesis) else f"{display.text(h.lhs)} {h.rel_op} {display.text(h.rhs)}"
+        for h in link.given
+    ]
+    return [
+        *([f"given `{'`, `'.join(dict.fromkeys(given))}`"] if given else []),
+        *([f"terms {', '.join(link.terms)}"] if link.terms else []),
+        *(["logarithms set to one"] if link.without_logarithms else []),
+    ]
+
+
+def _operation(link: Link) -> str:
+    return _values(link.at) or "as it stands" if isinstance(link, Edge) else f"`{link.operation}`"
+
+
+def _values(values: Values, lead: str = "") -> str:
+    if not values:
+        return ""
+    shown = [f"{name} = {display.text(sympy.sympify(value, strict=True))}" for name, value in values.items()]
+    return lead + ", ".join(f"`{text}`" for text in shown)
+
+
+# --- errata and misprints --------------------------------------------------------------------------------------------
+
+
+def _errata() -> list[str]:
+    """By paper; an erratum that several statements share is told once."""
+    shared: dict[str, dict[Erratum, list[Theorem]]] = {}
+    for entry in theorems():
+        for erratum in entry.errata:
+            shared.setdefault(entry.paper.id, {}).setdefault(erratum, []).append(entry)
+    parts = []
+    for paper_id, errata in shared.items():
+        items = []
+        for erratum, entries in errata.items():
+            where = ", ".join(f"[{e.label}](papers/{paper_id}.md#{anchor(e.label)})" for e in entries)
+            items.append(f"**{erratum.label}** ({where}): {plain(erratum.text)} *Evidence:* {plain(erratum.evidence)}")
+        parts += [f"### Errata of {paper_id}", bullets(items)]
+    return parts
+
+
+def _misprints(found: Iterable[Misprint]) -> list[tuple[str, ...]]:
+    return [
+        (
+            f"`{entry.id}`",
+            f"{entry.paper}, {entry.where}",
+            f"${display.latex(entry.printed)}$",
+            f"{entry.found} in place of {entry.measure.unit}"
+            if entry.found != str(entry.measure.unit)
+            else entry.found,
+            f"${display.latex(entry.corrected)}$" if entry.corrected is not None else "not known",
+            plain(entry.explanation),
+        )
+        for entry in found
+    ]
+
+
+# --- the rest --------------------------------------------------------------------------------------------------------
+
+
+def _undecided() -> list[tuple[str, ...]]:
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for check in _pairs():
+        if check.verdict == "undecided":
+            reason = check.result.reason if check.result and check.result.reason else "a condition cannot be used"
+            grouped.setdefault((check.lower.id, reason), []).append(check.upper.id)
+    return [
+        (f"`{lower}`", _codes(uppers), f"`{reason}`" if len(reason) < 200 else "neither a proof nor a path was found")
+        for (lower, reason), uppers in grouped.items()
+    ]
+
+
+def _pair_rows() -> list[tuple[str, ...]]:
+    lowers = dict.fromkeys(check.lower.id for check in _pairs())
+    columns = [_by_lower(verdict) for verdict in ("consistent", "contradiction", "nothing in common")]
+    return [
+        (f"`{lower}`", *(_codes(check.upper.id for check in column.get(lower, ())) for column in columns))
+        for lower in lowers
+    ]
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in dict.fromkeys(names))
+
+
+def write(folder: Path) -> None:
+    """Both pages into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "findings.md").write_text(findings_page())
+    (folder / "lattice.md").write_text(lattice_page())
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the pages into the folder that is given."""
+    write(Path(arguments[0] if arguments else "docs"))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""How statements relate: implications, upper against lower bounds, misprints, and the check of a new bound."""

@@ -1,0 +1,140 @@
+"""A bound: named terms, what it bounds, from which side, and whether its constants are known.
+
+One object does everything: it prints the formula, gives the reference line of a figure, yields the exponents, and
+is what the tests assert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+from sympy import Expr
+
+from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas import display
+from tightrate.rates.statements.measures import Measure
+from tightrate.rates.symbols.alphabet import LETTERS, letter
+from tightrate.rates.symbols.evaluation import evaluate, vectorized
+from tightrate.rates.symbols.kinds import Constants, Kind
+from tightrate.rates.symbols.monomial import Monomial, monomial
+from tightrate.rates.symbols.units import Unit, UnitError, unit_of
+
+
+@dataclass(frozen=True)
+class Term:
+    """One named term of a bound."""
+
+    name: str
+    expression: Expr
+
+    @property
+    def monomial(self) -> Monomial:
+        """The term as coefficient * powers of letters * other factors."""
+        return monomial(self.expression)
+
+    @property
+    def branches(self) -> tuple[Expr, ...]:
+        """The alternatives of a term that is a minimum or maximum; the term itself otherwise."""
+        if isinstance(self.expression, (sympy.Min, sympy.Max)):
+            return tuple(sorted(self.expression.args, key=sympy.default_sort_key))
+        return (self.expression,)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """An ordered sum of named terms that bounds `measure` from one side, or equals it.
+
+    `units` overrides the alphabet's units where a theorem measures a letter (such as a step size with a scaling
+    matrix) in its own.  `dimensional` is False where an order hides constants that have units.
+    """
+
+    terms: tuple[Term, ...]
+    measure: Measure
+    kind: Kind
+    constants: Constants
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    dimensional: bool = True
+
+    @property
+    def expressions(self) -> tuple[Expr, ...]:
+        """The expressions of the terms, in their order."""
+        return tuple(term.expression for term in self.terms)
+
+    @property
+    def expression(self) -> Expr:
+        """The sum of the terms."""
+        return sympy.Add(*self.expressions)
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """The ASCII names of the letters, in the order of the alphabet."""
+        names = {symbol.name for symbol in self.expression.free_symbols}
+        return tuple(name for name in LETTERS if name in names) + tuple(sorted(names - set(LETTERS)))
+
+    def term(self, name: str) -> Term:
+        """The term of that name."""
+        for term in self.terms:
+            if term.name == name:
+                return term
+        raise TightrateError(f"no term {name!r}; the terms are {', '.join(term.name for term in self.terms)}")
+
+    def unit_of_letter(self, name: str) -> Unit:
+        """The unit of a letter in this bound."""
+        return self.units[name] if name in self.units else letter(name).unit
+
+    def check_units(self) -> None:
+        """Raise UnitError unless every term has the unit of the measure.
+
+        An infinite term has every unit, as zero has; a bound that is not dimensional has nothing to check.
+        """
+        if not self.dimensional:
+            return
+        for term in self.terms:
+            if term.expression.is_infinite:
+                continue
+            found = unit_of(term.expression, self.unit_of_letter)
+            if found is not None and found != self.measure.unit:
+                raise UnitError(
+                    f"term {term.name!r} has the unit {found}, but the {self.measure.name} has {self.measure.unit}"
+                )
+
+    def units_consistent(self) -> Literal["yes", "no", "not-checkable"]:
+        """Whether every term has the unit of the measure; not checkable where the order hides units.
+
+        >>> from tightrate.rates.statements.measures import MEASURES
+        >>> from tightrate.rates.symbols.alphabet import B, L, R
+        >>> Bound((Term("optimization", L * B / R),), MEASURES["gap"], "upper", "hidden").units_consistent()
+        'no'
+        """
+        if not self.dimensional:
+            return "not-checkable"
+        try:
+            self.check_units()
+        except UnitError:
+            return "no"
+        return "yes"
+
+    def _repr_latex_(self) -> str:
+        """The formula in a notebook."""
+        return f"$\\displaystyle {display.sum_latex(self.expressions)}$"
+
+    def _repr_html_(self) -> str:
+        """The formula as MathML, in a notebook or a page."""
+        return display.sum_mathml(self.expressions)
+
+    def evaluate(self, values: Mapping[str, float]) -> float:
+        """The value at a point, computed with 50 digits and then rounded; nan where it is undefined."""
+        return sum(self.evaluate_terms(values).values())
+
+    def evaluate_terms(self, values: Mapping[str, float]) -> dict[str, float]:
+        """The value of each term at a point."""
+        return {term.name: evaluate(term.expression, values) for term in self.terms}
+
+    def function(self, **fixed: float) -> Callable[..., NDArray[np.float64]]:
+        """The bound as a vectorized function of keyword arguments (numpy broadcasting), `fixed` ones filled in."""
+        return vectorized(self.expression, **fixed)

@@ -1,0 +1,58 @@
+"""Whose letters a formula is written in: those given with `--letters`, of a paper, or of one theorem."""
+
+from __future__ import annotations
+
+import re
+
+from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.letter_notation import meanings, spell
+from tightrate.rates.statements import catalogue
+from tightrate.rates.symbols.alphabet import LETTERS, letter
+
+
+def parse_letters(text: str) -> dict[str, str]:
+    r"""`--letters`: pairs PAPER=ALPHABET, the id of a paper or of a theorem, or several of these, separated by commas.
+
+    Returns the source's letters with the alphabet's names.  Where a paper writes two quantities with one letter, the
+    one whose usual letter it is keeps it, if the paper (or the one theorem) speaks of it at all; a pair that follows
+    the id says otherwise.
+
+    >>> parse_letters(r"H=L, N=M, \beta=gamma")
+    {'H': 'L', 'N': 'M', '\\beta': 'gamma'}
+    >>> letters = parse_letters(r"patel2024, \zeta_\star=zeta_opt")
+    >>> letters["H"], letters[r"\zeta_\star"]
+    ('L', 'zeta_opt')
+    """
+    letters: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in re.split(r"[,;](?![^{]*\})", text))):
+        source, equals, name = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            letters |= _notation(source)
+            continue
+        try:
+            spell(source)
+        except TightrateError as wrong:
+            reason = f"--letters {part!r}: the left side must be one letter of the paper ({wrong})"
+            raise TightrateError(reason) from None
+        if name not in LETTERS and source in LETTERS:
+            raise TightrateError(f"--letters {part!r}: pairs are PAPER=ALPHABET; did you mean '{name}={source}'?")
+        letters[source] = letter(name).name
+    return letters
+
+
+def _notation(paper_or_theorem: str) -> dict[str, str]:
+    """A paper's or a theorem's letters in LaTeX with the alphabet's names."""
+    if "/" in paper_or_theorem:
+        theorems = [catalogue.theorem(paper_or_theorem)]
+        own = theorems[0].letters
+    else:
+        own = catalogue.paper(paper_or_theorem).notation
+        theorems = []
+    letters = {latex: name for name, latex in own.items()}
+    usual = {latex: meanings().get(spell(latex).key) for latex in letters}
+    contested = {latex: name for latex, name in usual.items() if name is not None and name not in own}
+    if contested:
+        theorems = theorems or [catalogue.theorem(name) for name in catalogue.theorem_ids(paper_or_theorem)]
+        used = {name for theorem in theorems for name in theorem.bound.letters}
+        letters |= {latex: name for latex, name in contested.items() if name in used}
+    return letters

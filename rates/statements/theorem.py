@@ -1,0 +1,171 @@
+"""A theorem: a bound together with everything that says when, where and on whose word it holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Literal
+
+import sympy
+from sympy import Expr
+from sympy.logic.boolalg import Boolean
+
+from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas import display
+from tightrate.rates.statements.bound import Bound
+from tightrate.rates.statements.setting import Setting
+from tightrate.rates.symbols.evaluation import evaluate
+
+ProvenanceLabel = Literal["read", "summary", "re-derived", "memory", "own"]
+
+PROVENANCE_MEANING: Mapping[ProvenanceLabel, str] = {
+    "read": "read in the paper",
+    "summary": "known from a summary of the paper only",
+    "re-derived": "the paper's display was not available; re-derived along its proof",
+    "memory": "known from memory of the literature",
+    "own": "proved by the authors of this toolkit, not stated in the paper",
+}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """On whose word a statement stands.
+
+    `where` points into the paper (statement number) or, for what we proved, names the section of `proof`;
+    `proof` is the page of the documentation that has the proof of what is not the paper's.
+    """
+
+    label: ProvenanceLabel
+    where: str
+    proof: str = ""
+
+    @property
+    def meaning(self) -> str:
+        """The label in words."""
+        return PROVENANCE_MEANING[self.label]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A hypothesis of a theorem: in words and, where numbers can decide it, as a relation between letters."""
+
+    text: str
+    relation: Boolean | None = None
+
+    def status(self, values: Mapping[str, float]) -> Literal["holds", "fails", "unknown"]:
+        """Whether the condition holds at these values; unknown when words only, or when a letter has no value.
+
+        >>> from tightrate.rates.symbols.alphabet import K
+        >>> Condition("at least two local steps", sympy.Ge(K, 2)).status({"K": 1})
+        'fails'
+        """
+        if self.relation is None:
+            return "unknown"
+        if {symbol.name for symbol in self.relation.free_symbols} - set(values):
+            return "unknown"
+        if not isinstance(self.relation, sympy.core.relational.Relational):
+            numbers = {symbol: sympy.nsimplify(values[symbol.name]) for symbol in self.relation.free_symbols}
+            decided = self.relation.subs(numbers)
+            return "holds" if decided == sympy.true else "fails" if decided == sympy.false else "unknown"
+        left, right = (evaluate(side, values) for side in (self.relation.lhs, self.relation.rhs))
+        if math.isnan(left) or math.isnan(right):
+            return "unknown"
+        decided = self.relation.func(left, right)
+        return "holds" if decided == sympy.true else "fails" if decided == sympy.false else "unknown"
+
+
+@dataclass(frozen=True)
+class Erratum:
+    """Something wrong or incomplete in a published statement, said with care and with evidence."""
+
+    label: str
+    text: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where statements come from; `notation` maps our letters to the paper's own LaTeX letters."""
+
+    id: str
+    title: str
+    authors: str
+    year: int
+    venue: str
+    bibtex: str
+    notation: Mapping[str, str] = field(default_factory=dict)
+    caution: str = ""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A theorem at one point: its value, its terms, and which of its conditions hold there."""
+
+    value: float
+    terms: Mapping[str, float]
+    conditions: tuple[tuple[Condition, str], ...]
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """One statement of the catalogue.
+
+    `steps` are the step sizes that the statement prescribes, as expressions in the letters; `algorithm` and
+    `problem_class` name what the statement is about; `iterate` says which point the measure is taken at;
+    `holds` says in which sense (for sure, in expectation, or with probability at least 1 - delta); `setting` names
+    algorithm and class for comparison with other bounds, where that is meaningful.
+    """
+
+    label: str
+    title: str
+    statement: str
+    bound: Bound
+    paper: Paper
+    provenance: Provenance
+    algorithm: str
+    problem_class: str
+    iterate: str
+    holds: Literal["surely", "in expectation", "with high probability"]
+    conditions: tuple[Condition, ...] = ()
+    steps: Mapping[str, Expr] = field(default_factory=dict)
+    errata: tuple[Erratum, ...] = ()
+    notation: Mapping[str, str] = field(default_factory=dict)
+    setting: Setting | None = None
+
+    @property
+    def id(self) -> str:
+        """paper/label, the name on the command line."""
+        return f"{self.paper.id}/{self.label}"
+
+    @property
+    def letters(self) -> Mapping[str, str]:
+        """Our letters to the paper's LaTeX letters: the paper's notation, with this statement's own on top."""
+        return {**self.paper.notation, **self.notation}
+
+    def _repr_latex_(self) -> str:
+        """The formula in the paper's letters, in a notebook."""
+        return f"$\\displaystyle {display.sum_latex(self.bound.expressions, self.letters)}$"
+
+    def _repr_html_(self) -> str:
+        """Title, statement, formula in the paper's letters, and on whose word it stands."""
+        return (
+            f"<div><b>{escape(self.id)}</b> {escape(self.title)}<p>{escape(self.statement)}</p>"
+            f"{display.sum_mathml(self.bound.expressions, self.letters)}"
+            f"<p><small>{escape(self.provenance.meaning)} ({escape(self.provenance.where)})</small></p></div>"
+        )
+
+    def step(self, name: str) -> Expr:
+        """The prescribed step size of that name."""
+        if name not in self.steps:
+            raise TightrateError(f"{self.id} prescribes no {name}; it prescribes {', '.join(self.steps) or 'nothing'}")
+        return self.steps[name]
+
+    def evaluate(self, values: Mapping[str, float]) -> Evaluation:
+        """The bound, each term and the status of each condition at a point."""
+        return Evaluation(
+            value=self.bound.evaluate(values),
+            terms=self.bound.evaluate_terms(values),
+            conditions=tuple((condition, condition.status(values)) for condition in self.conditions),
+        )

@@ -1,0 +1,1 @@
+"""The alphabet: symbols with their units, and the values of expressions."""

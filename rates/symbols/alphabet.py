@@ -1,0 +1,209 @@
+"""The alphabet: one global meaning, unit and ASCII name for every letter of every bound.
+
+Papers use the same letter for different things (`T`, `H`, `tau`, `alpha`, `mu`).  Here each quantity has one name,
+the one used on the command line, in JSON and in results; a theorem keeps its paper's letters for display only.
+
+    >>> from tightrate.rates.symbols.alphabet import L, B, R, LETTERS
+    >>> L * B**2 / R
+    B**2*L/R
+    >>> print(LETTERS["sigma"].unit)
+    value length^-1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from sympy import Rational, Symbol
+
+from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.rates.symbols.units import LENGTH, PURE, VALUE, Unit
+
+GRADIENT = VALUE / LENGTH
+CURVATURE = VALUE / LENGTH**2
+SQUARED_GRADIENT = GRADIENT**2
+STEP = LENGTH**2 / VALUE
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One letter of the alphabet.
+
+    `counts` marks whole numbers (`K` may also be infinite); `may_vanish` marks quantities whose zero is meaningful;
+    `below_one` marks fractions in (0, 1), or [0, 1) where they may vanish; `at_most_one` marks those in [0, 1].
+    """
+
+    name: str
+    latex: str
+    meaning: str
+    unit: Unit = PURE
+    counts: bool = False
+    may_vanish: bool = False
+    below_one: bool = False
+    at_most_one: bool = False
+
+    @property
+    def symbol(self) -> Symbol:
+        """The sympy symbol; nonnegative when the quantity may vanish, positive otherwise."""
+        return Symbol(self.name, nonnegative=True) if self.may_vanish else Symbol(self.name, positive=True)
+
+
+def _alphabet(letters: Iterable[Letter]) -> Mapping[str, Letter]:
+    return MappingProxyType({letter.name: letter for letter in letters})
+
+
+LETTERS: Mapping[str, Letter] = _alphabet(
+    [
+        Letter("K", "K", "local steps per round", counts=True),
+        Letter("R", "R", "communication rounds", counts=True),
+        Letter("M", "M", "workers (machines, clients)", counts=True),
+        Letter("T", "T", "total steps per worker, K R unless a theorem says otherwise", counts=True),
+        Letter("d", "d", "dimension", counts=True),
+        Letter("L", "L", "smoothness: Lipschitz constant of every machine's gradient", CURVATURE),
+        Letter("mu", r"\mu", "strong convexity", CURVATURE),
+        Letter("L0", "L_0", "generalized smoothness: |Hess F| <= L0 + L1 |grad F|", CURVATURE),
+        Letter("L1", "L_1", "generalized smoothness: |Hess F| <= L0 + L1 |grad F|", Unit(length=-1)),
+        Letter("weak", r"\rho_{\mathrm{w}}", "weak convexity: f + (weak/2)|x|^2 is convex", CURVATURE, may_vanish=True),
+        Letter("curvature", "a", "an eigenvalue of a machine's Hessian", CURVATURE),
+        Letter("sigma", r"\sigma", "noise level of one stochastic gradient", GRADIENT, may_vanish=True),
+        Letter(
+            "sigma_star",
+            r"\sigma_\star",
+            "root mean square of the stochastic gradients at the optimum",
+            GRADIENT,
+            may_vanish=True,
+        ),
+        Letter("alpha", r"\alpha", "order of the bounded noise moment"),
+        Letter("B", "B", "distance from the start to the optimum", LENGTH),
+        Letter(
+            "B_scaled",
+            r"B_D",
+            "distance from the start to the optimum in the norm of the scaling matrix",
+            Unit(length=1, scaling=Rational(1, 2)),
+        ),
+        Letter("Delta", r"\Delta", "gap f(x_0) - f_* at the start", VALUE),
+        Letter("zeta", r"\zeta", "uniform first-order heterogeneity", GRADIENT, may_vanish=True),
+        Letter(
+            "zeta_star",
+            r"\zeta_\star",
+            "root mean square of the machines' gradients at the optimum",
+            GRADIENT,
+            may_vanish=True,
+        ),
+        Letter(
+            "zeta_mean", r"\zeta_1", "mean norm of the machines' gradients at the optimum", GRADIENT, may_vanish=True
+        ),
+        Letter(
+            "zeta_opt",
+            r"\zeta_{\mathrm{opt}}",
+            "L times the root mean square distance of the machines' optima from the optimum",
+            GRADIENT,
+            may_vanish=True,
+        ),
+        Letter(
+            "tau", r"\tau", "second-order heterogeneity: largest distance of two Hessians", CURVATURE, may_vanish=True
+        ),
+        Letter("tau_mean", r"\bar\tau", "largest distance of a Hessian from their mean", CURVATURE, may_vanish=True),
+        Letter(
+            "Q",
+            "Q",
+            "third-order smoothness: Lipschitz constant of the Hessian",
+            VALUE / LENGTH**3,
+            may_vanish=True,
+        ),
+        Letter("D", "D", "radius of the ball that holds every iterate", LENGTH),
+        Letter("cosine", "c", "cosine of the angle of the rank-one pair", below_one=True),
+        Letter("G", "G", "bound on the gradient norm", GRADIENT),
+        Letter("G_inf", r"G_\infty", "bound on every gradient coordinate", GRADIENT),
+        Letter("sigma_inf", r"\sigma_\infty", "largest coordinate of the noise level", GRADIENT, may_vanish=True),
+        Letter(
+            "sigma_2alpha",
+            r"\|\boldsymbol\sigma\|_{2\alpha}",
+            "2 alpha-norm of the vector of the coordinates' noise levels",
+            GRADIENT,
+            may_vanish=True,
+        ),
+        Letter(
+            "zeta_inf",
+            r"\zeta_\infty",
+            "uniform heterogeneity by coordinates: largest coordinate of a client's gradient minus the mean gradient",
+            GRADIENT,
+            may_vanish=True,
+        ),
+        Letter("d_min", r"d_{\min}", "smallest entry of the scaling matrix", Unit(scaling=1)),
+        Letter("d_max", r"d_{\max}", "largest entry of the scaling matrix", Unit(scaling=1)),
+        Letter("eta", r"\eta", "inner (local) step size", STEP),
+        Letter("gamma", r"\gamma", "outer step size", PURE),
+        Letter("beta1", r"\beta_1", "first-moment averaging", may_vanish=True, below_one=True),
+        Letter("beta2", r"\beta_2", "second-moment averaging", may_vanish=True, at_most_one=True),
+        Letter("momentum", r"\nu", "heavy-ball momentum of the outer step", may_vanish=True, below_one=True),
+        Letter("lambda", r"\lambda", "damping of an adaptive step", GRADIENT),
+        Letter("moreau", r"\gamma_{\mathrm{M}}", "parameter of the preconditioned Moreau envelope", LENGTH),
+        Letter("server_damping", r"\lambda_{\mathrm{s}}", "damping of an adaptive server step", LENGTH),
+        Letter("delay", "z", "local steps between two updates of a client's preconditioner", counts=True),
+        Letter("rho", r"\varrho", "clipping threshold", GRADIENT),
+        Letter("delta", r"\delta", "failure probability", below_one=True),
+        Letter("eps", r"\epsilon", "accuracy in the unit of the theorem's measure", VALUE),
+    ]
+)
+
+
+def letter(name: str) -> Letter:
+    """The letter of that ASCII name; an unknown one is refused with the nearest match."""
+    if name not in LETTERS:
+        raise unknown_name("letter", name, LETTERS)
+    return LETTERS[name]
+
+
+def symbol(name: str) -> Symbol:
+    """The sympy symbol of that ASCII name.
+
+    >>> symbol("zeta_star").is_nonnegative
+    True
+    """
+    return letter(name).symbol
+
+
+def check_value(name: str, value: float) -> float:
+    """`value` if the letter can have it; otherwise one line that says what would be right.
+
+    >>> check_value("K", float("inf"))
+    inf
+    >>> check_value("R", 2.5)
+    Traceback (most recent call last):
+        ...
+    tightrate.common.errors.TightrateError: R must be a positive integer, not 2.5
+    """
+    known = letter(name)
+    if known.counts:
+        infinite = name == "K" and value == float("inf")
+        if not infinite and not (value >= 1 and value == int(value) if abs(value) != float("inf") else False):
+            allowed = "a positive integer or inf" if name == "K" else "a positive integer"
+            raise TightrateError(f"{name} must be {allowed}, not {value:g}")
+    elif known.below_one:
+        low_ok = value >= 0 if known.may_vanish else value > 0
+        if not (low_ok and value < 1):
+            raise TightrateError(f"{name} must lie in {'[' if known.may_vanish else '('}0,1), not {value:g}")
+    elif known.at_most_one:
+        if not 0 <= value <= 1:
+            raise TightrateError(f"{name} must lie in [0,1], not {value:g}")
+    elif not (abs(value) != float("inf") and (value >= 0 if known.may_vanish else value > 0)):
+        sign = "nonnegative" if known.may_vanish else "positive"
+        raise TightrateError(f"{name} must be {sign} and finite, not {value:g}")
+    return value
+
+
+K, R, M, T, d = (symbol(name) for name in ("K", "R", "M", "T", "d"))
+L, mu, weak, curvature = (symbol(name) for name in ("L", "mu", "weak", "curvature"))
+sigma, alpha, sigma_inf = (symbol(name) for name in ("sigma", "alpha", "sigma_inf"))
+sigma_2alpha, moreau = symbol("sigma_2alpha"), symbol("moreau")
+B, Delta, D, G, G_inf = (symbol(name) for name in ("B", "Delta", "D", "G", "G_inf"))
+zeta, zeta_star, zeta_mean, zeta_opt = (symbol(name) for name in ("zeta", "zeta_star", "zeta_mean", "zeta_opt"))
+tau, tau_mean, Q, cosine = (symbol(name) for name in ("tau", "tau_mean", "Q", "cosine"))
+d_min, d_max = (symbol(name) for name in ("d_min", "d_max"))
+eta, gamma, beta1, beta2, momentum = (symbol(name) for name in ("eta", "gamma", "beta1", "beta2", "momentum"))
+lam, rho, delta, eps = (symbol(name) for name in ("lambda", "rho", "delta", "eps"))
+zeta_inf, server_damping, delay = (symbol(name) for name in ("zeta_inf", "server_damping", "delay"))
+sigma_star, B_scaled = symbol("sigma_star"), symbol("B_scaled")

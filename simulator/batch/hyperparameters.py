@@ -1,0 +1,59 @@
+"""Parameters of a batch: one value for all replicas, or one for each."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tightrate.common.errors import TightrateError
+from tightrate.rates.symbols.alphabet import check_value
+from tightrate.simulator.algorithm import Array
+
+
+def per_replica(name: str, value: ArrayLike) -> Array:
+    """A parameter as an array that broadcasts over (replica, worker, dimension), each entry checked.
+
+    >>> per_replica("eta", [0.1, 0.2]).shape
+    (2, 1, 1)
+    """
+    values = np.asarray(value, dtype=np.float64)
+    for entry in np.unique(values):
+        check_value(name, float(entry))
+    return values.reshape(-1, 1, 1)
+
+
+def nonnegative(name: str, value: ArrayLike) -> Array:
+    """As `per_replica`, where zero is allowed too."""
+    values = np.asarray(value, dtype=np.float64)
+    per_replica(name, values[values != 0])
+    return values.reshape(-1, 1, 1)
+
+
+def threshold(rho: ArrayLike) -> Array | None:
+    """Clipping thresholds, each positive; None where all are infinite, which is no clipping.
+
+    >>> threshold(float("inf")) is None
+    True
+    """
+    values = np.asarray(rho, dtype=np.float64)
+    for entry in np.unique(values[np.isfinite(values)]):
+        check_value("rho", float(entry))
+    if np.isnan(values).any() or (values < 0).any():
+        check_value("rho", float(values.min()))
+    return None if np.isinf(values).all() else values.reshape(-1, 1, 1)
+
+
+def clip(gradient: Array, rho: Array | None) -> Array:
+    """sign(g_i) min(|g_i|, rho), coordinate by coordinate."""
+    return gradient if rho is None else np.clip(gradient, -rho, rho)
+
+
+def whole(name: str, value: float) -> int:
+    """A positive whole number.
+
+    >>> whole("delay", 2.0)
+    2
+    """
+    if not (value >= 1 and value == int(value)):
+        raise TightrateError(f"{name} must be a positive whole number, not {value:g}")
+    return int(value)

@@ -1,0 +1,66 @@
+"""The replica axis of an algorithm's parameters: how long it is, and the same algorithm for some replicas only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tightrate.common.errors import TightrateError
+from tightrate.simulator.algorithm import Array
+
+A = TypeVar("A")
+
+
+def parameters(algorithm: Any) -> Iterator[Array]:
+    """Every parameter shaped (replica, 1, 1), those of its optimizers included."""
+    if isinstance(algorithm, np.ndarray):
+        yield algorithm
+    elif isinstance(algorithm, tuple):
+        for part in algorithm:
+            yield from parameters(part)
+    elif is_dataclass(algorithm):
+        for item in fields(algorithm):
+            yield from parameters(getattr(algorithm, item.name))
+
+
+def replicas_of(algorithm: Any) -> tuple[int, ...]:
+    """The length of the replica axis that the parameters imply, as a shape."""
+    return (common_batch(*(value.shape[:1] for value in parameters(algorithm))),)
+
+
+def common_batch(*shapes: tuple[int, ...]) -> int:
+    """The one number of replicas that all these leading shapes broadcast to.
+
+    >>> common_batch((), (3,), (1,))
+    3
+    """
+    different = [shape for shape in dict.fromkeys(shapes) if shape not in ((), (1,))]
+    if len(different) > 1 or any(len(shape) > 1 for shape in different):
+        given = ", ".join(map(str, different))
+        raise TightrateError(f"parameters for different numbers of replicas cannot run together: shapes {given}")
+    return different[0][0] if different else 1
+
+
+def restrict(algorithm: A, rows: NDArray[np.intp], count: int, shape: tuple[int, int, int]) -> A:
+    """The algorithm of these of the `count` replicas, for states of this shape.
+
+    A parameter that they share becomes a single number and one that varies is spelled out for every entry: both are
+    faster than broadcasting, and neither changes a bit of the result.
+    """
+
+    def narrow(part: Any) -> Any:
+        if isinstance(part, np.ndarray):
+            own = part[rows] if len(part) == count else part
+            return own[:1] if np.all(own == own[:1]) else np.broadcast_to(own, shape).copy()
+        if isinstance(part, tuple):
+            return tuple(narrow(inner) for inner in part)
+        if is_dataclass(part) and not isinstance(part, type):
+            return replace(part, **{item.name: narrow(getattr(part, item.name)) for item in fields(part)})
+        return part
+
+    narrowed: A = narrow(algorithm)
+    return narrowed

@@ -1,0 +1,1 @@
+"""The same numbers sooner: recorded updates, compiled loops, whole rounds at once."""

@@ -1,0 +1,120 @@
+"""Which engine can find what is asked for: closed form, one draw for each round, or every local step."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.noise import GaussianNoise, Noise
+from tightrate.constructions.problem import Problem
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.simulator.algorithm import Algorithm
+from tightrate.simulator.batch.randomness import RowSampling
+from tightrate.simulator.exact.quadratic_rounds import Spectrum, noise_variances
+from tightrate.simulator.measures import MEASURES, Output
+
+Method = Literal["auto", "exact", "rounds", "sample"]
+Engine = Literal["exact", "rounds", "sample"]
+ENGINES: tuple[Engine, ...] = ("exact", "rounds", "sample")  # the cheapest first
+METHODS: tuple[Method, ...] = ("auto", *ENGINES)
+EXACT_MEASURES = ("gap", "squared-distance")  # of what has an expectation in closed form
+EXACT_OUTPUTS = ("last", "average", "weighted")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of an engine; `distribution` says that more than means are wanted (quantiles)."""
+
+    algorithm: Algorithm[Any]
+    problem: Problem
+    noise: Noise | RowSampling | None
+    measures: Collection[str]
+    output: Output = "last"
+    clients: int | None = None
+    distribution: bool = False
+    K: float = 1.0
+
+    @property
+    def certain(self) -> bool:
+        """Whether nothing is random."""
+        return self.noise is None and not self.samples_clients
+
+    @property
+    def samples_clients(self) -> bool:
+        """Whether some workers are left out of every round."""
+        return self.clients is not None and self.clients < self.problem.workers
+
+    def engine(self, method: Method, names: tuple[str, str] = ("the algorithm", "the problem")) -> Engine:
+        """The engine to use: the one asked for, refused in one line where it cannot, or the cheapest that can."""
+        obstacles = {"exact": self.exact_obstacle(*names), "rounds": self.rounds_obstacle(*names), "sample": None}
+        if np.isinf(self.K):
+            obstacles["sample"] = "takes every local step and so needs finite K"
+        able = [engine for engine in ENGINES if obstacles[engine] is None]
+        if not able:
+            raise TightrateError(
+                f"K = inf exists in closed form only, and method exact {obstacles['exact']}: give a finite K"
+            )
+        if method == "auto":
+            return able[0]
+        if method not in able:
+            raise TightrateError(f"method {method} {obstacles[method]}; use method auto or {able[-1]}")
+        return method
+
+    def exact_obstacle(self, algorithm: str = "the algorithm", problem: str = "the problem") -> str | None:
+        """Why expectations have no closed form here; None where they have."""
+        obstacle = self._not_linear(algorithm, problem)
+        if obstacle is not None:
+            return obstacle
+        noise = self.noise
+        if noise is not None and not np.isfinite(noise.variance if isinstance(noise, Noise) else np.inf):
+            return f"needs additive noise of finite variance, which {_name(noise)} is not"
+        if isinstance(noise, Noise) and not noise.is_isotropic:
+            try:
+                noise_variances(noise, self.problem, Spectrum.of(self.problem))
+            except TightrateError as reason:
+                return f"does not apply: {reason}"
+        if self.output not in EXACT_OUTPUTS:
+            return f"knows the output {', '.join(EXACT_OUTPUTS)}, not {self.output}"
+        offered = EXACT_MEASURES if not self.certain else (*EXACT_MEASURES, "distance")
+        missing = [name for name in self.measures if name not in offered]
+        if missing:
+            return f"knows the expectation of {' and '.join(offered)}, not of {' and '.join(missing)}"
+        if self.distribution and not self.certain:
+            return "knows expectations, not quantiles"
+        return None
+
+    def rounds_obstacle(self, algorithm: str = "the algorithm", problem: str = "the problem") -> str | None:
+        """Why one Gaussian vector for each round is not equal in law to all local steps; None where it is."""
+        obstacle = self._not_linear(algorithm, problem)
+        if obstacle is not None:
+            return obstacle
+        if self.noise is not None and not isinstance(self.noise, GaussianNoise):
+            return f"needs Gaussian noise, which {_name(self.noise)} is not"
+        if self.samples_clients:
+            return "needs all workers in every round"
+        if np.isinf(self.K) and any(stage.pools_gradients for stage, _ in self.algorithm.stages()):
+            return "needs finite K where gradients are pooled"
+        if self.noise is not None and len(self.algorithm.stages()) > 1:
+            return f"needs a method of one stage, which {algorithm} is not"
+        if self.output not in EXACT_OUTPUTS:
+            return f"knows the output {', '.join(EXACT_OUTPUTS)}, not {self.output}"
+        inside = [name for name in self.measures if MEASURES[name].record is not None]
+        if inside:
+            return f"looks at the ends of rounds only, not at {' and '.join(inside)}"
+        return None
+
+    def _not_linear(self, algorithm: str, problem: str) -> str | None:
+        if not self.algorithm.linear:
+            return f"needs linear updates only, which {algorithm} does not make"
+        if not isinstance(self.problem, QuadraticMachines | DiagonalQuadratics):
+            return f"needs a quadratic problem, which {problem} is not"
+        return None
+
+
+def _name(noise: Noise | RowSampling) -> str:
+    return "row sampling" if isinstance(noise, RowSampling) else type(noise).__name__

@@ -1,0 +1,1 @@
+"""Expectations in closed form: moments of linear algorithms on quadratics."""

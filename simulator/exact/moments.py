@@ -1,0 +1,250 @@
+"""Exact moments: mean, covariance and expected gap of linear algorithms on quadratics, without sampling.
+
+A round is an affine map with noise on the server's coordinates, and R rounds are its R-th power.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.noise import Noise
+from tightrate.constructions.problem import Problem
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.simulator.algorithm import Algorithm, Array
+from tightrate.simulator.batch.replica_axis import common_batch, replicas_of
+from tightrate.simulator.exact.affine_gaussian import compose
+from tightrate.simulator.exact.client_sampling import SampledRounds, every_machine
+from tightrate.simulator.exact.linear_form import LinearForm
+from tightrate.simulator.exact.local_gradient_descent import moved_fraction
+from tightrate.simulator.exact.quadratic_rounds import QuadraticRounds, Spectrum, noise_variances
+
+ROUNDS_AT_ONCE = 4096  # of a method whose coefficients change with the round
+NUMBERS_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean, covariance and measures of one iterate; the leading axes are (replica,), or (replica, round).
+
+    `mean` (..., d); `gap` E F(x) - F(x*) and `squared_distance` E |x - x*|^2 (...), infinite where the method
+    diverges, nan for an average over no steps.  `spread` holds the covariance in `basis`: variances (..., d) where
+    all Hessians commute, a matrix (..., d, d) in the original coordinates (basis None) where they do not.  With
+    sampled clients the eigenvalues' coordinates are `correlated`, and variances are not all of the covariance.
+    """
+
+    mean: Array
+    gap: Array
+    squared_distance: Array
+    spread: Array
+    basis: Array | None
+    correlated: bool = False
+
+    @cached_property
+    def covariance(self) -> Array:
+        """Covariance matrix, (..., d, d)."""
+        if self.basis is None:
+            return self.spread
+        if self.correlated:
+            raise TightrateError(
+                "with sampled clients only the variances along the common eigenvectors are known, not the covariance"
+            )
+        return np.asarray((self.basis * self.spread[..., None, :]) @ np.swapaxes(self.basis, -1, -2))
+
+
+@dataclass(frozen=True)
+class ExactRun:
+    """The output after the last communication, and the (weighted) average over all local steps where asked for."""
+
+    last: Moments
+    average: Moments | None
+
+
+def exact_moments(
+    algorithm: Algorithm[Any],
+    problem: Problem,
+    *,
+    K: ArrayLike,
+    R: ArrayLike,
+    noise: Noise | None = None,
+    forgetting: ArrayLike | None = None,
+    start: ArrayLike = 0.0,
+    clients: int | None = None,
+) -> ExactRun:
+    """Moments of a linear algorithm on quadratic machines with additive noise, for a whole batch of (K, R, steps).
+
+    Arguments are those of `sample`, except that K and R may be as large as 10^9 (K = inf where it exists) and that R
+    may be an array (replica, rounds), to follow a run along its rounds: results then have these two leading axes.
+    The cost is O(log K + log R), and O(log K + R) where coefficients change with the round.  `noise` enters by its
+    variance alone, which must be finite.  K = inf is the limit of many local steps, if they settle; a method that
+    pools its gradients then has exact ones.  With `clients` of the workers drawn in every round the draw adds to the
+    covariance; gaps, means and variances stay exact.
+
+    Means and covariances are accurate to about 10^-14, relative to the distance from the start to the fixed point
+    and to the covariance, for any K, R and step size, where Hessians commute; where they do not, to about
+    10^-14 + 2^-52 L / min_m mu_m, mu_m being the least eigenvalue of machine m: the smallest eigenvalues of dense
+    matrices are known no better.  Where coefficients change with the round R 10^-15 is added.
+    """
+    _check_noise(noise)
+    if clients is not None and not 1 <= clients <= problem.workers:
+        raise TightrateError(f"clients must lie between 1 and the number of workers {problem.workers}, not {clients}")
+    sampled = clients is not None and clients < problem.workers
+    spectrum = every_machine(problem) if sampled else Spectrum.of(problem)
+    steps, rounds = np.asarray(K, dtype=np.float64), np.asarray(R, dtype=np.float64)
+    q = np.asarray(0.0 if forgetting is None else forgetting, dtype=np.float64)
+    check_counts(steps, rounds)
+    along_rounds = rounds.ndim == 2
+    rounds = rounds if along_rounds else rounds[..., None]
+    x0 = np.asarray(start, dtype=np.float64)
+    x0 = x0[..., 0, :] if x0.ndim == 3 else x0
+    shapes = (steps.shape, rounds.shape[:-1], q.shape, problem.optimum.shape[:-1], x0.shape[:-1])
+    count = common_batch(*shapes, replicas_of(algorithm))
+    steps, q, rounds = steps + np.zeros(count), q + np.zeros(count), rounds + np.zeros((count, 1))
+    endless = np.isinf(steps)
+    if forgetting is not None and endless.any():
+        if q[endless].any() or not all(stage.pools_gradients for stage, _ in algorithm.stages()):
+            raise TightrateError("an average over infinitely many local steps is not defined: use output last")
+        steps = np.where(endless, 1.0, steps)  # of equal points, one in each round
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        weight = None if forgetting is None else total_weight(q[:, None], steps[:, None] * rounds)
+        displacement = x0 - problem.optimum + np.zeros((count, problem.dimension))
+        last, average, before, done = None, None, None, 0.0
+        for stage, length in algorithm.stages():
+            exact_gradients = endless & stage.pools_gradients  # means of infinitely many
+            own = np.where(exact_gradients, 1.0, steps)
+            form = LinearForm.of(stage).with_steps(own, None if forgetting is None else q)
+            variances = noise_variances(noise, problem, spectrum)
+            if exact_gradients.any():
+                variances = variances * ~exact_gradients[:, None, None]
+            if sampled:
+                server: QuadraticRounds = SampledRounds(form, spectrum, own, variances, int(clients or 0))
+            else:
+                server = QuadraticRounds(form, spectrum, own, variances)
+            now = (server.start(displacement)[:, None], None) if before is None else _handed_over(before, server)
+            coordinates = _after(server, np.clip(rounds - done, 0, length), *now)
+            here = rounds > done
+            last = _chosen(here, _moments(server, form.output[:, None], *coordinates, problem), last)
+            if weight is not None:
+                sums = np.eye(form.start.shape[1])[-1] / weight[..., None]
+                average = _chosen(here, _moments(server, sums, *coordinates, problem), average)
+            if not (rounds > done + length).any():
+                break
+            before = server, *_after(server, np.full((count, 1), length), *now)
+            done += length
+    assert last is not None
+    if not along_rounds:
+        last, average = _first_round(last), None if average is None else _first_round(average)
+    return ExactRun(last, average)
+
+
+def _check_noise(noise: object) -> None:
+    """Refuse noise that is not additive, or whose variance is infinite."""
+    if noise is None:
+        return
+    if not isinstance(noise, Noise):
+        raise TightrateError(f"exact moments need additive noise, not {type(noise).__name__}: use method sample")
+    if not np.isfinite(noise.variance):
+        raise TightrateError(f"exact moments need noise of finite variance, not {noise}: use method sample")
+
+
+def check_counts(K: Array, R: Array) -> None:
+    """Refuse what is not a number of local steps (K may be infinite) or of rounds."""
+    for name, value, least in (("K", K, 1), ("R", R, 0)):
+        wrong = (value < least) | (value != np.floor(value)) | (np.isinf(value) & (name == "R"))
+        if wrong.any():
+            raise TightrateError(f"{name} must be a whole number, at least {least}, not {value[wrong].flat[0]:g}")
+
+
+def total_weight(q: Array, T: Array) -> Array:
+    """The sum of (1 - q)^t over t < T."""
+    return np.where(q == 0, T, moved_fraction(q, T) / np.where(q == 0, 1.0, q))
+
+
+def _after(server: QuadraticRounds, R: Array, mean: Array, covariance: Array | None) -> tuple[Array, Array]:
+    """Mean and covariance of the server's coordinates after the rounds R (replica, rounds); None is certainty."""
+    if isinstance(server, SampledRounds):
+        return server.unpacked(_followed(server, R, server.packed(mean, covariance), None)[0])
+    return _followed(server, R, mean, covariance)
+
+
+def _followed(server: QuadraticRounds, R: Array, mean: Array, covariance: Array | None) -> tuple[Array, Array]:
+    """What the maps of the rounds make of a mean and a covariance."""
+    if not server.form.changes_with_the_round:
+        return server.maps(None).power(R[..., None]).moments(mean, covariance)
+    mean = mean + np.zeros((len(R), 1, 1, 1))
+    now = mean, np.zeros((*mean.shape, mean.shape[-1])) + (0.0 if covariance is None else covariance)
+    found = tuple(np.repeat(part, R.shape[1], axis=1) for part in now)
+    chunk = int(np.clip(NUMBERS_AT_ONCE // now[1].size, 1, ROUNDS_AT_ONCE))
+    done = 0
+    for end in np.unique(R).astype(np.int64):
+        while done < end:
+            ahead = np.arange(done, min(done + chunk, end))
+            now = compose(server.maps(ahead)).moments(*now)
+            done += len(ahead)
+        for whole, part in zip(found, now, strict=True):
+            np.copyto(whole, part, where=(end == R).reshape(*R.shape, *[1] * (whole.ndim - 2)))
+    return found[0], found[1]
+
+
+def _handed_over(before: tuple[QuadraticRounds, Array, Array], server: QuadraticRounds) -> tuple[Array, Array]:
+    """The coordinates of a stage that starts from the output of the one before, and keeps adding to its sums."""
+    first, mean, covariance = before
+    matrix = server.form.start[:, :, None] * first.form.output[:, None, :]
+    if server.form.sums:
+        matrix[:, -1, -1] = 1.0
+    matrix = server.lift(matrix[:, None])
+    return (matrix @ mean[..., None])[..., 0], matrix @ covariance @ np.swapaxes(matrix, -1, -2)
+
+
+def _chosen(here: NDArray[np.bool_], new: Moments, old: Moments | None) -> Moments:
+    """The new moments at the rounds `here`, the old ones at the others."""
+    if old is None:
+        return new
+
+    def choose(a: Array, b: Array) -> Array:
+        return np.where(here.reshape(*here.shape, *[1] * (a.ndim - 2)), a, b)
+
+    return Moments(
+        choose(new.mean, old.mean),
+        choose(new.gap, old.gap),
+        choose(new.squared_distance, old.squared_distance),
+        choose(new.spread, old.spread),
+        new.basis,
+        new.correlated,
+    )
+
+
+def _moments(server: QuadraticRounds, row: Array, mean: Array, covariance: Array, problem: Problem) -> Moments:
+    """Moments of a combination (replica, rounds, p) of the server's coordinates that is an iterate."""
+    undefined = ~np.isfinite(row).all(axis=-1)  # an average over no steps
+    row, spectrum = server.lift(row[..., None, :]), server.spectrum
+    at, spread = (row @ mean[..., None])[..., 0], row @ covariance @ np.swapaxes(row, -1, -2)
+    if spectrum.commute:
+        at, spread = at[..., 0], spread[..., 0, 0]
+        square = at**2 + spread
+        gap = (spectrum.curvatures.mean(axis=1)[:, None] * square).sum(axis=-1) / 2
+        squared = square.sum(axis=-1)
+    else:
+        assert isinstance(problem, QuadraticMachines)
+        at, spread = at[..., 0, :], spread[..., 0, :, :]
+        square = at[..., :, None] * at[..., None, :] + spread
+        gap = np.einsum("...ij,...ij->...", problem.mean_hessian[..., None, :, :], square) / 2
+        squared = np.trace(square, axis1=-2, axis2=-1)
+    gap, squared = (np.where(np.isfinite(value) | undefined, value, np.inf) for value in (gap, squared))
+    basis = spectrum.basis[:, None] if spectrum.commute else None
+    correlated = isinstance(server, SampledRounds) and spectrum.commute
+    return Moments(problem.optimum[..., None, :] + spectrum.from_modes(at), gap, squared, spread, basis, correlated)
+
+
+def _first_round(moments: Moments) -> Moments:
+    """The moments at the first of the rounds that were looked at, without the axis of rounds."""
+    basis = None if moments.basis is None else moments.basis[:, 0]
+    mean, gap, squared, spread = (
+        part[:, 0] for part in (moments.mean, moments.gap, moments.squared_distance, moments.spread)
+    )
+    return Moments(mean, gap, squared, spread, basis, moments.correlated)

@@ -1,0 +1,1 @@
+"""Runs that draw their noise: step by step, or round by round."""

@@ -1,0 +1,1 @@
+"""What a claim asserts, and how that is judged."""

@@ -1,0 +1,1 @@
+"""Exponents of single terms: designed by the order algebra, measured along paths."""

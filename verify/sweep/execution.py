@@ -1,0 +1,160 @@
+"""Where cells run: on processes of this machine, or on the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import cache
+from importlib import import_module
+from threading import Thread
+from time import sleep
+from typing import Any
+
+import joblib
+from joblib.externals.loky.process_executor import BrokenProcessPool
+
+from tightrate.common.errors import TightrateError
+from tightrate.common.threads import one_blas_thread
+from tightrate.verify.sweep.cell import Cell, Failure, Result, environment
+from tightrate.verify.sweep.packs import attempt_pack, packs, work
+
+Outcome = tuple[int, Result | Failure]
+
+ATTEMPTS = 3  # of a cell whose worker is killed under it
+SECONDS_TO_CONNECT = 10
+SECONDS_FOR_WORKERS = 30
+SECONDS_BETWEEN_LOOKS = 1.0
+KEPT = "finished cells are kept, run it again to go on"
+
+
+def outcomes(cells: Sequence[Cell], *, jobs: int = 1, scheduler: str | None = None) -> Iterator[Outcome]:
+    """The number and the outcome of each cell, as soon as it has one.
+
+    Cells that can be one run are a pack, and packs that take the most work are started first.  A pack whose worker is
+    killed is run again.
+    """
+    found = sorted(packs(cells), key=lambda pack: -sum(work(cells[index]) for index in pack))
+    if scheduler is not None:
+        return _on_cluster(cells, found, scheduler)
+    return _on_processes(cells, found, jobs)
+
+
+def _run_here(pack: Sequence[int], cells: Sequence[Cell], parent: int) -> list[Outcome]:
+    if os.getpid() != parent:
+        _end_with(parent)
+    with one_blas_thread():
+        return list(zip(pack, attempt_pack(cells), strict=True))
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this process when its parent does, even if that was killed: nobody would take its results."""
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            sleep(SECONDS_BETWEEN_LOOKS)
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
+
+
+def _run_there(pack: Sequence[int], cells: Sequence[Cell], expected: Mapping[str, str]) -> list[Outcome]:
+    """On a worker of a cluster, which may run several packs in threads: its setting stays."""
+    one_blas_thread()
+    return list(zip(pack, attempt_pack(cells, expected), strict=True))
+
+
+def _of(pack: Sequence[int], cells: Sequence[Cell]) -> list[Cell]:
+    return [cells[index] for index in pack]
+
+
+def _on_processes(cells: Sequence[Cell], packs: Sequence[list[int]], jobs: int) -> Iterator[Outcome]:
+    left = {pack[0]: pack for pack in packs}
+    for _ in range(ATTEMPTS):
+        # One pack at a time: a cell that waited for others in its batch would not be on disk when it is finished.
+        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+        tasks = (joblib.delayed(_run_here)(pack, _of(pack, cells), os.getpid()) for pack in list(left.values()))
+        try:
+            with closing(parallel(tasks)) as found:
+                for outcomes_of_pack in found:
+                    del left[outcomes_of_pack[0][0]]
+                    yield from outcomes_of_pack
+            return
+        except BrokenProcessPool:
+            continue
+    raise TightrateError(f"processes were killed {ATTEMPTS} times (memory?); {KEPT}, perhaps with fewer jobs")
+
+
+def _on_cluster(cells: Sequence[Cell], packs: Sequence[list[int]], address: str) -> Iterator[Outcome]:
+    distributed = _dask()
+    with _quiet(), closing(_connected(distributed, address)) as client:
+
+        def submit(pack: list[int]) -> Any:
+            return client.submit(_run_there, pack, _of(pack, cells), environment(), pure=False)
+
+        running = {submit(pack): (pack, 1) for pack in packs}
+        finished = distributed.as_completed(list(running), loop=client.loop)
+        for future in finished:
+            pack, attempts = running.pop(future)
+            if future.status == "finished":
+                yield from future.result()
+                continue
+            error = future.exception() if future.status == "error" else None
+            if isinstance(error, distributed.KilledWorker) and attempts < ATTEMPTS:
+                again = submit(pack)
+                running[again] = (pack, attempts + 1)
+                finished.add(again)
+            elif isinstance(error, ImportError):
+                raise TightrateError(f"a worker cannot import tightrate ({error}); install the same version there")
+            elif error is not None:
+                why = " ".join(f"{type(error).__name__}: {error}".split())
+                raise TightrateError(f"the cluster gave a cell back: {why}; {KEPT}")
+            else:
+                raise TightrateError(f"lost the scheduler at {address}; {KEPT}")
+
+
+def _dask() -> Any:
+    try:
+        return import_module("distributed")
+    except ImportError:
+        raise TightrateError("a cluster needs Dask, which is not installed: pip install 'tightrate[cluster]'") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask logs its troubles with tracebacks; here each of them becomes one line."""
+    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith("distributed")]
+    before = [logger.disabled for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.disabled = True
+        yield
+    finally:
+        for logger, disabled in zip(loggers, before, strict=True):
+            logger.disabled = disabled
+
+
+def _connected(distributed: Any, address: str) -> Any:
+    """A client of the scheduler at that address, which has at least one worker."""
+    if "://" not in address and address.count(":") != 1:
+        raise TightrateError(f"{address!r} is no scheduler's address; give one such as tcp://127.0.0.1:8786")
+    try:
+        client = distributed.Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise TightrateError(
+            f"no Dask scheduler answers at {address} ({' '.join(str(error).split())}); start one with: dask scheduler"
+        ) from None
+    try:
+        client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
+    except TimeoutError:
+        client.close()
+        raise TightrateError(
+            f"the scheduler at {address} has no workers; start some with: dask worker {address} --nworkers 2"
+        ) from None
+    return client
+
+
+Watch = Callable[[Mapping[str, Any], Result], None]
+"""Called with the parameters of each cell and what it found, as soon as it has found it."""
