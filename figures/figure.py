@@ -15,7 +15,8 @@ from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.common.registry import Registry
 from tightrate.figures.style import Columns, Family, styled
 from tightrate.verify.cache.netcdf import load_dataset, save_dataset, write_whole
-from tightrate.verify.session import Profile, origin
+from tightrate.verify.experiment import Experiment
+from tightrate.verify.session import Profile
 
 Draw = Callable[[xr.Dataset, Columns], Figure]
 FORMATS = ("pdf", "png", "svg")
@@ -33,7 +34,7 @@ class FigureSpec:
     name: str
     title: str
     caption: str
-    experiment: str
+    experiment: Experiment
     needs: tuple[str, ...]
     draw: Draw
     cost: Profile = "quick"
@@ -52,9 +53,9 @@ class FigureSpec:
 
     def picture(self, dataset: xr.Dataset, columns: Columns = 2, family: Family = "serif") -> Figure:
         """The figure drawn from a dataset; a dataset of another experiment is refused in one line."""
-        origin = dataset.attrs.get("experiment", self.experiment)
-        if origin != self.experiment:
-            raise TightrateError(f"figure {self.name} draws results of {self.experiment}, not of {origin}")
+        source = dataset.attrs.get("experiment", self.experiment.name)
+        if source != self.experiment.name:
+            raise TightrateError(f"figure {self.name} draws results of {self.experiment.name}, not of {source}")
         missing = [name for name in self.needs if name not in dataset and name not in dataset.attrs]
         if missing:
             raise self._misfit(", ".join(missing))
@@ -62,14 +63,14 @@ class FigureSpec:
             return self.draw(dataset, columns)
 
     def _misfit(self, what: str) -> TightrateError:
-        return TightrateError(f"figure {self.name} needs {what}; give the results of experiment {self.experiment}")
+        return TightrateError(f"figure {self.name} needs {what}; give the results of experiment {self.experiment.name}")
 
 
 FIGURES: Registry[FigureSpec] = Registry("tightrate.figures.gallery", "figure")
 
 
 def figure(
-    name: str, *, title: str, caption: str, experiment: str, needs: Sequence[str], cost: Profile = "quick"
+    name: str, *, title: str, caption: str, experiment: Experiment, needs: Sequence[str], cost: Profile = "quick"
 ) -> Callable[[Draw], FigureSpec]:
     """Make a figure of the function that draws it."""
 
@@ -106,7 +107,7 @@ def save(
     for path in paths:
         write_whole(path, partial(_write_picture, picture, spec.title, path.suffix[1:], family))
     data = directory / f"{spec.name}.nc"
-    save_dataset(dataset.assign_attrs(experiment=spec.experiment, columns=columns, family=family), data)
+    save_dataset(dataset.assign_attrs(experiment=spec.experiment.name, columns=columns, family=family), data)
     return [*paths, data]
 
 
@@ -122,7 +123,7 @@ def staleness(spec: FigureSpec, directory: Path) -> str | None:
     dataset = load_dataset(data)
     attributes = dict(dataset.attrs)
     try:
-        made = origin(spec.experiment, attributes["profile"], attributes["seed"])
+        made = spec.experiment.origin(attributes["profile"], attributes["seed"])
         columns, family = attributes.pop("columns"), attributes.pop("family")
     except KeyError as missing:
         return f"{data} does not say its {missing.args[0]}"

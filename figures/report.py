@@ -12,38 +12,39 @@ from tightrate.figures.output_folder import check_output_folder, publish
 from tightrate.figures.report_page import Picture, Report, report_page
 from tightrate.figures.reproduction_page import reproduction_page
 from tightrate.verify.cache.netcdf import write_whole
-from tightrate.verify.claim import Finding, claims_of, judge_all
+from tightrate.verify.claim import Finding, experiments_of, judge_all
 from tightrate.verify.findings_json import finding_as_json
-from tightrate.verify.session import Laboratory
+from tightrate.verify.registry import claims_of
+from tightrate.verify.session import Session
 
 
-def reproduce(out: Path, laboratory: Laboratory) -> tuple[Finding, ...]:
+def reproduce(out: Path, session: Session) -> tuple[Finding, ...]:
     """Judge every claim, draw every figure and publish the report in `out`; returns the findings.
 
     The folder is checked before anything runs, and replaced only by a complete report.
     """
     started = datetime.now(UTC)
     check_output_folder(out)
-    specs = figures_of(laboratory.profile)
-    claims = claims_of(laboratory.profile, "*")
-    laboratory.prepare([claim.experiment for claim in claims] + [spec.experiment for spec in specs])
-    findings = judge_all(claims, laboratory)
-    command = " ".join(["tightrate reproduce", *_options(laboratory), f"--out {out}"])
-    publish(lambda folder: write_report(folder, findings, laboratory, specs, command=command, started=started), out)
+    specs = figures_of(session.profile)
+    claims = claims_of(session.profile, "*")
+    session.prepare(list(experiments_of(claims)) + [spec.experiment for spec in specs])
+    findings = judge_all(claims, session)
+    command = " ".join(["tightrate reproduce", *_options(session), f"--out {out}"])
+    publish(lambda folder: write_report(folder, findings, session, specs, command=command, started=started), out)
     return findings
 
 
-def _options(laboratory: Laboratory) -> list[str]:
+def _options(session: Session) -> list[str]:
     """The options that differ from the defaults."""
-    default = Laboratory()
-    profile = [f"--profile {laboratory.profile}"] if laboratory.profile != default.profile else []
-    return profile + ([f"--seed {laboratory.seed}"] if laboratory.seed != default.seed else [])
+    default = Session()
+    profile = [f"--profile {session.profile}"] if session.profile != default.profile else []
+    return profile + ([f"--seed {session.seed}"] if session.seed != default.seed else [])
 
 
 def write_report(
     folder: Path,
     findings: Sequence[Finding],
-    laboratory: Laboratory,
+    session: Session,
     figures: Sequence[FigureSpec],
     *,
     command: str,
@@ -55,13 +56,13 @@ def write_report(
     """
     pictures: list[Picture] = []
     for spec in figures:
-        laboratory.progress("figures", len(pictures), len(figures))
-        pictures.append(_picture(spec, laboratory, folder))
-    laboratory.progress("figures", len(pictures), len(figures))
+        session.progress("figures", len(pictures), len(figures))
+        pictures.append(_picture(spec, session, folder))
+    session.progress("figures", len(pictures), len(figures))
     now = datetime.now(UTC)
     report = Report(
         tuple(findings),
-        laboratory,
+        session,
         pictures,
         command,
         started.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -75,8 +76,8 @@ def write_report(
     return page
 
 
-def _picture(spec: FigureSpec, laboratory: Laboratory, folder: Path) -> Picture:
-    dataset, _ = laboratory.result(spec.experiment)
+def _picture(spec: FigureSpec, session: Session, folder: Path) -> Picture:
+    dataset, _ = session.result(spec.experiment)
     paths = save(spec, dataset, folder / "figures", FORMATS)
     wide = next(path for path in paths if path.suffix == ".svg").read_bytes()
     files = tuple(f"figures/{path.name}" for path in paths)

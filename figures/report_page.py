@@ -27,8 +27,8 @@ from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.catalogue import paper, theorem
 from tightrate.rates.statements.theorem import PROVENANCE_MEANING, Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
-from tightrate.verify.claim import Finding
-from tightrate.verify.session import EXPERIMENTS, Laboratory
+from tightrate.verify.claim import Finding, names_of
+from tightrate.verify.session import Session
 from tightrate.verify.sweep.run import provenance
 from tightrate.verify.verdict import STATUS_MEANING, Status
 
@@ -53,10 +53,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Report:
-    """What a report tells: findings, the laboratory that made them, pictures, and how and when it was made."""
+    """What a report tells: findings, the session that made them, pictures, and how and when it was made."""
 
     findings: Sequence[Finding]
-    laboratory: Laboratory
+    session: Session
     pictures: Sequence[Picture]
     command: str
     started: str
@@ -136,7 +136,7 @@ def _by_paper(findings: Sequence[Finding]) -> str:
 
 def _seconds(findings: Sequence[Finding]) -> float:
     """What the experiments of these claims took; one that several claims share counts once."""
-    return sum({finding.claim.experiment: finding.seconds for finding in findings}.values())
+    return sum({names_of(finding.claim): finding.seconds for finding in findings}.values())
 
 
 def _counterexamples(findings: Sequence[Finding]) -> list[str]:
@@ -196,7 +196,7 @@ def _verdicts(report: Report) -> str:
     findings = report.findings
     rows = []
     for finding in findings:
-        source = theorem(finding.claim.theorem)
+        source = finding.claim.theorem
         claim = element("p", prose(finding.claim.statement)) + _claim_link(finding)
         standing = f"{_id(source)}<br>{element('span', escape(_standing(source)), class_='soft')}"
         texts = prose(finding.verdict.predicted), prose(finding.verdict.measured), _interval(finding)
@@ -236,7 +236,7 @@ def _statuses(findings: Sequence[Finding]) -> list[Status]:
 
 def _labels(findings: Sequence[Finding]) -> dict[str, str]:
     """The provenance labels that occur, with their meaning."""
-    present = {theorem(finding.claim.theorem).provenance.label for finding in findings}
+    present = {finding.claim.theorem.provenance.label for finding in findings}
     return {label: meaning for label, meaning in PROVENANCE_MEANING.items() if label in present}
 
 
@@ -279,7 +279,7 @@ def _ordered(pictures: Sequence[Picture]) -> list[Picture]:
 
 def _figure(picture: Picture, findings: Sequence[Finding]) -> str:
     spec = picture.spec
-    claims = [finding for finding in findings if finding.claim.experiment == spec.experiment]
+    claims = [finding for finding in findings if spec.experiment in finding.claim.data]
     about = f" Claims on the same data: {_links(claims)}." if claims else ""
     saved = ", ".join(element("a", escape(name.rpartition("/")[2]), href=name) for name in picture.files)
     return element(
@@ -314,8 +314,8 @@ def _articles(report: Report) -> str:
 
 def _article(finding: Finding, report: Report) -> str:
     claim, verdict = finding.claim, finding.verdict
-    profile = "" if report.laboratory.profile == "quick" else f" --profile {report.laboratory.profile}"
-    figures = [p.spec for p in report.pictures if p.spec.experiment == claim.experiment]
+    profile = "" if report.session.profile == "quick" else f" --profile {report.session.profile}"
+    figures = [p.spec for p in report.pictures if p.spec.experiment in claim.data]
     parts = [
         element("h4", "Claim"),
         element("p", prose(claim.statement)),
@@ -328,10 +328,10 @@ def _article(finding: Finding, report: Report) -> str:
         ),
         element("p", element("strong", "Verdict."), " ", prose(_capital(verdict.sentence))),
         element("h4", "Theorem"),
-        _theorem(claim.theorem),
+        _theorem(claim.theorem_id),
         element("h4", "How it was tested"),
         paragraphs(inspect.getdoc(claim.judge) or ""),
-        paragraphs(inspect.getdoc(EXPERIMENTS[claim.experiment]) or ""),
+        paragraphs("\n\n".join(experiment.description for experiment in claim.data)),
         element("h4", "Numbers"),
         evidence(_summary(finding) | dict(verdict.evidence)),
     ]
@@ -414,17 +414,17 @@ def _letters(source: Theorem) -> str:
 
 
 def _making(report: Report) -> str:
-    laboratory = report.laboratory
+    session = report.session
     facts = {
         "command": element("code", escape(report.command)),
         "started": escape(report.started),
-        "wall time": f"{report.seconds:.0f} seconds on {laboratory.jobs} core{'s' if laboratory.jobs > 1 else ''}",
-        "profile": escape(laboratory.profile),
-        "seed": str(laboratory.seed),
+        "wall time": f"{report.seconds:.0f} seconds on {session.jobs} core{'s' if session.jobs > 1 else ''}",
+        "profile": escape(session.profile),
+        "seed": str(session.seed),
         **{name: escape(version) for name, version in provenance().items()},
     }
     rows = []
-    for name, (dataset, seconds) in sorted(laboratory.shelf.items()):
+    for name, (dataset, seconds) in sorted(session.cached.items()):
         rows.append([element("code", escape(name)), f"{seconds:.1f}", escape(_extent(dataset)), _parameters(dataset)])
     experiments = table(("Experiment", "Seconds", "Grid", "Parameters"), rows, label="experiments")
     return definitions(facts) + element("h3", "Experiments") + experiments

@@ -21,7 +21,7 @@ from tightrate.figures.style import Columns
 from tightrate.rates.symbols.monomial import monomial
 from tightrate.verify.cache.netcdf import write_whole
 from tightrate.verify.findings_json import finding_as_json
-from tightrate.verify.session import Laboratory
+from tightrate.verify.session import Session
 from tightrate.verify.sweep.run import provenance
 from tightrate.verify.user_paper import OwnFinding
 
@@ -83,7 +83,7 @@ def _section(found: OwnFinding, folder: Path) -> str:
     finding = found.finding
     claim, verdict = finding.claim, finding.verdict
     key = claim.id.partition("/")[2]
-    spec = FigureSpec(key, claim.statement, "", claim.experiment, ("measured",), measured_and_bound)
+    spec = FigureSpec(key, claim.statement, "", claim.data[0], ("measured",), measured_and_bound)
     paths = save(spec, found.results, folder / "figures", FORMATS)
     drawing = next(path for path in paths if path.suffix == ".svg").read_text(encoding="utf-8")
     saved = ", ".join(element("a", escape(path.name), href=f"figures/{path.name}") for path in paths)
@@ -145,7 +145,7 @@ def _procedure(found: OwnFinding) -> str:
 
 
 def _seed(found: OwnFinding) -> str:
-    default = Laboratory().seed
+    default = Session().seed
     return "" if found.results.attrs["seed"] == default else f" --seed {found.results.attrs['seed']}"
 
 

@@ -11,8 +11,9 @@ import xarray as xr
 from tightrate.rates.papers.patel2024 import thm27_logarithm
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.evaluation import vectorized
-from tightrate.verify.claim import CLAIMS, Finding, judge
-from tightrate.verify.session import Laboratory
+from tightrate.verify.claim import Finding, judge
+from tightrate.verify.registry import CLAIMS
+from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
 
 
@@ -87,15 +88,15 @@ def fixed_point_convergence() -> xr.Dataset:
     )
 
 
-def laboratory() -> Laboratory:
-    """A laboratory whose shelf is full: no experiment runs."""
-    shelf = {
+def session() -> Session:
+    """A session whose cached is full: no experiment runs."""
+    cached = {
         "k-does-not-help": (k_does_not_help(), 0.4),
         "fixed-point-floor": (fixed_point_floor(), 2.1),
         "krm-sweep": (krm_sweep(), 14.8),
         "fixed-point-convergence": (fixed_point_convergence(), 3.0),
     }
-    return Laboratory(shelf=shelf)
+    return Session(cached=cached)
 
 
 FIGURES = ("fixed-point-floor", "k-does-not-help", "krm-sweep")
@@ -108,7 +109,7 @@ JUDGED = (
 )
 
 
-def findings(shelved: Laboratory) -> list[Finding]:
+def findings(shelved: Session) -> list[Finding]:
     """Real claims judged on the synthetic datasets."""
     return [judge(CLAIMS[name], shelved) for name in JUDGED]
 

@@ -15,48 +15,49 @@ from tightrate.rates.symbols.alphabet import K, L, R, alpha, beta1, mu, weak
 from tightrate.simulator.algorithms.local_sgdm import local_sgdm
 from tightrate.simulator.exact.infinite_workers import TwoValues, round_maps
 from tightrate.simulator.sampled.trajectories import drawn_noise, step_by_step, worker_average
-from tightrate.verify.assertions.order import Question, decided, judge_orders
-from tightrate.verify.assertions.scaling import exponents_of, exponents_of_balance, joined, judge_scaling
-from tightrate.verify.claim import CLAIMS, judge
-from tightrate.verify.claims.cheng2024_consensus import movement_exponents
-from tightrate.verify.experiments.cheng2024_consensus import squared_range
-from tightrate.verify.experiments.cheng2024_identities import Errors, note_lag
-from tightrate.verify.experiments.cheng2024_orders import MOMENTS, limit_in_steps, tends, term, without_momentum
-from tightrate.verify.experiments.cheng2024_pathwise import pathwise_run
-from tightrate.verify.session import Laboratory
+from tightrate.verify.claim import judge
+from tightrate.verify.judging.order import Question, decided, judge_orders
+from tightrate.verify.judging.scaling import exponents_of, exponents_of_balance, joined, judge_scaling
+from tightrate.verify.papers.cheng2024.consensus import movement_exponents
+from tightrate.verify.papers.cheng2024.consensus_runs import squared_range
+from tightrate.verify.papers.cheng2024.identities_runs import Errors, note_lag
+from tightrate.verify.papers.cheng2024.orders_runs import MOMENTS, limit_in_steps, tends, term, without_momentum
+from tightrate.verify.papers.cheng2024.pathwise_runs import pathwise_run
+from tightrate.verify.registry import CLAIMS
+from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
 
 NAMES = CLAIMS.match("cheng2024/*")
 
 
 @pytest.fixture(scope="module")
-def laboratory() -> Laboratory:
-    return Laboratory(jobs=1)
+def session() -> Session:
+    return Session(jobs=1)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_claim_has_its_expected_verdict(name: str, laboratory: Laboratory) -> None:
-    finding = judge(CLAIMS[name], laboratory)
+def test_every_claim_has_its_expected_verdict(name: str, session: Session) -> None:
+    finding = judge(CLAIMS[name], session)
     assert finding.as_expected, finding.verdict.sentence
     assert finding.verdict.evidence
     assert (finding.verdict.witness is not None) == (finding.verdict.status == "violated")
     assert CLAIMS[name].procedure
 
 
-def data_of(claim: str, laboratory: Laboratory) -> xr.Dataset:
-    return laboratory.result(CLAIMS[claim].experiment)[0].copy()
+def data_of(claim: str, session: Session) -> xr.Dataset:
+    return session.data(CLAIMS[claim].data[0]).copy()
 
 
 # ------------------------------------------------------------------------------------------------- twins of identities
 
 
-DECIDED = tuple(name for name in NAMES if CLAIMS[name].experiment in ("cheng2024-orders", "cheng2024-limits"))
+DECIDED = tuple(name for name in NAMES if CLAIMS[name].data[0].name in ("cheng2024-orders", "cheng2024-limits"))
 IDENTITIES = tuple(name for name in NAMES if CLAIMS[name].expected == "confirmed" and name not in DECIDED)
 
 
 @pytest.mark.parametrize("name", IDENTITIES)
-def test_an_identity_that_is_off_by_a_billionth_is_rejected(name: str, laboratory: Laboratory) -> None:
-    data = data_of(name, laboratory)
+def test_an_identity_that_is_off_by_a_billionth_is_rejected(name: str, session: Session) -> None:
+    data = data_of(name, session)
     off = {str(v): data[v] * (1 + 1e-8) + 1e-8 for v in data.data_vars if is_measured(str(v))}
     assert CLAIMS[name].judge(data.assign(off)).status == "violated"
 
@@ -97,8 +98,8 @@ def test_the_lag_of_another_momentum_is_not_that_of_the_run() -> None:
         "cheng2024/curvature-shows-local-steps",
     ],
 )
-def test_a_counterexample_that_is_none_is_not_reported(name: str, laboratory: Laboratory) -> None:
-    data = data_of(name, laboratory)
+def test_a_counterexample_that_is_none_is_not_reported(name: str, session: Session) -> None:
+    data = data_of(name, session)
     assert CLAIMS[name].judge(xr.zeros_like(data)).status == "confirmed"
 
 
@@ -115,16 +116,16 @@ def test_another_power_in_the_clipping_threshold_is_refuted(power: object, statu
 
 
 @pytest.mark.parametrize("name", DECIDED)
-def test_opposite_answers_are_not_confirmed(name: str, laboratory: Laboratory) -> None:
-    data = data_of(name, laboratory)
+def test_opposite_answers_are_not_confirmed(name: str, session: Session) -> None:
+    data = data_of(name, session)
     data["answer"] = 1 - data.answer
     # what is refuted would be confirmed, but for the claim some of whose statements hold
     refuted = CLAIMS[name].expected == "violated" and name != "cheng2024/minibatch-by-substitution"
     assert CLAIMS[name].judge(data).status == ("confirmed" if refuted else "violated")
 
 
-def test_an_unchecked_answer_is_inconclusive(laboratory: Laboratory) -> None:
-    data = data_of("cheng2024/rates-invert", laboratory)
+def test_an_unchecked_answer_is_inconclusive(session: Session) -> None:
+    data = data_of("cheng2024/rates-invert", session)
     data["checked"] = xr.zeros_like(data.checked)
     assert CLAIMS["cheng2024/rates-invert"].judge(data).status == "inconclusive"
 
@@ -173,8 +174,8 @@ def test_an_unchecked_answer_is_inconclusive(laboratory: Laboratory) -> None:
         ("cheng2024/minibatch-statistical-exponents", "minibatch", 1.2),
     ],
 )
-def test_a_wrong_constant_is_rejected(name: str, changed: str, factor: float, laboratory: Laboratory) -> None:
-    data = data_of(name, laboratory)
+def test_a_wrong_constant_is_rejected(name: str, changed: str, factor: float, session: Session) -> None:
+    data = data_of(name, session)
     data[changed] = data[changed] * factor
     assert CLAIMS[name].judge(data).status == "violated"
 
@@ -228,15 +229,15 @@ SLOWER = [
 
 @pytest.mark.parametrize("power", [1 / 6, 1 / 4, 1 / 2, 1])
 @pytest.mark.parametrize("name", ["cheng2024/consensus-over-workers", "cheng2024/consensus-is-a-gaussian-range"])
-def test_a_power_of_the_workers_is_not_taken_for_a_logarithm(name: str, power: float, laboratory: Laboratory) -> None:
-    data = data_of(name, laboratory)
+def test_a_power_of_the_workers_is_not_taken_for_a_logarithm(name: str, power: float, session: Session) -> None:
+    data = data_of(name, session)
     twin = data.assign(mean=data["mean"] * data.M**power, stderr=data["stderr"] * data.M**power)
     assert CLAIMS[name].judge(twin).status == "violated"
 
 
 @pytest.mark.parametrize("factor", [0.7, 1.3])
-def test_another_variance_of_the_workers_is_rejected(factor: float, laboratory: Laboratory) -> None:
-    data = data_of("cheng2024/consensus-is-a-gaussian-range", laboratory)
+def test_another_variance_of_the_workers_is_rejected(factor: float, session: Session) -> None:
+    data = data_of("cheng2024/consensus-is-a-gaussian-range", session)
     claim = CLAIMS["cheng2024/consensus-is-a-gaussian-range"]
     assert claim.judge(data.assign(exact=factor * data.exact)).status == "violated"
     assert claim.judge(data.assign(stderr=20 * data["stderr"])).status == "inconclusive"
@@ -248,23 +249,23 @@ def test_the_squared_range_is_that_of_drawn_variables() -> None:
 
 
 @pytest.mark.parametrize("excess", [-1 / 6, -1 / 3, -1 / 2, 1 / 6])
-def test_the_worst_laws_have_exactly_their_exponent(excess: float, laboratory: Laboratory) -> None:
-    data = data_of("cheng2024/clipping-bias-exponent", laboratory)
+def test_the_worst_laws_have_exactly_their_exponent(excess: float, session: Session) -> None:
+    data = data_of("cheng2024/clipping-bias-exponent", session)
     data["worst"] = data.worst * data.rho**excess
     assert CLAIMS["cheng2024/clipping-bias-exponent"].judge(data).status == "violated"
 
 
 @pytest.mark.parametrize(("axis", "excess"), [("K", 1 / 3), ("fine", 1 / 6)])
-def test_a_drift_of_adam_that_grows_faster_is_not_accepted(axis: str, excess: float, laboratory: Laboratory) -> None:
-    data = data_of("cheng2024/adam-drift-floor", laboratory)
+def test_a_drift_of_adam_that_grows_faster_is_not_accepted(axis: str, excess: float, session: Session) -> None:
+    data = data_of("cheng2024/adam-drift-floor", session)
     for variable in ("drift", "drift_stderr"):
         data[variable] = data[variable] * data[axis] ** excess
     assert CLAIMS["cheng2024/adam-drift-floor"].judge(data).status != "consistent"
 
 
-def test_noise_does_not_make_a_false_floor_true(laboratory: Laboratory) -> None:
+def test_noise_does_not_make_a_false_floor_true(session: Session) -> None:
     name = "cheng2024/more-workers-leave-the-drift"
-    data = data_of(name, laboratory)
+    data = data_of(name, session)
     below = data.assign(gap=0.5 * data.attrs["limit"] + 0 * data.gap)
     assert CLAIMS[name].judge(below).status == "violated"
     noisy = CLAIMS[name].judge(below.assign(stderr=data.attrs["limit"] + 0 * data["stderr"]))
@@ -272,9 +273,9 @@ def test_noise_does_not_make_a_false_floor_true(laboratory: Laboratory) -> None:
     assert "100 times the replicas" in noisy.sentence
 
 
-def test_only_cells_with_linear_speed_up_are_compared(laboratory: Laboratory) -> None:
+def test_only_cells_with_linear_speed_up_are_compared(session: Session) -> None:
     claim = CLAIMS["cheng2024/linear-speed-up"]
-    data = data_of(claim.id, laboratory)
+    data = data_of(claim.id, session)
     inside = data.linear >= data.M
     verdict = claim.judge(data)
     assert verdict.evidence["comparisons"] == int(inside.sum()) >= 25
@@ -284,9 +285,9 @@ def test_only_cells_with_linear_speed_up_are_compared(laboratory: Laboratory) ->
     assert claim.judge(data.assign(linear=0 * data.linear)).status == "not-applicable"
 
 
-def test_comparisons_at_one_local_step_are_counted_once(laboratory: Laboratory) -> None:
+def test_comparisons_at_one_local_step_are_counted_once(session: Session) -> None:
     claim = CLAIMS["cheng2024/one-local-step-with-clipping"]
-    data = data_of(claim.id, laboratory)
+    data = data_of(claim.id, session)
     verdict = claim.judge(data)
     assert f"in {data.sizes['instance']} of {data.sizes['instance']} comparisons" in verdict.sentence
     assert verdict.witness is not None
@@ -294,8 +295,8 @@ def test_comparisons_at_one_local_step_are_counted_once(laboratory: Laboratory) 
     assert verdict.witness["measured"] == float(data["one step, clipped"].max())  # the error itself
 
 
-def test_an_order_that_is_misprinted_is_told_by_its_letters(laboratory: Laboratory) -> None:
-    data = data_of("cheng2024/critical-steps-exponents", laboratory)
+def test_an_order_that_is_misprinted_is_told_by_its_letters(session: Session) -> None:
+    data = data_of("cheng2024/critical-steps-exponents", session)
     terms = term("thm2", "noise drift"), term("eq4.5", "optimization")
     drift, other = theorem("cheng2024/thm2").bound.term("noise drift"), theorem("cheng2024/eq4.5").bound
     balance = exponents_of_balance(drift, other.term("optimization"), "K", ["sigma", "R", "M"])
@@ -324,30 +325,30 @@ def test_a_false_limit_and_a_hidden_momentum_are_refuted() -> None:
         limit_in_steps(K ** (alpha - 5))
 
 
-def test_a_gain_that_grows_slower_is_rejected(laboratory: Laboratory) -> None:
-    data = data_of("cheng2024/gain-exponents", laboratory)
+def test_a_gain_that_grows_slower_is_rejected(session: Session) -> None:
+    data = data_of("cheng2024/gain-exponents", session)
     data["gain"] = data.gain * (data.K / data.critical) ** -0.15
     assert CLAIMS["cheng2024/gain-exponents"].judge(data).status == "violated"
 
 
 @pytest.mark.parametrize(("name", "variables", "axis", "excess"), SLOWER)
 def test_an_exponent_worse_than_the_bound_is_rejected(
-    name: str, variables: tuple[str, ...], axis: str, excess: float, laboratory: Laboratory
+    name: str, variables: tuple[str, ...], axis: str, excess: float, session: Session
 ) -> None:
-    data = data_of(name, laboratory)
+    data = data_of(name, session)
     for variable in variables:
         data[variable] = data[variable] * data[axis] ** excess
     assert CLAIMS[name].judge(data).status == "violated"
 
 
-def test_the_misprint_in_the_confidence_bound_is_told_from_the_correction(laboratory: Laboratory) -> None:
-    data = data_of("cheng2024/confidence-as-printed", laboratory)
+def test_the_misprint_in_the_confidence_bound_is_told_from_the_correction(session: Session) -> None:
+    data = data_of("cheng2024/confidence-as-printed", session)
     data["order"] = data.order / data.L  # now 1/sqrt(L eps), which the judge multiplies back
     assert CLAIMS["cheng2024/confidence-as-printed"].judge(data).status == "consistent"
 
 
-def test_an_excess_that_is_not_resolved_is_inconclusive(laboratory: Laboratory) -> None:
-    data = data_of("cheng2024/floor-above-drift-falls-with-workers", laboratory)
+def test_an_excess_that_is_not_resolved_is_inconclusive(session: Session) -> None:
+    data = data_of("cheng2024/floor-above-drift-falls-with-workers", session)
     data["stderr"] = data["stderr"] * 100
     verdict = CLAIMS["cheng2024/floor-above-drift-falls-with-workers"].judge(data)
     assert verdict.status == "inconclusive"

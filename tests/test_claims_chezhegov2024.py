@@ -13,31 +13,34 @@ from tightrate.rates.orders.domination import dominated
 from tightrate.rates.papers.chezhegov2024 import Rule
 from tightrate.rates.symbols.alphabet import d_max, d_min
 from tightrate.simulator.batch.randomness import stream
-from tightrate.verify.claim import CLAIMS, Claim, judge
-from tightrate.verify.claims import chezhegov2024 as claims
-from tightrate.verify.experiments import chezhegov2024_algebra as algebra
-from tightrate.verify.experiments import chezhegov2024_changing as changing
-from tightrate.verify.experiments import chezhegov2024_drift as drift
-from tightrate.verify.experiments import chezhegov2024_frozen as frozen
-from tightrate.verify.experiments import chezhegov2024_variants as variants
-from tightrate.verify.experiments.fixed_point import random_machines
-from tightrate.verify.session import Laboratory
+from tightrate.verify.claim import Claim, judge
+from tightrate.verify.papers.chezhegov2024 import algebra_runs as algebra
+from tightrate.verify.papers.chezhegov2024 import changing_runs as changing
+from tightrate.verify.papers.chezhegov2024 import changing_runs as chezhegov2024_changing
+from tightrate.verify.papers.chezhegov2024 import drift_runs as drift
+from tightrate.verify.papers.chezhegov2024 import frozen_runs as chezhegov2024_frozen
+from tightrate.verify.papers.chezhegov2024 import frozen_runs as frozen
+from tightrate.verify.papers.chezhegov2024 import main as claims
+from tightrate.verify.papers.chezhegov2024 import variants_runs as variants
+from tightrate.verify.papers.patel2024.fixed_point_runs import random_machines
+from tightrate.verify.registry import CLAIMS
+from tightrate.verify.session import Session
 
 NAMES = [name for name in CLAIMS.names() if CLAIMS[name].judge.__module__ == claims.__name__]
 
 
 @pytest.fixture(scope="module")
-def laboratory() -> Laboratory:
-    return Laboratory()
+def session() -> Session:
+    return Session()
 
 
-def data_of(claim: Claim, laboratory: Laboratory) -> xr.Dataset:
-    return laboratory.result(claim.experiment)[0].copy(deep=True)
+def data_of(claim: Claim, session: Session) -> xr.Dataset:
+    return session.data(claim.data[0]).copy(deep=True)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_claim_has_its_expected_verdict(name: str, laboratory: Laboratory) -> None:
-    finding = judge(CLAIMS[name], laboratory)
+def test_every_claim_has_its_expected_verdict(name: str, session: Session) -> None:
+    finding = judge(CLAIMS[name], session)
     assert finding.as_expected, finding.verdict.sentence
     assert finding.verdict.evidence
     assert (finding.verdict.witness is not None) == (finding.verdict.status == "violated")
@@ -89,9 +92,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_constant_is_violated_with_a_witness_of_numbers(name: str, laboratory: Laboratory) -> None:
+def test_a_wrong_constant_is_violated_with_a_witness_of_numbers(name: str, session: Session) -> None:
     claim = CLAIMS[f"chezhegov2024/{name}"]
-    data = data_of(claim, laboratory)
+    data = data_of(claim, session)
     for variable, factor in WRONG[name].items():
         data[variable] = data[variable] * factor
     verdict = claim.judge(data)
@@ -102,7 +105,7 @@ def test_a_wrong_constant_is_violated_with_a_witness_of_numbers(name: str, labor
 
 def test_every_numerical_claim_has_a_wrong_twin() -> None:
     exact = {"frozen-is-local-sgd", "fixed-point-formula"}  # twins below
-    numerical = {name.split("/")[1] for name in NAMES if CLAIMS[name].experiment != "scaling-algebra"}
+    numerical = {name.split("/")[1] for name in NAMES if CLAIMS[name].data[0].name != "scaling-algebra"}
     assert numerical == set(WRONG) | exact
 
 
@@ -110,9 +113,9 @@ def test_every_numerical_claim_has_a_wrong_twin() -> None:
 
 
 @pytest.mark.parametrize("power", [0.0, 0.25, 1.0])
-def test_other_powers_of_the_matrix_are_no_change_of_variables(power: float, laboratory: Laboratory) -> None:
+def test_other_powers_of_the_matrix_are_no_change_of_variables(power: float, session: Session) -> None:
     claim = CLAIMS["chezhegov2024/frozen-is-local-sgd"]
-    data = data_of(claim, laboratory)
+    data = data_of(claim, session)
     error, _ = frozen.quadratic_error(stream(1, test="twin"), 20, power)
     twin = data.isel(instance=slice(20)).assign(error=("instance", error))
     assert claim.judge(twin).status == "violated"
@@ -120,15 +123,15 @@ def test_other_powers_of_the_matrix_are_no_change_of_variables(power: float, lab
     assert frozen.logistic_error(stream(2, test="twin"), 0)[0] < 1e-13
 
 
-def test_the_matrices_of_the_trajectories_are_not_multiples_of_the_identity(laboratory: Laboratory) -> None:
-    data = laboratory.result("frozen-scaling-trajectories")[0]
+def test_the_matrices_of_the_trajectories_are_not_multiples_of_the_identity(session: Session) -> None:
+    data = session.result(chezhegov2024_frozen.frozen_scaling_trajectories)[0]
     assert float(data.spread.median()) > 1.5
     assert set(data.kind.values) == {"quadratic", "logistic"}
 
 
-def test_a_fixed_point_without_the_matrix_is_another_one(laboratory: Laboratory) -> None:
+def test_a_fixed_point_without_the_matrix_is_another_one(session: Session) -> None:
     claim = CLAIMS["chezhegov2024/fixed-point-formula"]
-    data = data_of(claim, laboratory)
+    data = data_of(claim, session)
     assert claim.judge(data.assign(reached=data.reached + 1e-6 * data.discrepancy)).status == "violated"
     assert float(data.left.max()) < 1e-12  # the runs were long enough
 
@@ -145,20 +148,20 @@ def test_random_machines_in_new_variables_keep_gap_and_optimum() -> None:
 
 # --- Algebra ---------------------------------------------------------------------------------------------------------
 
-ALGEBRA = [name for name in NAMES if CLAIMS[name].experiment == "scaling-algebra"]
+ALGEBRA = [name for name in NAMES if CLAIMS[name].data[0].name == "scaling-algebra"]
 
 
 @pytest.mark.parametrize("name", ALGEBRA)
-def test_an_identity_or_an_order_that_fails_is_not_confirmed(name: str, laboratory: Laboratory) -> None:
+def test_an_identity_or_an_order_that_fails_is_not_confirmed(name: str, session: Session) -> None:
     claim = CLAIMS[name]
-    data = data_of(claim, laboratory)
+    data = data_of(claim, session)
     broken = data.assign(difference=xr.full_like(data.difference, "x"), answer=xr.zeros_like(data.answer))
     assert claim.judge(broken).status == "violated"
 
 
-def test_an_undecided_order_is_inconclusive(laboratory: Laboratory) -> None:
+def test_an_undecided_order_is_inconclusive(session: Session) -> None:
     claim = CLAIMS["chezhegov2024/tuned-convex"]
-    data = data_of(claim, laboratory)
+    data = data_of(claim, session)
     assert claim.judge(data.assign(answer=xr.full_like(data.answer, -1))).status == "inconclusive"
 
 
@@ -166,16 +169,16 @@ def test_an_undecided_order_is_inconclusive(laboratory: Laboratory) -> None:
     "name",
     ["tuned-convex", "tuned-strongly-convex", "summarized-identical", "slides-balance", "worst-case-never-helps"],
 )
-def test_an_order_whose_certificate_does_not_check_is_inconclusive(name: str, laboratory: Laboratory) -> None:
+def test_an_order_whose_certificate_does_not_check_is_inconclusive(name: str, session: Session) -> None:
     claim = CLAIMS[f"chezhegov2024/{name}"]
-    data = data_of(claim, laboratory)
+    data = data_of(claim, session)
     assert claim.judge(data.assign(checked=xr.zeros_like(data.checked))).status == "inconclusive"
 
 
 @pytest.mark.parametrize("name", ["averaging-must-be-slow", "adam-starts-too-fast"])
-def test_a_number_in_a_statement_is_an_inequality_that_can_fail(name: str, laboratory: Laboratory) -> None:
+def test_a_number_in_a_statement_is_an_inequality_that_can_fail(name: str, session: Session) -> None:
     claim = CLAIMS[f"chezhegov2024/{name}"]
-    data = data_of(claim, laboratory)
+    data = data_of(claim, session)
     assert claim.judge(data.assign(holds=xr.zeros_like(data.holds))).status == "violated"
 
 
@@ -191,8 +194,8 @@ def test_smaller_condition_numbers_and_larger_limits_are_not_evident(monkeypatch
     assert not at_most["adam: rule2 allows at most 1/4"]
 
 
-def test_the_witness_of_the_printed_balance_is_the_path(laboratory: Laboratory) -> None:
-    witness = judge(CLAIMS["chezhegov2024/slides-balance-as-printed"], laboratory).verdict.witness
+def test_the_witness_of_the_printed_balance_is_the_path(session: Session) -> None:
+    witness = judge(CLAIMS["chezhegov2024/slides-balance-as-printed"], session).verdict.witness
     assert witness is not None
     assert witness["statement"] == "balance: printed: noise below drift"
     assert {"left", "right", "exponents", "ratio", "experiment", "profile", "seed"} <= set(witness)
@@ -214,7 +217,7 @@ def test_a_theorem_in_which_scaling_helped_would_be_noticed() -> None:
     ],
 )
 def test_a_wrong_formula_leaves_a_difference(
-    identity: str, claim: str, laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+    identity: str, claim: str, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = algebra.largest_complement
 
@@ -225,7 +228,7 @@ def test_a_wrong_formula_leaves_a_difference(
     wrong = {one.name: one for one in algebra.identities()}[identity]
     assert (wrong.left - wrong.right).simplify() != 0
     chosen = CLAIMS[f"chezhegov2024/{claim}"]
-    data = data_of(chosen, laboratory)
+    data = data_of(chosen, session)
     data.difference.loc[{"identity": identity}] = "x"
     assert chosen.judge(data).status == "violated"
 
@@ -233,15 +236,15 @@ def test_a_wrong_formula_leaves_a_difference(
 # --- Sampled runs ----------------------------------------------------------------------------------------------------
 
 
-def test_wide_intervals_are_inconclusive(laboratory: Laboratory) -> None:
+def test_wide_intervals_are_inconclusive(session: Session) -> None:
     claim = CLAIMS["chezhegov2024/changing-rule3"]
-    data = data_of(claim, laboratory)
+    data = data_of(claim, session)
     assert claim.judge(data.assign(stderr=data["mean"])).status == "inconclusive"
     assert claim.judge(data.assign(stderr=data["mean"] * np.nan)).status == "violated"
 
 
-def test_the_averaging_is_as_fast_as_the_theorem_admits(laboratory: Laboratory) -> None:
-    data = laboratory.result("changing-scaling")[0]
+def test_the_averaging_is_as_fast_as_the_theorem_admits(session: Session) -> None:
+    data = session.result(chezhegov2024_changing.changing_scaling)[0]
     at = data.sel(case="changing-rule3 oasis")
     limit = at.eta * at.mu * at.d_min / (4 * at.d_max**2)
     np.testing.assert_allclose(1 - at.beta2, limit, rtol=1e-6)
@@ -275,13 +278,13 @@ def test_badly_scaled_machines_have_the_heterogeneity_asked_for() -> None:
 
 # --- Drift on functions with a kink ----------------------------------------------------------------------------------
 
-DRIFTING = [name for name in CLAIMS.match("chezhegov2024/*") if CLAIMS[name].experiment == "frozen-scaling-drift"]
+DRIFTING = [name for name in CLAIMS.match("chezhegov2024/*") if CLAIMS[name].data[0].name == "frozen-scaling-drift"]
 
 
-def test_the_drift_claims_have_their_expected_verdicts(laboratory: Laboratory) -> None:
+def test_the_drift_claims_have_their_expected_verdicts(session: Session) -> None:
     assert len(DRIFTING) == 6
     for name in DRIFTING:
-        finding = judge(CLAIMS[name], laboratory)
+        finding = judge(CLAIMS[name], session)
         assert finding.as_expected, f"{name}: {finding.verdict.sentence}"
         assert (finding.verdict.witness is not None) == (finding.verdict.status == "violated")
 
@@ -294,22 +297,22 @@ def test_the_drift_claims_have_their_expected_verdicts(laboratory: Laboratory) -
         ("spread-of-the-workers", "spread_bound", 0.9),
     ],
 )
-def test_a_wrong_drift_bound_is_violated(name: str, variable: str, factor: float, laboratory: Laboratory) -> None:
+def test_a_wrong_drift_bound_is_violated(name: str, variable: str, factor: float, session: Session) -> None:
     claim = CLAIMS[f"chezhegov2024/{name}"]
-    data = data_of(claim, laboratory)
+    data = data_of(claim, session)
     assert claim.judge(data.assign({variable: factor * data[variable]})).status == "violated"
 
 
-def test_a_step_needs_its_spread(laboratory: Laboratory) -> None:
+def test_a_step_needs_its_spread(session: Session) -> None:
     claim = CLAIMS["chezhegov2024/one-step"]
-    data = data_of(claim, laboratory)
+    data = data_of(claim, session)
     assert claim.judge(data.assign(one_step=data.one_step_without)).status == "violated"
 
 
 @pytest.mark.parametrize("label", drift.LABELS)
-def test_with_the_drift_term_back_nothing_is_violated(label: str, laboratory: Laboratory) -> None:
+def test_with_the_drift_term_back_nothing_is_violated(label: str, session: Session) -> None:
     claim = CLAIMS[f"chezhegov2024/{label}-without-drift"]
-    data = data_of(claim, laboratory)
+    data = data_of(claim, session)
     assert claim.judge(data).status == "violated"
     assert claim.judge(data.assign(without=data.bound)).status == "consistent"
     assert claim.judge(data.assign(stderr=data["mean"])).status == "consistent"  # too noisy to accuse

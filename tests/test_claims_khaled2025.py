@@ -15,34 +15,35 @@ from tightrate.simulator.algorithm import Array
 from tightrate.simulator.algorithms.local_sgd import LocalSGD, LocalState, local_sgd
 from tightrate.simulator.algorithms.local_sgd_outer_acceleration import local_sgd_outer_acceleration
 from tightrate.simulator.algorithms.local_sgd_outer_momentum import local_sgd_outer_momentum
-from tightrate.verify.assertions.limit import Line, also, judge_limiting_exponents
-from tightrate.verify.assertions.order import Question, decided
-from tightrate.verify.claim import CLAIMS, judge
-from tightrate.verify.experiments.khaled2025_average_gap import average_local_gap
-from tightrate.verify.experiments.khaled2025_rounds import round_errors
-from tightrate.verify.experiments.khaled2025_spread import settled_offset
-from tightrate.verify.experiments.khaled2025_stability import remainders
+from tightrate.verify.claim import judge
 from tightrate.verify.falsification.search import SEARCHES
-from tightrate.verify.session import Laboratory
+from tightrate.verify.judging.limit import Line, also, judge_limiting_exponents
+from tightrate.verify.judging.order import Question, decided
+from tightrate.verify.papers.khaled2025.average_gap_runs import average_local_gap
+from tightrate.verify.papers.khaled2025.rounds_runs import round_errors
+from tightrate.verify.papers.khaled2025.spread_runs import settled_offset
+from tightrate.verify.papers.khaled2025.stability_runs import remainders
+from tightrate.verify.registry import CLAIMS
+from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
 
 
 @pytest.fixture(scope="module")
-def laboratory() -> Laboratory:
-    return Laboratory()
+def session() -> Session:
+    return Session()
 
 
 @pytest.mark.parametrize("name", CLAIMS.match("khaled2025/*"))
-def test_every_claim_has_its_expected_verdict(name: str, laboratory: Laboratory) -> None:
-    finding = judge(CLAIMS[name], laboratory)
+def test_every_claim_has_its_expected_verdict(name: str, session: Session) -> None:
+    finding = judge(CLAIMS[name], session)
     assert finding.as_expected, finding.verdict.sentence
     assert finding.verdict.evidence
     assert (finding.verdict.witness is not None) == (finding.verdict.status == "violated")
     assert len(CLAIMS[name].procedure) > 30
 
 
-def dataset_of(claim: str, laboratory: Laboratory) -> xr.Dataset:
-    return laboratory.result(CLAIMS[f"khaled2025/{claim}"].experiment)[0].copy(deep=True)
+def dataset_of(claim: str, session: Session) -> xr.Dataset:
+    return session.data(CLAIMS[f"khaled2025/{claim}"].data[0]).copy(deep=True)
 
 
 def verdict_on(claim: str, data: xr.Dataset) -> Verdict:
@@ -120,8 +121,8 @@ SCALED = {
 
 
 @pytest.mark.parametrize("claim", SCALED)
-def test_a_wrong_constant_is_rejected(claim: str, laboratory: Laboratory) -> None:
-    data = dataset_of(claim, laboratory)
+def test_a_wrong_constant_is_rejected(claim: str, session: Session) -> None:
+    data = dataset_of(claim, session)
     for name, factor in SCALED[claim].items():
         data[name] = data[name] * factor
     verdict = verdict_on(claim, data)
@@ -143,10 +144,8 @@ def test_a_wrong_constant_is_rejected(claim: str, laboratory: Laboratory) -> Non
         ("momentum-condition-square", "gap", "complement", -1.0),
     ],
 )
-def test_a_wrong_exponent_is_rejected(
-    claim: str, variable: str, axis: str, power: float, laboratory: Laboratory
-) -> None:
-    data = dataset_of(claim, laboratory)
+def test_a_wrong_exponent_is_rejected(claim: str, variable: str, axis: str, power: float, session: Session) -> None:
+    data = dataset_of(claim, session)
     values = 1 - data[axis] if axis == "momentum" else data[axis]
     data[variable] = data[variable] * values**power
     assert verdict_on(claim, data).status in (
@@ -156,8 +155,8 @@ def test_a_wrong_exponent_is_rejected(
 
 @pytest.mark.parametrize("claim", ["eq2-exponents", "cor1-exponents"])
 @pytest.mark.parametrize("axis", ["K", "R", "M"])
-def test_a_wrong_exponent_of_a_tuned_rate_is_rejected(claim: str, axis: str, laboratory: Laboratory) -> None:
-    data = dataset_of(claim, laboratory)
+def test_a_wrong_exponent_of_a_tuned_rate_is_rejected(claim: str, axis: str, session: Session) -> None:
+    data = dataset_of(claim, session)
     data["term"] = data["term"] * data[axis] ** (1 / 6)
     assert verdict_on(claim, data).status == "violated"
 
@@ -174,25 +173,25 @@ def test_tuning_a_wrong_drift_term_is_not_eq_2() -> None:
 
 
 def test_candidates_that_miss_one_are_seen_through_and_the_witness_is_where_noise_is_large(
-    laboratory: Laboratory,
+    session: Session,
 ) -> None:
-    data = dataset_of("prop1-two-candidates", laboratory)
+    data = dataset_of("prop1-two-candidates", session)
     witness = verdict_on("prop1-two-candidates", data).witness
     assert witness is not None
     square = theorem("khaled2025/prop1-limit").conditions[0]
     assert square.status({"L": 1.0, "B": 1.0, **{k: witness[k] for k in ("K", "R", "M", "sigma")}}) == "holds"
 
 
-def test_a_best_step_that_rises_with_the_noise_is_rejected(laboratory: Laboratory) -> None:
-    data = dataset_of("figure1-trend", laboratory)
+def test_a_best_step_that_rises_with_the_noise_is_rejected(session: Session) -> None:
+    data = dataset_of("figure1-trend", session)
     data["loss"] = data.loss.copy(data=data.loss.values[..., ::-1])
     verdict = verdict_on("figure1-trend", data)
     assert verdict.status == "violated"
     assert verdict.witness is not None
 
 
-def test_a_run_that_stays_finite_speaks_for_the_legible_objective(laboratory: Laboratory) -> None:
-    data = dataset_of("figure1-as-legible", laboratory)
+def test_a_run_that_stays_finite_speaks_for_the_legible_objective(session: Session) -> None:
+    data = dataset_of("figure1-as-legible", session)
     data["literal_loss"][0, 0, 0] = 1.0
     assert verdict_on("figure1-as-legible", data).status == "consistent"
 
@@ -206,8 +205,8 @@ def test_what_the_available_text_shows_is_no_erratum() -> None:
         assert "as legible in the available text" in claim.statement
 
 
-def test_a_range_that_is_too_wide_is_rejected(laboratory: Laboratory) -> None:
-    data = dataset_of("stable-range", laboratory)
+def test_a_range_that_is_too_wide_is_rejected(session: Session) -> None:
+    data = dataset_of("stable-range", session)
     for share in (-0.02, 1.02):  # as if it were inside
         wider = data.assign(inside=data.inside.where(data.share != share, 1.0))
         verdict = verdict_on("stable-range", wider)
@@ -225,46 +224,46 @@ def test_larger_steps_do_not_suffice() -> None:
         assert not all(value.is_nonnegative for value in remainders(**wrong).values())
 
 
-def test_a_remainder_of_unknown_sign_proves_nothing(laboratory: Laboratory) -> None:
-    data = dataset_of("small-steps-suffice", laboratory)
+def test_a_remainder_of_unknown_sign_proves_nothing(session: Session) -> None:
+    data = dataset_of("small-steps-suffice", session)
     assert verdict_on("small-steps-suffice", data.assign(holds=~data.holds)).status == "inconclusive"
 
 
-def test_a_floor_that_does_not_rise_is_rejected(laboratory: Laboratory) -> None:
-    data = dataset_of("less-than-1-can-be-best", laboratory)
+def test_a_floor_that_does_not_rise_is_rejected(session: Session) -> None:
+    data = dataset_of("less-than-1-can-be-best", session)
     data["floor"] = xr.ones_like(data.floor)
     assert verdict_on("less-than-1-can-be-best", data).status == "violated"
 
 
-def test_a_difference_of_unknown_sign_proves_nothing(laboratory: Laboratory) -> None:
-    data = dataset_of("bound-never-wants-less-than-1", laboratory)
+def test_a_difference_of_unknown_sign_proves_nothing(session: Session) -> None:
+    data = dataset_of("bound-never-wants-less-than-1", session)
     data.attrs = {**data.attrs, "below 1 is positive": False}
     assert verdict_on("bound-never-wants-less-than-1", data).status == "inconclusive"
 
 
-def test_derivatives_that_do_not_vanish_are_no_proof(laboratory: Laboratory) -> None:
-    data = dataset_of("prop2", laboratory)
+def test_derivatives_that_do_not_vanish_are_no_proof(session: Session) -> None:
+    data = dataset_of("prop2", session)
     data.attrs = {**data.attrs, "certificate": {**data.attrs["certificate"], "above 1": ["c", "c"]}}
     assert verdict_on("prop2", data).status == "inconclusive"
 
 
-def test_the_exponent_in_the_quadratic_mean_is_seen(laboratory: Laboratory) -> None:
+def test_the_exponent_in_the_quadratic_mean_is_seen(session: Session) -> None:
     """After a single round the printed formula is right."""
-    data = dataset_of("quadratic-mean-as-legible", laboratory)
+    data = dataset_of("quadratic-mean-as-legible", session)
     assert verdict_on("quadratic-mean-as-legible", data.sel(R=[0, 1])).status == "confirmed"
 
 
-def test_a_noisy_mean_is_inconclusive(laboratory: Laboratory) -> None:
-    data = dataset_of("lemma7", laboratory)
+def test_a_noisy_mean_is_inconclusive(session: Session) -> None:
+    data = dataset_of("lemma7", session)
     data["drift_stderr"] = 100 * data["drift_stderr"]
     verdict = verdict_on("lemma7", data)
     assert verdict.status == "inconclusive"
     assert verdict.witness is None
 
 
-def test_a_witness_can_be_run_again(laboratory: Laboratory) -> None:
+def test_a_witness_can_be_run_again(session: Session) -> None:
     """The witness against a bound that is too small names the search and its axes."""
-    data = dataset_of("thm3-safe-value", laboratory)
+    data = dataset_of("thm3-safe-value", session)
     data["bound"] = data["bound"] * 0.7
     witness = dict(verdict_on("thm3-safe-value", data).witness or {})
     search = SEARCHES[witness.pop("search")]

@@ -17,15 +17,16 @@ from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import R, eta, gamma
 from tightrate.simulator.algorithms.fedada2 import DelayedAdam, DelayedPreconditioner, client_parameters
 from tightrate.simulator.batch.hyperparameters import per_replica
-from tightrate.verify.assertions.order import decided
-from tightrate.verify.claim import CLAIMS, judge
-from tightrate.verify.claims.lee2024_clients import judge_divergence
-from tightrate.verify.experiments import lee2024_client_steps as client_steps
-from tightrate.verify.experiments import lee2024_heavy_tails as heavy
-from tightrate.verify.experiments.lee2024_counterexample import family
-from tightrate.verify.experiments.lee2024_orders import questions, regimes
-from tightrate.verify.experiments.lee2024_proved_bound import random_clients
-from tightrate.verify.session import Laboratory
+from tightrate.verify.claim import judge
+from tightrate.verify.judging.order import decided
+from tightrate.verify.papers.lee2024 import client_steps_runs as client_steps
+from tightrate.verify.papers.lee2024 import heavy_tails_runs as heavy
+from tightrate.verify.papers.lee2024.clients import judge_divergence
+from tightrate.verify.papers.lee2024.counterexample_runs import family
+from tightrate.verify.papers.lee2024.orders_runs import questions, regimes
+from tightrate.verify.papers.lee2024.proved_bound_runs import random_clients
+from tightrate.verify.registry import CLAIMS
+from tightrate.verify.session import Session
 
 ORDERS = (
     "lee2024/small-client-steps",
@@ -37,20 +38,20 @@ ORDERS = (
 
 
 @pytest.fixture(scope="module")
-def laboratory() -> Laboratory:
-    return Laboratory(jobs=1)
+def session() -> Session:
+    return Session(jobs=1)
 
 
 @pytest.mark.parametrize("name", CLAIMS.match("lee2024/*"))
-def test_every_claim_has_its_expected_verdict(name: str, laboratory: Laboratory) -> None:
-    finding = judge(CLAIMS[name], laboratory)
+def test_every_claim_has_its_expected_verdict(name: str, session: Session) -> None:
+    finding = judge(CLAIMS[name], session)
     assert finding.as_expected, finding.verdict.sentence
     assert finding.verdict.evidence
     assert (finding.verdict.witness is not None) == (finding.verdict.status == "violated")
 
 
-def data_of(claim: str, laboratory: Laboratory) -> xr.Dataset:
-    return laboratory.result(CLAIMS[claim].experiment)[0].copy()
+def data_of(claim: str, session: Session) -> xr.Dataset:
+    return session.data(CLAIMS[claim].data[0]).copy()
 
 
 def status(claim: str, data: xr.Dataset) -> str:
@@ -138,28 +139,28 @@ def test_the_plane_of_steps_agrees_with_the_orders_at_exact_points() -> None:
         ("sure-bound-server", "bound", 0.4),
     ],
 )
-def test_a_wrong_constant_is_rejected(claim: str, changed: str, factor: float, laboratory: Laboratory) -> None:
-    data = data_of(f"lee2024/{claim}", laboratory)
+def test_a_wrong_constant_is_rejected(claim: str, changed: str, factor: float, session: Session) -> None:
+    data = data_of(f"lee2024/{claim}", session)
     assert status(f"lee2024/{claim}", data.assign({changed: data[changed] * factor})) == "violated"
 
 
-def test_another_limit_of_small_damping_is_rejected(laboratory: Laboratory) -> None:
-    data = data_of("lee2024/small-damping", laboratory)
+def test_another_limit_of_small_damping_is_rejected(session: Session) -> None:
+    data = data_of("lee2024/small-damping", session)
     assert status("lee2024/small-damping", data.assign_attrs(limit=1 / 4)) == "violated"
 
 
-def test_a_decay_slower_than_said_is_rejected(laboratory: Laboratory) -> None:
+def test_a_decay_slower_than_said_is_rejected(session: Session) -> None:
     claim = "lee2024/identical-clients"
-    data = data_of(claim, laboratory)
+    data = data_of(claim, session)
     for power in (1 / 6, 1 / 4, 1 / 2):
         assert status(claim, data.assign(mean=data["mean"] * data.R**power)) == "violated"
     assert status(claim, data.assign(mean=data["mean"] / data.R)) == "consistent"
     assert status(claim, data.assign_attrs(exponent=-0.75)) == "violated"
 
 
-def test_the_summarised_rate_would_pass_for_clients_that_decay(laboratory: Laboratory) -> None:
+def test_the_summarised_rate_would_pass_for_clients_that_decay(session: Session) -> None:
     claim = "lee2024/rate-as-summarised"
-    data = data_of(claim, laboratory)
+    data = data_of(claim, session)
     control = data.least.isel(method=-1)
     decaying = xr.ones_like(data.least) * data.R**-0.6
     decaying[-1] = control
@@ -179,7 +180,7 @@ def rule_that_halves(**parameters: object) -> DelayedPreconditioner:
 
 def test_a_client_with_another_preconditioner_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_steps, "adaptive_client", lambda _rule, **parameters: rule_that_halves(**parameters))
-    data = client_steps.adaptive_clients(Laboratory())
+    data = client_steps.adaptive_clients(Session())
     for claim in ("step-at-most-eta", "sm3-dominates"):
         assert status(f"lee2024/{claim}", data) == "violated"
 
@@ -192,11 +193,11 @@ def test_strategies_that_are_something_else_are_rejected(monkeypatch: pytest.Mon
         return {**shipped(eta, lam, beta1, beta2), "adam": wrong}
 
     monkeypatch.setattr(client_steps, "strategies", with_bias)
-    assert status("lee2024/strategies-fit", client_steps.blended_strategies(Laboratory())) == "violated"
+    assert status("lee2024/strategies-fit", client_steps.blended_strategies(Session())) == "violated"
 
 
-def test_strategies_whose_second_step_does_not_vanish_would_fit_the_display(laboratory: Laboratory) -> None:
-    data = data_of("lee2024/strategies-as-displayed", laboratory)
+def test_strategies_whose_second_step_does_not_vanish_would_fit_the_display(session: Session) -> None:
+    data = data_of("lee2024/strategies-as-displayed", session)
     momentum = data.isel(strategy=[i for i, name in enumerate(data.attrs["strategies"]) if name in ("sgdm", "adam")])
     assert status("lee2024/strategies-as-displayed", momentum) == "consistent"
 
@@ -247,8 +248,8 @@ def test_parts_of_a_finite_expectation_are_rejected() -> None:
     assert judge_divergence(bands(np.where(u > 100, 0.0, 1.0), 0.1 + 0 * u), 0.25).status == "violated"
 
 
-def test_adaptive_clients_without_delay_and_light_tails_have_no_parts(laboratory: Laboratory) -> None:
-    data = data_of("lee2024/infinite-expected-gap", laboratory)
+def test_adaptive_clients_without_delay_and_light_tails_have_no_parts(session: Session) -> None:
+    data = data_of("lee2024/infinite-expected-gap", session)
     adaptive = data.isel(method=data.attrs["methods"].index("AdaGrad clients"))
     assert judge_divergence(adaptive, data.attrs["exponent"]).status == "violated"
     method = heavy.methods(heavy.STEP, heavy.DAMPING)["FedAvg"]
@@ -257,15 +258,15 @@ def test_adaptive_clients_without_delay_and_light_tails_have_no_parts(laboratory
     assert judge_divergence(bands(part, error), data.attrs["exponent"]).status == "violated"
 
 
-def test_another_tail_index_is_rejected(laboratory: Laboratory) -> None:
-    data = data_of("lee2024/infinite-expected-gap", laboratory)
+def test_another_tail_index_is_rejected(session: Session) -> None:
+    data = data_of("lee2024/infinite-expected-gap", session)
     fedavg = data.isel(method=0)
     assert judge_divergence(fedavg, 0.4).status == "violated"  # noise of index 1.2 would give this
     assert judge_divergence(data.isel(method=2), 0.4).status == "violated"
 
 
-def test_the_sure_bound_fails_with_a_delay(laboratory: Laboratory) -> None:
-    data = data_of("lee2024/infinite-expected-gap", laboratory)
+def test_the_sure_bound_fails_with_a_delay(session: Session) -> None:
+    data = data_of("lee2024/infinite-expected-gap", session)
     quantiles = data.regret.sel(quantile=heavy.QUANTILES[-1])
     names = data.attrs["methods"]
     assert bool((quantiles.isel(method=names.index("AdaGrad clients")) <= data.sure).all())

@@ -21,11 +21,12 @@ from tightrate.rates.symbols.evaluation import evaluate
 from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.exact.local_gradient_descent import round_map
 from tightrate.simulator.exact.moments import exact_moments
-from tightrate.verify.assertions.order import Question, decided, judge_orders
-from tightrate.verify.assertions.trend import judge_trend
-from tightrate.verify.claim import CLAIMS, Claim, judge
-from tightrate.verify.experiments.patel2024_chain import as_in_the_proof
-from tightrate.verify.session import Laboratory
+from tightrate.verify.claim import Claim, judge
+from tightrate.verify.judging.order import Question, decided, judge_orders
+from tightrate.verify.judging.trend import judge_trend
+from tightrate.verify.papers.patel2024.chain_runs import as_in_the_proof
+from tightrate.verify.registry import CLAIMS
+from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
 
 MODULES = ("orders", "lower_bounds", "assumptions", "thm27", "outer_steps", "drift")
@@ -38,18 +39,18 @@ MINE = sorted(
 
 
 @pytest.fixture(scope="module")
-def laboratory() -> Laboratory:
-    return Laboratory(jobs=1)
+def session() -> Session:
+    return Session(jobs=1)
 
 
-def dataset(name: str, laboratory: Laboratory) -> xr.Dataset:
-    return laboratory.result(CLAIMS[name].experiment)[0].copy()
+def dataset(name: str, session: Session) -> xr.Dataset:
+    return session.data(CLAIMS[name].data[0]).copy()
 
 
 @pytest.mark.parametrize("name", MINE)
-def test_every_claim_has_its_expected_verdict_and_says_why(name: str, laboratory: Laboratory) -> None:
+def test_every_claim_has_its_expected_verdict_and_says_why(name: str, session: Session) -> None:
     claim = CLAIMS[name]
-    verdict = claim.judge(dataset(name, laboratory))
+    verdict = claim.judge(dataset(name, session))
     assert verdict.status == claim.expected, verdict.sentence
     assert verdict.evidence
     assert (verdict.witness is not None) == (verdict.status == "violated")
@@ -99,8 +100,8 @@ WRONG: list[tuple[str, dict[str, float]]] = [
 
 
 @pytest.mark.parametrize(("name", "changed"), WRONG)
-def test_a_wrong_constant_is_rejected(name: str, changed: dict[str, float], laboratory: Laboratory) -> None:
-    data = dataset(name, laboratory)
+def test_a_wrong_constant_is_rejected(name: str, changed: dict[str, float], session: Session) -> None:
+    data = dataset(name, session)
     for variable, factor in changed.items():
         data[variable] = data[variable] * factor
     assert CLAIMS[name].judge(data).status == "violated"
@@ -117,20 +118,20 @@ SLOWER: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize(("name", "variable", "axis"), SLOWER)
-def test_a_wrong_exponent_is_rejected(name: str, variable: str, axis: str, laboratory: Laboratory) -> None:
-    data = dataset(name, laboratory)
+def test_a_wrong_exponent_is_rejected(name: str, variable: str, axis: str, session: Session) -> None:
+    data = dataset(name, session)
     data[variable] = data[variable] * data[axis] ** 0.5
     assert CLAIMS[name].judge(data).status == "violated"
 
 
-def test_a_floor_that_falls_faster_is_rejected(laboratory: Laboratory) -> None:
-    data = dataset("patel2024/piecewise-floor", laboratory)
+def test_a_floor_that_falls_faster_is_rejected(session: Session) -> None:
+    data = dataset("patel2024/piecewise-floor", session)
     data["best_gap"] = data.best_gap * data.R ** (-1 / 6)
     assert CLAIMS["patel2024/piecewise-floor"].judge(data).status == "violated"
 
 
 @pytest.mark.parametrize("name", [name for name in MINE if CLAIMS[name].expected == "violated"])
-def test_an_erratum_could_have_been_true(name: str, laboratory: Laboratory) -> None:
+def test_an_erratum_could_have_been_true(name: str, session: Session) -> None:
     """With the corrected formula in the place of the printed one the same judge accepts."""
     corrected: dict[str, Callable[[xr.Dataset], xr.Dataset]] = {
         "patel2024/eq20-as-printed": lambda d: d.assign(printed=d.printed / 2),
@@ -145,9 +146,9 @@ def test_an_erratum_could_have_been_true(name: str, laboratory: Laboratory) -> N
         "patel2024/two-quadratics-floor-any-steps": lambda d: d.assign(free_gap=d.best_gap),
     }
     if name not in corrected:
-        assert CLAIMS[name].experiment == "patel2024-orders"  # its twins are below
+        assert CLAIMS[name].data[0].name == "patel2024-orders"  # its twins are below
         return
-    assert CLAIMS[name].judge(corrected[name](dataset(name, laboratory))).status in ("consistent", "confirmed")
+    assert CLAIMS[name].judge(corrected[name](dataset(name, session))).status in ("consistent", "confirmed")
 
 
 # Witnesses can be run again
@@ -166,41 +167,41 @@ PARAMETERS: dict[str, set[str]] = {
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_a_witness_names_its_run_its_place_and_its_parameters(name: str, laboratory: Laboratory) -> None:
-    witness = judge(CLAIMS[f"patel2024/{name}"], laboratory).verdict.witness
+def test_a_witness_names_its_run_its_place_and_its_parameters(name: str, session: Session) -> None:
+    witness = judge(CLAIMS[f"patel2024/{name}"], session).verdict.witness
     assert witness is not None
     assert PARAMETERS[name] <= set(witness)
-    origin = {"experiment": CLAIMS[f"patel2024/{name}"].experiment, "profile": "quick", "seed": laboratory.seed}
+    origin = {"experiment": CLAIMS[f"patel2024/{name}"].data[0].name, "profile": "quick", "seed": session.seed}
     assert origin.items() <= witness.items()
 
 
-def test_a_parameter_named_like_the_origin_of_a_witness_is_kept(laboratory: Laboratory) -> None:
+def test_a_parameter_named_like_the_origin_of_a_witness_is_kept(session: Session) -> None:
     claim = CLAIMS["patel2024/ball-as-assumed"]
 
     def judged(data: xr.Dataset) -> Verdict:
         assert data.D.dims == ("D",)
         return Verdict("violated", "", "", "", witness={"seed": 7.0, "profile": "quick", "D": 1.0})
 
-    witness = judge(replace(claim, judge=judged), laboratory).verdict.witness
-    origin = {"experiment": claim.experiment, "profile": "quick", "seed": laboratory.seed}
+    witness = judge(replace(claim, judge=judged), session).verdict.witness
+    origin = {"experiment": claim.data[0].name, "profile": "quick", "seed": session.seed}
     assert witness == {"D": 1.0, "seed of the instance": 7.0, **origin}
 
 
-def test_every_dimension_has_a_place(laboratory: Laboratory) -> None:
+def test_every_dimension_has_a_place(session: Session) -> None:
     claim = CLAIMS["patel2024/prop25"]
 
     def judged(data: xr.Dataset) -> Verdict:
         np.testing.assert_array_equal(data.instance, np.arange(data.sizes["instance"]))
         return Verdict("consistent", "", "", "")
 
-    assert judge(replace(claim, judge=judged), laboratory).verdict == Verdict("consistent", "", "", "")
+    assert judge(replace(claim, judge=judged), session).verdict == Verdict("consistent", "", "", "")
 
 
-def test_a_witness_is_found_again_at_its_place_in_a_run_of_its_own(laboratory: Laboratory) -> None:
+def test_a_witness_is_found_again_at_its_place_in_a_run_of_its_own(session: Session) -> None:
     claim = CLAIMS["patel2024/prop13-as-printed"]
-    witness = judge(claim, laboratory).verdict.witness
+    witness = judge(claim, session).verdict.witness
     assert witness is not None
-    again = Laboratory(witness["profile"], witness["seed"])
+    again = Session(witness["profile"], witness["seed"])
     assert judge(claim, again).verdict.witness == witness
     place = again.result(witness["experiment"])[0].isel(instance=int(witness["instance"]))
     assert float(place.worst) == witness["measured"]
@@ -208,29 +209,29 @@ def test_a_witness_is_found_again_at_its_place_in_a_run_of_its_own(laboratory: L
 
 
 @pytest.mark.parametrize("name", ["prop13-as-printed", "prop25-quadratics-as-printed"])
-def test_the_machines_of_a_witness_are_those_it_speaks_of(name: str, laboratory: Laboratory) -> None:
-    witness = judge(CLAIMS[f"patel2024/{name}"], laboratory).verdict.witness
+def test_the_machines_of_a_witness_are_those_it_speaks_of(name: str, session: Session) -> None:
+    witness = judge(CLAIMS[f"patel2024/{name}"], session).verdict.witness
     assert witness is not None
     problem = QuadraticMachines(np.array(witness["hessians"]), np.array(witness["minimizers"]))
     assert problem.minimizers.shape == (witness["M"], witness["d"])
     assert float(problem.constants["zeta_star"]) == pytest.approx(witness["zeta_star"], rel=1e-12)
-    if "movement" in dataset(f"patel2024/{name}", laboratory):
+    if "movement" in dataset(f"patel2024/{name}", session):
         K, eta = witness["K"], witness["eta"]
         moved = round_map(problem, K=K, eta=eta, start=problem.optimum).after(1) - problem.optimum
         assert np.linalg.norm(moved) / (K * eta) == pytest.approx(witness["measured"], rel=1e-9)
 
 
-def test_the_witness_against_display_20_holds_its_point(laboratory: Laboratory) -> None:
-    witness = judge(CLAIMS["patel2024/eq20-as-printed"], laboratory).verdict.witness
+def test_the_witness_against_display_20_holds_its_point(session: Session) -> None:
+    witness = judge(CLAIMS["patel2024/eq20-as-printed"], session).verdict.witness
     assert witness is not None
     problem = as_in_the_proof(witness["R"], witness["d"])
     assert float(problem.gap(np.array(witness["x"]))) == pytest.approx(witness["measured"], rel=1e-12)
     assert witness["measured"] == pytest.approx(witness["corrected"], rel=1e-9)
 
 
-def test_a_witness_of_the_free_outer_step_is_below_the_floor(laboratory: Laboratory) -> None:
+def test_a_witness_of_the_free_outer_step_is_below_the_floor(session: Session) -> None:
     """One run from the witness alone, by the engine of exact moments."""
-    witness = judge(CLAIMS["patel2024/two-quadratics-floor-any-steps"], laboratory).verdict.witness
+    witness = judge(CLAIMS["patel2024/two-quadratics-floor-any-steps"], session).verdict.witness
     assert witness is not None
     pair = zeta_quadratic_pair(zeta=witness["zeta_star"], tau=witness["tau"], L=1.0, mu=witness["slow"], B=1.0)
     rule = local_sgd(eta=np.array(witness["eta"]), gamma=witness["gamma"])
@@ -246,17 +247,17 @@ def test_only_statements_of_the_paper_are_errata() -> None:
     assert CLAIMS["patel2024/thm9-any-steps-as-printed"].kind == "erratum"
 
 
-def test_the_ends_of_the_fixed_point_are_two_points(laboratory: Laboratory) -> None:
+def test_the_ends_of_the_fixed_point_are_two_points(session: Session) -> None:
     claim = CLAIMS["patel2024/fixed-point-ends"]
-    data = dataset("patel2024/fixed-point-ends", laboratory)
+    data = dataset("patel2024/fixed-point-ends", session)
     assert float(data.apart.min()) > 1e-6
     assert claim.judge(data.assign(one_step=data.one_step + data.apart)).status == "violated"
     assert claim.judge(data.assign(many_steps=data.many_steps + 1e-9)).status == "violated"
 
 
-def test_the_final_distance_is_held_to_rounding(laboratory: Laboratory) -> None:
+def test_the_final_distance_is_held_to_rounding(session: Session) -> None:
     claim = CLAIMS["patel2024/not-the-optimum"]
-    data = dataset("patel2024/not-the-optimum", laboratory)
+    data = dataset("patel2024/not-the-optimum", session)
     assert claim.judge(data).status == "confirmed"
     assert claim.judge(data.assign(discrepancy=data.discrepancy * (1 + 1e-9))).status == "violated"
 
@@ -264,9 +265,9 @@ def test_the_final_distance_is_held_to_rounding(laboratory: Laboratory) -> None:
 # One step of Theorem 27 needs each of its terms
 
 
-def test_the_one_step_inequality_needs_its_drift_terms(laboratory: Laboratory) -> None:
+def test_the_one_step_inequality_needs_its_drift_terms(session: Session) -> None:
     claim = CLAIMS["patel2024/thm27-one-step"]
-    data = dataset("patel2024/thm27-one-step", laboratory)
+    data = dataset("patel2024/thm27-one-step", session)
     drift = data.eta * (8 * data.tau**2 / data.mu * data.consensus + 2 * data.Q**2 / data.mu * data.consensus**2)
     data["one_step"] = data.one_step - drift
     verdict = claim.judge(data)
@@ -275,9 +276,9 @@ def test_the_one_step_inequality_needs_its_drift_terms(laboratory: Laboratory) -
     assert verdict.witness["tau"] + verdict.witness["Q"] > 0
 
 
-def test_an_order_that_varies_is_not_an_order(laboratory: Laboratory) -> None:
+def test_an_order_that_varies_is_not_an_order(session: Session) -> None:
     claim = CLAIMS["patel2024/noise-floor-order"]
-    data = dataset("patel2024/noise-floor-order", laboratory)
+    data = dataset("patel2024/noise-floor-order", session)
     assert claim.judge(data.assign(shape=data["shape"] * data.K**0.5)).status == "violated"
     assert claim.judge(data.assign(error=data["mean"] * 0.15)).status == "inconclusive"
 

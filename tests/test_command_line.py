@@ -153,7 +153,7 @@ def test_verify_prints_a_report_card_and_json(run: Run) -> None:
 def test_an_unexpected_verdict_exits_with_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    from tightrate.verify.claim import CLAIMS
+    from tightrate.verify.registry import CLAIMS
 
     name = "patel2024/k-does-not-help"
     twisted = {**CLAIMS.entries(), name: replace(CLAIMS[name], expected="violated")}

@@ -24,7 +24,7 @@ from tightrate.figures.gallery.krm_sweep import predicted_law
 from tightrate.figures.style import ORDERED_INKS, Columns, Family
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.verify.cache.netcdf import load_dataset, save_dataset
-from tightrate.verify.session import origin
+from tightrate.verify.papers.patel2024 import k_does_not_help_runs as k_does_not_help
 
 DATA = {
     "k-does-not-help": synthetic_results.k_does_not_help,
@@ -51,7 +51,7 @@ def test_files_are_reproducible_with_embedded_fonts(name: str, tmp_path: Path) -
 @pytest.fixture
 def drawn(tmp_path: Path) -> Path:
     spec = FIGURES["krm-sweep"]
-    data = DATA["krm-sweep"]().assign_attrs(origin(spec.experiment, "quick", 1))
+    data = DATA["krm-sweep"]().assign_attrs(spec.experiment.origin("quick", 1))
     save(spec, data, tmp_path, ["svg"], columns=1, family="sans")
     return tmp_path
 
@@ -252,7 +252,7 @@ def test_foreign_data_are_refused_in_one_line() -> None:
     with pytest.raises(TightrateError, match="k-does-not-help needs slow_gap, best_gap"):
         pair.picture(DATA["krm-sweep"]())
     with pytest.raises(TightrateError, match="draws results of krm-sweep, not of k-does-not-help"):
-        krm.picture(DATA["krm-sweep"]().assign_attrs(experiment="k-does-not-help"))
+        krm.picture(DATA["krm-sweep"]().assign_attrs(experiment=k_does_not_help.k_does_not_help))
     with pytest.raises(TightrateError, match="needs gap_stderr"):
         krm.picture(DATA["krm-sweep"]().drop_vars("gap_stderr"))
 

@@ -20,32 +20,33 @@ from tightrate.figures.gallery.who_wins import inside
 from tightrate.figures.style import Columns, Family
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import L, weak
-from tightrate.verify.experiments.cheng2024_clipping import clipping_bias_over_threshold
-from tightrate.verify.experiments.cheng2024_consensus import consensus
-from tightrate.verify.experiments.cheng2024_figure_rates import (
+from tightrate.verify.papers.cheng2024 import consensus_runs as cheng2024_consensus
+from tightrate.verify.papers.cheng2024.clipping_runs import clipping_bias_over_threshold
+from tightrate.verify.papers.cheng2024.consensus_runs import consensus
+from tightrate.verify.papers.cheng2024.figure_rates_runs import (
     METHODS,
     MIDDLE,
     exponent_of,
     figure_rates,
     gain_exponents,
 )
-from tightrate.verify.experiments.cheng2024_orders import CRITICAL_STEPS
-from tightrate.verify.session import Laboratory
+from tightrate.verify.papers.cheng2024.orders_runs import CRITICAL_STEPS
+from tightrate.verify.session import Session
 
 
 @cache
 def rates() -> xr.Dataset:
-    return figure_rates(Laboratory())
+    return figure_rates(Session())
 
 
 @cache
 def apart() -> xr.Dataset:
-    return consensus(Laboratory())
+    return consensus(Session())
 
 
 @cache
 def biases() -> xr.Dataset:
-    return clipping_bias_over_threshold(Laboratory())
+    return clipping_bias_over_threshold(Session())
 
 
 DATA: dict[str, Callable[[], xr.Dataset]] = {
@@ -287,4 +288,4 @@ def test_bias_lines_are_the_lemma_and_triangles_have_its_exponents() -> None:
 
 def test_results_of_another_experiment_are_refused() -> None:
     with pytest.raises(Exception, match="draws results of cheng2024-figure-rates"):
-        FIGURES["cheng2024-winners"].picture(apart().assign_attrs(experiment="cheng2024-consensus"))
+        FIGURES["cheng2024-winners"].picture(apart().assign_attrs(experiment=cheng2024_consensus.consensus))

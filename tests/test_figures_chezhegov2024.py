@@ -16,14 +16,14 @@ from tightrate.common.errors import TightrateError
 from tightrate.figures.figure import FIGURES
 from tightrate.figures.style import Columns, Family
 from tightrate.rates.statements.catalogue import theorem
-from tightrate.verify.experiments.chezhegov2024_variants import METHODS
-from tightrate.verify.session import Laboratory
+from tightrate.verify.papers.chezhegov2024.variants_runs import METHODS
+from tightrate.verify.session import Session
 
 
 @cache
 def quick(experiment: str) -> xr.Dataset:
     """The experiment's own results: it takes a second."""
-    return Laboratory().result(experiment)[0]
+    return Session().result(experiment)[0]
 
 
 @cache

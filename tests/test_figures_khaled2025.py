@@ -21,12 +21,12 @@ from tightrate.figures.gallery.khaled2025_momentum import adjusted_outer_step
 from tightrate.figures.style import Columns, Family
 from tightrate.rates.relations.outer_steps import best_steps
 from tightrate.rates.statements.catalogue import theorem
-from tightrate.verify.experiments.khaled2025_acceleration import acceleration
-from tightrate.verify.experiments.khaled2025_best_steps import CANDIDATES, regime_map
-from tightrate.verify.experiments.khaled2025_figure_1 import figure_1
-from tightrate.verify.experiments.khaled2025_ill_tuned import ill_tuned
-from tightrate.verify.experiments.khaled2025_momentum import adjusted_steps
-from tightrate.verify.session import Laboratory
+from tightrate.verify.papers.khaled2025.acceleration_runs import acceleration
+from tightrate.verify.papers.khaled2025.best_steps_runs import CANDIDATES, regime_map
+from tightrate.verify.papers.khaled2025.figure_1_runs import figure_1
+from tightrate.verify.papers.khaled2025.ill_tuned_runs import ill_tuned
+from tightrate.verify.papers.khaled2025.momentum_runs import adjusted_steps
+from tightrate.verify.session import Session
 
 FIGURES = {
     best_outer_step: figure_1,
@@ -39,7 +39,7 @@ FIGURES = {
 
 @cache
 def data_of(spec: FigureSpec) -> xr.Dataset:
-    return FIGURES[spec](Laboratory())
+    return FIGURES[spec](Session())
 
 
 @pytest.mark.parametrize("spec", FIGURES, ids=lambda spec: spec.name)

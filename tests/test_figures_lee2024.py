@@ -17,11 +17,11 @@ from tightrate.figures.gallery.lee2024_regimes import _case_b, exponent_at
 from tightrate.figures.style import Columns, Family
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.evaluation import vectorized
-from tightrate.verify.experiments import lee2024_heavy_tails as heavy
-from tightrate.verify.experiments import lee2024_transmission as sending
-from tightrate.verify.experiments.lee2024_counterexample import counterexample
-from tightrate.verify.experiments.lee2024_orders import regime_plane
-from tightrate.verify.session import Laboratory
+from tightrate.verify.papers.lee2024 import heavy_tails_runs as heavy
+from tightrate.verify.papers.lee2024 import transmission_runs as sending
+from tightrate.verify.papers.lee2024.counterexample_runs import counterexample
+from tightrate.verify.papers.lee2024.orders_runs import regime_plane
+from tightrate.verify.session import Session
 
 
 @cache
@@ -78,12 +78,12 @@ def transmission() -> xr.Dataset:
 
 @cache
 def plane() -> xr.Dataset:
-    return regime_plane(Laboratory())
+    return regime_plane(Session())
 
 
 @cache
 def staying() -> xr.Dataset:
-    return counterexample(Laboratory())
+    return counterexample(Session())
 
 
 DATA: dict[str, Callable[[], xr.Dataset]] = {

@@ -21,12 +21,13 @@ from tightrate.figures.gallery.who_wins import roomiest, who_wins
 from tightrate.figures.style import Columns, Family
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.evaluation import evaluate
-from tightrate.verify.experiments import patel2024_moving_fixed_point as moving
-from tightrate.verify.experiments import patel2024_table, power
-from tightrate.verify.experiments import who_wins as maps
+from tightrate.verify.mutation import experiment as power
 from tightrate.verify.mutation.bounds import Trialled
 from tightrate.verify.mutation.suite import PowerReport
-from tightrate.verify.session import Laboratory
+from tightrate.verify.papers import who_wins_runs as maps
+from tightrate.verify.papers.patel2024 import moving_fixed_point_runs as moving
+from tightrate.verify.papers.patel2024 import table_runs as patel2024_table
+from tightrate.verify.session import Session
 
 
 def twins(family: str, contradicted: int, rejected: int) -> list[Trialled]:
@@ -47,9 +48,9 @@ def suite() -> xr.Dataset:
 
 
 DATA: dict[str, tuple[FigureSpec, Callable[[], xr.Dataset]]] = {
-    "moving": (moving_fixed_point, cache(lambda: moving.moving_fixed_point(Laboratory()))),
-    "tables": (tables, cache(lambda: patel2024_table.tables(Laboratory()))),
-    "who wins": (who_wins, cache(lambda: maps.who_wins(Laboratory()))),
+    "moving": (moving_fixed_point, cache(lambda: moving.moving_fixed_point(Session()))),
+    "tables": (tables, cache(lambda: patel2024_table.tables(Session()))),
+    "who wins": (who_wins, cache(lambda: maps.who_wins(Session()))),
     "power": (power_report, suite),
 }
 

@@ -19,19 +19,20 @@ from tightrate.common.errors import TightrateError
 from tightrate.rates.orders.certificate import check_certificate
 from tightrate.rates.statements.catalogue import theorem, theorems
 from tightrate.rates.symbols.alphabet import B, K, L, R, eta, mu
-from tightrate.verify.assertions.paths import NOT_SHOWN, PathFit, fit_path, judge_exponents, judge_path
-from tightrate.verify.claim import CLAIMS, judge
-from tightrate.verify.experiments.exponents import EXPONENT_TESTS, experiment_name
+from tightrate.verify.claim import judge
 from tightrate.verify.exponents.design import Design, IsolationError, isolate
 from tightrate.verify.exponents.exponent_test import ExponentTest, Path, Tuning, run_exponent_test
-from tightrate.verify.session import Laboratory
+from tightrate.verify.judging.paths import NOT_SHOWN, PathFit, fit_path, judge_exponents, judge_path
+from tightrate.verify.papers.exponents_runs import EXPONENT_TESTS, experiment_name
+from tightrate.verify.registry import CLAIMS
+from tightrate.verify.session import Session
 
 QUICK = [name for name, test in EXPONENT_TESTS.items() if test.cost == "quick"]
 
 
 @pytest.fixture(scope="module")
-def laboratory() -> Laboratory:
-    return Laboratory(jobs=1)
+def session() -> Session:
+    return Session(jobs=1)
 
 
 # --- designs ----------------------------------------------------------------------------------------------------------
@@ -280,8 +281,8 @@ def test_diverged_runs_and_short_paths_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_every_exponent_claim_has_its_expected_verdict(name: str, laboratory: Laboratory) -> None:
-    finding = judge(CLAIMS[name], laboratory)
+def test_every_exponent_claim_has_its_expected_verdict(name: str, session: Session) -> None:
+    finding = judge(CLAIMS[name], session)
     assert finding.as_expected, finding.verdict.sentence
     assert json.loads(json.dumps(dict(finding.verdict.evidence)))
     assert finding.verdict.evidence["dominates by"] >= EXPONENT_TESTS[name].margin * 0.99
@@ -291,14 +292,14 @@ def test_every_exponent_claim_has_its_expected_verdict(name: str, laboratory: La
     ("name", "paths"),
     [("khaled2025/thm2-statistical", 2), ("khaled2025/eq2-drift", 1), ("koloskova2020/heterogeneity", 1)],
 )
-def test_tests_whose_term_does_not_show_itself_say_so(name: str, paths: int, laboratory: Laboratory) -> None:
-    sentence = judge(CLAIMS[name.replace("/", "/exponent-")], laboratory).verdict.sentence
+def test_tests_whose_term_does_not_show_itself_say_so(name: str, paths: int, session: Session) -> None:
+    sentence = judge(CLAIMS[name.replace("/", "/exponent-")], session).verdict.sentence
     assert sentence.count(NOT_SHOWN) == paths
 
 
-def twins(name: str, laboratory: Laboratory) -> Iterator[tuple[xr.Dataset, float]]:
+def twins(name: str, session: Session) -> Iterator[tuple[xr.Dataset, float]]:
     """The data of each path with a bound whose exponent is off by 1/6, 1/3 or 1/2, stronger than the true one."""
-    data, side = laboratory.result(experiment_name(name))[0], EXPONENT_TESTS[name].side
+    data, side = session.result(experiment_name(name))[0], EXPONENT_TESTS[name].side
     for path in data.path.values:
         one = data.sel(path=[path])
         for wrong in (1 / 6, 1 / 3, 1 / 2):
@@ -334,10 +335,10 @@ def test_two_sided_tests_have_a_bound_of_the_same_order_on_the_other_side(name: 
 WEAK = {"patel2024/exponent-thm15-heterogeneity", "khaled2025/exponent-thm2-statistical"}
 
 
-def test_stronger_twins_of_the_shipped_tests_are_rejected(laboratory: Laboratory) -> None:
+def test_stronger_twins_of_the_shipped_tests_are_rejected(session: Session) -> None:
     rejected, total, accepted = 0, 0, []
     for name in QUICK:
-        for twin, wrong in twins(name, laboratory):
+        for twin, wrong in twins(name, session):
             status = judge_exponents(twin).status
             total += 1
             rejected += status == "violated"

@@ -1,4 +1,4 @@
-"""The laboratory: the same results on any number of processes, kept on disk, and never taken from other code."""
+"""The session: the same results on any number of processes, kept on disk, and never taken from other code."""
 
 from __future__ import annotations
 
@@ -11,23 +11,27 @@ from tightrate.common.errors import TightrateError
 from tightrate.verify.cache import code_digest as digests
 from tightrate.verify.cache.code_digest import code_digest, reached
 from tightrate.verify.cache.result_cache import ResultStore
-from tightrate.verify.claim import CLAIMS, claims_of, judge_all
-from tightrate.verify.session import EXPERIMENTS, Laboratory, origin
+from tightrate.verify.claim import judge_all
+from tightrate.verify.experiment import Experiment
+from tightrate.verify.papers.patel2024 import closed_form_runs as closed_form
+from tightrate.verify.papers.patel2024 import fixed_point_runs
+from tightrate.verify.registry import CLAIMS, claims_of
+from tightrate.verify.session import Session
 
-CHEAP = ("coordinate-pair", "discrepancy-instances")
+CHEAP = (closed_form.coordinate_closed_form, fixed_point_runs.discrepancy_instances)
 
 
 def test_processes_change_no_bit() -> None:
-    alone, together = Laboratory(jobs=1), Laboratory(jobs=2)
+    alone, together = Session(jobs=1), Session(jobs=2)
     together.prepare(CHEAP)
-    assert set(together.shelf) == set(CHEAP)
-    for name in CHEAP:
-        xr.testing.assert_identical(alone.result(name)[0], together.result(name)[0])
+    assert set(together.cached) == {one.name for one in CHEAP}
+    for one in CHEAP:
+        xr.testing.assert_identical(alone.data(one), together.data(one))
 
 
 def test_a_result_says_where_it_comes_from() -> None:
-    dataset, seconds = Laboratory(seed=7).result("coordinate-pair")
-    assert {**dataset.attrs, **origin("coordinate-pair", "quick", 7)} == dataset.attrs
+    dataset, seconds = Session(seed=7).result(closed_form.coordinate_closed_form)
+    assert {**dataset.attrs, **closed_form.coordinate_closed_form.origin("quick", 7)} == dataset.attrs
     assert seconds > 0
 
 
@@ -37,49 +41,44 @@ def store(tmp_path: Path) -> ResultStore:
 
 
 def test_a_kept_result_is_taken_only_when_asked_for(store: ResultStore) -> None:
-    first = Laboratory(store=store).result("coordinate-pair")[0]
-    again, seconds = Laboratory(store=store, reuse=True).result("coordinate-pair")
+    first = Session(store=store).result(closed_form.coordinate_closed_form)[0]
+    again, seconds = Session(store=store, reuse=True).result(closed_form.coordinate_closed_form)
     assert seconds == 0
     xr.testing.assert_identical(first, again)
-    assert Laboratory(store=store).result("coordinate-pair")[1] > 0
+    assert Session(store=store).result(closed_form.coordinate_closed_form)[1] > 0
 
 
 @pytest.mark.parametrize("change", ["seed", "code", "damage"])
 def test_a_foreign_or_damaged_result_is_computed_again(store: ResultStore, change: str) -> None:
-    dataset = Laboratory(store=store).result("coordinate-pair")[0]
+    dataset = Session(store=store).result(closed_form.coordinate_closed_form)[0]
     path = store.path("coordinate-pair", "quick", 20240511)
     if change == "damage":
         path.write_bytes(path.read_bytes()[:500])
     else:
         store.write(dataset.assign_attrs(**{change: 1 if change == "seed" else "0" * 16}))
-    wanted = Laboratory(store=store, reuse=True, seed=1 if change == "seed" else 20240511)
+    wanted = Session(store=store, reuse=True, seed=1 if change == "seed" else 20240511)
     if change == "seed":  # the newest of that seed says it is of that seed: it is taken
-        assert wanted.result("coordinate-pair")[1] == 0
+        assert wanted.result(closed_form.coordinate_closed_form)[1] == 0
         path.rename(store.path("coordinate-pair", "quick", 2))  # a file under another's name is not
-        assert Laboratory(store=store, reuse=True, seed=2).result("coordinate-pair")[1] > 0
+        assert Session(store=store, reuse=True, seed=2).result(closed_form.coordinate_closed_form)[1] > 0
         return
-    assert wanted.result("coordinate-pair")[1] > 0
-    assert store.read(origin("coordinate-pair", "quick", 20240511)) is not None
+    assert wanted.result(closed_form.coordinate_closed_form)[1] > 0
+    assert store.read(closed_form.coordinate_closed_form.origin("quick", 20240511)) is not None
 
 
-def test_an_experiment_that_fails_is_heard_when_its_claim_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: Laboratory) -> xr.Dataset:
+def test_an_experiment_that_fails_is_heard_when_its_claim_is_judged() -> None:
+    def broken(_: Session) -> xr.Dataset:
         raise TightrateError("no luck")
 
-    broken.__module__ = "tightrate.verify.experiments.closed_form"
-    entries = {**EXPERIMENTS.entries(), "coordinate-pair": broken}
-    monkeypatch.setattr(
-        "tightrate.common.registry._entries", lambda registry: entries if registry is EXPERIMENTS else None
-    )
-    laboratory = Laboratory()
+    session = Session()
     with pytest.raises(TightrateError, match="no luck"):
-        laboratory.result("coordinate-pair")
-    assert not laboratory.shelf
+        session.result(Experiment("broken", broken))
+    assert not session.cached
 
 
 def test_judging_all_keeps_the_order() -> None:
     names = ["patel2024/prop21", "patel2024/coordinate-pair"]
-    findings = judge_all([CLAIMS[name] for name in names], Laboratory(jobs=2))
+    findings = judge_all([CLAIMS[name] for name in names], Session(jobs=2))
     assert [finding.claim.id for finding in findings] == names
     assert all(finding.as_expected for finding in findings)
 
@@ -96,12 +95,12 @@ def test_the_quick_profile_runs_quick_claims_only() -> None:
 def test_every_claim_says_how_it_is_tested() -> None:
     for claim in claims_of("full", "*"):
         assert claim.procedure.endswith((".", "!")), claim.id
-        assert len(EXPERIMENTS[claim.experiment].__doc__ or "") > 40, claim.id  # the two are shown together
+        assert all(len(run.description) > 40 for run in claim.data), claim.id  # the two are shown together
         assert claim.statement.endswith("."), claim.id
 
 
 def test_a_code_digest_hangs_on_all_code_that_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = "tightrate.verify.experiments.closed_form"
+    module = "tightrate.verify.papers.patel2024.closed_form_runs"
     within = reached([module])
     assert {
         "tightrate.rates.papers.patel2024",

@@ -15,7 +15,7 @@ ODD = Verdict("violated", "a < b & c", "K^-1", "50 %", (-1.0, 0.5), witness={"et
 
 
 def shown() -> list[Any]:
-    (first, *_) = synthetic_results.findings(synthetic_results.laboratory())
+    (first, *_) = synthetic_results.findings(synthetic_results.session())
     sweep = Sweep("small", "local-sgd", "rank-one-pair", {"K": (1, 2)}, {"R": 3, "eta": 0.1, "cosine": 0.5})
     return [ODD, first, synthetic_results.unexpected(first), sweep]
 

@@ -16,7 +16,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.noise import NOISES
 from tightrate.figures.user_paper_page import write_page
 from tightrate.simulator.measures import MEASURES
-from tightrate.verify.session import Laboratory
+from tightrate.verify.session import Session
 from tightrate.verify.user_paper import OwnFinding, judge_paper, judge_results, load_paper, new_paper, run_claim
 from tightrate.verify.verdict import Verdict
 
@@ -46,7 +46,7 @@ def paper(tmp_path: Path, theorem: str = TERMS, claim: str = f"{QUADRATIC}, {GRI
 
 
 def judged(path: Path) -> OwnFinding:
-    (found,) = judge_paper(path, Laboratory())
+    (found,) = judge_paper(path, Session())
     return found
 
 
@@ -55,7 +55,7 @@ def tried(path: Path) -> tuple[xr.Dataset, Verdict]:
     name, claims = load_paper(path)
     (claim,) = claims.values()
     source = claim.theorem.built(name)
-    results = run_claim(path, claim, source, Laboratory())
+    results = run_claim(path, claim, source, Session())
     return results, judge_results(claim, source, results)
 
 
@@ -268,7 +268,7 @@ def test_steps_can_be_tuned_and_replicas_sized(tmp_path: Path) -> None:
 def test_mistakes_are_one_clear_line(tmp_path: Path, theorem: str, claim: str, message: str) -> None:
     path = paper(tmp_path, theorem, claim or f"{QUADRATIC}, {GRID}, {VALUES}")
     with pytest.raises(TightrateError, match=message) as caught:
-        judge_paper(path, Laboratory())
+        judge_paper(path, Session())
     assert "\n" not in str(caught.value)
 
 
@@ -276,12 +276,12 @@ def test_a_syntax_error_and_a_missing_file_are_one_line(tmp_path: Path) -> None:
     path = tmp_path / "broken.py"
     path.write_text("x = 1\ny = (\n")
     with pytest.raises(TightrateError, match=r"broken\.py, line 2: '\(' was never closed"):
-        judge_paper(path, Laboratory())
+        judge_paper(path, Session())
     with pytest.raises(TightrateError, match="there is no file"):
-        judge_paper(tmp_path / "none.py", Laboratory())
+        judge_paper(tmp_path / "none.py", Session())
     path.write_text("x = 1\n")
     with pytest.raises(TightrateError, match="has no OwnClaim"):
-        judge_paper(path, Laboratory())
+        judge_paper(path, Session())
 
 
 def test_an_instance_outside_the_class_is_refused(tmp_path: Path) -> None:
@@ -292,20 +292,20 @@ def test_an_instance_outside_the_class_is_refused(tmp_path: Path) -> None:
         "def pair():\n    return rank_one_pair(cosine=0.5)\n" + path.read_text()
     )
     with pytest.raises(TightrateError, match=r"the problem has L = 1, but the claim says L = 0\.5"):
-        judge_paper(path, Laboratory())
+        judge_paper(path, Session())
 
 
 def test_formula_text_is_not_run(tmp_path: Path) -> None:
     target = tmp_path / "owned"
     theorem = f"""terms={{"optimization": "__import__('pathlib').Path('{target}').touch()"}}"""
     with pytest.raises(TightrateError):
-        judge_paper(paper(tmp_path, theorem), Laboratory())
+        judge_paper(paper(tmp_path, theorem), Session())
     assert not target.exists()
 
 
 def test_the_page_has_what_a_claim_has_in_the_report(tmp_path: Path) -> None:
     path = paper(tmp_path)
-    found = judge_paper(path, Laboratory())
+    found = judge_paper(path, Session())
     page = write_page(tmp_path / "out", found)
     text = page.read_text(encoding="utf-8")
     for part in ("Claim", "Verdict.", "Theorem", "How it was tested", "Numbers", "Run it again", "How this was made"):

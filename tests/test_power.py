@@ -12,10 +12,9 @@ from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
-from tightrate.verify.assertions.by_value import judge_bound
-from tightrate.verify.experiments.exponents import EXPONENT_TESTS
 from tightrate.verify.exponents.exponent_test import run_exponent_test
 from tightrate.verify.falsification.search import SEARCHES
+from tightrate.verify.judging.by_value import judge_bound
 from tightrate.verify.mutation.algorithms import by_identity, gradients, run, twins
 from tightrate.verify.mutation.bounds import MATCHED, Trialled, by_exponent, by_order, by_value, outgrows, scaling_data
 from tightrate.verify.mutation.closed_forms import FORMS, by_closed_form
@@ -23,7 +22,8 @@ from tightrate.verify.mutation.exponents import against, by_path
 from tightrate.verify.mutation.exponents import twins as twins_of_term
 from tightrate.verify.mutation.mutants import mutants
 from tightrate.verify.mutation.suite import QUICK_SEARCHES, REQUIRED, PowerReport, power_as_json, power_report
-from tightrate.verify.session import Laboratory
+from tightrate.verify.papers.exponents_runs import EXPONENT_TESTS
+from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
 
 
@@ -104,7 +104,7 @@ def test_a_judge_that_never_rejects_has_no_power(suite: str) -> None:
         "exponent": lambda: by_exponent(yes),
         "value": lambda: by_value(["dekel2012/explicit"], lambda _: yes),
         "closed form": lambda: by_closed_form(yes),
-        "path": lambda: by_path(Laboratory(), ONE_PATH, yes),
+        "path": lambda: by_path(Session(), ONE_PATH, yes),
     }[suite]()
     blind = rated(found)
     assert blind.total.contradicted > 0
@@ -120,7 +120,7 @@ def test_a_judge_that_always_rejects_raises_false_alarms(suite: str) -> None:
         "exponent": lambda: by_exponent(no),
         "value": lambda: by_value(["dekel2012/explicit"], lambda _: no),
         "closed form": lambda: by_closed_form(no),
-        "path": lambda: by_path(Laboratory(), ONE_PATH, no),
+        "path": lambda: by_path(Session(), ONE_PATH, no),
     }[suite]()
     grim = rated(found)
     assert grim.total.kill_rate == 1
@@ -254,7 +254,7 @@ def test_closed_forms_are_those_of_the_runs(name: str) -> None:
 
 
 def test_wrong_exponents_are_rejected_along_paths() -> None:
-    found = rated(by_path(Laboratory(), (*ONE_PATH, EXPONENT_TESTS["glasgow2022/exponent-lower-optimization"])))
+    found = rated(by_path(Session(), (*ONE_PATH, EXPONENT_TESTS["glasgow2022/exponent-lower-optimization"])))
     assert found.total.kill_rate == 1
     assert not found.false_alarms
     assert found.total.contradicted >= 15
@@ -263,7 +263,7 @@ def test_wrong_exponents_are_rejected_along_paths() -> None:
 
 def test_the_twin_of_a_path_takes_the_place_of_its_term() -> None:
     test = EXPONENT_TESTS["khaled2020/exponent-slides-heterogeneity"]
-    data, bound = run_exponent_test(test, Laboratory()), theorem(test.theorem).bound
+    data, bound = run_exponent_test(test, Session()), theorem(test.theorem).bound
     dropped = [mutant for mutant in twins_of_term(bound, test.term) if mutant.family == "term dropped"]
     (rest,) = (against(data, mutant.bound) for mutant in dropped)
     assert rest.term.values == pytest.approx((data.bound - data.term).values, rel=1e-9)

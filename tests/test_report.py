@@ -20,7 +20,8 @@ from tightrate.figures.output_folder import MARKER, check_output_folder, publish
 from tightrate.figures.report import write_report
 from tightrate.figures.report_page import conclusion
 from tightrate.rates.statements.catalogue import theorems
-from tightrate.verify.claim import CLAIMS, Finding
+from tightrate.verify.claim import Finding
+from tightrate.verify.registry import CLAIMS
 
 VOID = {"meta", "img", "source", "br", "wbr", "input"}
 
@@ -60,11 +61,11 @@ class Page(HTMLParser):
 
 
 def build(folder: Path, findings: list[Finding] | None = None, figures: Sequence[str] | None = None) -> Path:
-    laboratory = synthetic_results.laboratory()
-    found = synthetic_results.findings(laboratory) if findings is None else findings
+    session = synthetic_results.session()
+    found = synthetic_results.findings(session) if findings is None else findings
     specs = [FIGURES[name] for name in (synthetic_results.FIGURES if figures is None else figures)]
     started = datetime(2024, 5, 11, 12, 0, tzinfo=UTC)
-    return write_report(folder, found, laboratory, specs, command="tightrate reproduce", started=started)
+    return write_report(folder, found, session, specs, command="tightrate reproduce", started=started)
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +149,8 @@ def test_json_follows_the_contract(report: Path) -> None:
 
 
 def test_a_surprise_is_said_first_and_odd_numbers_and_signs_survive(tmp_path: Path) -> None:
-    laboratory = synthetic_results.laboratory()
-    findings = synthetic_results.findings(laboratory)
+    session = synthetic_results.session()
+    findings = synthetic_results.findings(session)
     findings[0] = synthetic_results.unexpected(findings[0])
     build(tmp_path, findings, figures=())
     page = Page()
@@ -169,7 +170,7 @@ def test_a_surprise_is_said_first_and_odd_numbers_and_signs_survive(tmp_path: Pa
 
 
 def test_the_conclusion_counts() -> None:
-    findings = synthetic_results.findings(synthetic_results.laboratory())
+    findings = synthetic_results.findings(synthetic_results.session())
     assert conclusion(findings).startswith("All 5 claims came out as expected: 4 consistent and 1 violated.")
     assert conclusion([]) == "No claim was judged."
     assert "1 of 1 claim did not" in conclusion([synthetic_results.unexpected(findings[0])])

@@ -12,10 +12,11 @@ import xarray as xr
 
 from tightrate.command_line import main
 from tightrate.verify import claim as claims
-from tightrate.verify.assertions.by_value import judge_upper_exponents
-from tightrate.verify.claim import CLAIMS, judge
-from tightrate.verify.claims.lee2024_clients import judge_divergence
-from tightrate.verify.session import Laboratory
+from tightrate.verify.claim import judge
+from tightrate.verify.judging.by_value import judge_upper_exponents
+from tightrate.verify.papers.lee2024.clients import judge_divergence
+from tightrate.verify.registry import CLAIMS
+from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
 
 WORKERS = np.array([2.0, 8, 32, 128, 512, 2048])
@@ -102,6 +103,6 @@ def test_a_test_that_fails_is_an_error_and_no_verdict() -> None:
     def broken(_: xr.Dataset) -> Verdict:
         raise ValueError("no such number")
 
-    found = judge(replace(CLAIMS["cheng2024/output-weights"], judge=broken), Laboratory())
+    found = judge(replace(CLAIMS["cheng2024/output-weights"], judge=broken), Session())
     assert found.verdict.status == "error"
     assert not found.as_expected

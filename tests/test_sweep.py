@@ -93,9 +93,9 @@ def test_the_order_of_axes_and_values_and_the_size_of_blocks_change_no_bit(monke
             .sel({name: list(values) for name, values in sweep.axes.items()})
         )
         np.testing.assert_array_equal(other["gap"], whole["gap"])
-        for blocks in ("sampling.NUMBERS_PER_BLOCK", "gradient_rounds.NUMBERS_AT_ONCE"):
+        for blocks in ("sampled.sampling.NUMBERS_PER_BLOCK", "compiled.gradient_rounds.NUMBERS_AT_ONCE"):
             with monkeypatch.context() as context:
-                context.setattr(f"simulator.{blocks}", 30)
+                context.setattr(f"tightrate.simulator.{blocks}", 30)
                 np.testing.assert_allclose(run_sweep(sweep)["gap"], whole["gap"], rtol=tolerance, atol=0)
 
 

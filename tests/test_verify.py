@@ -12,31 +12,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tightrate.common.errors import TightrateError
-from tightrate.verify.assertions.by_value import judge_bound, judge_identity, judge_sampled_bound, judge_upper_exponents
-from tightrate.verify.assertions.limit import Line, judge_limiting_exponents
-from tightrate.verify.assertions.power_law import fit_power_law, replicas_needed
-from tightrate.verify.claim import CLAIMS, Claim, judge
-from tightrate.verify.claims import patel2024
-from tightrate.verify.session import Laboratory
+from tightrate.verify.claim import Claim, judge
+from tightrate.verify.judging.by_value import judge_bound, judge_identity, judge_sampled_bound, judge_upper_exponents
+from tightrate.verify.judging.limit import Line, judge_limiting_exponents
+from tightrate.verify.judging.power_law import fit_power_law, replicas_needed
+from tightrate.verify.papers.patel2024 import main as patel2024
+from tightrate.verify.registry import CLAIMS
+from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
 
 
 @pytest.fixture(scope="module")
-def laboratory() -> Laboratory:
-    return Laboratory(jobs=1)
+def session() -> Session:
+    return Session(jobs=1)
 
 
 @pytest.mark.parametrize("name", [found.id for found in vars(patel2024).values() if isinstance(found, Claim)])
-def test_every_claim_has_its_expected_verdict(name: str, laboratory: Laboratory) -> None:
-    finding = judge(CLAIMS[name], laboratory)
+def test_every_claim_has_its_expected_verdict(name: str, session: Session) -> None:
+    finding = judge(CLAIMS[name], session)
     assert finding.as_expected, finding.verdict.sentence
     assert finding.verdict.evidence
     assert (finding.verdict.witness is not None) == (finding.verdict.status == "violated")
 
 
-def rerun(claim: str, laboratory: Laboratory, **changed: float) -> str:
+def rerun(claim: str, session: Session, **changed: float) -> str:
     """The verdict on a claim after multiplying variables of its dataset: a wrong twin of theory or measurement."""
-    dataset = laboratory.result(CLAIMS[claim].experiment)[0].copy()
+    dataset = session.data(CLAIMS[claim].data[0]).copy()
     for name, factor in changed.items():
         variable = name.replace("__", ": ")
         dataset[variable] = dataset[variable] * factor
@@ -58,15 +59,15 @@ def rerun(claim: str, laboratory: Laboratory, **changed: float) -> str:
         ("patel2024/krm-value", {"bound": 0.03}),
     ],
 )
-def test_a_wrong_constant_is_rejected(claim: str, changed: dict[str, float], laboratory: Laboratory) -> None:
-    assert rerun(claim, laboratory, **changed) == "violated"
+def test_a_wrong_constant_is_rejected(claim: str, changed: dict[str, float], session: Session) -> None:
+    assert rerun(claim, session, **changed) == "violated"
 
 
 @pytest.mark.parametrize("name", ["K", "R", "M"])
 @pytest.mark.parametrize("excess", [1 / 6, 1 / 3, 1 / 2])
-def test_a_decay_slower_than_the_bound_is_rejected(name: str, excess: float, laboratory: Laboratory) -> None:
+def test_a_decay_slower_than_the_bound_is_rejected(name: str, excess: float, session: Session) -> None:
     claim = CLAIMS["patel2024/krm-exponents"]
-    dataset = laboratory.result(claim.experiment)[0].copy()
+    dataset = session.data(claim.data[0]).copy()
     slower = dataset[name] ** excess
     for variable in ("gap_mean", "gap_stderr"):
         dataset[variable] = dataset[variable] * slower
@@ -76,9 +77,9 @@ def test_a_decay_slower_than_the_bound_is_rejected(name: str, excess: float, lab
     assert claim.judge(dataset).status == "consistent"
 
 
-def test_without_its_logarithm_the_fit_would_reject_the_theorem(laboratory: Laboratory) -> None:
+def test_without_its_logarithm_the_fit_would_reject_the_theorem(session: Session) -> None:
     claim = CLAIMS["patel2024/krm-exponents"]
-    dataset = laboratory.result(claim.experiment)[0].copy()
+    dataset = session.data(claim.data[0]).copy()
     assert claim.judge(dataset.assign(logarithm=xr.ones_like(dataset["logarithm"]))).status == "violated"
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tightrate.figures.style import Columns, Family
     from tightrate.rates.statements.theorem import Theorem
     from tightrate.simulator.simulate import Method, Output
-    from tightrate.verify.session import Laboratory, Profile
+    from tightrate.verify.session import Profile, Session
 
 app = typer.Typer(
     name="tightrate",
@@ -104,7 +104,7 @@ def _listing(kind: str) -> tuple[tuple[str, ...], Sequence[tuple[str, ...]]]:
 
         return ("id", "kind", "title"), [(found.id, found.bound.kind, found.title) for found in theorems()]
     if kind == "claims":
-        from tightrate.verify.claim import CLAIMS
+        from tightrate.verify.registry import CLAIMS
 
         claims = CLAIMS.entries().values()
         return ("id", "kind", "expected", "statement"), [(c.id, c.kind, c.expected, c.statement) for c in claims]
@@ -357,11 +357,13 @@ def counterexample(as_json: AsJson = False) -> None:
     from tightrate.output import console, print_json, progress, say
     from tightrate.pages import counterexample_conclusion, counterexample_page
     from tightrate.verify.cache.result_cache import default_store
-    from tightrate.verify.session import Laboratory
+    from tightrate.verify.papers.patel2024.fixed_point_runs import fixed_point_floor
+    from tightrate.verify.papers.patel2024.k_does_not_help_runs import k_does_not_help
+    from tightrate.verify.session import Session
 
     with progress() as watcher:
-        laboratory = Laboratory(progress=watcher, store=default_store(), reuse=True)
-        pair, floor = (laboratory.result(name)[0] for name in ("k-does-not-help", "fixed-point-floor"))
+        session = Session(progress=watcher, store=default_store(), reuse=True)
+        pair, floor = (session.data(run) for run in (k_does_not_help, fixed_point_floor))
     if as_json:
         print_json(
             {
@@ -431,9 +433,10 @@ def verify(
     from tightrate.output import console, print_json, progress
     from tightrate.pages import report_card
     from tightrate.verify.cache.result_cache import default_store
-    from tightrate.verify.claim import claims_of, judge_all
+    from tightrate.verify.claim import judge_all
     from tightrate.verify.findings_json import finding_as_json
-    from tightrate.verify.session import Laboratory
+    from tightrate.verify.registry import claims_of
+    from tightrate.verify.session import Session
 
     if sum((bool(claims), paper is not None, power)) > 1 or (report is not None and paper is None):
         raise TightrateError("give one of CLAIM..., --paper FILE.py and --power; --report goes with --paper")
@@ -441,12 +444,12 @@ def verify(
         return _report_power(_profile(profile), as_json)
     if paper is not None:
         with progress() as watcher:
-            own = Laboratory(profile=_profile(profile), seed=seed, jobs=jobs, progress=watcher)
+            own = Session(profile=_profile(profile), seed=seed, jobs=jobs, progress=watcher)
             return _judge_own_paper(paper, own, report, as_json)
     chosen = claims_of(_profile(profile), *(claims or ["*"]))
     with progress() as watcher:
-        laboratory = Laboratory(_profile(profile), seed, jobs, watcher, default_store())
-        findings = judge_all(chosen, laboratory)
+        session = Session(_profile(profile), seed, jobs, watcher, default_store())
+        findings = judge_all(chosen, session)
     if as_json:
         print_json([finding_as_json(finding) for finding in findings])
     else:
@@ -469,14 +472,14 @@ def _report_power(profile: Profile, as_json: bool) -> int:
     return 0 if report.passed else 1
 
 
-def _judge_own_paper(path: Path, laboratory: Laboratory, report: Path | None, as_json: bool) -> int:
+def _judge_own_paper(path: Path, session: Session, report: Path | None, as_json: bool) -> int:
     """`verify --paper FILE.py`."""
     from tightrate.output import console, print_json, say
     from tightrate.pages import bound_as_json, bound_page, report_card
     from tightrate.verify.findings_json import finding_as_json
     from tightrate.verify.user_paper import judge_paper
 
-    found = judge_paper(path, laboratory)
+    found = judge_paper(path, session)
     page = None
     if report is not None:
         from tightrate.figures.user_paper_page import write_page
@@ -527,7 +530,7 @@ def figure(
     from tightrate.output import progress, say
     from tightrate.verify.cache.netcdf import load_dataset
     from tightrate.verify.cache.result_cache import default_store
-    from tightrate.verify.session import Laboratory
+    from tightrate.verify.session import Session
 
     chosen = FIGURES.match(*(names or ["*"]))
     kinds = tuple(dict.fromkeys(part.strip() for part in formats.split(",")))
@@ -547,12 +550,12 @@ def figure(
             say(f"{name}: {'stale: ' + stale[name] if name in stale else 'up to date'}")
         return 1 if stale else 0
     with progress() as watcher:
-        laboratory = Laboratory(_profile(profile), jobs=jobs, progress=watcher, store=default_store(), reuse=True)
+        session = Session(_profile(profile), jobs=jobs, progress=watcher, store=default_store(), reuse=True)
         if source is None:
-            laboratory.prepare([FIGURES[name].experiment for name in chosen])
+            session.prepare([FIGURES[name].experiment for name in chosen])
         for name in chosen:
             spec = FIGURES[name]
-            dataset = laboratory.result(spec.experiment)[0] if source is None else load_dataset(source)
+            dataset = session.result(spec.experiment)[0] if source is None else load_dataset(source)
             for path in save(spec, dataset, out, kinds, cast("Columns", columns), cast("Family", family)):
                 say(str(path))
     return 0
@@ -573,11 +576,11 @@ def reproduce(
     from tightrate.output import console, progress, say
     from tightrate.pages import report_card
     from tightrate.verify.cache.result_cache import default_store
-    from tightrate.verify.session import Laboratory
+    from tightrate.verify.session import Session
 
     with progress() as watcher:
-        laboratory = Laboratory(_profile(profile), seed, jobs, watcher, default_store())
-        findings = make_report(out, laboratory)
+        session = Session(_profile(profile), seed, jobs, watcher, default_store())
+        findings = make_report(out, session)
     console().print(report_card(findings))
     say("")
     say(f"The report: {out / 'index.html'}")

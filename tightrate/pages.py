@@ -430,6 +430,7 @@ def report_card(findings: Sequence[Finding]) -> RenderableType:
 
 def tally(findings: Sequence[Finding]) -> RenderableType:
     """How many claims of each paper came out how, and the seconds that its experiments took."""
+    from tightrate.verify.claim import names_of
     from tightrate.verify.verdict import STATUS_MEANING
 
     statuses = [status for status in STATUS_MEANING if any(f.verdict.status == status for f in findings)]
@@ -437,7 +438,7 @@ def tally(findings: Sequence[Finding]) -> RenderableType:
     for paper in dict.fromkeys(finding.claim.paper for finding in findings):
         own = [finding for finding in findings if finding.claim.paper == paper]
         counts = Counter(finding.verdict.status for finding in own)
-        seconds = sum({finding.claim.experiment: finding.seconds for finding in own}.values())
+        seconds = sum({names_of(finding.claim): finding.seconds for finding in own}.values())
         rows.append([paper, *(str(counts[status] or "") for status in statuses), f"{seconds:.1f}"])
     return table(("paper", *statuses, "seconds"), rows, right=1)
 

@@ -1,46 +1,57 @@
-"""A claim: one sentence that can be true or false, the theorem it comes from, and how it is judged."""
+"""A claim: one sentence that can be true or false, the theorem it comes from, and the assertion that tests it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
-from tightrate.common.errors import TightrateError
-from tightrate.common.registry import Registry
+from tightrate.rates.statements import catalogue
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.experiment import Experiment
+from tightrate.verify.measurement import Measurement
 from tightrate.verify.notebook_tables import html_table, latex_table
-from tightrate.verify.session import EXPERIMENTS, Laboratory, Profile
+from tightrate.verify.session import Profile, Session
 from tightrate.verify.verdict import Status, Verdict
 
 ClaimKind = Literal["identity", "exact value", "bound with constants", "scaling", "regime", "counterexample", "erratum"]
-Judge = Callable[[xr.Dataset], Verdict]
+Assert = Callable[..., Assertion | Verdict]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """`judge` turns the dataset of `experiment` into a verdict; `expected` is the status that holds today.
+    """`asserted` makes the assertion of the theorem, if it has a parameter of that name, and of the datasets of `data`.
 
     An erratum's statement is the printed one, so its expected verdict is "violated".  `cost` is the smallest profile
-    that runs the claim: "quick" in every profile, "full" only in the full one.
+    that runs the claim: "quick" in every profile, "full" only in the full one.  `outside` names conditions of the
+    theorem (by their text) that the claim's points may break, each with the reason.
     """
 
     id: str
     statement: str
-    theorem: str
+    theorem_id: str
     kind: ClaimKind
-    experiment: str
-    expected: Status
-    judge: Judge
+    asserted: Assert
+    data: tuple[Experiment, ...] = ()
+    expected: Status = "consistent"
     cost: Profile = "quick"
+    outside: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def theorem(self) -> Theorem:
+        """The statement of the catalogue that the claim is about."""
+        return catalogue.theorem(self.theorem_id)
 
     @property
     def procedure(self) -> str:
-        """How the claim is tested, in a sentence or two: the first paragraph of its judge's docstring."""
-        return " ".join((self.judge.__doc__ or "").strip().split("\n\n")[0].split())
+        """How the claim is tested, in a sentence or two: the first paragraph of the docstring."""
+        return " ".join((self.asserted.__doc__ or "").strip().split("\n\n")[0].split())
 
     @property
     def paper(self) -> str:
@@ -52,31 +63,98 @@ class Claim:
         """The name under which the registry of claims finds this object."""
         return self.id
 
+    def assertion(self, *data: xr.Dataset) -> Assertion | Verdict:
+        """What is asserted of these datasets, one for each experiment."""
+        named = {"theorem": self.theorem} if "theorem" in inspect.signature(self.asserted).parameters else {}
+        return self.asserted(**named, **dict(zip(self._data_names(), map(_numbered, data), strict=True)))
 
-CLAIMS: Registry[Claim] = Registry("tightrate.verify.claims", "claim")
+    def _data_names(self) -> list[str]:
+        return [name for name in inspect.signature(self.asserted).parameters if name != "theorem"]
+
+    def judge(self, *data: xr.Dataset) -> Verdict:
+        """The verdict on these datasets, the theorem's conditions included."""
+        asserted = self.assertion(*data)
+        if isinstance(asserted, Verdict):  # a judge of the old kind
+            return asserted
+        return check(asserted, self.theorem, self.outside)
 
 
 def claim(
     claim_id: str,
-    *,
     statement: str,
-    theorem: str,
+    *,
     kind: ClaimKind,
-    experiment: str,
-    expected: Status,
+    theorem: str = "",
+    data: Experiment | Sequence[Experiment] = (),
+    expected: Status = "consistent",
     cost: Profile = "quick",
-) -> Callable[[Judge], Claim]:
-    """Make a claim of the function that judges it."""
+    outside: Mapping[str, str] | None = None,
+) -> Callable[[Assert], Claim]:
+    """Make a claim of the function that says what is asserted; the theorem is that of the claim's id unless given."""
+    runs = (data,) if isinstance(data, Experiment) else tuple(data)
 
-    def make(judge: Judge) -> Claim:
-        return Claim(claim_id, statement, theorem, kind, experiment, expected, judge, cost)
+    def make(asserted: Assert) -> Claim:
+        return Claim(claim_id, statement, theorem or claim_id, kind, asserted, runs, expected, cost, outside or {})
 
     return make
 
 
+def check(assertion: Assertion, theorem: Theorem, outside: Mapping[str, str] | None = None) -> Verdict:
+    """The verdict on an assertion about a theorem whose conditions hold at every point.
+
+    A point that breaks a condition makes the verdict an error; conditions in words, and those that speak of symbols
+    which a measurement does not have, are listed in the evidence as unchecked.
+    """
+    waived = outside or {}
+    known = {condition.text for condition in theorem.conditions}
+    unknown = [text for text in waived if text not in known]
+    if unknown:
+        raise LookupError(f"{theorem.id} has no condition {unknown[0]!r}; it has {', '.join(sorted(known))}")
+    unchecked: dict[str, str] = {}
+    for measurement in assertion.measurements:
+        broken = _broken(theorem, measurement, waived, unchecked)
+        if broken is not None:
+            return broken
+    verdict = assertion.check()
+    notes: dict[str, Any] = {}
+    if assertion.measurements and unchecked:
+        notes["conditions not checked"] = [f"{text} ({why})" for text, why in unchecked.items()]
+    if waived:
+        notes["outside of the conditions"] = [f"{text}: {why}" for text, why in waived.items()]
+    return replace(verdict, evidence={**verdict.evidence, **notes}) if notes else verdict
+
+
+def _broken(
+    theorem: Theorem, measurement: Measurement, waived: Mapping[str, str], unchecked: dict[str, str]
+) -> Verdict | None:
+    """An error where a point breaks a condition that is not waived; `unchecked` collects what could not be decided."""
+    for condition in theorem.conditions:
+        if condition.text in waived:
+            continue
+        if condition.relation is None:
+            unchecked[condition.text] = "in words"
+            continue
+        missing = sorted(condition.symbols - set(measurement.symbols))
+        if missing:
+            unchecked[condition.text] = f"needs {', '.join(missing)}"
+            continue
+        holds = xr.DataArray(condition.holds_at(measurement.symbols))
+        if bool(holds.all()):
+            continue
+        place = (~holds).astype(float).argmax(...) if holds.ndim else {}
+        witness = measurement.witness(place)
+        shown = ", ".join(f"{name} = {value}" for name, value in witness.items())
+        sentence = (
+            f"The claim itself is wrong: {int((~holds).sum())} of {holds.size} points break a condition of"
+            f" {theorem.id}, {condition.text!r}, first at {shown}."
+        )
+        return Verdict("error", sentence, "conditions hold", condition.text)
+    return None
+
+
 @dataclass(frozen=True)
 class Finding:
-    """A claim with the verdict on it and the seconds that its experiment and judgement took."""
+    """A claim with the verdict on it and the seconds that its experiments and judgement took."""
 
     claim: Claim
     verdict: Verdict
@@ -95,19 +173,20 @@ class Finding:
 
     def _rows(self) -> dict[str, str]:
         expected = {} if self.as_expected else {"EXPECTED": self.claim.expected}
-        return {**expected, "claim": self.claim.statement, "theorem": self.claim.theorem, **self.verdict.rows()}
+        return {**expected, "claim": self.claim.statement, "theorem": self.claim.theorem_id, **self.verdict.rows()}
 
 
-def judge(claim: Claim, laboratory: Laboratory) -> Finding:
-    """Run the claim's experiment (or take it from the laboratory's shelf) and judge it.
+def judge(claim: Claim, session: Session) -> Finding:
+    """Run the claim's experiments (or take their results from the session) and judge it.
 
     A witness says what runs it again, experiment, profile and seed, and where in the dataset it was found.
     """
-    EXPERIMENTS[claim.experiment]
     began = perf_counter()
     try:
-        dataset, seconds = laboratory.result(claim.experiment)
-        return Finding(claim, _with_origin(claim.judge(_numbered(dataset)), claim, laboratory), seconds)
+        results = [session.result(experiment) for experiment in claim.data]
+        verdict = claim.judge(*(dataset for dataset, _ in results))
+        seconds = sum(seconds for _, seconds in results)
+        return Finding(claim, _with_origin(verdict, claim, session), seconds)
     except Exception as failure:  # one failing test must not take the other verdicts with it
         sentence = f"The test itself failed: {type(failure).__name__}: {' '.join(str(failure).split())}"
         return Finding(claim, Verdict("error", sentence, "-", "-"), perf_counter() - began)
@@ -119,7 +198,7 @@ def _numbered(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.assign_coords(bare)
 
 
-def _with_origin(verdict: Verdict, claim: Claim, laboratory: Laboratory) -> Verdict:
+def _with_origin(verdict: Verdict, claim: Claim, session: Session) -> Verdict:
     """The verdict whose witness, if there is one, says from which run it is.
 
     `tightrate verify CLAIM --profile PROFILE --seed SEED` is that run again.  A parameter of the instance that shares
@@ -127,7 +206,8 @@ def _with_origin(verdict: Verdict, claim: Claim, laboratory: Laboratory) -> Verd
     """
     if verdict.witness is None:
         return verdict
-    origin = {"experiment": claim.experiment, "profile": laboratory.profile, "seed": laboratory.seed}
+    names = names_of(claim)
+    origin = {**({"experiment": names} if names else {}), "profile": session.profile, "seed": session.seed}
     renamed = {
         f"{name} of the instance": value
         for name, value in verdict.witness.items()
@@ -137,17 +217,18 @@ def _with_origin(verdict: Verdict, claim: Claim, laboratory: Laboratory) -> Verd
     return replace(verdict, witness={**own, **renamed, **origin})
 
 
-def claims_of(profile: Profile, *patterns: str) -> tuple[Claim, ...]:
-    """The claims that match any of the patterns and that the profile pays for."""
-    matching = [CLAIMS[name] for name in CLAIMS.match(*patterns)]
-    found = tuple(claim for claim in matching if profile == "full" or claim.cost == "quick")
-    if not found:
-        names = ", ".join(claim.id for claim in matching)
-        raise TightrateError(f"only the full profile runs {names}; add --profile full")
-    return found
+def names_of(claim: Claim) -> str:
+    """The names of a claim's experiments."""
+    return ", ".join(experiment.name for experiment in claim.data)
 
 
-def judge_all(claims: Sequence[Claim], laboratory: Laboratory) -> tuple[Finding, ...]:
-    """Run the experiments of the claims, as many at once as the laboratory has jobs, and judge claim by claim."""
-    laboratory.prepare([claim.experiment for claim in claims])
-    return tuple(judge(claim, laboratory) for claim in claims)
+def experiments_of(claims: Sequence[Claim]) -> Iterator[Experiment]:
+    """The experiments of the claims."""
+    for one in claims:
+        yield from one.data
+
+
+def judge_all(claims: Sequence[Claim], session: Session) -> tuple[Finding, ...]:
+    """Run the experiments of the claims, as many at once as the session has jobs, and judge claim by claim."""
+    session.prepare(list(experiments_of(claims)))
+    return tuple(judge(claim, session) for claim in claims)

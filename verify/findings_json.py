@@ -17,7 +17,7 @@ def finding_as_json(finding: Finding) -> dict[str, Any]:
     claim, verdict = finding.claim, finding.verdict
     return {
         "claim": claim.id,
-        "theorem": claim.theorem,
+        "theorem": claim.theorem_id,
         "kind": claim.kind,
         "statement": claim.statement,
         "verdict": verdict.status,

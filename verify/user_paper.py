@@ -43,9 +43,10 @@ from tightrate.simulator.measures import OUTPUTS, Output
 from tightrate.simulator.parameters import construct, parameters, spelled
 from tightrate.simulator.simulate import ROWS
 from tightrate.simulator.theorem_values import RunLetters, moment_order
-from tightrate.verify.assertions.by_value import judge_bound, judge_identity, judge_upper_exponents
 from tightrate.verify.claim import Claim, Finding
-from tightrate.verify.session import Laboratory
+from tightrate.verify.experiment import Experiment
+from tightrate.verify.judging.by_value import judge_bound, judge_identity, judge_upper_exponents
+from tightrate.verify.session import Session
 from tightrate.verify.sweep.cell import Cell, Result, noise_of, run_on
 from tightrate.verify.sweep.measures import SWEEP_MEASURES
 from tightrate.verify.sweep.run import provenance
@@ -271,14 +272,14 @@ def _guarded(path: Path, action: Callable[[], Any]) -> Any:
 # --- Judging ---------------------------------------------------------------------------------------------------------
 
 
-def judge_paper(path: Path, laboratory: Laboratory) -> tuple[OwnFinding, ...]:
+def judge_paper(path: Path, session: Session) -> tuple[OwnFinding, ...]:
     """Everything the built-in papers get: units, exponents, neighbours in the catalogue, conditions, runs, verdicts."""
     name, claims = load_paper(path)
     with one_blas_thread():
-        return tuple(_judged(path, name, key, claim, laboratory) for key, claim in claims.items())
+        return tuple(_judged(path, name, key, claim, session) for key, claim in claims.items())
 
 
-def _judged(path: Path, name: str, key: str, claim: OwnClaim, laboratory: Laboratory) -> OwnFinding:
+def _judged(path: Path, name: str, key: str, claim: OwnClaim, session: Session) -> OwnFinding:
     began = perf_counter()
     source = replace(claim.theorem.built(name, str(path)), iterate=f"{claim.output} iterate")
     formula, unchecked = None, ""
@@ -289,21 +290,22 @@ def _judged(path: Path, name: str, key: str, claim: OwnClaim, laboratory: Labora
         unchecked = str(reason)
     if formula is not None and measure not in MEASURES:  # no bound of the catalogue is about it
         formula = replace(formula, measures=(), neighbours=())
-    results = run_claim(path, claim, source, laboratory)
+    results = run_claim(path, claim, source, session)
     verdict = judge_results(claim, source, results)
     kind: Any = "bound with constants" if source.bound.constants == "explicit" else "scaling"
-    entry = Claim(f"{name}/{key}", claim.statement, source.id, kind, f"{name}/{key}", claim.expected, lambda _: verdict)
+    run = Experiment(f"{name}/{key}", lambda _: results)
+    entry = Claim(f"{name}/{key}", claim.statement, source.id, kind, lambda _: verdict, (run,), claim.expected)
     return OwnFinding(Finding(entry, verdict, perf_counter() - began), source, formula, unchecked, results)
 
 
-def run_claim(path: Path, claim: OwnClaim, source: Theorem, laboratory: Laboratory) -> xr.Dataset:
+def run_claim(path: Path, claim: OwnClaim, source: Theorem, session: Session) -> xr.Dataset:
     """Every cell of the axes: measured mean and standard error, the bound and its terms, whether conditions hold."""
     dims, shape, cells = tuple(claim.axes), claim.shape, claim.cells()
     rows = []
     for index, cell in enumerate(cells):
-        laboratory.progress(path.stem, index, len(cells))
-        rows.append(_guarded(path, partial(_cell, path, claim, source, cell, laboratory.seed)))
-    laboratory.progress(path.stem, len(cells), len(cells))
+        session.progress(path.stem, index, len(cells))
+        rows.append(_guarded(path, partial(_cell, path, claim, source, cell, session.seed)))
+    session.progress(path.stem, len(cells), len(cells))
     columns = {column: np.array([row[column] for row in rows], dtype=np.float64).reshape(shape) for column in rows[0]}
     measure = source.bound.measure
     in_units = {"units": str(measure.unit)}
@@ -322,7 +324,7 @@ def run_claim(path: Path, claim: OwnClaim, source: Theorem, laboratory: Laborato
             "theorem": source.id,
             "provenance": f"{source.provenance.meaning}; {source.provenance.where}",
             "measure": measure.name,
-            "seed": laboratory.seed,
+            "seed": session.seed,
             "algorithm": claim.theorem.algorithm,
             "noise": claim.noise,
             "noisy": claim.noise == ROWS or "sigma" in claim.axes or claim.parameters.get("sigma", 0.0) != 0,

@@ -8,7 +8,7 @@ stays above :math:`L B^2 / (108 R)`, whatever its steps and however many of them
 
 import tightrate as tr
 
-dataset, seconds = tr.Laboratory().result("k-does-not-help")
+dataset, seconds = tr.Session().result("k-does-not-help")
 dataset.best_gap.sel(R=[1, 10, 100]).to_pandas()
 
 # %%
@@ -25,4 +25,4 @@ picture = tr.FIGURES["k-does-not-help"].picture(dataset)
 
 # %%
 # A claim judges the same dataset. A grid, however fine, proves nothing: the verdict is ``consistent``.
-tr.judge(tr.CLAIMS["patel2024/k-does-not-help"], tr.Laboratory())
+tr.judge(tr.CLAIMS["patel2024/k-does-not-help"], tr.Session())

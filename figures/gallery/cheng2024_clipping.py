@@ -31,6 +31,7 @@ from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import alpha as moments
 from tightrate.rates.symbols.alphabet import rho as threshold
+from tightrate.verify.papers.cheng2024 import clipping_runs
 
 PARETO = (0, (4, 1.6))
 ROOM = 0.3  # for the labels, of the axis in logarithms
@@ -46,7 +47,7 @@ ROOM = 0.3  # for the labels, of the axis in logarithms
         " at mean zero and (hollow markers, upper lines) at the mean ρ/2, the largest that the lemma allows; thin lines"
         " are the best possible bound, which the worst law approaches for large thresholds."
     ),
-    experiment="cheng2024-clipping-bias",
+    experiment=clipping_runs.clipping_bias_over_threshold,
     needs=("worst", "pareto", "bound", "sharp"),
     cost="full",
 )

@@ -32,6 +32,7 @@ from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import K, eta, sigma
 from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.verify.papers.cheng2024 import consensus_runs
 
 ROOM = 0.55  # for the labels, of the axis in logarithms
 AXES = {"eta": "inner step", "sigma": "noise", "K": "local steps"}
@@ -53,7 +54,7 @@ FLAT = "cheng2024/flat-variance-z"
         " B.1 on that quantile, with its constants, divided by the power of ten that is named. Its factor A falls with"
         " K as long as the clipping threshold dominates it, so that over these K it grows little."
     ),
-    experiment="cheng2024-consensus",
+    experiment=consensus_runs.consensus,
     needs=("mean", "stderr", "quantile", "bound", "M", "R", "beta1", "delta", "replicas"),
     cost="full",
 )

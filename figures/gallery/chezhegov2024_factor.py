@@ -26,6 +26,7 @@ from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, GREY, Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import M, d_max, d_min, eta, mu, sigma
+from tightrate.verify.papers.chezhegov2024 import factor_runs
 
 THIN = 0.7
 ROOM = 0.55  # for labels, of the axis
@@ -46,7 +47,7 @@ NAMES = {"against": "against curvature", "random": "random", "along": "along cur
         " smoothness in the norm of D allows. (b) The limit of the expected squared distance under noise, with the same"
         " marks: the factor Γ/α that the general bound has in its statistical term is not there on a quadratic."
     ),
-    experiment="scaling-factor",
+    experiment=factor_runs.scaling_factor,
     needs=(
         "steps",
         "true_steps",

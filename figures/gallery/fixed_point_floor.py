@@ -28,6 +28,7 @@ from tightrate.figures.figure import figure
 from tightrate.figures.style import GREY, Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import L, eta
+from tightrate.verify.papers.patel2024 import fixed_point_runs
 
 LINES = 3  # of each panel
 BOUND_WIDTH = 0.7
@@ -47,7 +48,7 @@ SMALL_STEP = "patel2024/discrepancy-small-step"  # whose exponent of eta the tri
         " machines' optima, and the first-order bound, proportional to η(K − 1) for small η, tells how the floor"
         " vanishes; triangle: its exponent of η. At K = 1 there is no floor."
     ),
-    experiment="fixed-point-floor",
+    experiment=fixed_point_runs.fixed_point_floor,
     needs=("floor", "simulated", "sharp", "first_order"),
 )
 def fixed_point_floor(data: xr.Dataset, columns: Columns) -> Figure:

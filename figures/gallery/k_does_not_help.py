@@ -29,6 +29,7 @@ from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, FORBIDDEN, Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, L, eta
+from tightrate.verify.papers.patel2024 import k_does_not_help_runs
 
 LOCAL_STEPS = (1.0, 10.0, 100.0, 1000.0, np.inf)
 
@@ -44,7 +45,7 @@ LOCAL_STEPS = (1.0, 10.0, 100.0, 1000.0, np.inf)
         " every K lies on one curve; triangle: the exponent of the lower bound. Nothing can enter the grey region below"
         " it."
     ),
-    experiment="k-does-not-help",
+    experiment=k_does_not_help_runs.k_does_not_help,
     needs=("slow_gap", "best_gap", "bound"),
 )
 def k_does_not_help(data: xr.Dataset, columns: Columns) -> Figure:

@@ -29,6 +29,7 @@ from tightrate.figures.style import Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import B, L
+from tightrate.verify.papers.khaled2025 import acceleration_runs
 
 RATES: Mapping[str, str] = {"accelerated": "khaled2025/cor1", "plain": "khaled2025/eq2"}
 STYLES: Mapping[str, tuple[int, tuple[float, ...]]] = {"accelerated": (0, ()), "plain": (0, (4, 2))}
@@ -50,7 +51,7 @@ def exponent(rule: str, name: str) -> Expr:
         " −1 in H for both; they are reached as R grows. Thin line in (a): the bound 2D²/(γηHR(R+1)) for the smallest"
         " H, proved for this toolkit."
     ),
-    experiment="khaled2025-acceleration",
+    experiment=acceleration_runs.acceleration,
     needs=("gap", "bound"),
     cost="full",
 )

@@ -22,6 +22,7 @@ from tightrate.figures.drawing import (
 from tightrate.figures.figure import figure
 from tightrate.figures.style import GREY, ORDERED_INKS, Columns
 from tightrate.rates.statements.catalogue import theorem
+from tightrate.verify.papers.khaled2025 import figure_1_runs
 
 SHOWN = (0.01, 0.5, 5.0, 15.0, 50.0)  # noise levels of the right panel
 
@@ -39,7 +40,7 @@ SHOWN = (0.01, 0.5, 5.0, 15.0, 50.0)  # noise levels of the right panel
         " x⋆)|²/2, every outer step diverges: there ηL is at least {literal_steepness:.0f}, here at most"
         " {steepness:.2f}."
     ),
-    experiment="khaled2025-figure-1",
+    experiment=figure_1_runs.figure_1,
     needs=("loss", "floor", "literal_steepness", "steepness"),
 )
 def best_outer_step(data: xr.Dataset, columns: Columns) -> Figure:

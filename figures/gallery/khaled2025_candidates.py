@@ -14,6 +14,7 @@ from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, ORDERED_INKS, Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, L, R, sigma
+from tightrate.verify.papers.khaled2025 import best_steps_runs
 
 PLACES = (0, 2, 4)  # among the ordered inks
 LEVELS = (1.2, 1.5, 2.0, 5.0)
@@ -31,7 +32,7 @@ LEVELS = (1.2, 1.5, 2.0, 5.0)
         " and B leave out. The black edges are where the cubic of candidate B has its root at 1/(4L), and where it"
         " loses its positive root."
     ),
-    experiment="khaled2025-candidates",
+    experiment=best_steps_runs.regime_map,
     needs=("candidate", "gamma", "plain_until", "vanishing_from"),
     cost="full",
 )

@@ -11,6 +11,7 @@ from tightrate.figures.figure import figure
 from tightrate.figures.style import GREY, ORDERED_INKS, Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, L, gamma
+from tightrate.verify.papers.khaled2025 import ill_tuned_runs
 
 PLAIN, LARGEST = ORDERED_INKS[4], ORDERED_INKS[1]
 
@@ -26,7 +27,7 @@ PLAIN, LARGEST = ORDERED_INKS[4], ORDERED_INKS[1]
         " (dashed). Thin lines: Theorem 1's bound (re-derived), which without noise is its optimization term alone;"
         " the bound for γ = 1 lies above the gap at the start for small η. (b) That largest outer step."
     ),
-    experiment="khaled2025-ill-tuned",
+    experiment=ill_tuned_runs.ill_tuned,
     needs=("local_gap", "bound", "gamma", "limit", "start"),
     cost="full",
 )

@@ -28,6 +28,7 @@ from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, GREY, Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, L, gamma, momentum
+from tightrate.verify.papers.khaled2025 import momentum_runs
 
 ROUNDS = 1000.0
 
@@ -43,7 +44,7 @@ ROUNDS = 1000.0
         " with (1 − μ)²; open ones: outside, where nothing is claimed. Thin line: the theorem's bound (re-derived),"
         " which without noise depends on γ/(1 − μ) alone."
     ),
-    experiment="khaled2025-momentum",
+    experiment=momentum_runs.adjusted_steps,
     needs=("gap", "bound", "gamma", "admissible"),
     cost="full",
 )

@@ -33,7 +33,8 @@ from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import K, M, R
 from tightrate.rates.symbols.evaluation import evaluate
-from tightrate.verify.assertions.power_law import Exponent, fit_power_law
+from tightrate.verify.judging.power_law import Exponent, fit_power_law
+from tightrate.verify.papers.patel2024 import krm_sweep_runs
 
 RATE = "patel2024/thm27"  # the theorem whose statistical term gives the exponents
 MEANING = {"K": "local steps per round", "R": "communication rounds", "M": "workers"}
@@ -70,7 +71,7 @@ def statistical_term() -> Term:
         " all cells at once; triangles: its exact exponents without the logarithm. Thin lines: the bound with the"
         " constants of its proof. In the corners the exponent that the whole sweep gives, with its 99 % interval."
     ),
-    experiment="krm-sweep",
+    experiment=krm_sweep_runs.krm_sweep,
     needs=("gap_mean", "gap_stderr", "logarithm", "bound", "sweep"),
 )
 def krm_sweep(data: xr.Dataset, columns: Columns) -> Figure:

@@ -22,6 +22,7 @@ from tightrate.figures.drawing import (
 from tightrate.figures.figure import figure
 from tightrate.figures.style import GREY, Columns
 from tightrate.rates.statements.catalogue import theorem
+from tightrate.verify.papers.lee2024 import counterexample_runs
 
 
 @figure(
@@ -38,7 +39,7 @@ from tightrate.rates.statements.catalogue import theorem
         " The bound that is proved here (thin) has a floor of the order of the squared heterogeneity, and allows"
         " it."
     ),
-    experiment="lee2024-counterexample",
+    experiment=counterexample_runs.counterexample,
     needs=("squared_gradient", "exact", "sgd_clients", "slope", "step", "client_step", "staying", "staying_exact"),
 )
 def counterexample(data: xr.Dataset, columns: Columns) -> Figure:

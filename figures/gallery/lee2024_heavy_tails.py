@@ -31,6 +31,7 @@ from tightrate.figures.figure import figure
 from tightrate.figures.style import Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, L
+from tightrate.verify.papers.lee2024 import heavy_tails_runs
 
 NAMES = {"FedAvg": "FedAvg", "AdaGrad clients": "AdaGrad", "delayed AdaGrad clients": "AdaGrad, delay {delay}"}
 ROOM: Mapping[Columns, float] = {1: 20.0, 2: 10.0}  # beyond the last round, for the names of the lines
@@ -51,7 +52,7 @@ EXTREME = (0, (4, 1.6))
         " sum is infinite. AdaGrad clients protect against this, unless a delay of {delay} lets their last step"
         " keep an old preconditioner."
     ),
-    experiment="lee2024-heavy-tails",
+    experiment=heavy_tails_runs.heavy_tails,
     needs=("part", "part_stderr", "regret", "sure", "exponent", "methods", "largest_adaptive_gap"),
     cost="full",
 )

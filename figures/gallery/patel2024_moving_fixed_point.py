@@ -28,6 +28,7 @@ from tightrate.figures.style import BLACK, GREY, Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import L, eta
+from tightrate.verify.papers.patel2024 import moving_fixed_point_runs
 
 NAMED = (30.0, 100.0)  # local steps that are written beside the path of the smallest step
 
@@ -47,7 +48,7 @@ NAMED = (30.0, 100.0)  # local steps that are written beside the path of the sma
         " The distance from the optimum (thick, rising) and from the mean of the optima (thin, falling) in units of the"
         " distance between the two. H is the smoothness constant (L elsewhere in tightrate)."
     ),
-    experiment="patel2024-moving-fixed-point",
+    experiment=moving_fixed_point_runs.moving_fixed_point,
     needs=("path", "simulated", "optimum", "mean_optimum", "optima", "hessian"),
     cost="full",
 )

@@ -11,6 +11,7 @@ from scipy import stats
 from tightrate.figures.drawing import SMALL, panels
 from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, FORBIDDEN, ORDERED_INKS, Columns
+from tightrate.verify.mutation import experiment as power
 
 CONFIDENCE = 0.95
 PALE = "#9fb0dc"  # of the ink of the bars
@@ -33,7 +34,7 @@ NAMES: dict[Columns, float] = {1: 1.36, 2: 1.75}  # inches for the names of the 
         " twins are weaker but true, equivalent or undecidable and must not be rejected, nor must the {true_statements}"
         " true statements: there were {false_alarms} false alarms."
     ),
-    experiment="power",
+    experiment=power.power,
     needs=("contradicted", "rejected", "required"),
     cost="full",
 )

@@ -19,6 +19,7 @@ from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, FORBIDDEN, ORDERED_INKS, Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
+from tightrate.verify.papers import who_wins_runs
 
 # Pale inks in the order of their lightness; hatches repeat the difference for grey print.
 LOOKS: Mapping[str, tuple[int, str]] = {
@@ -58,7 +59,7 @@ ROOM_FOR_NAMES, ROOM_FOR_WORDS, ROOM_FOR_A_NUMBER = 0.1, 0.05, 0.04  # half heig
         " so that no"
         " claim is made. The map compares proved bounds, not methods: a method with a worse bound may be as good."
     ),
-    experiment="who-wins",
+    experiment=who_wins_runs.who_wins,
     needs=("x", "y", "wins", "planes"),
 )
 def who_wins(data: xr.Dataset, columns: Columns) -> Figure:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import sympy
@@ -19,7 +19,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas import display
 from tightrate.rates.statements.measures import Measure
 from tightrate.rates.symbols.alphabet import LETTERS, letter
-from tightrate.rates.symbols.evaluation import evaluate, vectorized
+from tightrate.rates.symbols.evaluation import at, evaluate, vectorized
 from tightrate.rates.symbols.kinds import Constants, Kind
 from tightrate.rates.symbols.monomial import Monomial, monomial
 from tightrate.rates.symbols.units import Unit, UnitError, unit_of
@@ -126,6 +126,18 @@ class Bound:
     def _repr_html_(self) -> str:
         """The formula as MathML, in a notebook or a page."""
         return display.sum_mathml(self.expressions)
+
+    def at(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
+        """The value at values of the symbols by their ASCII names, mappings or keywords.
+
+        Numbers give a float, computed with 50 digits and nan where it is undefined; arrays and labelled arrays are
+        broadcast.
+
+        >>> from tightrate.rates.statements.catalogue import theorem
+        >>> theorem("patel2024/prop7-constant").bound.at(L=1, B=1, R=np.array([1, 10]))
+        array([0.00925926, 0.00092593])
+        """
+        return at(self.expression, values, **more)
 
     def evaluate(self, values: Mapping[str, float]) -> float:
         """The value at a point, computed with 50 digits and then rounded; nan where it is undefined."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from html import escape
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import sympy
 from sympy import Expr
 from sympy.logic.boolalg import Boolean
@@ -16,7 +18,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas import display
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.setting import Setting
-from tightrate.rates.symbols.evaluation import evaluate
+from tightrate.rates.symbols.evaluation import at
 
 ProvenanceLabel = Literal["read", "summary", "re-derived", "memory", "own"]
 
@@ -54,26 +56,69 @@ class Condition:
     text: str
     relation: Boolean | None = None
 
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The ASCII names of the symbols that decide the condition; none where it is in words."""
+        return frozenset() if self.relation is None else frozenset(s.name for s in self.relation.free_symbols)
+
     def status(self, values: Mapping[str, float]) -> Literal["holds", "fails", "unknown"]:
-        """Whether the condition holds at these values; unknown when words only, or when a letter has no value.
+        """Whether the condition holds at these numbers; unknown when in words, or when a symbol has no value.
 
         >>> from tightrate.rates.symbols.alphabet import K
         >>> Condition("at least two local steps", sympy.Ge(K, 2)).status({"K": 1})
         'fails'
         """
+        if self.relation is None or self.symbols - set(values):
+            return "unknown"
+        if _undefined(self.relation, values):
+            return "unknown"
+        return "holds" if bool(self.holds_at(values)) else "fails"
+
+    def holds_at(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
+        """Where the condition holds: numbers, arrays and labelled arrays as in `Bound.at`.
+
+        Equalities and the ends of ranges hold to rounding (1e-9 relative); what is undefined does not hold.  A
+        condition in words raises TightrateError.
+
+        >>> from tightrate.rates.symbols.alphabet import K
+        >>> Condition("at least two local steps", sympy.Ge(K, 2)).holds_at(K=np.array([1, 2])).tolist()
+        [False, True]
+        """
         if self.relation is None:
-            return "unknown"
-        if {symbol.name for symbol in self.relation.free_symbols} - set(values):
-            return "unknown"
-        if not isinstance(self.relation, sympy.core.relational.Relational):
-            numbers = {symbol: sympy.nsimplify(values[symbol.name]) for symbol in self.relation.free_symbols}
-            decided = self.relation.subs(numbers)
-            return "holds" if decided == sympy.true else "fails" if decided == sympy.false else "unknown"
-        left, right = (evaluate(side, values) for side in (self.relation.lhs, self.relation.rhs))
-        if math.isnan(left) or math.isnan(right):
-            return "unknown"
-        decided = self.relation.func(left, right)
-        return "holds" if decided == sympy.true else "fails" if decided == sympy.false else "unknown"
+            raise TightrateError(f"the condition {self.text!r} is in words: no number decides it")
+        return _holds(self.relation, {**(values or {}), **more})
+
+
+ROUNDING = 1e-9  # relative: in an equality between symbols, and at the end of a range
+
+
+def _holds(relation: Boolean, values: Mapping[str, Any]) -> Any:
+    if isinstance(relation, sympy.And | sympy.Or):
+        parts = [_holds(part, values) for part in relation.args]
+        combine = np.logical_and if isinstance(relation, sympy.And) else np.logical_or
+        return reduce(combine, parts)
+    if isinstance(relation, sympy.Not):
+        return np.logical_not(_holds(relation.args[0], values))
+    if relation in (sympy.true, sympy.false):
+        return relation == sympy.true
+    if not isinstance(relation, sympy.core.relational.Relational):
+        raise TightrateError(f"the condition {relation} is not a relation between two expressions")
+    left, right = (at(side, values) for side in (relation.lhs, relation.rhs))
+    larger = np.maximum(np.abs(left), np.abs(right))
+    near = np.isfinite(larger) & (np.abs(left - right) <= ROUNDING * larger)
+    if isinstance(relation, sympy.Eq):
+        return (left == right) | near
+    if isinstance(relation, sympy.Ne):
+        return left != right
+    low, high = (left, right) if isinstance(relation, sympy.Le | sympy.Lt) else (right, left)
+    return low < high if isinstance(relation, sympy.Lt | sympy.Gt) else (low <= high) | near
+
+
+def _undefined(relation: Boolean, values: Mapping[str, float]) -> bool:
+    """Whether a side is no number at this point."""
+    if isinstance(relation, sympy.core.relational.Relational):
+        return any(math.isnan(at(side, values)) for side in (relation.lhs, relation.rhs))
+    return any(_undefined(part, values) for part in relation.args if isinstance(part, Boolean))
 
 
 @dataclass(frozen=True)
@@ -161,6 +206,23 @@ class Theorem:
         if name not in self.steps:
             raise TightrateError(f"{self.id} prescribes no {name}; it prescribes {', '.join(self.steps) or 'nothing'}")
         return self.steps[name]
+
+    def holds_at(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
+        """Where all conditions hold that these symbols decide; see `unchecked_at` for the others."""
+        given = {**(values or {}), **more}
+        decided = [c.holds_at(given) for c in self.conditions if c.relation is not None and not c.symbols - set(given)]
+        return reduce(np.logical_and, decided, True)
+
+    def unchecked_at(self, known: Collection[str]) -> Mapping[str, str]:
+        """The conditions that cannot be decided from these symbols, by their text, each with the reason."""
+        found = {}
+        for condition in self.conditions:
+            missing = sorted(condition.symbols - set(known))
+            if condition.relation is None:
+                found[condition.text] = "in words"
+            elif missing:
+                found[condition.text] = f"needs {', '.join(missing)}"
+        return found
 
     def evaluate(self, values: Mapping[str, float]) -> Evaluation:
         """The bound, each term and the status of each condition at a point."""

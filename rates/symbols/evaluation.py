@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -85,3 +86,39 @@ def vectorized(expression: Expr, **fixed: float) -> Callable[..., NDArray[np.flo
         return np.broadcast_to(result, np.broadcast_shapes(*(np.shape(v) for v in given.values()))).copy()
 
     return function
+
+
+@cache
+def compiled(expression: Expr) -> Callable[..., NDArray[np.float64]]:
+    """The same, compiled once."""
+    return vectorized(expression)
+
+
+def at(expression: Expr, values: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
+    """An expression at values of its symbols, by their ASCII names; names that it does not have are ignored.
+
+    Numbers give a float, computed with 50 digits; arrays are broadcast and give an array; labelled arrays (xarray) give
+    a labelled array.  A missing symbol raises TightrateError.
+
+    >>> from tightrate.rates.symbols.alphabet import B, L, R
+    >>> at(L * B**2 / R, {"L": 1.0, "B": 2.0, "mu": 0.1}, R=8)
+    0.5
+    >>> at(L * B**2 / R, L=1.0, B=2.0, R=np.array([8, 16]))
+    array([0.5 , 0.25])
+    """
+    given = {**(values or {}), **more}
+    names = sorted(symbol.name for symbol in expression.free_symbols)
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise TightrateError(f"missing value for {', '.join(missing)}; give {missing[0]}=VALUE")
+    own = {name: given[name] for name in names}
+    if any(hasattr(value, "dims") for value in own.values()):
+        import xarray as xr  # only where a labelled array is given: listing a catalogue needs none
+
+        def positional(*arrays: Any) -> NDArray[np.float64]:
+            return compiled(expression)(**dict(zip(names, arrays, strict=True)))
+
+        return xr.apply_ufunc(positional, *own.values())
+    if all(np.ndim(value) == 0 for value in own.values()):
+        return evaluate(expression, {name: float(value) for name, value in own.items()})
+    return compiled(expression)(**own)

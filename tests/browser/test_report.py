@@ -46,13 +46,13 @@ PICTURES = "[...document.images].map(i => [i.complete, i.naturalWidth, i.getBoun
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    laboratory = synthetic_results.laboratory()
-    findings = synthetic_results.findings(laboratory)
+    session = synthetic_results.session()
+    findings = synthetic_results.findings(session)
     findings.append(synthetic_results.unexpected(findings.pop()))
     specs = [FIGURES[name] for name in synthetic_results.FIGURES]
     folder = publish(
         lambda out: write_report(
-            out, findings, laboratory, specs, command="tightrate reproduce", started=datetime.now(UTC)
+            out, findings, session, specs, command="tightrate reproduce", started=datetime.now(UTC)
         ),
         tmp_path_factory.mktemp("page") / "report",
     )

@@ -1,118 +1,183 @@
-"""Judging orders: statements  A <~ B  decided exactly, with certificates and paths that are checked a second time."""
+"""Orders: statements  left <~ right  decided exactly, with certificates and paths that are checked a second time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
-
-import numpy as np
-import xarray as xr
+from dataclasses import dataclass, replace
+from typing import Any
 
 from tightrate.rates.formulas.display import text
 from tightrate.rates.orders.certificate import Given, Side, check_certificate, check_witness
-from tightrate.rates.orders.domination import dominated
-from tightrate.rates.relations.upper_against_lower import PairCheck
+from tightrate.rates.orders.domination import OrderResult, dominated
+from tightrate.rates.relations.upper_against_lower import PairCheck, checks
 from tightrate.rates.statements.bound import Bound
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.measurement import Measurement
 from tightrate.verify.verdict import Verdict
 
-Answer = Literal["holds", "fails", "undecided"]
-CODES: Mapping[str, int] = {"holds": 1, "fails": 0, "undecided": -1}
-ANSWERS: Mapping[int, Answer] = {1: "holds", 0: "fails", -1: "undecided"}
+Statement = str | Theorem | Side
+"""One side of a comparison: the id of a theorem, a theorem, a bound or an expression."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """Whether left <~ right, up to constants, wherever the hypotheses hold."""
+class Comparison:
+    """left <~ right, up to constants, wherever the hypotheses hold: asserted to hold, or to fail."""
 
+    name: str
     left: Side
     right: Side
     given: Given = ()
+    holds: bool = True
 
-    @staticmethod
-    def of_pair(check: PairCheck) -> Question:
-        """What a lower and an upper bound of the same setting must satisfy: lower <~ upper, where both hold."""
-        return Question(check.low, check.high, check.given)
+    @property
+    def opposite(self) -> Comparison:
+        """The same comparison asserted the other way."""
+        return replace(self, holds=not self.holds)
 
 
-def decided(questions: Mapping[str, Question]) -> xr.Dataset:
-    """The dataset of answers over `question`: `answer` (1 holds, 0 fails, -1 undecided) and `checked`.
+def at_most(left: Statement, right: Statement, *given: Any, name: str = "") -> Comparison:
+    """left <~ right."""
+    (a, low), (b, high) = _side(left), _side(right)
+    return Comparison(name or f"{a} <~ {b}", low, high, given)
 
-    `checked` says that the certificate or the path was verified again, by arithmetic on exponents alone.  The
-    attribute `statements` holds both sides, hypotheses, and what proves or refutes each statement.
-    """
-    answers, checked, statements = [], [], {}
-    for name, question in questions.items():
-        result = dominated(question.left, question.right, question.given)
-        sides = (question.left, question.right, question.given)
-        proof = result.certificate is not None and check_certificate(result.certificate, *sides)
-        path = result.witness is not None and check_witness(result.witness, *sides)
-        answers.append(CODES[result.relation])
-        checked.append(proof if result.relation == "holds" else path)
-        statements[name] = {
-            "left": _text(question.left),
-            "right": _text(question.right),
-            "given": [str(hypothesis) for hypothesis in question.given],
-            **result.as_dict(),
+
+def not_at_most(left: Statement, right: Statement, *given: Any, name: str = "") -> Comparison:
+    """There is a path along which left outgrows right."""
+    return at_most(left, right, *given, name=name).opposite
+
+
+def equivalent(left: Statement, right: Statement, *given: Any) -> tuple[Comparison, Comparison]:
+    """left ~ right."""
+    return at_most(left, right, *given), at_most(right, left, *given)
+
+
+def strictly_below(left: Statement, right: Statement, *given: Any) -> tuple[Comparison, Comparison]:
+    """left <~ right, and not the other way round."""
+    return at_most(left, right, *given), not_at_most(right, left, *given)
+
+
+def lower_below_upper(lower: str | Theorem, upper: str | Theorem, where: str = "") -> Comparison:
+    """A lower and an upper bound in the setting that both have in common (at `where`, if given)."""
+    low, high = (theorem(one) if isinstance(one, str) else one for one in (lower, upper))
+    found = next(one for one in checks(low, high) if one.result is not None and where in one.where)
+    return of_pair(f"{low.id} <~ {high.id}", found)
+
+
+def of_pair(name: str, pair: PairCheck) -> Comparison:
+    """What a lower and an upper bound of the same setting must satisfy: lower <~ upper, where both hold."""
+    return Comparison(name, pair.low, pair.high, pair.given)
+
+
+def _side(side: Statement) -> tuple[str, Side]:
+    if isinstance(side, str):
+        return side, theorem(side).bound
+    if isinstance(side, Theorem):
+        return side.id, side.bound
+    return text(side.expression if isinstance(side, Bound) else side), side
+
+
+@dataclass(frozen=True)
+class Order:
+    """All comparisons come out as asserted: those that hold by a certificate, the others by a path, each checked
+    again by arithmetic on exponents alone."""
+
+    comparisons: Sequence[Comparison]
+    what: str = ""
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Nothing is measured."""
+        return ()
+
+    def check(self) -> Verdict:
+        """Confirmed where all are; a comparison that comes out the other way is a violation, with its path or
+        certificate as the witness; one that is neither proved nor refuted leaves all inconclusive."""
+        decided = {name: _decide(one) for name, one in self._named().items()}
+        predicted = self.what or "; ".join(f"{'' if d.asked.holds else 'not '}{name}" for name, d in decided.items())
+        evidence = {name: one.evidence for name, one in decided.items()}
+        unsure = {name: one for name, one in decided.items() if not one.sure}
+        wrong = {name: one for name, one in decided.items() if one.sure and one.holds != one.asked.holds}
+        if wrong:
+            name, one = next(iter(wrong.items()))
+            witness = one.witness(name)
+            found = str(witness.get("grows", one.result.relation))
+            sentence = f"The statement {name!r} {'holds' if one.holds else 'fails'}: {witness['why']}."
+            return Verdict("violated", sentence, predicted, found, evidence=evidence, witness=witness)
+        if not decided:
+            return Verdict("error", "Nothing is compared.", predicted, "-")
+        if unsure:
+            name, one = next(iter(unsure.items()))
+            reason = one.result.reason or "its proof could not be checked"
+            sentence = f"The statement {name!r} was neither proved nor refuted: {reason}."
+            return Verdict("inconclusive", sentence, predicted, "undecided", evidence=evidence)
+        counts = {
+            "proved by certificate": sum(one.holds for one in decided.values()),
+            "refuted by a path": sum(not one.holds for one in decided.values()),
         }
-    return xr.Dataset(
-        {"answer": (("question",), np.array(answers)), "checked": (("question",), np.array(checked, dtype=bool))},
-        coords={"question": list(questions)},
-        attrs={"statements": statements},
-    )
+        found = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
+        return Verdict("confirmed", f"{found}; all checked again.", predicted, found, evidence=evidence)
+
+    def _named(self) -> dict[str, Comparison]:
+        """The comparisons by name, numbered where one occurs again."""
+        named: dict[str, Comparison] = {}
+        for one in self.comparisons:
+            name, again = one.name, 2
+            while name in named:
+                name, again = f"{one.name} ({again})", again + 1
+            named[name] = one
+        return named
+
+    def mutants(self) -> Mapping[str, Assertion]:
+        """Each comparison asserted the other way."""
+        return {f"{one.name}: {'fails' if one.holds else 'holds'}": Order((one.opposite,)) for one in self.comparisons}
 
 
-def _text(side: Side) -> str:
-    return text(side.expression if isinstance(side, Bound) else side)
+@dataclass(frozen=True)
+class _Decided:
+    """A comparison with what the order algebra says; `sure` where the certificate or the path was verified again."""
+
+    asked: Comparison
+    result: OrderResult
+    sure: bool
+
+    @property
+    def holds(self) -> bool:
+        return self.result.relation == "holds"
+
+    @property
+    def sides(self) -> dict[str, Any]:
+        shown = {
+            name: text(side.expression if isinstance(side, Bound) else side)
+            for name, side in (("left", self.asked.left), ("right", self.asked.right))
+        }
+        return {**shown, "given": [str(hypothesis) for hypothesis in self.asked.given]}
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        return {
+            key: value for key, value in {**self.sides, **self.result.as_dict()}.items() if value not in (None, "", [])
+        }
+
+    def witness(self, name: str) -> dict[str, Any]:
+        """What a third party needs: both sides, hypotheses, and the path along which they part."""
+        found = self.result.as_dict()
+        path = found["witness"]
+        shared = {"statement": name, **self.sides}
+        if path is None:
+            return {**shared, "certificate": found["certificate"], "why": "a certificate proves it"}
+        along = ", ".join(f"{letter} = n^{power}" for letter, power in path["exponents"].items())
+        infinite = path["ratio"] == "inf"
+        grows = "ratio grows faster than any power" if infinite else f"ratio grows like n^{path['ratio']}"
+        return {**shared, **path, "grows": grows, "why": f"along {along} the {grows}"}
 
 
-def judge_orders(data: xr.Dataset, *, holds: Sequence[str] = (), fails: Sequence[str] = (), what: str) -> Verdict:
-    """Confirmed where all of `holds` have certificates and all of `fails` have paths, each checked again.
-
-    A statement of `holds` that fails is a violation, with its path as the witness; so is one of `fails` that holds.
-    """
-    statements: Mapping[str, Any] = data.attrs["statements"]
-    wanted: dict[str, Answer] = {**dict.fromkeys(holds, "holds"), **dict.fromkeys(fails, "fails")}
-    found = {name: ANSWERS[int(data.answer.sel(question=name))] for name in wanted}
-    checked = {name: bool(data.checked.sel(question=name)) for name in wanted}
-    predicted = what
-    unsure = [name for name in wanted if not checked[name] or found[name] == "undecided"]
-    wrong = [name for name in wanted if name not in unsure and found[name] != wanted[name]]
-    if wrong:
-        witness = _witness(wrong[0], statements[wrong[0]])
-        told = f"{wrong[0]}: {witness.get('grows', found[wrong[0]])}"
-        sentence = f"The statement {wrong[0]!r} {'fails' if found[wrong[0]] == 'fails' else 'holds'}: {witness['why']}."
-        return Verdict("violated", sentence, predicted, told, evidence=_evidence(statements, wanted), witness=witness)
-    if unsure:
-        reason = str(statements[unsure[0]]["reason"]) or "its proof could not be checked"
-        return Verdict(
-            "inconclusive",
-            f"The statement {unsure[0]!r} was neither proved nor refuted: {reason}.",
-            predicted,
-            "undecided",
-            evidence=_evidence(statements, wanted),
-        )
-    parts = [
-        f"{count} {kind}"
-        for count, kind in ((len(holds), "proved by certificate"), (len(fails), "refuted by a path"))
-        if count
-    ]
-    told = ", ".join(parts)
-    return Verdict("confirmed", f"{told}; all checked again.", predicted, told, evidence=_evidence(statements, wanted))
-
-
-def _witness(name: str, statement: Mapping[str, Any]) -> dict[str, Any]:
-    """What a third party needs: both sides, hypotheses, and the path along which they part."""
-    shared = {"statement": name, "left": statement["left"], "right": statement["right"], "given": statement["given"]}
-    path = statement["witness"]
-    if path is None:
-        return {**shared, "certificate": statement["certificate"], "why": "a certificate proves it"}
-    along = ", ".join(f"{letter} = n^{power}" for letter, power in path["exponents"].items())
-    grows = f"ratio grows like n^{path['ratio']}" if path["ratio"] != "inf" else "ratio grows faster than any power"
-    return {**shared, **path, "grows": grows, "why": f"along {along} the {grows}"}
-
-
-def _evidence(statements: Mapping[str, Any], names: Mapping[str, Answer]) -> dict[str, Any]:
-    return {
-        name: {key: value for key, value in statements[name].items() if value not in (None, "", [])} for name in names
-    }
+def _decide(asked: Comparison) -> _Decided:
+    sides = (asked.left, asked.right, asked.given)
+    result = dominated(*sides)
+    if result.relation == "holds":
+        sure = result.certificate is not None and check_certificate(result.certificate, *sides)
+    else:
+        sure = result.witness is not None and check_witness(result.witness, *sides)
+    return _Decided(asked, result, sure)

@@ -1,4 +1,4 @@
-"""Judging exponents along a path: local slopes, intervals that know noise and window, hidden logarithms, the ratio.
+"""Exponents along a path: local slopes, intervals that know noise and window, hidden logarithms, the ratio.
 
 What is fitted is the excess: the exponent of measured / term in n, so that everything the term says, its logarithms
 included, enters as known.  An upper bound is contradicted by a positive excess, a lower bound by a negative one.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from typing import Any, Literal, cast
@@ -19,17 +19,21 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from tightrate.common.errors import TightrateError
+from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.assertions.least_squares import least_squares
+from tightrate.verify.assertions.thresholds import (
+    CONFIDENCE,
+    FURTHER_DRIFT,
+    MOST_LOGARITHMS,
+    NOISELESS,
+    SMALLEST_EXCESS,
+    TRANSIENT,
+)
+from tightrate.verify.measurement import Measurement
 from tightrate.verify.verdict import Verdict
 
 Array = NDArray[np.float64]
 Side = Literal["upper", "lower", "both"]
-
-SMALLEST = 1 / 6  # the smallest wrong exponent that a test must be able to see
-RESOLUTION = SMALLEST / 2  # an excess nearer to 0 than to it is the slow end of a transient
-MOST_LOGARITHMS = 4.0  # the largest hidden power of a logarithm
-FURTHER_DRIFT = 2.0  # how many times the drift from the first half to the last one may still come
-CONFIDENCE = 0.99
-NOISELESS = 1e-6  # relative errors below this are rounding: scatter is then curvature, which is what windows are for
 
 
 @dataclass(frozen=True)
@@ -120,9 +124,9 @@ def _windows(count: int) -> Iterator[slice]:
 
 
 def _slope(x: Array, y: Array, errors: Array, confidence: float) -> tuple[float, float]:
-    """Weighted least squares: the slope and the half-width of its interval, wider where noise does not explain all."""
-    found = _least_squares(np.column_stack([np.ones_like(x), x]), y, errors, confidence)
-    return found.slope, found.half_width
+    """The slope and the half-width of its interval, wider where noise does not explain all scatter."""
+    slope, half, _ = _line(np.column_stack([np.ones_like(x), x]), y, errors, confidence)
+    return slope, half
 
 
 def _slope_and_logarithm(
@@ -130,36 +134,19 @@ def _slope_and_logarithm(
 ) -> tuple[float, float, float]:
     """The slope beside a free power of the logarithm, the half-width, and that power within what is allowed."""
     least, most = {"upper": (0, 1), "lower": (-1, 0), "both": (-1, 1)}[side]
-    found = _least_squares(np.column_stack([np.ones_like(x), x, logarithm]), y, errors, confidence)
-    allowed = float(np.clip(found.last, least * MOST_LOGARITHMS, most * MOST_LOGARITHMS))
-    if allowed != found.last:
+    slope, half, power = _line(np.column_stack([np.ones_like(x), x, logarithm]), y, errors, confidence)
+    allowed = float(np.clip(power, least * MOST_LOGARITHMS, most * MOST_LOGARITHMS))
+    if allowed != power:
         return *_slope(x, y - allowed * logarithm, errors, confidence), allowed
-    return found.slope, found.half_width, allowed
+    return slope, half, allowed
 
 
-@dataclass(frozen=True)
-class _LeastSquares:
-    """The second coefficient with its half-width, and the last coefficient."""
-
-    slope: float
-    half_width: float
-    last: float
-
-
-def _least_squares(design: Array, y: Array, errors: Array, confidence: float) -> _LeastSquares:
-    """Weighted least squares by singular values, the columns scaled to length 1."""
-    scaled, right = design / errors[:, None], y / errors
-    scale = np.linalg.norm(scaled, axis=0)
-    left, values, rows = np.linalg.svd(scaled / scale, full_matrices=False)
-    inverse = np.where(values > 1e-13 * values[0], 1 / np.maximum(values, 1e-300), 0.0)
-    coefficients = rows.T @ (inverse * (left.T @ right)) / scale
-    half = float(np.linalg.norm(rows[:, 1] * inverse) / scale[1])
-    freedom = len(y) - design.shape[1]
-    if freedom > 0 and errors.max() > NOISELESS:
-        chi_square = float((((y - design @ coefficients) / errors) ** 2).sum())
-        half *= float(np.sqrt(max(1.0, chi_square / freedom)))
-    half *= _normal_quantile(confidence)  # the errors are known, from at least a pilot's replicas
-    return _LeastSquares(float(coefficients[1]), half, float(coefficients[-1]))
+def _line(design: Array, y: Array, errors: Array, confidence: float) -> tuple[float, float, float]:
+    """The second coefficient, its half-width (the errors are known, from a pilot's replicas), the last coefficient."""
+    fit = least_squares(design, y, errors)
+    noisy = errors.max() > NOISELESS
+    half = float(fit.errors[1]) * (float(np.sqrt(fit.inflation)) if noisy else 1.0) * _normal_quantile(confidence)
+    return float(fit.coefficients[1]), half, float(fit.coefficients[-1])
 
 
 @cache
@@ -196,9 +183,9 @@ def judge_path(fit: PathFit, side: Side, *, hidden: bool, shown: bool, span: flo
     low, high = fit.low, fit.high
     if hidden:  # whatever a logarithm explains is no excess
         low, high = min(low, fit.low_logarithm), max(high, fit.high_logarithm)
-    slower = above and low > 0 and fit.estimate > RESOLUTION
-    faster = below and high < 0 and fit.estimate < -RESOLUTION
-    tight = low <= 0 <= high or abs(fit.estimate) < RESOLUTION
+    slower = above and low > 0 and fit.estimate > TRANSIENT
+    faster = below and high < 0 and fit.estimate < -TRANSIENT
+    tight = low <= 0 <= high or abs(fit.estimate) < TRANSIENT
     if slower and not shown:
         return PathVerdict(
             "inconclusive",
@@ -209,11 +196,15 @@ def judge_path(fit: PathFit, side: Side, *, hidden: bool, shown: bool, span: flo
     if slower or faster:
         way = "slower than the bound allows" if slower else "faster than the bound allows"
         return PathVerdict("violated", f"it decays {way}", False)
-    too_slow, too_fast = above and fit.high >= SMALLEST, below and fit.low <= -SMALLEST
+    too_slow, too_fast = above and fit.high >= SMALLEST_EXCESS, below and fit.low <= -SMALLEST_EXCESS
     alone = "" if shown or not above else NOT_SHOWN
     if not (too_slow or too_fast):
-        return PathVerdict("consistent", ("it looked tight" if tight else "the bound leaves room") + alone, tight)
-    excluded = not (above and fit.high_logarithm >= SMALLEST) and not (below and fit.low_logarithm <= -SMALLEST)
+        return PathVerdict(
+            "consistent", ("it agrees with the term" if tight else "the bound leaves room") + alone, tight
+        )
+    excluded = not (above and fit.high_logarithm >= SMALLEST_EXCESS) and not (
+        below and fit.low_logarithm <= -SMALLEST_EXCESS
+    )
     if hidden and excluded:
         reason = f"a logarithm to the power {fit.logarithms:.2g} explains what exceeds the power law"
         return PathVerdict("consistent", reason + alone, tight)
@@ -222,7 +213,7 @@ def judge_path(fit: PathFit, side: Side, *, hidden: bool, shown: bool, span: flo
 
 def _budget(fit: PathFit, span: float, replicas: float) -> str:
     """What would settle it: replicas where noise is what makes the interval wide, else a longer path."""
-    room = max(SMALLEST - abs(fit.estimate), SMALLEST / 4)
+    room = max(SMALLEST_EXCESS - abs(fit.estimate), SMALLEST_EXCESS / 4)
     if fit.noise > room / 2 and replicas > 0:
         return f"about {int(np.ceil(replicas * (2 * fit.noise / room) ** 2))} replicas a point"
     decades = np.log10(span)
@@ -230,40 +221,64 @@ def _budget(fit: PathFit, span: float, replicas: float) -> str:
     return f"a path of about {int(np.ceil(decades * wide / room)) + 1} decades instead of {decades:.2g}"
 
 
-def judge_exponents(data: xr.Dataset) -> Verdict:
-    """The order algebra chooses constants and paths on which this one term dominates all others; along each, the
-    excess of the measured exponent over the term's own is fitted, with an interval over noise and choice of window.
-    An excess that a hidden logarithm explains is none; consistency needs every excess of 1/6 or more excluded.
+@dataclass(frozen=True)
+class Exponents:
+    """One term's exponents along paths on which the order algebra makes it dominate all others.
 
-    `data` is what `tightrate.verify.exponents.exponent_test.run_exponent_test` returns.
+    Along each path the excess of the measured exponent over the term's own is fitted, with an interval over noise and
+    choice of window.  An excess that a hidden logarithm explains is none; consistency needs every excess of 1/6 or more
+    excluded.  `data` is what `tightrate.verify.exponents.exponent_test.run_exponent_test` returns.
     """
-    side = cast(Side, data.attrs["side"])
-    hidden = bool(data.attrs["hidden_logarithms"])
-    found: list[tuple[str, PathFit, PathVerdict]] = []
-    evidence: dict[str, Any] = {"term": data.attrs["term"], "dominates by": float(data.margin.min()), "side": side}
-    for path in data.path.values:
-        one = data.sel(path=path)
-        one = one.isel(point=np.flatnonzero(np.isfinite(one.n.values)))
-        fit = fit_path(
-            one.n.values,
-            one.measured.values,
-            one.stderr.values,
-            one.term.values,
-            margin=float(one.margin.min()),
-            logarithm=one.logarithm.values if hidden else None,
-            side=side,
-        )
-        span = float(one.n[-1] / one.n[0])
-        shown = bool((one.measured > one.bound - one.term).any())
-        verdict = judge_path(fit, side, hidden=hidden, shown=shown, span=span, replicas=float(one.replicas.max()))
-        found.append((str(path), fit, verdict))
-        rejected = (
-            f"off by more than {max(-fit.low, fit.slack):.3g}"
-            if shown
-            else "none slower: other terms may be what is seen"
-        )
-        evidence[f"along {path}"] = {**_evidence(one, fit, verdict), "wrong exponents that would be rejected": rejected}
-    return _together(found, data, evidence)
+
+    data: xr.Dataset
+    about: tuple[Measurement, ...] = ()
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """The points of all paths."""
+        return self.about
+
+    def check(self) -> Verdict:
+        """A violation on any path, else what is open on any."""
+        data = self.data
+        side = cast(Side, data.attrs["side"])
+        hidden = bool(data.attrs["hidden_logarithms"])
+        found: list[tuple[str, PathFit, PathVerdict]] = []
+        evidence: dict[str, Any] = {"term": data.attrs["term"], "dominates by": float(data.margin.min()), "side": side}
+        for path in data.path.values:
+            one = data.sel(path=path)
+            one = one.isel(point=np.flatnonzero(np.isfinite(one.n.values)))
+            fit = fit_path(
+                one.n.values,
+                one.measured.values,
+                one.stderr.values,
+                one.term.values,
+                margin=float(one.margin.min()),
+                logarithm=one.logarithm.values if hidden else None,
+                side=side,
+            )
+            span = float(one.n[-1] / one.n[0])
+            shown = bool((one.measured > one.bound - one.term).any())
+            verdict = judge_path(fit, side, hidden=hidden, shown=shown, span=span, replicas=float(one.replicas.max()))
+            found.append((str(path), fit, verdict))
+            rejected = (
+                f"off by more than {max(-fit.low, fit.slack):.3g}"
+                if shown
+                else "none slower: other terms may be what is seen"
+            )
+            evidence[f"along {path}"] = {
+                **_evidence(one, fit, verdict),
+                "wrong exponents that would be rejected": rejected,
+            }
+        return _together(found, data, evidence)
+
+    def mutants(self) -> Mapping[str, Assertion]:
+        """The term's exponent wrong by half a power along all paths, towards what the side forbids."""
+        power = 0.5 if self.data.attrs["side"] == "lower" else -0.5
+        ratio = (self.data.n / self.data.n.isel(point=0)) ** power
+        tilted = self.data.assign(term=self.data.term * ratio, bound=self.data.bound - self.data.term * (1 - ratio))
+        shown = bool((self.data.measured > self.data.bound - self.data.term).any("point").all())
+        return {f"exponent off by {power:g}": replace(self, data=tilted)} if shown else {}
 
 
 def _evidence(one: xr.Dataset, fit: PathFit, verdict: PathVerdict) -> dict[str, Any]:
@@ -313,7 +328,7 @@ def _together(found: list[tuple[str, PathFit, PathVerdict]], data: xr.Dataset, e
     if "inconclusive" in statuses:
         needs = "; ".join(f"along {path} {verdict.budget}" for path, _, verdict in found if verdict.budget)
         return Verdict("inconclusive", f"{said} Needed: {needs}.", predicted, measured, interval, evidence)
-    evidence["looked tight"] = all(verdict.tight for _, _, verdict in found)
+    evidence["exponents attained"] = all(verdict.tight for _, _, verdict in found)
     return Verdict("consistent", said, predicted, measured, interval, evidence)
 
 

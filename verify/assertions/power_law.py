@@ -1,16 +1,29 @@
-"""Fitting exponents: a power law in several parameters, with intervals that know the noise and the window."""
+"""Power laws in several parameters: exponents fitted to sampled or exact means, with intervals that know the noise and
+the window, against those that a bound allows."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import Literal
 
 import numpy as np
+import sympy
+import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
 from tightrate.common.errors import TightrateError
+from tightrate.rates.statements.bound import Term
+from tightrate.rates.symbols.monomial import monomial
+from tightrate.verify.assertions.assertion import Assertion, joined
+from tightrate.verify.assertions.bounded import more
+from tightrate.verify.assertions.least_squares import check_independent, least_squares
+from tightrate.verify.assertions.thresholds import BENT, CONFIDENCE, SMALLEST_EXCESS
+from tightrate.verify.measurement import Measurement, Named
+from tightrate.verify.verdict import Verdict
 
 Array = NDArray[np.float64]
 
@@ -28,6 +41,11 @@ class Exponent:
     standard_error: float
     low: float
     high: float
+
+    @property
+    def half_width(self) -> float:
+        """The longer side of the interval."""
+        return max(self.high - self.estimate, self.estimate - self.low)
 
 
 @dataclass(frozen=True)
@@ -50,7 +68,7 @@ def fit_power_law(
     standard_error: Array,
     *,
     offset: Array | None = None,
-    confidence: float = 0.99,
+    confidence: float = CONFIDENCE,
 ) -> PowerLawFit:
     """Weighted least squares of log(mean) - offset on the logarithms of the parameters.
 
@@ -67,39 +85,23 @@ def fit_power_law(
     if not np.all(np.isfinite(mean) & (mean > 0)):
         raise TightrateError("a power law needs positive finite means; a cell diverged or vanished")
     log_y = np.log(mean) - (0.0 if offset is None else offset)
-    weights = 1 / np.maximum(standard_error / mean, 1e-12)
+    errors = np.maximum(standard_error / mean, 1e-12)
     logs = np.column_stack([np.ones_like(log_y), *(np.log(parameters[name]) for name in names)])
-    estimate, covariance, chi_square, freedom = _weighted_least_squares(logs, log_y, weights)
-    inflation = max(1.0, chi_square / freedom) if freedom > 0 else 1.0
-    errors = np.sqrt(np.diag(covariance) * inflation)
-    quantile = float(stats.t.ppf((1 + confidence) / 2, freedom)) if freedom > 0 else np.inf
+    check_independent(logs)
+    fit = least_squares(logs, log_y, errors)
+    spread = fit.errors * math.sqrt(fit.inflation)
+    quantile = float(stats.t.ppf((1 + confidence) / 2, fit.freedom)) if fit.freedom > 0 else np.inf
     windows = [
-        _weighted_least_squares(logs[inside], log_y[inside], weights[inside])[0]
+        least_squares(logs[inside], log_y[inside], errors[inside]).coefficients
         for inside in _sub_windows([parameters[name] for name in names])
     ]
     exponents = {}
     for index, name in enumerate(names, start=1):
-        others = [window[index] for window in windows]
-        half_width = quantile * errors[index]
-        exponents[name] = Exponent(
-            name,
-            float(estimate[index]),
-            float(errors[index]),
-            float(min([estimate[index] - half_width, *others])),
-            float(max([estimate[index] + half_width, *others])),
-        )
-    return PowerLawFit(exponents, float(np.exp(estimate[0])), float(inflation), confidence)
-
-
-def _weighted_least_squares(design: Array, values: Array, weights: Array) -> tuple[Array, Array, float, int]:
-    """Estimate, covariance (from the weights alone), chi-square and degrees of freedom."""
-    scaled = design * weights[:, None]
-    if np.linalg.matrix_rank(scaled) < design.shape[1]:
-        raise TightrateError("the cells do not vary every parameter independently: no exponent can be fitted")
-    covariance = np.asarray(np.linalg.inv(scaled.T @ scaled), dtype=np.float64)
-    estimate = covariance @ (scaled.T @ (values * weights))
-    residual = (values - design @ estimate) * weights
-    return estimate, covariance, float(residual @ residual), len(values) - int(design.shape[1])
+        estimate, half_width = float(fit.coefficients[index]), float(quantile * spread[index])
+        others = [float(window[index]) for window in windows]
+        low, high = min([estimate - half_width, *others]), max([estimate + half_width, *others])
+        exponents[name] = Exponent(name, estimate, float(spread[index]), low, high)
+    return PowerLawFit(exponents, float(np.exp(fit.coefficients[0])), fit.inflation, confidence)
 
 
 def _sub_windows(columns: Sequence[Array]) -> list[NDArray[np.bool_]]:
@@ -113,14 +115,181 @@ def _sub_windows(columns: Sequence[Array]) -> list[NDArray[np.bool_]]:
 
 
 def replicas_needed(
-    parameters: Mapping[str, Array], relative_deviation: Array, *, half_width: float, confidence: float = 0.99
+    parameters: Mapping[str, Array], relative_deviation: Array, *, half_width: float, confidence: float = CONFIDENCE
 ) -> int:
     """Replicas a cell so that every exponent's interval has at most this half-width, from a pilot's deviations.
 
     `relative_deviation` is the standard deviation of one replica over its mean, for each cell.
     """
     logs = np.column_stack([np.ones(len(relative_deviation)), *(np.log(values) for values in parameters.values())])
-    scaled = logs / np.maximum(relative_deviation, 1e-12)[:, None]
-    single = np.sqrt(np.diag(np.linalg.inv(scaled.T @ scaled)))[1:]
+    single = least_squares(logs, np.zeros(len(logs)), np.maximum(relative_deviation, 1e-12)).errors[1:]
     quantile = stats.norm.ppf((1 + confidence) / 2)
     return int(np.ceil((quantile * single.max() / half_width) ** 2))
+
+
+def exponents_of(term: Term | sympy.Expr, symbols: Sequence[str], **values: float) -> dict[str, float]:
+    """The exponents of these symbols in a term; `values` are those of symbols in the exponents (alpha).
+
+    >>> from tightrate.rates.statements.catalogue import theorem
+    >>> drift = theorem("cheng2024/thm2").bound.term("noise drift")
+    >>> exponents_of(drift, ["sigma", "M"])
+    {'sigma': 0.6666666666666666, 'M': 0.0}
+    """
+    found = dict(monomial(term.expression if isinstance(term, Term) else term).exponents)
+    numbers = {name: sympy.sympify(found.get(name, 0), strict=True) for name in symbols}
+    given = {symbol: values[symbol.name] for power in numbers.values() for symbol in power.free_symbols}
+    return {name: float(power.subs(given)) for name, power in numbers.items()}
+
+
+def exponents_of_balance(left: Term, right: Term, symbol: str, symbols: Sequence[str]) -> dict[str, float]:
+    """The exponents of these symbols in the value of `symbol` at which two terms are equal.
+
+    >>> from tightrate.rates.statements.catalogue import theorem
+    >>> drift, other = theorem("cheng2024/thm2").bound.term("noise drift"), theorem("cheng2024/eq4.5").bound
+    >>> exponents_of_balance(drift, other.term("optimization"), "K", ["sigma", "R"])
+    {'sigma': 2.0, 'R': 1.0}
+    """
+    found = dict(monomial(left.expression / right.expression).exponents)
+    return {name: float(-found.get(name, sympy.Integer(0)) / found[symbol]) for name in symbols}
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """Exponents over the measurement's own axes are those of an upper bound's term, or smaller: decaying faster than
+    predicted is no contradiction.  With side "equal" they must agree from both sides.
+
+    `predicted` are the term's exponents (`exponents_of`), one for every axis; cells with a nan are left out.  `offset`
+    is a known logarithm in the logarithm of the bound.  An exponent contradicts the bound when its whole interval lies
+    above the predicted one.  It agrees with it only where an excess of a sixth lies outside the interval, and where the
+    interval is at most `resolution` wide on either side; anything else is inconclusive, and the sentence says what
+    would settle it.
+    """
+
+    measurement: Measurement
+    predicted: Mapping[str, float]
+    resolution: float
+    offset: Named | float = 0.0
+    side: Literal["at most", "equal"] = "at most"
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """The cells that are fitted."""
+        return (self.measurement,)
+
+    def check(self) -> Verdict:
+        """The verdict from above, and from below as that of the reciprocal from above."""
+        mean, error, offset = xr.broadcast(self.measurement.measured, self.measurement.stderr, Named(self.offset))
+        if self.side == "at most":
+            return _judge(mean, error, self.predicted, offset, self.resolution)
+        negated = {name: -power for name, power in self.predicted.items()}
+        return joined(
+            {
+                "no slower": _judge(mean, error, self.predicted, offset, self.resolution),
+                "no faster, reciprocal": _judge(1 / mean, error / mean**2, negated, -offset, self.resolution),
+            }
+        )
+
+    def mutants(self) -> Mapping[str, Assertion]:
+        """An exponent smaller by a third along each axis: what was measured decays slower than that."""
+        return {
+            f"{name}^{power - 1 / 3:.3g}": replace(self, predicted={**self.predicted, name: power - 1 / 3})
+            for name, power in self.predicted.items()
+            if self.side == "equal" or self._attained(name)
+        }
+
+    def _attained(self, name: str) -> bool:
+        """Whether the measured exponent is so near to the predicted one that a smaller one must be rejected."""
+        found = self.check().evidence.get(f"exponent of {name}", {})
+        return bool(found) and found["low"] > self.predicted[name] - 1 / 3
+
+
+def _judge(mean: Named, error: Named, predicted: Mapping[str, float], offset: Named, resolution: float) -> Verdict:
+    """Exponents over a labelled grid against those of an upper bound."""
+    axes = tuple(predicted)
+    if set(mean.dims) != set(axes):
+        raise TightrateError(f"the axes {', '.join(map(str, mean.dims))} are not those predicted: {', '.join(axes)}")
+    mesh = np.meshgrid(*(mean[name].values for name in axes), indexing="ij")
+    values = mean.transpose(*axes).values.ravel()
+    keep = np.isfinite(values)
+    return judge_upper_exponents(
+        {name: grid.ravel().astype(np.float64)[keep] for name, grid in zip(axes, mesh, strict=True)},
+        values[keep],
+        error.transpose(*axes).values.ravel()[keep],
+        predicted,
+        offset=offset.transpose(*axes).values.ravel()[keep],
+        resolution=resolution,
+    )
+
+
+def judge_upper_exponents(
+    parameters: Mapping[str, Array],
+    mean: Array,
+    standard_error: Array,
+    predicted: Mapping[str, float],
+    *,
+    offset: Array,
+    resolution: float,
+) -> Verdict:
+    """Exponents of flat cells against an upper bound, one-sided; see `PowerLaw`."""
+    predictions = ", ".join(f"{name}^{power:g}" for name, power in predicted.items())
+    if len(mean) <= len(parameters) + 1:
+        sentence = f"Only {len(mean)} cells have a number: too few for {len(parameters)} exponents."
+        return Verdict("error", sentence, predictions, "-")
+    fit = fit_power_law(parameters, mean, standard_error, offset=offset)
+    fitted = fit.exponents
+    evidence = {
+        "confidence": fit.confidence,
+        "lack of fit (reduced chi-square, at least 1)": fit.lack_of_fit,
+        **{
+            f"exponent of {name}": {
+                "predicted": predicted[name],
+                "estimate": e.estimate,
+                "low": e.low,
+                "high": e.high,
+            }
+            for name, e in fitted.items()
+        },
+    }
+    predictions = ", ".join(f"{name}^{predicted[name]:g}" for name in fitted)
+    estimates = ", ".join(f"{name}^{e.estimate:.3f}" for name, e in fitted.items())
+    slow = [name for name, e in fitted.items() if e.low > predicted[name]]
+    missing = {name: shortfall(e, predicted[name], resolution) for name, e in fitted.items()}
+    open_names = [name for name, ratio in missing.items() if ratio > 1]
+    worst = max(fitted.values(), key=lambda e: e.estimate - predicted[e.name])
+    interval = (worst.low, worst.high)
+    if slow:
+        sentence = f"The measured decay in {', '.join(slow)} is slower than the bound allows."
+        witness = {"exponents": estimates, "slower than predicted in": slow}
+        return Verdict("violated", sentence, predictions, estimates, interval, evidence, witness)
+    if open_names:
+        name = max(open_names, key=lambda each: missing[each])
+        e = fitted[name]
+        width = e.half_width / missing[name]
+        noise = math.sqrt(replicas_needed(parameters, standard_error / mean, half_width=width))
+        cure = (
+            f"it takes about {more(max(missing[name], noise))} the replicas"
+            if fit.lack_of_fit < BENT
+            else "it takes cells nearer to the limit, because the data bend by more than their noise"
+        )
+        excess = f"an excess of 1/6 over {predicted[name]:g}" if e.high >= predicted[name] + SMALLEST_EXCESS else "much"
+        sentence = (
+            f"The interval of the exponent of {name}, {e.low:.3f} to {e.high:.3f}, does not exclude {excess}: {cure}."
+        )
+        return Verdict("inconclusive", sentence, predictions, estimates, (e.low, e.high), evidence)
+    attained = all(e.low <= predicted[name] <= e.high for name, e in fitted.items())
+    looked = "every interval holds its prediction" if attained else "some decay faster"
+    sentence = f"No exponent is slower than the bound's at {fit.confidence:.0%} confidence; {looked}."
+    evidence = {**evidence, "every exponent attained": attained}
+    return Verdict("consistent", sentence, predictions, estimates, interval, evidence)
+
+
+def shortfall(exponent: Exponent, predicted: float, resolution: float) -> float:
+    """By what factor the interval must shrink before it decides: at most 1 where it excludes an excess of a sixth.
+
+    An estimate nearer to that excess than to the prediction is settled once the interval excludes the prediction.
+    """
+    excess = exponent.estimate - predicted
+    resolved = exponent.half_width / resolution
+    if exponent.high - predicted < SMALLEST_EXCESS:
+        return resolved
+    return max(exponent.half_width / max(SMALLEST_EXCESS - excess, excess), resolved, 1 + 1e-9)

@@ -1,46 +1,97 @@
-"""Judging bounds with hidden constants: only a ratio that keeps growing, or keeps falling, contradicts one."""
+"""Bounds with hidden constants: only a ratio that keeps growing, or keeps falling, contradicts one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
+from sympy import Expr
 
+from tightrate.common.errors import TightrateError
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.assertions.bounded import Side
+from tightrate.verify.assertions.thresholds import TREND
+from tightrate.verify.measurement import Measurement, Named
 from tightrate.verify.verdict import Verdict
 
-RESOLUTION = 0.05  # exponents below this are not told from zero
+
+@dataclass(frozen=True)
+class Scaling:
+    """Up to constants what was measured lies on its side of a theorem's bound: towards the end of no axis in `along`
+    may measured / bound grow (upper) or fall (lower).
+
+    Faster than an upper bound is no contradiction.  Measurements must be exact: their noise has no place here.  `term`,
+    `expression` and `right` are those of `Bounded`; `side` is given only where the theorem is an equality, or where a
+    statement is tested that turns the theorem's side around.
+    """
+
+    theorem: Theorem
+    measurement: Measurement
+    along: Sequence[str]
+    term: str = ""
+    expression: Expr | None = None
+    right: Named | None = None
+    side: Side | None = None
+    resolution: float = TREND
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """The points that are judged."""
+        return (self.measurement,)
+
+    @property
+    def bound(self) -> Named:
+        """The right side at every point."""
+        if self.right is not None:
+            return self.right
+        if self.expression is not None:
+            return self.measurement.at(self.expression)
+        bound = self.theorem.bound
+        return self.measurement.at(bound.term(self.term).expression if self.term else bound.expression)
+
+    def check(self) -> Verdict:
+        """Violated where the ratio's exponent in an axis exceeds the resolution in the wrong direction."""
+        side = self.side or self.theorem.bound.kind
+        if side == "exact":
+            raise TightrateError(f"{self.theorem.id} is an equality: say which side is asserted")
+        return judge_trend(
+            self.measurement.measured / self.bound,
+            side,
+            along=self.along,
+            what=self.measurement.what,
+            resolution=self.resolution,
+        )
+
+    def mutants(self) -> Mapping[str, Assertion]:
+        """A bound that falls faster (slower, for a lower bound) along one axis by half a power."""
+        side = self.side or self.theorem.bound.kind
+        power = -0.5 if side == "upper" else 0.5
+        bound = self.bound
+        return {
+            f"bound times {axis}^{power:g}": replace(self, right=bound * self.measurement.measured[axis] ** power)
+            for axis in self.along
+        }
 
 
-def end_slopes(ratio: xr.DataArray, along: str) -> xr.DataArray:
+def end_slopes(ratio: Named, along: str) -> Named:
     """d log(ratio) / d log(along) over the last half of the axis, by least squares, one for each line along it."""
     half = ratio.isel({along: slice(ratio.sizes[along] // 2, None)})
     if half.sizes[along] < 2:
-        raise ValueError(f"a trend along {along} needs at least four values")
+        raise TightrateError(f"a trend along {along} needs at least four values")
     x, y = (xr.apply_ufunc(np.log, values) for values in (half[along], half))
     centred = x - x.mean()
-    slopes: xr.DataArray = (centred * (y - y.mean(along))).sum(along, skipna=False) / (centred**2).sum()
+    slopes: Named = (centred * (y - y.mean(along))).sum(along, skipna=False) / (centred**2).sum()
     return slopes
 
 
-def judge_trend(
-    measured: xr.DataArray,
-    bound: xr.DataArray,
-    *,
-    side: Literal["upper", "lower"],
-    along: Sequence[str],
-    what: str,
-    resolution: float = RESOLUTION,
-) -> Verdict:
-    """A bound up to constants: towards the end of no sweep may measured / bound grow (upper) or fall (lower).
-
-    Violated where the ratio's exponent in an axis exceeds `resolution` in the wrong direction; faster than an upper
-    bound is no contradiction.  Measurements must be exact: their noise has no place here.
-    """
-    ratio = measured / bound
+def judge_trend(ratio: Named, side: Side, *, along: Sequence[str], what: str, resolution: float = TREND) -> Verdict:
+    """The verdict on a ratio measured / bound along axes."""
     sign = 1 if side == "upper" else -1
-    slopes = {axis: sign * end_slopes(ratio, axis) for axis in along}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slopes = {axis: sign * end_slopes(ratio, axis) for axis in along}
     worst = max(slopes, key=lambda axis: float(slopes[axis].max()) if bool(slopes[axis].notnull().all()) else np.inf)
     place = slopes[worst].fillna(np.inf).argmax(...)
     steepest = float(slopes[worst].isel(place)) * sign
@@ -57,12 +108,15 @@ def judge_trend(
         f"{what} <~ bound" if side == "upper" else f"{what} >~ bound",
         f"measured / bound {float(ratio.min()):.3g} to {float(ratio.max()):.3g}, like {worst}^{steepest:.3f} at worst",
     )
-    if not np.isfinite(steepest) or sign * steepest > resolution:
+    if np.isnan(steepest):
+        sentence = f"{what}: some line along {worst} has a ratio that is not a positive number."
+        return Verdict("error", sentence, *texts, evidence=evidence)
+    if sign * steepest > resolution:
         line = ratio.isel({str(dim): int(at) for dim, at in place.items()})
         witness = {
             "exponent": steepest,
             "along": worst,
-            **{str(name): float(value) for name, value in line.coords.items() if value.ndim == 0},
+            **{str(name): _plain(value) for name, value in line.coords.items() if value.ndim == 0},
             worst: [float(value) for value in line[worst]],
             "measured / bound": [float(value) for value in line],
         }
@@ -75,3 +129,8 @@ def judge_trend(
         *texts,
         evidence=evidence,
     )
+
+
+def _plain(value: Named) -> float | str:
+    item = value.values.item()
+    return item if isinstance(item, str) else float(item)

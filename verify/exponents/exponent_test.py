@@ -32,10 +32,10 @@ from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.exact.moments import exact_moments
 from tightrate.simulator.sampled.sampling import sample
 from tightrate.simulator.simulate import Output, build_problem
-from tightrate.verify.assertions.paths import Side
-from tightrate.verify.assertions.power_law import replicas_needed
 from tightrate.verify.exponents.design import UNITS, Along, Design, isolate
-from tightrate.verify.session import Laboratory, Profile
+from tightrate.verify.judging.paths import Side
+from tightrate.verify.judging.power_law import replicas_needed
+from tightrate.verify.session import Profile, Session
 from tightrate.verify.sweep.specification import constructor_parameters
 
 Array = NDArray[np.float64]
@@ -140,19 +140,19 @@ class Measurement:
     needed: int
 
 
-def run_exponent_test(test: ExponentTest, laboratory: Laboratory | None = None) -> xr.Dataset:
+def run_exponent_test(test: ExponentTest, session: Session | None = None) -> xr.Dataset:
     """Design every path, measure along it, and lay measurement, term and whole bound side by side.
 
     Dimensions (path, point); `n`, `measured`, `stderr`, `term`, `bound`, `margin`, `logarithm` (of the product of the
     counts, which a hidden logarithm would hold), `replicas`, and every letter as `letter: NAME`.
     """
-    laboratory = laboratory or Laboratory()
+    session = session or Session()
     found = theorem(test.theorem)
     parts = []
     designs = test.designs()
     for number, design in enumerate(designs):
-        laboratory.progress(test.id, number, len(designs))
-        measured = measure(test, design, laboratory)
+        session.progress(test.id, number, len(designs))
+        measured = measure(test, design, session)
         others = np.sum(list(design.terms.values()), axis=0)
         letters = {**design.values, **measured.steps}
         counts = np.prod([design.values[name] for name in ("K", "R", "M") if name in design.values], axis=0)
@@ -200,7 +200,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
 # --- measuring --------------------------------------------------------------------------------------------------------
 
 
-def measure(test: ExponentTest, design: Design, laboratory: Laboratory) -> Measurement:
+def measure(test: ExponentTest, design: Design, session: Session) -> Measurement:
     """The measure of the test's theorem along a design: exact where that is possible, else sampled."""
     name = theorem(test.theorem).bound.measure.name
     if name not in EXACT_MEASURES:
@@ -211,7 +211,7 @@ def measure(test: ExponentTest, design: Design, laboratory: Laboratory) -> Measu
     linear = _algorithm(test, points[0], {t.letter: np.ones(1) for t in test.tuned}).linear
     if linear and all(isinstance(problem, QuadraticMachines | DiagonalQuadratics) for problem in problems):
         return _exact(test, points, problems, name)
-    return _sampled(test, design.n, points, problems, name, laboratory)
+    return _sampled(test, design.n, points, problems, name, session)
 
 
 def _problem(test: ExponentTest, at: Mapping[str, float]) -> Problem:
@@ -363,7 +363,7 @@ def _sampled(
     points: Sequence[Mapping[str, float]],
     problems: Sequence[Problem],
     name: str,
-    laboratory: Laboratory,
+    session: Session,
 ) -> Measurement:
     """Every step of every replica, with replicas from a pilot's variance; without noise one run says it all."""
     if test.tuned:
@@ -378,14 +378,14 @@ def _sampled(
     if all(at.get(test.noise, 0.0) == 0 for at in points):
         certain = [_samples(test, at, {}, p, name, 1, {})[0] for at, p in zip(points, problems, strict=True)]
         return Measurement(np.array(certain), np.zeros(len(points)), {}, 1, 1)
-    axes = [{"test": test.id, "point": i, "seed": laboratory.seed} for i in range(len(points))]
+    axes = [{"test": test.id, "point": i, "seed": session.seed} for i in range(len(points))]
     pilot = [
         _samples(test, at, {}, problem, name, PILOT, {**axis, "use": "pilot"})
         for at, problem, axis in zip(points, problems, axes, strict=True)
     ]
     deviation = np.array([values.std(ddof=1) / values.mean() for values in pilot])
     needed = replicas_needed({"n": n}, deviation, half_width=HALF_WIDTH)
-    most = laboratory.choose(quick=test.most_replicas[0], full=test.most_replicas[1])
+    most = session.choose(quick=test.most_replicas[0], full=test.most_replicas[1])
     replicas = int(np.clip(needed, PILOT, most))
     samples = [
         _samples(test, at, {}, problem, name, replicas, axis)

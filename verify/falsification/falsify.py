@@ -16,7 +16,6 @@ import numpy as np
 
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.rates.statements.catalogue import theorem, theorem_ids
-from tightrate.verify.claim import CLAIMS
 from tightrate.verify.falsification.search import (
     BATCH,
     SEARCHES,
@@ -31,6 +30,7 @@ from tightrate.verify.falsification.search import (
     point_of,
     tried,
 )
+from tightrate.verify.registry import CLAIMS
 from tightrate.verify.session import Progress, silent
 from tightrate.verify.verdict import Verdict
 
@@ -144,7 +144,7 @@ def _not_searched(theorem_id: str) -> Falsification:
         sentence = "Its constants are hidden: no instance can refute it by value, and no ladder of instances is known."
     else:
         sentence = NOT_SEARCHABLE.get(theorem_id, NO_SEARCH)
-    judging = [name for name, claim in CLAIMS.entries().items() if claim.theorem == theorem_id]
+    judging = [name for name, claim in CLAIMS.entries().items() if claim.theorem_id == theorem_id]
     if judging:
         sentence = f"{sentence} Shipped experiments judge it: tightrate verify {' '.join(judging)}"
     return Falsification(None, theorem_id, Verdict("not-applicable", sentence, "", ""), 0, 0.0)

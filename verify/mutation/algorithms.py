@@ -34,7 +34,7 @@ from tightrate.simulator.communication import (
     MinibatchState,
     StateAveraging,
 )
-from tightrate.verify.assertions.by_value import judge_identity
+from tightrate.verify.judging.by_value import judge_identity
 from tightrate.verify.mutation.bounds import Trialled
 from tightrate.verify.verdict import Verdict
 

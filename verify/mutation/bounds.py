@@ -26,12 +26,12 @@ from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.rates.symbols.evaluation import vectorized
 from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.exact.diagonal_moments import response
-from tightrate.verify.assertions.by_value import judge_bound, judge_upper_exponents
-from tightrate.verify.claim import CLAIMS
 from tightrate.verify.falsification.search import SEARCHES, Search, Trial, extreme_ratio, holds, values_of
+from tightrate.verify.judging.by_value import judge_bound, judge_upper_exponents
 from tightrate.verify.mutation.mutants import LETTERS as COUNTS
 from tightrate.verify.mutation.mutants import OFF, mutants
-from tightrate.verify.session import Laboratory
+from tightrate.verify.registry import CLAIMS
+from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
 
 Array = NDArray[np.float64]
@@ -352,15 +352,15 @@ REJUDGED = (
 )
 
 
-def by_claim(laboratory: Laboratory, names: Sequence[str] = REJUDGED) -> Iterator[Trialled]:
+def by_claim(session: Session, names: Sequence[str] = REJUDGED) -> Iterator[Trialled]:
     """Shipped claims on bounds with constants, judged again by their own judges with mutated bounds in their datasets.
 
     These datasets hold a variable `bound: LABEL` beside the letters and the quantity that the bound measures.
     """
     for name in names:
         claim = CLAIMS[name]
-        source = theorem(claim.theorem)
-        data, _ = laboratory.result(claim.experiment)
+        source = claim.theorem
+        data = session.data(claim.data[0])
         column = f"bound: {source.label}"
         measured, rounding = data[source.bound.measure.name].values, 1e-12 * data["size"].values
         true = claim.judge(data).status == "violated"

@@ -24,8 +24,8 @@ from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.algorithms.local_sgdm import local_sgdm
 from tightrate.simulator.batch.randomness import stream
 from tightrate.simulator.sampled.sampling import sample
-from tightrate.verify.assertions.by_value import judge_identity
 from tightrate.verify.falsification.search import values_of
+from tightrate.verify.judging.by_value import judge_identity
 from tightrate.verify.mutation.bounds import Array, Trialled
 from tightrate.verify.mutation.mutants import mutants
 from tightrate.verify.verdict import Verdict

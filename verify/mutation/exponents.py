@@ -15,13 +15,13 @@ import xarray as xr
 
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.catalogue import theorem
-from tightrate.verify.assertions.paths import MOST_LOGARITHMS, RESOLUTION, judge_exponents
-from tightrate.verify.experiments.exponents import EXPONENT_TESTS
 from tightrate.verify.exponents.exponent_test import ExponentTest, run_exponent_test
 from tightrate.verify.falsification.search import values_of
+from tightrate.verify.judging.paths import MOST_LOGARITHMS, RESOLUTION, judge_exponents
 from tightrate.verify.mutation.bounds import Array, Trialled
 from tightrate.verify.mutation.mutants import BoundMutant, mutants
-from tightrate.verify.session import Laboratory
+from tightrate.verify.papers.exponents_runs import EXPONENT_TESTS
+from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
 
 PathJudge = Callable[[xr.Dataset], Verdict]
@@ -37,14 +37,14 @@ def quick_tests() -> tuple[ExponentTest, ...]:
 
 
 def by_path(
-    laboratory: Laboratory, tests: Sequence[ExponentTest] | None = None, judge: PathJudge = judge_exponents
+    session: Session, tests: Sequence[ExponentTest] | None = None, judge: PathJudge = judge_exponents
 ) -> Iterator[Trialled]:
     """Twins of every test's claim; those that change nothing along its paths are undecidable there."""
     chosen = quick_tests() if tests is None else tests
     for number, test in enumerate(chosen):
-        laboratory.progress("power: paths", number, len(chosen))
+        session.progress("power: paths", number, len(chosen))
         bound = theorem(test.theorem).bound
-        data = run_exponent_test(test, laboratory).assign_attrs(side=bound.kind)
+        data = run_exponent_test(test, session).assign_attrs(side=bound.kind)
         alarm = judge(data).status == "violated"
         yield Trialled("true statement", test.id, "as catalogued", "true", alarm, "paths")
         for mutant in twins(bound, test.term):

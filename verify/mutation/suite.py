@@ -17,7 +17,7 @@ from tightrate.verify.mutation.algorithms import by_identity
 from tightrate.verify.mutation.bounds import MATCHED, Trialled, by_claim, by_exponent, by_order, by_value
 from tightrate.verify.mutation.closed_forms import by_closed_form
 from tightrate.verify.mutation.exponents import by_path
-from tightrate.verify.session import Laboratory, Profile, Progress, silent
+from tightrate.verify.session import Profile, Progress, Session, silent
 
 REQUIRED = 0.95  # the share of the contradicted mutants that must be rejected
 HUNTED = 256  # points of each search against a mutant that the searches for the true bound left undecided
@@ -121,15 +121,15 @@ def power_report(profile: Profile = "quick", progress: Progress = silent) -> Pow
     """
     began = perf_counter()
     quick = profile == "quick"
-    laboratory = Laboratory(progress=progress)  # datasets of the quick size serve both profiles
+    session = Session(progress=progress)  # datasets of the quick size serve both profiles
     parts: tuple[tuple[str, Iterator[Trialled]], ...] = (
         ("wrong implementations", by_identity()),
         ("wrong exponents, exact values", by_exponent()),
         ("wrong closed forms, runs", by_closed_form()),
-        ("wrong bounds, shipped datasets", by_claim(laboratory)),
+        ("wrong bounds, shipped datasets", by_claim(session)),
         ("wrong bounds, exact values", by_value(QUICK_SEARCHES) if quick else by_value(("*",), hunt=HUNTED)),
         ("wrong bounds, order algebra", by_order(QUICK_PAIRS if quick else MATCHED)),
-        ("wrong exponents, paths", iter(()) if quick else by_path(laboratory)),
+        ("wrong exponents, paths", iter(()) if quick else by_path(session)),
     )
     twins: list[Trialled] = []
     for done, (what, part) in enumerate(parts):

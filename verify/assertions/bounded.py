@@ -1,0 +1,181 @@
+"""Bounds by value: what was measured against a bound with explicit constants, at every point.
+
+There is one rule for all of them.  A point is decided where its whole interval (five standard errors on either side of
+a sampled mean, the value itself where nothing was sampled), less the rounding error, lies on one side of the bound:
+some point on the wrong side is a violation, all on the right one are consistent, anything else is inconclusive.
+Instances prove nothing, so that a bound is never more than consistent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from sympy import Expr
+
+from tightrate.common.errors import TightrateError
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.assertions.thresholds import ATTAINED, CERTAIN, RESOLVED
+from tightrate.verify.measurement import Measurement, Named
+from tightrate.verify.verdict import Verdict
+
+Side = Literal["upper", "lower"]
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """What was measured lies on its side of a theorem's bound, with the theorem's own constants and symbols.
+
+    `term` is one named term in the place of the whole bound; `expression` a variant of the bound in the theorem's
+    symbols; `right` the right side as an array, where the statement has other measured quantities in it (a recursion).
+    """
+
+    theorem: Theorem
+    measurement: Measurement
+    term: str = ""
+    expression: Expr | None = None
+    right: Named | None = None
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """The points that are judged."""
+        return (self.measurement,)
+
+    @property
+    def inequality(self) -> AtMost | AtLeast:
+        """The inequality that the theorem states."""
+        bound = self.theorem.bound
+        if bound.kind == "exact":
+            raise TightrateError(f"{self.theorem.id} is an equality: assert Equal, AtMost or AtLeast")
+        if self.right is not None:
+            right = self.right
+        elif self.expression is not None:
+            right = self.measurement.at(self.expression)
+        else:
+            right = self.measurement.at(bound.term(self.term).expression if self.term else bound.expression)
+        return (AtMost if bound.kind == "upper" else AtLeast)(self.measurement, right)
+
+    def check(self) -> Verdict:
+        """The one rule of this module."""
+        return self.inequality.check()
+
+    def mutants(self) -> Mapping[str, Assertion]:
+        """A bound just beyond the closest point."""
+        return self.inequality.mutants()
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """What was measured is at most `bound`; for inequalities that are not the theorem's bound itself."""
+
+    measurement: Measurement
+    bound: Named
+
+    side: Side = "upper"
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """The points that are judged."""
+        return (self.measurement,)
+
+    def check(self) -> Verdict:
+        """The one rule of this module."""
+        return judge_bound(self.measurement, self.bound, self.side)
+
+    def mutants(self) -> Mapping[str, Assertion]:
+        """A bound so much smaller (larger for a lower bound) that the closest point lies beyond it for certain."""
+        m = self.measurement
+        toward = -1 if self.side == "upper" else 1
+        certain = m.measured + toward * ((CERTAIN + 1) * m.stderr + 2 * m.rounding)
+        ratio = (certain / self.bound.where(self.bound > RESOLVED * m.rounding)).where(certain > 0)
+        finite = ratio.where(np.isfinite(ratio))
+        if not bool(finite.notnull().any()):
+            return {}
+        closest = float(finite.max() if self.side == "upper" else finite.min())
+        factor = closest * (0.99 if self.side == "upper" else 1.01)
+        return {f"constant times {factor:.4g}": replace(self, bound=self.bound * factor)}
+
+
+@dataclass(frozen=True)
+class AtLeast(AtMost):
+    """What was measured is at least `bound`."""
+
+    side: Side = "lower"
+
+
+def judge_bound(measurement: Measurement, bound: Named, side: Side) -> Verdict:
+    """The verdict on measured <= bound (or >=), by the rule of this module."""
+    if measurement.exact:
+        return _judge(measurement, measurement.measured, bound, side)
+    toward = -1 if side == "upper" else 1
+    reach = toward * CERTAIN * measurement.stderr
+    lenient = _judge(measurement, measurement.measured + reach, bound, side)
+    if lenient.status != "consistent":
+        return lenient
+    strict = _judge(measurement, measurement.measured - reach, bound, side)
+    if strict.status == "consistent":
+        return strict
+    mean, error, bound = xr.broadcast(measurement.measured, measurement.stderr, bound)
+    distance = abs(mean - bound) / error  # in standard errors
+    open_points = ~(toward * (mean - bound) >= CERTAIN * error)  # an unknown error leaves its point open
+    nearest = float(distance.where(open_points).min())
+    needed = f"{more(CERTAIN / nearest)} the replicas" if nearest > 0 else "another cell: the mean is on the bound"
+    sentence = (
+        f"{measurement.what}: {int(open_points.sum())} of {mean.size} intervals of {CERTAIN:g} standard errors hold"
+        f" their bound; it takes about {needed}."
+    )
+    evidence = {**strict.evidence, "least distance of an open cell in standard errors": nearest}
+    return Verdict("inconclusive", sentence, strict.predicted, strict.measured, evidence=evidence)
+
+
+def _judge(measurement: Measurement, measured: Named, bound: Named, side: Side) -> Verdict:
+    """The verdict on numbers that are exact but for their rounding."""
+    what = measurement.what
+    measured, bound, slack = xr.broadcast(measured, bound, measurement.rounding)
+    holds = measured <= bound + slack if side == "upper" else measured >= bound - slack  # a nan does not hold
+    resolved = bound > RESOLVED * slack
+    ratio = (measured / bound.where(resolved)).where(resolved)
+    extreme = float(ratio.max() if side == "upper" else ratio.min())
+    attained = bool(extreme >= ATTAINED if side == "upper" else extreme <= 1 / ATTAINED)
+    evidence: dict[str, Any] = {
+        "comparisons": int(measured.size),
+        f"{'largest' if side == 'upper' else 'smallest'} measured / bound": extreme,
+        "attained within a factor of 2": attained,
+    }
+    sign = "<=" if side == "upper" else ">="
+    texts = (f"{what} {sign} bound", f"measured / bound {sign} {extreme:.6g}")
+    if measured.size == 0:
+        return Verdict("error", f"{what}: there is nothing to compare.", *texts, evidence=evidence)
+    if bool(holds.all()):
+        sentence = f"No violation in {measured.size} comparisons; the closest comes to {extreme:.6g} times the bound."
+        return Verdict("consistent", sentence, *texts, evidence=evidence)
+    known = measured.notnull() & bound.notnull()
+    if bool((holds | ~known).all()):
+        sentence = f"{what}: in {int((~known).sum())} of {measured.size} comparisons one side is not a number."
+        return Verdict("error", sentence, *texts, evidence=evidence)
+    excess = (measured - bound - slack) if side == "upper" else (bound - slack - measured)
+    place = (excess / np.maximum(bound, slack)).fillna(np.inf).where(~holds & known, -np.inf).argmax(...)
+    witness = measurement.witness(place, measured=measured, bound=bound)
+    if not measurement.exact:
+        witness |= measurement.witness(place, **{"standard error": measurement.stderr})
+    return Verdict(
+        "violated",
+        f"{what} breaks the {side} bound in {int((~holds).sum())} of {measured.size} comparisons.",
+        *texts,
+        evidence=evidence,
+        witness=witness,
+    )
+
+
+def more(ratio: float) -> str:
+    """How many times the replicas make an interval narrower by this factor: its square, rounded up.
+
+    >>> more(1.5)
+    '3 times'
+    """
+    return f"{math.ceil(ratio**2 - 1e-9)} times"

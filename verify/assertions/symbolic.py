@@ -1,0 +1,61 @@
+"""Computer algebra: differences that simplify to zero, and excesses whose sign is evident."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import sympy
+from sympy import Expr
+
+from tightrate.rates.formulas.display import text
+from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.measurement import Measurement
+from tightrate.verify.verdict import Status, Verdict
+
+
+@dataclass(frozen=True)
+class Symbolic:
+    """Every pair in `equal` is one expression, and every expression in `positive` is positive for all values of its
+    symbols.
+
+    `simplify` brings a difference to the form in which sympy sees that it is zero.
+    """
+
+    equal: Mapping[str, tuple[Expr, Expr]] = field(default_factory=dict)
+    positive: Mapping[str, Expr] = field(default_factory=dict)
+    simplify: Callable[[Expr], Expr] = sympy.simplify
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Nothing is measured."""
+        return ()
+
+    def check(self) -> Verdict:
+        """Confirmed when all differences are 0 after simplification and all excesses have their sign."""
+        differences = {name: self.simplify(left - right) for name, (left, right) in self.equal.items()}
+        excesses = {name: sympy.factor(excess) for name, excess in self.positive.items()}
+        wrong = {name: text(left) for name, left in differences.items() if left != 0}
+        wrong |= {name: text(excess) for name, excess in excesses.items() if not excess.is_positive}
+        evidence = {name: text(right) for name, (_, right) in self.equal.items()}
+        evidence |= {name: text(excess) for name, excess in excesses.items()}
+        predicted = "difference 0" + (", excess positive" if excesses else "")
+        count = len(differences) + len(excesses)
+        if not count or wrong:
+            sentence = f"{len(wrong)} of {count} identities and inequalities are not evident."
+            witness = dict(wrong) or None
+            status: Status = "violated" if wrong else "error"
+            return Verdict(status, sentence, predicted, "; ".join(wrong.values()), evidence=evidence, witness=witness)
+        signs = f" and finds the sign of all {len(excesses)} inequalities" if excesses else ""
+        sentence = f"Computer algebra simplifies the difference to 0 in all {len(differences)} identities{signs}."
+        return Verdict("confirmed", sentence, predicted, predicted, evidence=evidence)
+
+    def mutants(self) -> Mapping[str, Assertion]:
+        """One side doubled; one sign turned around."""
+        doubled = {
+            f"{name}: twice the right side": Symbolic({name: (left, 2 * right)}, simplify=self.simplify)
+            for name, (left, right) in self.equal.items()
+            if right != 0
+        }
+        turned = {f"{name}: negative": Symbolic(positive={name: -excess}) for name, excess in self.positive.items()}
+        return {**doubled, **turned}

@@ -1,0 +1,41 @@
+"""Every threshold of a verdict, each with its reason."""
+
+from __future__ import annotations
+
+CERTAIN = 5.0
+"""Standard errors on either side of a sampled mean: a normal mean leaves them once in 1.7 million."""
+
+SMALLEST_EXCESS = 1 / 6
+"""The smallest wrong exponent that a test must be able to see: published exponents are thirds and halves."""
+
+TRANSIENT = SMALLEST_EXCESS / 2
+"""An estimate nearer to the predicted exponent than to the nearest wrong one is the slow end of a transient."""
+
+TREND = 0.05
+"""A ratio measured / bound must keep growing with at least this exponent to contradict a bound with hidden constants:
+a third of the smallest excess, and more than exact values still drift by at the ends of the shipped sweeps."""
+
+ATTAINED = 0.5
+"""A bound that some instance uses to half of its value or more is called attained within a factor of 2."""
+
+RESOLVED = 100.0
+"""A bound this many times above the rounding error is resolved; below, ratios say nothing."""
+
+CONFIDENCE = 0.99
+"""Of the interval of one fitted exponent."""
+
+MOST_LOGARITHMS = 4.0
+"""The largest power of a logarithm that a bound up to logarithms may hide; published ones have at most four."""
+
+FURTHER_DRIFT = 2.0
+"""How many times the drift from the first half of a path to the last one may still come: a geometric transient is not
+done after one more."""
+
+NOISELESS = 1e-6
+"""Relative errors below this are rounding: scatter is then curvature, which sub-windows account for."""
+
+BENT = 9.0
+"""A reduced chi-square above which noise is not what widens an interval."""
+
+SETTLED = 0.1
+"""A deviation this much below the resolution may fluctuate from point to point."""

@@ -1,0 +1,63 @@
+"""An experiment: a function from a session to one labelled dataset, which any number of claims and figures share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from tightrate.verify.cache.code_digest import code_digest
+
+if TYPE_CHECKING:
+    from tightrate.verify.session import Profile, Session
+
+Run = Callable[["Session"], xr.Dataset]
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """`run` makes the dataset; `name` is that of its files.  Calling an experiment runs it."""
+
+    name: str
+    run: Run
+
+    def __call__(self, session: Session) -> xr.Dataset:
+        return self.run(session)
+
+    @property
+    def module(self) -> str:
+        """Where the experiment is written."""
+        return str(self.run.__module__)
+
+    @property
+    def description(self) -> str:
+        """What is run: the docstring."""
+        return inspect.getdoc(self.run) or ""
+
+    def origin(self, profile: Profile, seed: int) -> dict[str, str | int]:
+        """What a dataset says of where it comes from: equal origins mean equal results."""
+        return {"experiment": self.name, "profile": profile, "seed": seed, "code": code_digest(self.module)}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return found_in, (self.module, self.name)  # another process finds it in its module
+
+
+def experiment(name: str) -> Callable[[Run], Experiment]:
+    """Make an experiment of the function that runs it."""
+
+    def make(run: Run) -> Experiment:
+        return Experiment(name, run)
+
+    return make
+
+
+def found_in(module: str, name: str) -> Experiment:
+    """The experiment of that name in a module."""
+    for value in vars(import_module(module)).values():
+        if isinstance(value, Experiment) and value.name == name:
+            return value
+    raise LookupError(f"{module} has no experiment {name!r}")

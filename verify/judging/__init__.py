@@ -1,0 +1,1 @@
+"""Judges of datasets that know no theorem; each goes when its claims return assertions."""
