@@ -126,7 +126,7 @@ def _by_paper(findings: Sequence[Finding]) -> str:
         counts = Counter(finding.verdict.status for finding in own)
         surprising = sum(not finding.as_expected for finding in own)
         alarm = element("span", str(surprising), class_="unexpected") if surprising else "0"
-        source = paper(name)
+        source = paper(name).reference
         title = element("p", escape(f"{source.authors} ({source.year})")) + element("code", escape(name))
         cells = [str(counts[status] or "") for status in statuses]
         rows.append([title, *cells, alarm, f"{_seconds(own):.0f}"])

@@ -98,7 +98,9 @@ def _listing(kind: str) -> tuple[tuple[str, ...], Sequence[tuple[str, ...]]]:
         from tightrate.rates.statements.catalogue import paper, paper_ids
 
         papers = [paper(name) for name in paper_ids()]
-        return ("id", "authors", "year", "title"), [(p.id, p.authors, str(p.year), p.title) for p in papers]
+        return ("id", "authors", "year", "title"), [
+            (p.id, p.reference.authors, str(p.reference.year), p.reference.title) for p in papers
+        ]
     if kind == "theorems":
         from tightrate.rates.statements.catalogue import theorems
 

@@ -62,11 +62,11 @@ def theorem_as_json(theorem: Theorem) -> dict[str, Any]:
         "notation": dict(theorem.letters),
         "reference": {
             "key": theorem.paper.id,
-            "title": theorem.paper.title,
-            "authors": theorem.paper.authors,
-            "year": theorem.paper.year,
-            "venue": theorem.paper.venue,
-            "bibtex": theorem.paper.bibtex,
+            "title": theorem.paper.reference.title,
+            "authors": theorem.paper.reference.authors,
+            "year": theorem.paper.reference.year,
+            "venue": theorem.paper.reference.venue,
+            "bibtex": theorem.paper.reference.bibtex,
         },
         "units_consistent": units_consistent(theorem.bound),
     }
@@ -309,7 +309,12 @@ def theorem_page(theorem: Theorem, width: int) -> RenderableType:
     ]
     if theorem.provenance.proof:
         rows.append(("proof", f"docs/{theorem.provenance.proof}"))
-    rows.append(("paper", f"{theorem.paper.authors} ({theorem.paper.year}), {theorem.paper.venue}"))
+    rows.append(
+        (
+            "paper",
+            f"{theorem.paper.reference.authors} ({theorem.paper.reference.year}), {theorem.paper.reference.venue}",
+        )
+    )
     rows.extend((f"erratum {erratum.label}", erratum.text) for erratum in theorem.errata)
     units = {True: "every term has the unit of the measure", False: "INCONSISTENT"}
     consistent = units_consistent(bound)

@@ -99,7 +99,7 @@ class OwnTheorem:
             title=self.title,
             statement=self.statement,
             bound=bound,
-            paper=Paper(name, self.title, "Your own", date.today().year, "not published", ""),
+            paper=Paper(name, bib=f"@misc{{{name}, title={{{self.title}}}, year={{{date.today().year}}}}}"),
             provenance=Provenance("read", where or name),
             algorithm=self.algorithm,
             problem_class=self.problem_class,

@@ -50,20 +50,25 @@ def paper_page(paper_id: str, verdicts: Verdicts | None = None) -> str:
     return page(
         GENERATED.format(command=COMMAND),
         f"# {paper_id}",
-        f"{found.authors}. *{found.title}*. {found.venue}, {found.year}.",
+        f"{found.reference.authors}. *{found.reference.title}*. {found.reference.venue}, {found.reference.year}.",
         found.caution,
         _letters(found),
         table(("statement", "kind", "bounds"), [(_link(e), _kind(e.bound), e.bound.measure.meaning) for e in entries]),
         *_sections(entries, verdicts or {}),
         "## Reference",
-        f"```bibtex\n{found.bibtex}\n```",
+        f"```bibtex\n{found.reference.bibtex}\n```",
     )
 
 
 def index_page() -> str:
     """The list of all pages."""
     rows = [
-        (f"[{name}]({name}.md)", f"{found.authors} ({found.year})", found.title, str(len(theorem_ids(name))))
+        (
+            f"[{name}]({name}.md)",
+            f"{found.reference.authors} ({found.reference.year})",
+            found.reference.title,
+            str(len(theorem_ids(name))),
+        )
         for name in paper_ids()
         for found in (paper(name),)
     ]

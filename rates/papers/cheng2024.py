@@ -57,17 +57,6 @@ from tightrate.rates.symbols.units import LENGTH
 
 PAPER = Paper(
     id="cheng2024",
-    title="Convergence of Distributed Adaptive Optimization with Local Updates",
-    authors="Cheng, Glasgow",
-    year=2024,
-    venue="arXiv 2409.13155; ICLR 2025",
-    bibtex="""@misc{cheng2024,
-  title         = {Convergence of Distributed Adaptive Optimization with Local Updates},
-  author        = {Cheng, Ziheng and Glasgow, Margalit},
-  year          = {2024},
-  eprint        = {2409.13155},
-  archivePrefix = {arXiv}
-}""",
     notation={
         "B": "D_0",
         "weak": r"\tau",

@@ -54,20 +54,6 @@ from tightrate.rates.symbols.units import Unit
 
 PAPER = Paper(
     id="chezhegov2024",
-    title="Local Methods with Adaptivity via Scaling",
-    authors="Chezhegov, Skorik, Khachaturov, Shalagin, Avetisyan, Takac, Kholodov, Beznosikov",
-    year=2024,
-    venue="Russian Mathematical Surveys 79(6)",
-    bibtex=r"""@article{chezhegov2024,
-  title   = {Local Methods with Adaptivity via Scaling},
-  author  = {Chezhegov, Savelii and Skorik, Sergey and Khachaturov, Nikolas and Shalagin, Danil and
-             Avetisyan, Aram and Tak{\'a}{\v{c}}, Martin and Kholodov, Yaroslav and Beznosikov, Aleksandr},
-  journal = {Russian Mathematical Surveys},
-  volume  = {79},
-  number  = {6},
-  pages   = {1051--1091},
-  year    = {2024}
-}""",
     notation={
         "eta": r"\gamma",
         "K": "H",

@@ -18,18 +18,6 @@ from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, sigma
 
 PAPER = Paper(
     id="dekel2012",
-    title="Optimal Distributed Online Prediction Using Mini-Batches",
-    authors="Dekel, Gilad-Bachrach, Shamir, Xiao",
-    year=2012,
-    venue="Journal of Machine Learning Research 13",
-    bibtex="""@article{dekel2012,
-  title   = {Optimal Distributed Online Prediction Using Mini-Batches},
-  author  = {Dekel, Ofer and Gilad-Bachrach, Ran and Shamir, Ohad and Xiao, Lin},
-  journal = {Journal of Machine Learning Research},
-  volume  = {13},
-  pages   = {165--202},
-  year    = {2012}
-}""",
     caution="Known through the tables of later papers, which state the order in the setting of K, R and M.",
 )
 

@@ -17,23 +17,6 @@ from tightrate.rates.symbols.alphabet import B, L, R, sigma
 
 PAPER = Paper(
     id="ghadimi2012",
-    title=(
-        "Optimal Stochastic Approximation Algorithms for Strongly Convex Stochastic Composite Optimization I:"
-        " A Generic Algorithmic Framework"
-    ),
-    authors="Ghadimi, Lan",
-    year=2012,
-    venue="SIAM Journal on Optimization 22",
-    bibtex="""@article{ghadimi2012,
-  title   = {Optimal Stochastic Approximation Algorithms for Strongly Convex Stochastic Composite Optimization
-             {I}: A Generic Algorithmic Framework},
-  author  = {Ghadimi, Saeed and Lan, Guanghui},
-  journal = {SIAM Journal on Optimization},
-  volume  = {22},
-  number  = {4},
-  pages   = {1469--1492},
-  year    = {2012}
-}""",
     caution="Known through the tables of later papers, which state the order in the setting of K, R and M.",
 )
 

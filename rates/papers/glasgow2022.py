@@ -28,19 +28,6 @@ from tightrate.rates.symbols.alphabet import B, K, L, R, sigma, zeta_star
 
 PAPER = Paper(
     id="glasgow2022",
-    title="Sharp Bounds for Federated Averaging (Local SGD) and Continuous Perspective",
-    authors="Glasgow, Yuan, Ma",
-    year=2022,
-    venue="AISTATS 2022, PMLR 151",
-    bibtex="""@inproceedings{glasgow2022,
-  title     = {Sharp Bounds for Federated Averaging (Local {SGD}) and Continuous Perspective},
-  author    = {Glasgow, Margalit R. and Yuan, Honglin and Ma, Tengyu},
-  booktitle = {International Conference on Artificial Intelligence and Statistics},
-  series    = {Proceedings of Machine Learning Research},
-  volume    = {151},
-  pages     = {9050--9090},
-  year      = {2022}
-}""",
     notation={"L": "H"},
     caution="The heterogeneous bound is known through the table of Patel et al. (2024).",
 )

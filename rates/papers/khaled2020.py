@@ -19,19 +19,6 @@ from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, sigma_star, zet
 
 PAPER = Paper(
     id="khaled2020",
-    title="Tighter Theory for Local SGD on Identical and Heterogeneous Data",
-    authors="Khaled, Mishchenko, Richtarik",
-    year=2020,
-    venue="AISTATS 2020, PMLR 108",
-    bibtex="""@inproceedings{khaled2020,
-  title     = {Tighter Theory for Local {SGD} on Identical and Heterogeneous Data},
-  author    = {Khaled, Ahmed and Mishchenko, Konstantin and Richt{\\'a}rik, Peter},
-  booktitle = {International Conference on Artificial Intelligence and Statistics},
-  series    = {Proceedings of Machine Learning Research},
-  volume    = {108},
-  pages     = {4519--4529},
-  year      = {2020}
-}""",
     notation={"K": "H", "eta": r"\gamma", "zeta_star": r"\sigma_f", "sigma_star": r"\sigma_{\mathrm{dif}}"},
     caution="Known through slides of one of the authors and from memory; the paper's text was not available.",
 )

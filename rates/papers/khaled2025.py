@@ -28,19 +28,6 @@ from tightrate.rates.symbols.kinds import Constants, Kind
 
 PAPER = Paper(
     id="khaled2025",
-    title="Understanding Outer Optimizers in Local SGD: Learning Rates, Momentum, and Acceleration",
-    authors="Khaled, Kale, Douillard, Jin, Fergus, Zaheer",
-    year=2025,
-    venue="NeurIPS 2025",
-    bibtex="""@inproceedings{khaled2025,
-  title         = {Understanding Outer Optimizers in Local {SGD}: Learning Rates, Momentum, and Acceleration},
-  author        = {Khaled, Ahmed and Kale, Satyen and Douillard, Arthur and Jin, Chi and Fergus, Rob and
-                   Zaheer, Manzil},
-  booktitle     = {Advances in Neural Information Processing Systems},
-  year          = {2025},
-  eprint        = {2509.10439},
-  archivePrefix = {arXiv}
-}""",
     notation={"K": "H", "B": "D", "momentum": r"\mu"},
     caution=(
         "No displayed bound of this paper was seen: right-hand sides are re-derived or ours, and constants are not"

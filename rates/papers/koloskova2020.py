@@ -8,29 +8,14 @@ from __future__ import annotations
 from sympy import Eq, Expr, Ge, Rational
 
 from tightrate.rates.papers.dekel2012 import QUOTED_IN_TABLE_1, optimization, statistical
-from tightrate.rates.statements.bound import Bound, Term
-from tightrate.rates.statements.catalogue import statement
-from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.bound import Term
+from tightrate.rates.statements.builder import Stated, Statements, summary
 from tightrate.rates.statements.setting import Setting
-from tightrate.rates.statements.theorem import Condition, Paper, Provenance, Theorem
+from tightrate.rates.statements.theorem import Condition, Paper
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, gamma, sigma, zeta_star
 
 PAPER = Paper(
     id="koloskova2020",
-    title="A Unified Theory of Decentralized SGD with Changing Topology and Local Updates",
-    authors="Koloskova, Loizou, Boreiri, Jaggi, Stich",
-    year=2020,
-    venue="ICML 2020, PMLR 119",
-    bibtex="""@inproceedings{koloskova2020,
-  title     = {A Unified Theory of Decentralized {SGD} with Changing Topology and Local Updates},
-  author    = {Koloskova, Anastasia and Loizou, Nicolas and Boreiri, Sadra and Jaggi, Martin and
-               Stich, Sebastian U.},
-  booktitle = {International Conference on Machine Learning},
-  series    = {Proceedings of Machine Learning Research},
-  volume    = {119},
-  pages     = {5381--5393},
-  year      = {2020}
-}""",
     notation={"K": r"\tau", "M": "n"},
     caution="Known through the table of Patel et al. (2024); the paper itself states rates for changing topologies.",
 )
@@ -40,6 +25,8 @@ VANILLA = Condition("plain averaging, outer step 1", Eq(gamma, 1))
 TWO_LOCAL_STEPS = Condition("at least two local steps", Ge(K, 2))
 TWO_MACHINES = Condition("at least two machines", Ge(M, 2))
 THIRD = Rational(1, 3)
+
+LOCAL_SGD = Statements(PAPER, problem_class=HETEROGENEOUS_AT_OPTIMUM, iterate="an average of the iterates")
 
 
 def noise_drift() -> Expr:
@@ -62,20 +49,13 @@ def convex_terms() -> tuple[Term, ...]:
     )
 
 
-@statement("convex")
-def convex() -> Theorem:
-    """Local SGD, convex, heterogeneous."""
-    return Theorem(
-        label="convex",
-        title="Local SGD, convex, with heterogeneity at the optimum",
-        statement="Local SGD with plain averaging and one tuned step size.",
-        bound=Bound(convex_terms(), MEASURES["gap"], "upper", "hidden with logs"),
-        paper=PAPER,
-        provenance=Provenance("summary", QUOTED_IN_TABLE_1),
-        algorithm="local-sgd",
-        problem_class=HETEROGENEOUS_AT_OPTIMUM,
-        iterate="an average of the iterates",
-        holds="in expectation",
-        conditions=(VANILLA,),
-        setting=Setting("local-sgd", {"sigma": sigma, "zeta_star": zeta_star}),
-    )
+@LOCAL_SGD.upper(
+    "convex",
+    "Local SGD, convex, with heterogeneity at the optimum",
+    constants="hidden with logs",
+    provenance=summary(QUOTED_IN_TABLE_1),
+)
+def convex() -> Stated:
+    """Local SGD with plain averaging and one tuned step size."""
+    setting = Setting("local-sgd", {"sigma": sigma, "zeta_star": zeta_star})
+    return Stated(convex_terms(), conditions=(VANILLA,), setting=setting)

@@ -55,17 +55,6 @@ from tightrate.rates.symbols.units import LENGTH, Unit
 
 PAPER = Paper(
     id="lee2024",
-    title="Efficient Adaptive Federated Optimization",
-    authors="Lee, Sharma, Zaheer, Li",
-    year=2024,
-    venue="arXiv 2410.18117; NeurIPS 2025",
-    bibtex="""@misc{lee2024,
-  title         = {Efficient Adaptive Federated Optimization},
-  author        = {Lee, Su Hyeong and Sharma, Sidharth and Zaheer, Manzil and Li, Tian},
-  year          = {2024},
-  eprint        = {2410.18117},
-  archivePrefix = {arXiv}
-}""",
     notation={
         "gamma": r"\eta",
         "eta": r"\eta_\ell",

@@ -49,23 +49,6 @@ from tightrate.rates.symbols.units import LENGTH, Unit
 
 PAPER = Paper(
     id="patel2024",
-    title=(
-        "The Limits and Potentials of Local SGD for Distributed Heterogeneous Learning with Intermittent Communication"
-    ),
-    authors="Patel, Glasgow, Zindari, Wang, Stich, Cheng, Joshi, Srebro",
-    year=2024,
-    venue="COLT 2024, PMLR 247",
-    bibtex="""@inproceedings{patel2024,
-  title     = {The Limits and Potentials of Local {SGD} for Distributed Heterogeneous Learning
-               with Intermittent Communication},
-  author    = {Patel, Kumar Kshitij and Glasgow, Margalit and Zindari, Ali and Wang, Lingxiao and
-               Stich, Sebastian U. and Cheng, Ziheng and Joshi, Nirmit and Srebro, Nathan},
-  booktitle = {Conference on Learning Theory},
-  series    = {Proceedings of Machine Learning Research},
-  volume    = {247},
-  pages     = {4115--4157},
-  year      = {2024}
-}""",
     notation={
         "L": "H",
         "gamma": r"\beta",

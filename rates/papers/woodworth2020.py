@@ -20,18 +20,6 @@ from tightrate.rates.symbols.alphabet import B, K, L, M, R, mu, sigma, zeta, zet
 
 PAPER = Paper(
     id="woodworth2020",
-    title="Minibatch vs Local SGD for Heterogeneous Distributed Learning",
-    authors="Woodworth, Patel, Srebro",
-    year=2020,
-    venue="NeurIPS 2020",
-    bibtex="""@inproceedings{woodworth2020,
-  title     = {Minibatch vs Local {SGD} for Heterogeneous Distributed Learning},
-  author    = {Woodworth, Blake and Patel, Kumar Kshitij and Srebro, Nathan},
-  booktitle = {Advances in Neural Information Processing Systems},
-  volume    = {33},
-  pages     = {6281--6292},
-  year      = {2020}
-}""",
     notation={"L": "H", "mu": r"\lambda", "zeta": r"\bar\zeta"},
     caution="Known through the tables of Patel et al. (2024).",
 )

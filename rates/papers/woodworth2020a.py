@@ -19,20 +19,6 @@ from tightrate.rates.symbols.alphabet import B, K, L, R, eta, sigma
 
 PAPER = Paper(
     id="woodworth2020a",
-    title="Is Local SGD Better than Minibatch SGD?",
-    authors="Woodworth, Patel, Stich, Dai, Bullins, McMahan, Shamir, Srebro",
-    year=2020,
-    venue="ICML 2020, PMLR 119",
-    bibtex="""@inproceedings{woodworth2020a,
-  title     = {Is Local {SGD} Better than Minibatch {SGD}?},
-  author    = {Woodworth, Blake and Patel, Kumar Kshitij and Stich, Sebastian U. and Dai, Zhen and Bullins, Brian and
-               McMahan, H. Brendan and Shamir, Ohad and Srebro, Nathan},
-  booktitle = {International Conference on Machine Learning},
-  series    = {Proceedings of Machine Learning Research},
-  volume    = {119},
-  pages     = {10334--10343},
-  year      = {2020}
-}""",
     notation={"L": "H"},
 )
 

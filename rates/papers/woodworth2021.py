@@ -19,19 +19,6 @@ from tightrate.rates.symbols.alphabet import B, K, L, M, Q, R, sigma
 
 PAPER = Paper(
     id="woodworth2021",
-    title="The Min-Max Complexity of Distributed Stochastic Convex Optimization with Intermittent Communication",
-    authors="Woodworth, Bullins, Shamir, Srebro",
-    year=2021,
-    venue="COLT 2021, PMLR 134",
-    bibtex="""@inproceedings{woodworth2021,
-  title     = {The Min-Max Complexity of Distributed Stochastic Convex Optimization with Intermittent Communication},
-  author    = {Woodworth, Blake and Bullins, Brian and Shamir, Ohad and Srebro, Nathan},
-  booktitle = {Conference on Learning Theory},
-  series    = {Proceedings of Machine Learning Research},
-  volume    = {134},
-  pages     = {4386--4437},
-  year      = {2021}
-}""",
     notation={"L": "H"},
     caution="Known through the table of Patel et al. (2024).",
 )

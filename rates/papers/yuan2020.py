@@ -22,18 +22,6 @@ from tightrate.rates.symbols.alphabet import B, K, L, M, Q, R, mu, sigma
 
 PAPER = Paper(
     id="yuan2020",
-    title="Federated Accelerated Stochastic Gradient Descent",
-    authors="Yuan, Ma",
-    year=2020,
-    venue="NeurIPS 2020",
-    bibtex="""@inproceedings{yuan2020,
-  title     = {Federated Accelerated Stochastic Gradient Descent},
-  author    = {Yuan, Honglin and Ma, Tengyu},
-  booktitle = {Advances in Neural Information Processing Systems},
-  volume    = {33},
-  pages     = {5332--5344},
-  year      = {2020}
-}""",
     caution="No statement was read in the paper itself.",
 )
 

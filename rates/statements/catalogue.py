@@ -15,6 +15,8 @@ from types import ModuleType
 
 import tightrate.rates.papers
 from tightrate.common.errors import unknown_name
+from tightrate.common.registry import modules_in
+from tightrate.rates.statements.builder import Statement
 from tightrate.rates.statements.theorem import Paper, Theorem
 
 _MARK = "__statement_label__"
@@ -49,12 +51,20 @@ def paper(paper_id: str) -> Paper:
     return found
 
 
+@cache
 def _statements(paper_id: str) -> dict[str, Callable[[], Theorem]]:
-    return {
-        f"{paper_id}/{getattr(function, _MARK)}": function
-        for function in vars(_module(paper_id)).values()
-        if hasattr(function, _MARK)
-    }
+    found: dict[str, Callable[[], Theorem]] = {}
+    package = _module(paper_id)
+    modules = (
+        [package, *map(import_module, modules_in(package.__name__))] if hasattr(package, "__path__") else [package]
+    )
+    for module in modules:
+        for value in vars(module).values():
+            if isinstance(value, Statement) and value.paper.id == paper_id:
+                found.setdefault(value.id, value)
+            elif hasattr(value, _MARK) and module is package:
+                found[f"{paper_id}/{getattr(value, _MARK)}"] = value
+    return found
 
 
 def theorem_ids(paper_id: str | None = None) -> tuple[str, ...]:

@@ -16,11 +16,14 @@ from sympy.logic.boolalg import Boolean
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas import display
+from tightrate.rates.statements.bibliography import Reference, reference
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.symbols.evaluation import at
 
 ProvenanceLabel = Literal["read", "summary", "re-derived", "memory", "own"]
+
+Holds = Literal["surely", "in expectation", "with high probability"]
 
 PROVENANCE_MEANING: Mapping[ProvenanceLabel, str] = {
     "read": "read in the paper",
@@ -132,16 +135,20 @@ class Erratum:
 
 @dataclass(frozen=True)
 class Paper:
-    """Where statements come from; `notation` maps our letters to the paper's own LaTeX letters."""
+    """Where statements come from; `notation` maps our symbols to the paper's own LaTeX letters.
+
+    The reference is the entry of that id in `rates/papers/references.bib`, or in `bib`, a BibTeX text of its own.
+    """
 
     id: str
-    title: str
-    authors: str
-    year: int
-    venue: str
-    bibtex: str
     notation: Mapping[str, str] = field(default_factory=dict)
     caution: str = ""
+    bib: str = ""
+
+    @property
+    def reference(self) -> Reference:
+        """Title, authors, year, venue and BibTeX entry."""
+        return reference(self.id, self.bib)
 
 
 @dataclass(frozen=True)
@@ -172,7 +179,7 @@ class Theorem:
     algorithm: str
     problem_class: str
     iterate: str
-    holds: Literal["surely", "in expectation", "with high probability"]
+    holds: Holds
     conditions: tuple[Condition, ...] = ()
     steps: Mapping[str, Expr] = field(default_factory=dict)
     errata: tuple[Erratum, ...] = ()
@@ -223,6 +230,10 @@ class Theorem:
             elif missing:
                 found[condition.text] = f"needs {', '.join(missing)}"
         return found
+
+    def step_at(self, name: str, values: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
+        """The prescribed step size of that name at values of the symbols, as in `Bound.at`."""
+        return at(self.step(name), values, **more)
 
     def evaluate(self, values: Mapping[str, float]) -> Evaluation:
         """The bound, each term and the status of each condition at a point."""

@@ -57,13 +57,22 @@ class Scaling:
         side = self.side or self.theorem.bound.kind
         if side == "exact":
             raise TightrateError(f"{self.theorem.id} is an equality: say which side is asserted")
-        return judge_trend(
+        verdict = judge_trend(
             self.measurement.measured / self.bound,
             side,
             along=self.along,
             what=self.measurement.what,
             resolution=self.resolution,
         )
+        if verdict.witness is None:
+            return verdict
+        line = {name: value for name, value in verdict.witness.items() if name in self.measurement.measured.dims}
+        place = {
+            dim: int(np.flatnonzero(self.measurement.measured[dim].values == value)[0])
+            for dim, value in line.items()
+            if not isinstance(value, list)
+        }
+        return replace(verdict, witness={**self.measurement.witness(place), **verdict.witness})
 
     def mutants(self) -> Mapping[str, Assertion]:
         """A bound that falls faster (slower, for a lower bound) along one axis by half a power."""

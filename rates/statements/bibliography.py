@@ -1,0 +1,73 @@
+"""The papers that statements come from: one BibTeX file, read by pybtex."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from tightrate.common.errors import TightrateError, unknown_name
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One entry of a BibTeX file, as lists and pages show it; `bibtex` is the entry itself."""
+
+    title: str
+    authors: str
+    year: int
+    venue: str
+    url: str
+    bibtex: str
+
+
+def bibliography() -> str:
+    """The whole file, for a reader's own document."""
+    return files("tightrate.rates.papers").joinpath("references.bib").read_text(encoding="utf-8")
+
+
+@cache
+def references(text: str = "") -> dict[str, Reference]:
+    """The entries of a BibTeX file by their keys; of the project's own where no text is given.
+
+    >>> references()["patel2024"].year
+    2024
+    """
+    import latexcodec  # noqa: F401  (registers the codec)
+    from pybtex.database import parse_string  # only pages that show a reference need it
+    from pybtex.exceptions import PybtexError
+
+    try:
+        entries = parse_string(text or bibliography(), "bibtex").entries
+    except PybtexError as wrong:
+        raise TightrateError(f"the BibTeX entry cannot be read: {' '.join(str(wrong).split())}") from None
+    found = {}
+    for key, entry in entries.items():
+        fields = {name: str(value) for name, value in entry.fields.items()}
+        people = [" ".join([*person.prelast_names, *person.last_names]) for person in entry.persons.get("author", [])]
+        eprint, doi = fields.get("eprint", ""), fields.get("doi", "")
+        url = fields.get("url") or (doi and f"https://doi.org/{doi}") or (eprint and f"https://arxiv.org/abs/{eprint}")
+        venue = fields.get("venue") or fields.get("booktitle") or fields.get("journal") or "not published"
+        found[key] = Reference(
+            title=_plain(fields.get("title", "")),
+            authors=", ".join(map(_plain, people)),
+            year=int(fields["year"]) if fields.get("year", "").isdigit() else 0,
+            venue=_plain(venue),
+            url=url,
+            bibtex=entry.to_string("bibtex").strip(),
+        )
+    return found
+
+
+def reference(key: str, text: str = "") -> Reference:
+    """The entry of that key."""
+    known = references(text)
+    if key not in known:
+        raise unknown_name("reference", key, known)
+    return known[key]
+
+
+def _plain(text: str) -> str:
+    decoded = codecs.decode(text, "ulatex").replace("{", "").replace("}", "")
+    return " ".join(decoded.replace("--", "-").split())

@@ -1,0 +1,192 @@
+"""The one way to write a statement down: a decorator that names it, on a function whose docstring says it in words and
+which returns its formulas.
+
+    PAPER = Paper("doe2026")
+    LOCAL = Statements(PAPER, algorithm="local-sgd", problem_class="convex, L-smooth")
+
+    @LOCAL.upper("thm1", "Local SGD, convex", constants="hidden", provenance=read("Theorem 1"))
+    def thm1() -> Stated:
+        \"\"\"With one tuned step the gap of the average is at most this.\"\"\"
+        return Stated({"optimization": L * B**2 / R}, conditions=(VANILLA,))
+
+Everything that a list shows is in the decorator; the formulas are built when somebody asks for them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from sympy import Expr
+
+from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.setting import Setting
+from tightrate.rates.statements.theorem import Condition, Erratum, Holds, Paper, Provenance, Theorem
+from tightrate.rates.symbols.kinds import Constants, Kind
+from tightrate.rates.symbols.units import Unit
+
+
+@dataclass(frozen=True)
+class Stated:
+    """The formulas of a statement: named terms in their order, and everything else that is made of symbols.
+
+    `conditions` are its hypotheses, `steps` the step sizes that it prescribes, `setting` its algorithm and class for
+    comparison with other bounds.  `units`, `dimensional` and `notation` are those of `Bound` and `Theorem`.
+    """
+
+    terms: Mapping[str, Expr] | Sequence[Term]
+    conditions: Sequence[Condition] = ()
+    steps: Mapping[str, Expr] = field(default_factory=dict)
+    errata: Sequence[Erratum] = ()
+    setting: Setting | None = None
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    dimensional: bool = True
+    notation: Mapping[str, str] = field(default_factory=dict)
+
+
+Formulas = Stated | Mapping[str, Expr]
+"""What the function of a statement returns; terms alone where nothing else is to be said."""
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """An entry of the catalogue: all that can be said without building a formula.  Calling it builds the theorem."""
+
+    paper: Paper
+    label: str
+    title: str
+    kind: Kind
+    measure: str
+    constants: Constants
+    provenance: Provenance
+    algorithm: str
+    problem_class: str
+    iterate: str
+    holds: Holds
+    formulas: Callable[[], Formulas]
+    words: str = ""
+
+    @property
+    def id(self) -> str:
+        """paper/label, the name on the command line."""
+        return f"{self.paper.id}/{self.label}"
+
+    @property
+    def statement(self) -> str:
+        """The statement in words: the docstring of its function unless given."""
+        return self.words or " ".join((inspect.getdoc(self.formulas) or "").split())
+
+    def __call__(self) -> Theorem:
+        """The theorem, built once."""
+        return self.theorem
+
+    @cached_property
+    def theorem(self) -> Theorem:
+        """The theorem with its formulas."""
+        found = self.formulas()
+        stated = found if isinstance(found, Stated) else Stated(found)
+        terms = stated.terms
+        named = tuple(Term(*one) for one in terms.items()) if isinstance(terms, Mapping) else tuple(terms)
+        bound = Bound(named, MEASURES[self.measure], self.kind, self.constants, stated.units, stated.dimensional)
+        return Theorem(
+            label=self.label,
+            title=self.title,
+            statement=self.statement,
+            bound=bound,
+            paper=self.paper,
+            provenance=self.provenance,
+            algorithm=self.algorithm,
+            problem_class=self.problem_class,
+            iterate=self.iterate,
+            holds=self.holds,
+            conditions=tuple(stated.conditions),
+            steps=stated.steps,
+            errata=tuple(stated.errata),
+            notation=stated.notation,
+            setting=stated.setting,
+        )
+
+
+Decorator = Callable[[Callable[[], Formulas]], Statement]
+
+
+@dataclass(frozen=True)
+class Statements:
+    """The decorators of a paper, with what most of its statements share."""
+
+    paper: Paper
+    measure: str = "gap"
+    constants: Constants = "explicit"
+    algorithm: str = "local-sgd"
+    problem_class: str = ""
+    iterate: str = "last iterate"
+    holds: Holds = "in expectation"
+
+    def sharing(self, **shared: Any) -> Statements:
+        """The same decorators with other things shared."""
+        return replace(self, **shared)
+
+    def upper(self, label: str, title: str, *, provenance: Provenance, words: str = "", **own: Any) -> Decorator:
+        """Mark a function as an upper bound of this paper; `own` is what this statement does not share."""
+        return self._statement("upper", label, title, provenance, words, own)
+
+    def lower(self, label: str, title: str, *, provenance: Provenance, words: str = "", **own: Any) -> Decorator:
+        """Mark a function as a lower bound of this paper."""
+        return self._statement("lower", label, title, provenance, words, own)
+
+    def exact(self, label: str, title: str, *, provenance: Provenance, words: str = "", **own: Any) -> Decorator:
+        """Mark a function as an equality of this paper."""
+        return self._statement("exact", label, title, provenance, words, own)
+
+    def _statement(
+        self, kind: Kind, label: str, title: str, provenance: Provenance, words: str, own: Mapping[str, Any]
+    ) -> Decorator:
+        shared = replace(self, **own)
+
+        def make(formulas: Callable[[], Formulas]) -> Statement:
+            return Statement(
+                paper=shared.paper,
+                label=label,
+                title=title,
+                kind=kind,
+                measure=shared.measure,
+                constants=shared.constants,
+                provenance=provenance,
+                algorithm=shared.algorithm,
+                problem_class=shared.problem_class,
+                iterate=shared.iterate,
+                holds=shared.holds,
+                formulas=formulas,
+                words=words,
+            )
+
+        return make
+
+
+def read(where: str) -> Provenance:
+    """Read in the paper, at this place."""
+    return Provenance("read", where)
+
+
+def summary(where: str) -> Provenance:
+    """Known from a summary of the paper only."""
+    return Provenance("summary", where)
+
+
+def memory(where: str) -> Provenance:
+    """Known from memory of the literature."""
+    return Provenance("memory", where)
+
+
+def derived(where: str, proof: str) -> Provenance:
+    """Derived again along the paper's proof, with the page of our derivation."""
+    return Provenance("re-derived", where, proof)
+
+
+def own(where: str, proof: str) -> Provenance:
+    """Proved by the authors of this toolkit, with the page of the proof."""
+    return Provenance("own", where, proof)
