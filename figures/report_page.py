@@ -360,7 +360,7 @@ def _theorem(theorem_id: str) -> str:
 
 def theorem_section(source: Theorem) -> str:
     """What a theorem says, in formulas, and on whose word."""
-    bound, origin = source.bound, source.paper
+    bound, origin = source.bound, source.paper.reference
     parts = [
         element("p", element("strong", prose(source.title)), f" ({_id(source)})"),
         element("p", prose(source.statement)),
