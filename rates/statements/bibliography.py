@@ -6,6 +6,7 @@ import codecs
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from tightrate.common.errors import TightrateError, unknown_name
 
@@ -69,5 +70,6 @@ def reference(key: str, text: str = "") -> Reference:
 
 
 def _plain(text: str) -> str:
-    decoded = codecs.decode(text, "ulatex").replace("{", "").replace("}", "")
+    decode: Any = codecs.decode  # its types know only the codecs of the standard library
+    decoded = decode(text, "ulatex").replace("{", "").replace("}", "")
     return " ".join(decoded.replace("--", "-").split())
