@@ -1,0 +1,375 @@
+r"""Formulas inside sentences: `$...$` in the notation of the command line, typeset for a page, a document, a terminal.
+
+They are typeset, never computed with, so that a sentence may speak of norms, gradients and expectations, which bounds
+do not have.  Symbols of the alphabet look as everywhere, in its letters or in a paper's.
+
+>>> print(as_text("The gap is at most $L B^2/(2 eta R)$ for $x_{t+1} = x_t - eta grad F(x_t)$ with `eta` below $2/L$."))
+The gap is at most L B²/(2 η R) for x_{t+1} = x_t − η ∇F(x_t) with eta below 2/L.
+>>> print(as_markdown("a distance of $zeta_star/mu$", {"zeta_star": r"\zeta_\ast"}))
+a distance of $\zeta_\ast/\mu$
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Protocol
+
+from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.letter_notation import spell
+from tightrate.rates.symbols.alphabet import LETTERS
+
+Letters = Mapping[str, str]
+"""Our ASCII names to LaTeX, such as `Theorem.letters`; those of the alphabet where a name is missing."""
+
+GREEK = frozenset(
+    (
+        *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi"),
+        *("pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"),
+        *("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega"),
+    )
+)
+NAMED: Mapping[str, tuple[str, str]] = {  # word: LaTeX, unicode
+    "inf": (r"\infty", "∞"),
+    "grad": (r"\nabla", "∇"),
+    "E": (r"\mathbb{E}", "𝔼"),
+    "sum": (r"\sum", "∑"),
+    "prod": (r"\prod", "∏"),
+    "ell": (r"\ell", "ℓ"),
+    "dots": (r"\dots", "…"),
+}
+SIGNS: Mapping[str, tuple[str, str]] = {
+    "<=": (r"\le", "≤"),
+    ">=": (r"\ge", "≥"),
+    "<~": (r"\lesssim", "≲"),
+    ">~": (r"\gtrsim", "≳"),
+    "!=": (r"\ne", "≠"),
+    "->": (r"\to", "→"),
+    "+-": (r"\pm", "±"),
+    "||": (r"\|", "‖"),
+    "~": (r"\asymp", "≍"),
+    "...": (r"\dots", "…"),
+    "*": (r"\cdot", "·"),
+    "-": ("-", "−"),
+}
+RELATIONS = frozenset(("<=", ">=", "<~", ">~", "!=", "->", "~", "=", "<", ">", "+", "+-", ":"))
+
+_SYMBOLS = "|".join(sorted((name for name in LETTERS if not name.isalpha()), key=len, reverse=True))  # with an index
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
+    rf"|(?P<word>(?:{_SYMBOLS})(?![A-Za-z0-9])|[A-Za-z]+)"
+    r"|(?P<sign><=|>=|<~|>~|!=|->|\+-|\|\||\.\.\.|.))"
+)
+_PIECES = re.compile(r"(\$[^$]*\$|`[^`]*`)")
+
+
+def as_html(text: str, letters: Letters | None = None) -> str:
+    """A sentence as HTML: formulas in MathML, what stands in backquotes as code, all else escaped."""
+    return _rendered(text, escape, lambda code: f"<code>{escape(code)}</code>", _HTML(letters or {}), _math)
+
+
+def as_markdown(text: str, letters: Letters | None = None) -> str:
+    """A sentence as Markdown: formulas in LaTeX."""
+    return _rendered(text, str, lambda code: f"`{code}`", _LaTeX(letters or {}), lambda body: f"${body}$")
+
+
+def as_text(text: str, letters: Letters | None = None) -> str:
+    """A sentence for a terminal: formulas in unicode."""
+    return _rendered(text, str, str, _Unicode(letters or {}), str)
+
+
+def formulas_of(text: str) -> tuple[str, ...]:
+    """The formulas of a sentence as they were written, without their dollar signs."""
+    return tuple(piece[1:-1] for piece in _PIECES.findall(text) if piece.startswith("$"))
+
+
+def _rendered(
+    text: str,
+    words: Callable[[str], str],
+    code: Callable[[str], str],
+    style: _Style,
+    wrapped: Callable[[str], str],
+) -> str:
+    def piece(part: str) -> str:
+        if part.startswith("$") and len(part) > 1:
+            return wrapped(_Reader(part[1:-1], style).whole())
+        return code(part[1:-1]) if part.startswith("`") and len(part) > 1 else words(part)
+
+    return "".join(map(piece, _PIECES.split(text)))
+
+
+class _Style(Protocol):
+    """How the parts of a formula look; all of them are text of the style."""
+
+    def number(self, digits: str) -> str: ...
+
+    def letter(self, name: str) -> str: ...
+
+    def word(self, word: str) -> str: ...
+
+    def named(self, word: str) -> str: ...
+
+    def sign(self, sign: str) -> str: ...
+
+    def scripts(self, base: str, below: str, above: str) -> str: ...
+
+    def root(self, inside: str) -> str: ...
+
+    def group(self, left: str, inside: str, right: str) -> str: ...
+
+    def row(self, parts: list[str]) -> str: ...
+
+
+@dataclass
+class _Reader:
+    """Reads one formula from left to right into the text of a style."""
+
+    text: str
+    style: _Style
+
+    def __post_init__(self) -> None:
+        self.tokens = [(str(m.lastgroup), str(m[m.lastgroup or 0]), m.start()) for m in _TOKEN.finditer(self.text)]
+        self.index = 0
+
+    def peek(self, ahead: int = 0) -> str:
+        place = self.index + ahead
+        return self.tokens[place][1] if place < len(self.tokens) else ""
+
+    def take(self) -> tuple[str, str]:
+        if self.index >= len(self.tokens):
+            raise TightrateError(f"the formula ${self.text}$ ends too early")
+        kind, token, _ = self.tokens[self.index]
+        self.index += 1
+        return kind, token
+
+    def whole(self) -> str:
+        """The whole formula."""
+        parts = []
+        while self.peek():
+            parts.append(self.item())
+        return self.style.row(parts)
+
+    def until(self, *ends: str) -> tuple[str, str]:
+        """Everything before a closing bracket, and that bracket."""
+        parts = []
+        while self.peek() not in ends:
+            if not self.peek():
+                raise TightrateError(f"the formula ${self.text}$ has no {ends[0]!r} for its bracket")
+            parts.append(self.item())
+        return self.style.row(parts), self.take()[1]
+
+    def item(self) -> str:
+        """An atom with its index and its power."""
+        kind, token = self.take()
+        if token in "([{":  # an interval may be open at one end: [0, 1)
+            inside, closing = self.until(*("}" if token == "{" else ")]"))
+            return self.with_scripts(self.style.group(token, inside, closing))
+        if token == "sqrt" and self.peek() == "(":
+            self.take()
+            return self.with_scripts(self.style.root(self.until(")")[0]))
+        if kind == "number":
+            return self.with_scripts(self.style.number(token))
+        if kind == "word":
+            return self.with_scripts(self.atom(token))
+        if token in (")", "]", "}"):
+            raise TightrateError(f"the formula ${self.text}$ has a {token!r} too many")
+        norm = token == "||"
+        return self.with_scripts(self.style.sign(token)) if norm or token == "|" else self.style.sign(token)
+
+    def atom(self, word: str) -> str:
+        if word in LETTERS or len(word) == 1 or word in GREEK:
+            return self.style.named(word) if word in NAMED and word not in LETTERS else self.style.letter(word)
+        return self.style.named(word) if word in NAMED else self.style.word(word)
+
+    def with_scripts(self, base: str) -> str:
+        below = above = ""
+        while True:
+            if self.peek() == "_" and not below:
+                self.take()
+                below = self.argument()
+            elif self.peek() == "^" and not above:
+                self.take()
+                above = self.argument()
+            elif self.peek() == "*" and not above and not self._operand_follows():
+                self.take()
+                above = self.style.letter("star")
+            else:
+                return self.style.scripts(base, below, above) if below or above else base
+
+    def _operand_follows(self) -> bool:
+        """Whether a star is a product's: something stands behind it without a sign or a space between."""
+        place = self.index + 1
+        if place >= len(self.tokens):
+            return False
+        kind, token, start = self.tokens[place]
+        spaced = self.text[start : start + 1].isspace()
+        return not spaced and (kind != "sign" or token == "(")
+
+    def argument(self) -> str:
+        """What stands in braces or brackets behind an index or a power, or the one piece that stands without them."""
+        kind, token = self.take()
+        if token in "{(":
+            return self.until("}" if token == "{" else ")")[0]
+        if token in ("-", "+"):
+            return self.style.row([self.style.sign(token), self.argument()])
+        if token == "*":
+            return self.style.letter("star")
+        if kind == "number":
+            return self.style.number(token)
+        return self.atom(token) if kind == "word" else self.style.sign(token)
+
+
+@dataclass(frozen=True)
+class _Lettered:
+    letters: Letters
+
+    def latex(self, name: str) -> str:
+        if name in self.letters:
+            return self.letters[name]
+        if name in LETTERS:
+            return LETTERS[name].latex
+        return rf"\{name}" if name in GREEK or name == "star" else name
+
+
+class _LaTeX(_Lettered):
+    """LaTeX between dollar signs."""
+
+    def number(self, digits: str) -> str:
+        mantissa, _, power = digits.partition("e")
+        return rf"{mantissa}\cdot 10^{{{int(power)}}}" if power else digits
+
+    def letter(self, name: str) -> str:
+        return self.latex(name)
+
+    def word(self, word: str) -> str:
+        return rf"\{word}" if word in ("exp", "log", "min", "max", "sup", "arg", "det") else rf"\mathrm{{{word}}}"
+
+    def named(self, word: str) -> str:
+        return NAMED[word][0]
+
+    def sign(self, sign: str) -> str:
+        return SIGNS[sign][0] if sign in SIGNS else sign
+
+    def scripts(self, base: str, below: str, above: str) -> str:
+        low = f"_{below}" if len(below) == 1 else f"_{{{below}}}"
+        high = f"^{above}" if len(above) == 1 else f"^{{{above}}}"
+        return base + (low if below else "") + (high if above else "")
+
+    def root(self, inside: str) -> str:
+        return rf"\sqrt{{{inside}}}"
+
+    def group(self, left: str, inside: str, right: str) -> str:
+        return rf"\{left}{inside}\{right}" if left == "{" else f"{left}{inside}{right}"
+
+    def row(self, parts: list[str]) -> str:
+        body = ""
+        for part in parts:
+            command = re.search(r"\\[A-Za-z]+$", body)
+            body += (" " if command and part[:1].isalpha() else "") + part
+        return body
+
+
+class _HTML(_Lettered):
+    """Presentation MathML."""
+
+    def number(self, digits: str) -> str:
+        mantissa, _, power = digits.partition("e")
+        if not power:
+            return f"<mn>{digits}</mn>"
+        exponent = f"<mrow>{self.sign('-') if int(power) < 0 else ''}<mn>{abs(int(power))}</mn></mrow>"
+        ten = f"<msup><mn>10</mn>{exponent}</msup>"
+        return f"<mrow><mn>{mantissa}</mn><mo>·</mo>{ten}</mrow>"
+
+    def letter(self, name: str) -> str:
+        if name == "star":
+            return '<mi style="font-size:140%">⋆</mi>'
+        try:
+            return spell(self.latex(name)).mathml
+        except TightrateError:  # a formula that a paper writes for one of our symbols
+            return f"<mtext>{escape(self.latex(name))}</mtext>"
+
+    def word(self, word: str) -> str:
+        return f'<mi mathvariant="normal">{escape(word)}</mi>'
+
+    def named(self, word: str) -> str:
+        return f"<mo>{NAMED[word][1]}</mo>" if word in ("sum", "prod") else f"<mi>{NAMED[word][1]}</mi>"
+
+    def sign(self, sign: str) -> str:
+        shown = escape(SIGNS[sign][1] if sign in SIGNS else sign)
+        return f'<mo stretchy="false">{shown}</mo>' if sign in ("|", "||") else f"<mo>{shown}</mo>"
+
+    def scripts(self, base: str, below: str, above: str) -> str:
+        nested = re.fullmatch(r"<msub>(.*)</msub>", base)
+        if nested and above and not below:  # a symbol that has an index of its own
+            return f"<msubsup>{nested[1]}{above}</msubsup>"
+        if below and above:
+            return f"<msubsup>{base}{below}{above}</msubsup>"
+        return f"<msub>{base}{below}</msub>" if below else f"<msup>{base}{above}</msup>"
+
+    def root(self, inside: str) -> str:
+        return f"<msqrt>{inside}</msqrt>"
+
+    def group(self, left: str, inside: str, right: str) -> str:
+        return f'<mrow><mo stretchy="false">{left}</mo>{inside}<mo stretchy="false">{right}</mo></mrow>'
+
+    def row(self, parts: list[str]) -> str:
+        return parts[0] if len(parts) == 1 else f"<mrow>{''.join(parts)}</mrow>"
+
+
+class _Unicode(_Lettered):
+    """One line of a terminal."""
+
+    def number(self, digits: str) -> str:
+        return digits
+
+    def letter(self, name: str) -> str:
+        if name == "star":
+            return "⋆"
+        try:
+            return spell(self.latex(name)).unicode
+        except TightrateError:
+            return self.latex(name)
+
+    def word(self, word: str) -> str:
+        return word
+
+    def named(self, word: str) -> str:
+        return NAMED[word][1]
+
+    def sign(self, sign: str) -> str:
+        shown = SIGNS[sign][1] if sign in SIGNS else sign
+        return f" {shown} " if sign in RELATIONS else f"{shown} " if sign in (",", ";") else shown
+
+    def scripts(self, base: str, below: str, above: str) -> str:
+        below, above = (re.sub(r" ([+−]) ", r"\1", part) for part in (below, above))
+        plain = below.isalnum() or below in "⋆∞"
+        low = below.translate(_LOWERED) if below.isdigit() else f"_{below}" if plain else f"_{{{below}}}"
+        bare = re.fullmatch(r"−?[\w.]+", above)
+        high = above.translate(_RAISED) if above.isdigit() else f"^{above}" if bare else f"^({above})"
+        return base + (low if below else "") + (above if above == "⋆" else high if above else "")
+
+    def root(self, inside: str) -> str:
+        return f"√{inside}" if len(inside) == 1 else f"√({inside})"
+
+    def group(self, left: str, inside: str, right: str) -> str:
+        return left + inside + right
+
+    def row(self, parts: list[str]) -> str:
+        body = ""
+        for part in parts:
+            ended = bool(body) and (body[-1].isalnum() or body[-1] in _ENDS)
+            between = ended and (part[0].isalnum() or part[0] in "√∇∑")
+            minus = part == "−" and body and not body.endswith((" ", "(", "[", "{", "^"))
+            body += " − " if minus else (" " if between else "") + part
+        return re.sub(r"  +", " ", body).strip()
+
+
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_ENDS = frozenset("⋆∞)]}⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉")  # of an operand, beside letters and digits
+
+
+def _math(body: str) -> str:
+    return f'<math xmlns="http://www.w3.org/1998/Math/MathML">{body}</math>'
