@@ -18,7 +18,7 @@ from scipy.optimize import isotonic_regression
 from sympy import Expr
 
 from tightrate.figures.style import BLACK, GREY, ORDERED_INKS, ORDERED_MARKERS, WIDTH, Columns
-from tightrate.rates.formulas.display import LaTeX
+from tightrate.rates.formulas.latex import LaTeX
 from tightrate.rates.formulas.typeset import Typesetter
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS

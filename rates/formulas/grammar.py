@@ -1,4 +1,4 @@
-"""The grammar of formulas: recursive descent over the lexemes of LaTeX and plain text.
+"""The grammar of formulas: recursive descent over the tokens of LaTeX and plain text.
 
 A formula is a sum of products of operands; an operand is a number, letter, bracket, fraction, root or function with
 its power.  Values are built as they are read, within limits that keep hostile text harmless, and without any
@@ -30,7 +30,7 @@ from tightrate.rates.formulas.letter_notation import (
     starts_letter,
     unknown_letter,
 )
-from tightrate.rates.formulas.tokens import Cursor, Lexeme
+from tightrate.rates.formulas.tokens import Cursor, Token
 from tightrate.rates.symbols.alphabet import symbol
 from tightrate.rates.symbols.kinds import Constants
 
@@ -101,31 +101,29 @@ class Grammar:
 
     # The formula as a whole
 
-    def relations(self) -> list[Lexeme]:
+    def relations(self) -> list[Token]:
         """The relation signs outside all brackets."""
         depth = 0
         found = []
-        for lexeme in self.cursor.lexemes:
-            depth += lexeme.text in _OPENINGS or lexeme.text == r"\begin{cases}"
-            depth -= lexeme.text in _OPENINGS.values() or lexeme.text == r"\end{cases}"
-            if lexeme.kind == "relation" and depth <= 0:
-                found.append(lexeme)
+        for token in self.cursor.tokens:
+            depth += token.text in _OPENINGS or token.text == r"\begin{cases}"
+            depth -= token.text in _OPENINGS.values() or token.text == r"\end{cases}"
+            if token.kind == "relation" and depth <= 0:
+                found.append(token)
         return found
 
-    def go_past(self, relation: Lexeme) -> None:
+    def go_past(self, relation: Token) -> None:
         """Go on behind a relation sign."""
-        self.cursor.index = self.cursor.lexemes.index(relation) + 1
+        self.cursor.index = self.cursor.tokens.index(relation) + 1
 
-    def whole(self, before: Lexeme | None = None) -> tuple[Expr, ...]:
+    def whole(self, before: Token | None = None) -> tuple[Expr, ...]:
         """The summands from here to the end of the formula, or to a relation sign."""
         if self.cursor.peek.kind in ("end", "relation"):
             raise self.cursor.error("expected a formula")
         terms = tuple(Mul(*factors) for factors in self.sum())
-        if before is None and all(
-            rest.text in (".", ",", ";", "") for rest in self.cursor.lexemes[self.cursor.index :]
-        ):
-            self.cursor.index = len(self.cursor.lexemes) - 1
-        if self.cursor.peek != (before or self.cursor.lexemes[-1]):
+        if before is None and all(rest.text in (".", ",", ";", "") for rest in self.cursor.tokens[self.cursor.index :]):
+            self.cursor.index = len(self.cursor.tokens) - 1
+        if self.cursor.peek != (before or self.cursor.tokens[-1]):
             raise self.unexpected()
         for number, term in enumerate(terms, 1):
             if terms != (sympy.oo,) and not _is_real(term):  # an infinite bound stands alone
@@ -136,7 +134,7 @@ class Grammar:
         return terms
 
     def unexpected(self, what: str = "an operator or the end") -> TightrateError:
-        """The error for a lexeme that nothing can begin with here."""
+        """The error for a token that nothing can begin with here."""
         peek = self.cursor.peek
         reason = _HINTS.get(peek.text)
         if peek.text in _OPENINGS.values():
@@ -151,7 +149,7 @@ class Grammar:
         return self.cursor.error(reason or f"expected {what}")
 
     @contextmanager
-    def raised(self, opening: Lexeme) -> Iterator[None]:
+    def raised(self, opening: Token) -> Iterator[None]:
         """Inside an exponent, up to the limit."""
         self.tower += 1
         if self.tower > TOWER:
@@ -178,7 +176,7 @@ class Grammar:
         """operand {[* or /] operand}; after `a/b` nothing may follow without a sign, as `a/b c` has two readings."""
         first = self.operand()
         factors: list[Expr] | None = None
-        divided_by: Lexeme | None = None
+        divided_by: Token | None = None
         while True:
             at = self.cursor.peek
             if at.text in _TIMES:
@@ -228,7 +226,7 @@ class Grammar:
         mark = self.cursor.accept("^")
         return value if mark is None else ((self.power(value, self.exponent(mark), mark),),)
 
-    def exponent(self, mark: Lexeme) -> Expr:
+    def exponent(self, mark: Token) -> Expr:
         """What stands after `^`: a bracket, or one piece."""
         with self.raised(mark):
             negative = self.cursor.accept("-") is not None
@@ -245,7 +243,7 @@ class Grammar:
                 raise self.cursor.error("a second exponent; write which one is meant with brackets")
             return -value if negative else value
 
-    def power(self, base: Value, exponent: Expr, at: Lexeme) -> Expr:
+    def power(self, base: Value, exponent: Expr, at: Token) -> Expr:
         """base^exponent within the limits."""
         value = _sum(base)
         if exponent.is_number:
@@ -261,7 +259,7 @@ class Grammar:
             raise self.cursor.error("zero to this power is not defined", at)
         return self.real(_raise(value, exponent), at)
 
-    def apply(self, name: str, arguments: list[Expr], at: Lexeme) -> Expr:
+    def apply(self, name: str, arguments: list[Expr], at: Token) -> Expr:
         """A function at its arguments, simplified only where that is fast."""
         function = _FUNCTIONS[name]
         if name in ("min", "max") and not all(argument.is_number for argument in arguments):
@@ -272,13 +270,13 @@ class Grammar:
             return self.real(function(*arguments), at)
         return function(*arguments, evaluate=False)
 
-    def real(self, value: Expr, at: Lexeme) -> Expr:
+    def real(self, value: Expr, at: Token) -> Expr:
         """A value that is a finite real number, as far as its form can tell."""
         if not _is_real(value):
             raise self.cursor.error("this is not a finite real number: a division by zero or a negative root", at)
         return value
 
-    def argument(self, of: Lexeme) -> Value:
+    def argument(self, of: Token) -> Value:
         """What a command applies to: a bracket, or one piece (in LaTeX, one digit or one letter)."""
         peek = self.cursor.peek
         taken_apart = peek.kind == "number" or (peek.kind == "word" and not self.is_known(peek.text))
@@ -326,10 +324,10 @@ class Grammar:
         raise self.unexpected("a number, a letter or a bracket")
 
     def number(self) -> Expr:
-        lexeme = self.cursor.take()
-        digits, _, ten = lexeme.text.lower().partition("e")
+        token = self.cursor.take()
+        digits, _, ten = token.text.lower().partition("e")
         if len(digits) > DIGITS or (ten and abs(int(ten)) > DIGITS):
-            raise self.cursor.error(f"a number of more than {DIGITS} digits", lexeme)
+            raise self.cursor.error(f"a number of more than {DIGITS} digits", token)
         return Rational(digits) * Integer(10) ** int(ten or 0)
 
     def bracket(self) -> Value:
@@ -352,7 +350,7 @@ class Grammar:
         self.cursor.index = start
         return None
 
-    def close(self, opening: Lexeme) -> None:
+    def close(self, opening: Token) -> None:
         closing = _OPENINGS[opening.text]
         if self.cursor.peek.text == closing:
             self.cursor.take()
@@ -406,7 +404,7 @@ class Grammar:
 
     # Functions
 
-    def function(self, name: str, at: Lexeme) -> Value:
+    def function(self, name: str, at: Token) -> Value:
         """name[^power](arguments); a logarithm or exponential may do without brackets before one operand."""
         base = None
         if name == "log" and self.cursor.accept("_"):
@@ -425,7 +423,7 @@ class Grammar:
             value /= sympy.log(base)
         return ((value if power is None or mark is None else self.power(((value,),), power, mark),),)
 
-    def arguments(self, name: str, at: Lexeme) -> list[Expr]:
+    def arguments(self, name: str, at: Token) -> list[Expr]:
         opening = self.cursor.peek
         inside = self.raised(at) if name == "exp" else nullcontext()
         if opening.text in _OPENINGS:
@@ -518,7 +516,7 @@ class Grammar:
     def is_known(self, word: str) -> bool:
         return word in _FUNCTIONS or spell(word).key in self.known or word in ("pi", "if", "Theta", "Omega")
 
-    def take_apart(self, word: Lexeme) -> None:
+    def take_apart(self, word: Token) -> None:
         """A word that is no letter: in LaTeX letters next to each other, in plain text an error that says so."""
         if self.cursor.latex:
             self.cursor.split()
@@ -528,12 +526,12 @@ class Grammar:
             raise self.cursor.error(f"unknown letter; did you mean {'*'.join(product)}?")
         raise self.cursor.error(unknown_letter(word.text, spell(word.text), self.known), word)
 
-    def meaning(self, spelling: Spelling, at: Lexeme) -> Expr:
+    def meaning(self, spelling: Spelling, at: Token) -> Expr:
         if spelling.key in self.known:
             return symbol(self.known[spelling.key])
         if spelling.key in ("e", "pi"):
             return sympy.E if spelling.key == "e" else sympy.pi
-        end = self.cursor.lexemes[self.cursor.index - 1]
+        end = self.cursor.tokens[self.cursor.index - 1]
         shown = self.cursor.source[at.start : end.start + len(end.shown)]
         if at.text in _HINTS or (at.text in UPRIGHT and len(spelling.base) > 1):
             raise self.cursor.error(_HINTS.get(at.text, "words have no place in a formula"), replace(at, shown=shown))
@@ -549,7 +547,7 @@ def _sum(value: Value) -> Expr:
     return Add(*(Mul(*factors) for factors in value))
 
 
-def _inverse(value: Value, cursor: Cursor, at: Lexeme) -> tuple[Expr, ...]:
+def _inverse(value: Value, cursor: Cursor, at: Token) -> tuple[Expr, ...]:
     """The factors of 1/value."""
     factors = _factors(value)
     if 0 in factors:

@@ -19,7 +19,7 @@ from functools import cache, lru_cache
 from html import escape
 from typing import Literal
 
-from tightrate.rates.formulas.tokens import GREEK, SUBSCRIPTS, Cursor, Lexeme, commands
+from tightrate.rates.formulas.tokens import GREEK, SUBSCRIPTS, Cursor, Token, commands
 from tightrate.rates.symbols.alphabet import LETTERS
 
 UPRIGHT = commands("mathrm rm text textrm textup mathit textit mathnormal operatorname operatorname* mathop mbox")
@@ -32,7 +32,7 @@ NORM_OPENINGS = {r"\|", r"\lVert", r"\Vert"}
 NORM_CLOSINGS = {r"\|", r"\rVert", r"\Vert"}
 
 MOST_ACCENTS = 3
-LONGEST_PHRASE = 24  # lexemes
+LONGEST_PHRASE = 24  # tokens
 RESERVED = {"if"}
 
 _STARS = {"*", r"\star", r"\ast"}
@@ -130,12 +130,12 @@ def _unicode_name(name: str) -> str:
     return {"*": "⋆", "inf": "∞", "ell": "ℓ"}.get(name, name)
 
 
-def starts_letter(lexeme: Lexeme) -> bool:
-    """Whether a letter can begin with this lexeme."""
-    if lexeme.kind == "word":
-        return lexeme.text not in RESERVED
-    is_named = lexeme.kind == "command" and (lexeme.text[1:] in GREEK or lexeme.text == r"\ell")
-    return is_named or lexeme.text in UPRIGHT or lexeme.text in ACCENTS or lexeme.text in NORM_OPENINGS
+def starts_letter(token: Token) -> bool:
+    """Whether a letter can begin with this token."""
+    if token.kind == "word":
+        return token.text not in RESERVED
+    is_named = token.kind == "command" and (token.text[1:] in GREEK or token.text == r"\ell")
+    return is_named or token.text in UPRIGHT or token.text in ACCENTS or token.text in NORM_OPENINGS
 
 
 def read_letter(cursor: Cursor, accents: int = 0, marked: bool = True) -> Spelling:
@@ -145,31 +145,31 @@ def read_letter(cursor: Cursor, accents: int = 0, marked: bool = True) -> Spelli
 
 
 def _read_unmarked(cursor: Cursor, accents: int) -> Spelling:
-    lexeme = cursor.take()
-    if lexeme.text in NORM_OPENINGS:
-        inside = _read_raw(cursor, NORM_CLOSINGS, r"the norm that opens here has no closing \|", lexeme)
+    token = cursor.take()
+    if token.text in NORM_OPENINGS:
+        inside = _read_raw(cursor, NORM_CLOSINGS, r"the norm that opens here has no closing \|", token)
         return Spelling(inside, fence="|")
-    if lexeme.text in UPRIGHT:
+    if token.text in UPRIGHT:
         return Spelling(_read_argument(cursor))
-    if lexeme.text in ACCENTS:
+    if token.text in ACCENTS:
         if accents == MOST_ACCENTS:
-            raise cursor.error(f"a letter with more than {MOST_ACCENTS} accents", lexeme)
+            raise cursor.error(f"a letter with more than {MOST_ACCENTS} accents", token)
         if cursor.accept("{"):
             inner = read_letter(cursor, accents + 1)
-            cursor.expect("}", f"expected '}}' to end {lexeme.shown}{{")
+            cursor.expect("}", f"expected '}}' to end {token.shown}{{")
         else:
             if cursor.latex and cursor.peek.kind == "word" and len(cursor.peek.text) > 1:
                 cursor.split()
             if not starts_letter(cursor.peek):
-                raise cursor.error(f"expected a letter under {lexeme.shown}")
+                raise cursor.error(f"expected a letter under {token.shown}")
             inner = _read_unmarked(cursor, accents + 1)
-        return replace(inner, accents=(ACCENTS[lexeme.text], *inner.accents))
-    if lexeme.kind == "word":
-        base, _, subscript = lexeme.text.partition("_")
+        return replace(inner, accents=(ACCENTS[token.text], *inner.accents))
+    if token.kind == "word":
+        base, _, subscript = token.text.partition("_")
         return Spelling(base, "*" if subscript == "star" else subscript)
-    if lexeme.text[1:] in GREEK or lexeme.text == r"\ell":
-        return Spelling(lexeme.text[1:])
-    raise cursor.error("expected a letter", lexeme)
+    if token.text[1:] in GREEK or token.text == r"\ell":
+        return Spelling(token.text[1:])
+    raise cursor.error("expected a letter", token)
 
 
 def _with_marks(cursor: Cursor, spelling: Spelling) -> Spelling:
@@ -219,27 +219,27 @@ def _read_argument(cursor: Cursor) -> str:
     return _name(cursor.take())
 
 
-def _read_raw(cursor: Cursor, closings: set[str], unclosed: str, opening: Lexeme) -> str:
+def _read_raw(cursor: Cursor, closings: set[str], unclosed: str, opening: Token) -> str:
     """What stands before the closing piece, as written but without spaces, fonts and braces."""
     names: list[str] = []
     depth = 0
     while depth or cursor.peek.text not in closings:
-        lexeme = cursor.take()
-        if lexeme.kind == "end":
+        token = cursor.take()
+        if token.kind == "end":
             raise cursor.error(unclosed, opening)
-        depth += (lexeme.text == "{") - (lexeme.text == "}")
-        if lexeme.text not in FONTS and lexeme.text not in ("{", "}"):
-            names.append(_name(lexeme))
+        depth += (token.text == "{") - (token.text == "}")
+        if token.text not in FONTS and token.text not in ("{", "}"):
+            names.append(_name(token))
     cursor.take()
     return "".join(names).replace("^*", "_*")
 
 
-def _name(lexeme: Lexeme) -> str:
-    if lexeme.text in _STARS or lexeme.text == "star":
+def _name(token: Token) -> str:
+    if token.text in _STARS or token.text == "star":
         return "*"
-    if lexeme.text[1:] in GREEK or lexeme.text in ACCENTS or lexeme.text == r"\ell":
-        return lexeme.text
-    return "inf" if lexeme.text in (r"\infty", "infty") else lexeme.text.removeprefix("\\")
+    if token.text[1:] in GREEK or token.text in ACCENTS or token.text == r"\ell":
+        return token.text
+    return "inf" if token.text in (r"\infty", "infty") else token.text.removeprefix("\\")
 
 
 def read_phrase(cursor: Cursor) -> Spelling | None:
@@ -249,16 +249,16 @@ def read_phrase(cursor: Cursor) -> Spelling | None:
     names: list[str] = []
     depth = 0
     for count in range(LONGEST_PHRASE):
-        lexeme = cursor.ahead(count)
-        depth += (lexeme.text in closings) - (lexeme.text in closings.values())
+        token = cursor.ahead(count)
+        depth += (token.text in closings) - (token.text in closings.values())
         if depth == 0 and count:
-            if opening.text not in closings or lexeme.text != closings[opening.text]:
+            if opening.text not in closings or token.text != closings[opening.text]:
                 return None
             inside = "".join(names[1:]).replace("^", "_") if count else ""
             cursor.index += count + 1
             return Spelling(inside, fence="(")
-        if lexeme.text not in UPRIGHT and lexeme.text not in ("{", "}"):
-            names.append(_name(lexeme))
+        if token.text not in UPRIGHT and token.text not in ("{", "}"):
+            names.append(_name(token))
     return None
 
 

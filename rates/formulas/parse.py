@@ -109,7 +109,7 @@ def parse_hypothesis(text: str, letters: Mapping[str, str] | None = None) -> Hyp
     grammar = Grammar(text, letters)
     relations = grammar.relations()
     if len(relations) != 1 or relations[0].text in ("=", "~"):
-        wrong = relations[-1] if relations else grammar.cursor.lexemes[-1]
+        wrong = relations[-1] if relations else grammar.cursor.tokens[-1]
         raise grammar.cursor.error("a hypothesis is one inequality, EXPRESSION >= EXPRESSION (or <=, >~, <~)", wrong)
     left = Add(*grammar.whole(before=relations[0]))
     grammar.go_past(relations[0])

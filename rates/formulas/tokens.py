@@ -1,11 +1,11 @@
-r"""Lexemes: a formula as written, in LaTeX or in plain text, cut into pieces that know their place.
+r"""Tokens: a formula as written, in LaTeX or in plain text, cut into pieces that know their place.
 
 Both notations give the same kinds of piece, so that one grammar reads both: Greek letters and the usual
 mathematical characters of unicode are read as their LaTeX commands, spacing, sizes and alignment are dropped.
 
-    >>> [lexeme.text for lexeme in lexemes(r"$\sigma^2\,\left(MK\right)$")]
+    >>> [token.text for token in tokens(r"$\sigma^2\,\left(MK\right)$")]
     ['\\sigma', '^', '2', '(', 'MK', ')', '']
-    >>> [lexeme.text for lexeme in lexemes("σ²/(M·K)")]
+    >>> [token.text for token in tokens("σ²/(M·K)")]
     ['\\sigma', '^', '{', '2', '}', '/', '(', 'M', '*', 'K', ')', '']
 """
 
@@ -96,7 +96,7 @@ _LINE_SKIP = re.compile(r"\*?(?:\[[^\]]*\])?")
 
 
 @dataclass(frozen=True)
-class Lexeme:
+class Token:
     """A piece of a formula: what it means (`text`), how it was written (`shown`), and where (`start`).
 
     The text of a foreign piece, which no formula contains, says why it is refused where it is met.
@@ -132,14 +132,14 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
-def lexemes(source: str) -> list[Lexeme]:
+def tokens(source: str) -> list[Token]:
     """The pieces of a formula, ended by one of kind `end`."""
     if len(source) > LENGTH:
         raise TightrateError(f"a formula of {len(source)} characters; at most {LENGTH} are read")
-    return [*_without_line_breaks(list(_pieces(source))), Lexeme("end", "", "", len(source.rstrip()))]
+    return [*_without_line_breaks(list(_pieces(source))), Token("end", "", "", len(source.rstrip()))]
 
 
-def _pieces(source: str) -> Iterator[Lexeme]:
+def _pieces(source: str) -> Iterator[Token]:
     latex = is_latex(source)
     position = 0
     in_cases = 0
@@ -158,9 +158,9 @@ def _pieces(source: str) -> Iterator[Lexeme]:
         if kind == "environment":
             if match["name"] in ("cases", "dcases"):
                 in_cases += 1 if match["edge"] == "begin" else -1
-                yield Lexeme("command", f"\\{match['edge']}{{cases}}", text, start)
+                yield Token("command", f"\\{match['edge']}{{cases}}", text, start)
             elif "\\" + match["name"].rstrip("*") not in _DISPLAYS:
-                yield Lexeme("foreign", "this environment is not read; give the formula alone", text, start)
+                yield Token("foreign", "this environment is not read; give the formula alone", text, start)
         elif latex and text == "%":
             position = end if (end := source.find("\n", position)) >= 0 else len(source)
         elif text in _DROPPED_WITH_ARGUMENT:
@@ -171,22 +171,22 @@ def _pieces(source: str) -> Iterator[Lexeme]:
         elif text == r"\\":
             skip = _LINE_SKIP.match(source, position)
             position = skip.end() if skip else position
-            yield Lexeme("symbol", text, text, start)
+            yield Token("symbol", text, text, start)
         elif text in RELATIONS or (text == "~" and not latex):
-            yield Lexeme("relation", RELATIONS.get(text, "~"), text, start)
+            yield Token("relation", RELATIONS.get(text, "~"), text, start)
         elif text in ("**", "||"):
-            yield Lexeme("symbol", {"**": "^", "||": r"\|"}[text], text, start)
+            yield Token("symbol", {"**": "^", "||": r"\|"}[text], text, start)
         elif kind == "command":
-            yield Lexeme("command", text, text, start)
+            yield Token("command", text, text, start)
         elif kind == "number":
-            yield Lexeme("number", text, text, start)
+            yield Token("number", text, text, start)
         elif kind == "word":
-            yield Lexeme("word", text, text, start)
+            yield Token("word", text, text, start)
         else:
-            yield Lexeme("symbol", text, text, start)
+            yield Token("symbol", text, text, start)
 
 
-def _beyond_ascii(source: str, position: int) -> tuple[list[Lexeme], int]:
+def _beyond_ascii(source: str, position: int) -> tuple[list[Token], int]:
     """The pieces that a character outside ASCII stands for, and the position after it."""
     character = source[position]
     for table, mark in ((SUPERSCRIPTS, "^"), (SUBSCRIPTS, "_")):
@@ -196,16 +196,16 @@ def _beyond_ascii(source: str, position: int) -> tuple[list[Lexeme], int]:
         if end > position:
             raised = source[position:end].translate(table)
             inner = [
-                Lexeme("number" if piece.isdigit() else "symbol", piece, piece, position)
+                Token("number" if piece.isdigit() else "symbol", piece, piece, position)
                 for piece in re.findall(r"[0-9]+|[^0-9]", raised)
             ]
-            marks = [Lexeme("symbol", text, source[position:end], position) for text in (mark, "{", "}")]
+            marks = [Token("symbol", text, source[position:end], position) for text in (mark, "{", "}")]
             return [*marks[:2], *inner, marks[2]], end
     if unicodedata.category(character) == "Zs":
         return [], position + 1
     if character in RELATIONS:
-        return [Lexeme("relation", RELATIONS[character], character, position)], position + 1
-    accent: list[Lexeme] = []
+        return [Token("relation", RELATIONS[character], character, position)], position + 1
+    accent: list[Token] = []
     plain = character
     if character not in _CHARACTERS:
         # An accented or italic letter is a letter and its accent; raised, lowered and wide ones mean something else.
@@ -213,23 +213,23 @@ def _beyond_ascii(source: str, position: int) -> tuple[list[Lexeme], int]:
         decomposed = unicodedata.normalize("NFKD", character) if style in ("", "<font>") or style[0] != "<" else "?"
         plain = decomposed[0] if decomposed[0].isalpha() and decomposed[1:] in ("", *COMBINING) else ""
         if decomposed[1:] in COMBINING:
-            accent = [Lexeme("command", COMBINING[decomposed[1:]], character, position)]
+            accent = [Token("command", COMBINING[decomposed[1:]], character, position)]
     end = position + 1
     if end < len(source) and source[end] in COMBINING:
-        accent.append(Lexeme("command", COMBINING[source[end]], source[position : end + 1], position))
+        accent.append(Token("command", COMBINING[source[end]], source[position : end + 1], position))
         end += 1
     text = _CHARACTERS.get(plain, plain if plain.isascii() else "")
     if not text:
         name = unicodedata.name(character, "a control character")
         reason = f"this character ({name}, U+{ord(character):04X}) is not part of a formula"
-        return [Lexeme("foreign", reason, character, position)], position + 1
+        return [Token("foreign", reason, character, position)], position + 1
     kind: Literal["word", "command", "symbol"] = (
         "word" if text.isalpha() else "command" if text.startswith("\\") else "symbol"
     )
-    return [*accent, Lexeme(kind, text, source[position:end], position)], end
+    return [*accent, Token(kind, text, source[position:end], position)], end
 
 
-def _without_line_breaks(pieces: list[Lexeme]) -> Iterator[Lexeme]:
+def _without_line_breaks(pieces: list[Token]) -> Iterator[Token]:
     r"""Drop `\\` where the formula visibly goes on; elsewhere it stays, so that two formulas are never multiplied."""
     joints = {"+", "-", "*", "/", "(", "[", "{", r"\{", ",", r"\cdot", r"\times", ")", "]", "}", r"\}", r"\\"}
     in_cases = 0
@@ -247,52 +247,52 @@ def _without_line_breaks(pieces: list[Lexeme]) -> Iterator[Lexeme]:
 
 
 class Cursor:
-    """A place in the lexemes of one formula."""
+    """A place in the tokens of one formula."""
 
     def __init__(self, source: str) -> None:
         self.source = unicodedata.normalize("NFC", source[: LENGTH + 1])
         self.latex = is_latex(self.source)
-        self.lexemes = lexemes(self.source)
+        self.tokens = tokens(self.source)
         self.index = 0
 
     @property
-    def peek(self) -> Lexeme:
-        """The lexeme at this place."""
-        return self.lexemes[self.index]
+    def peek(self) -> Token:
+        """The token at this place."""
+        return self.tokens[self.index]
 
-    def ahead(self, count: int) -> Lexeme:
-        """The lexeme `count` places on, or the end."""
-        return self.lexemes[min(self.index + count, len(self.lexemes) - 1)]
+    def ahead(self, count: int) -> Token:
+        """The token `count` places on, or the end."""
+        return self.tokens[min(self.index + count, len(self.tokens) - 1)]
 
-    def take(self) -> Lexeme:
-        """The lexeme at this place, which is then passed; the end stays."""
-        lexeme = self.peek
-        if lexeme.kind != "end":
+    def take(self) -> Token:
+        """The token at this place, which is then passed; the end stays."""
+        token = self.peek
+        if token.kind != "end":
             self.index += 1
-        return lexeme
+        return token
 
-    def accept(self, *texts: str) -> Lexeme | None:
-        """The lexeme at this place if it is one of these, and then it is passed."""
+    def accept(self, *texts: str) -> Token | None:
+        """The token at this place if it is one of these, and then it is passed."""
         return self.take() if self.peek.text in texts and self.peek.kind != "end" else None
 
-    def expect(self, text: str, reason: str) -> Lexeme:
-        """The lexeme at this place, which must be `text`."""
+    def expect(self, text: str, reason: str) -> Token:
+        """The token at this place, which must be `text`."""
         if self.peek.text != text:
             raise self.error(reason)
         return self.take()
 
     def split(self, length: int = 1) -> None:
-        """Cut the lexeme at this place after `length` characters: LaTeX takes `12` and `KR` apart."""
-        lexeme = self.peek
+        """Cut the token at this place after `length` characters: LaTeX takes `12` and `KR` apart."""
+        token = self.peek
         parts = []
-        for start, text in ((0, lexeme.text[:length]), (length, lexeme.text[length:])):
+        for start, text in ((0, token.text[:length]), (length, token.text[length:])):
             kind: Literal["number", "word", "symbol"] = (
                 "number" if text[0].isdigit() else "word" if text[0].isalpha() else "symbol"
             )
-            parts.append(Lexeme(kind, text, text, lexeme.start + start))
-        self.lexemes[self.index : self.index + 1] = parts
+            parts.append(Token(kind, text, text, token.start + start))
+        self.tokens[self.index : self.index + 1] = parts
 
-    def error(self, reason: str, at: Lexeme | None = None) -> TightrateError:
-        """The error for a lexeme, this one unless another is named."""
-        lexeme = at or self.peek
-        return failure(self.source, lexeme.start, lexeme.shown, lexeme.text if lexeme.kind == "foreign" else reason)
+    def error(self, reason: str, at: Token | None = None) -> TightrateError:
+        """The error for a token, this one unless another is named."""
+        token = at or self.peek
+        return failure(self.source, token.start, token.shown, token.text if token.kind == "foreign" else reason)

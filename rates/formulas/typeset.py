@@ -7,10 +7,8 @@ fraction.  A `Style` says what each part looks like in LaTeX, unicode, MathML or
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from functools import cached_property
 from typing import Generic, TypeVar
 
@@ -19,6 +17,7 @@ from sympy import Add, Expr, Integer, Mul, Pow, Symbol
 from sympy.core.relational import Relational
 
 from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.style import Level, Part, Style
 from tightrate.rates.symbols.alphabet import LETTERS
 
 T = TypeVar("T")
@@ -47,88 +46,6 @@ SIGNS: Mapping[type[Relational], str] = {
     sympy.Eq: "=",
     sympy.Ne: "!=",
 }
-
-
-class Level(IntEnum):
-    """How tightly a part holds together: what needs brackets where."""
-
-    SUM = 0
-    QUOTIENT = 1  # a/b on one line: needs brackets inside a product, except at its start
-    PRODUCT = 2
-    FRACTION = 3  # a over b: needs brackets under a power only
-    POWER = 4
-    ATOM = 5
-
-
-@dataclass(frozen=True)
-class Part(Generic[T]):
-    """A printed part of a formula and how tightly it holds together."""
-
-    body: T
-    level: Level
-
-
-class Style(ABC, Generic[T]):
-    """What the parts of a formula look like."""
-
-    stacks_fractions = True
-    keeps_sums = False  # print sums exactly as they are stored, without taking out a common factor
-
-    @abstractmethod
-    def letter(self, name: str) -> Part[T]:
-        """A letter of the alphabet, by its ASCII name."""
-
-    @abstractmethod
-    def integer(self, value: int) -> T:
-        """A nonnegative whole number."""
-
-    @abstractmethod
-    def constant(self, name: str) -> T:
-        """Another constant: pi, e, inf."""
-
-    @abstractmethod
-    def sum(self, terms: Sequence[tuple[bool, T]]) -> T:
-        """Terms, each with whether it is subtracted."""
-
-    @abstractmethod
-    def product(self, factors: Sequence[T], after_quotient: bool) -> T:
-        """Factors side by side; `after_quotient` if the first one is a/b on one line."""
-
-    @abstractmethod
-    def fraction(self, numerator: T, denominator: T) -> T:
-        """Numerator over denominator, or with a slash where the style does not stack."""
-
-    @abstractmethod
-    def slash(self, numerator: T, denominator: T) -> T:
-        """Numerator and denominator on one line."""
-
-    @abstractmethod
-    def power(self, base: T, exponent: T) -> T:
-        """base^exponent."""
-
-    @abstractmethod
-    def root(self, radicand: T) -> T:
-        """The square root."""
-
-    @abstractmethod
-    def exponential(self, exponent: T) -> T:
-        """e^exponent."""
-
-    @abstractmethod
-    def function(self, name: str, arguments: Sequence[T]) -> T:
-        """A function at its arguments."""
-
-    @abstractmethod
-    def bracket(self, body: T) -> T:
-        """A part in round brackets."""
-
-    @abstractmethod
-    def cases(self, branches: Sequence[tuple[T, T | None]]) -> T:
-        """Values with their conditions; without one, otherwise."""
-
-    @abstractmethod
-    def relation(self, left: T, sign: str, right: T) -> T:
-        """Two sides of an inequality or equation."""
 
 
 @dataclass(frozen=True)
