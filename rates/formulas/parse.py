@@ -49,7 +49,7 @@ class ParsedBound:
 
 
 @dataclass(frozen=True)
-class Hypothesis:
+class ParsedInequality:
     """An inequality between two expressions, exact (`<=`, `>=`) or up to constants (`<~`, `>~`)."""
 
     left: Expr
@@ -99,7 +99,7 @@ def parse(text: str, letters: Mapping[str, str] | None = None) -> ParsedBound:
     return ParsedBound(terms, hidden, measure)
 
 
-def parse_hypothesis(text: str, letters: Mapping[str, str] | None = None) -> Hypothesis:
+def parse_hypothesis(text: str, letters: Mapping[str, str] | None = None) -> ParsedInequality:
     """An inequality between two expressions; a strict one is read as the weaker one with equality.
 
     >>> hypothesis = parse_hypothesis("K^(alpha-2) >= mu*R^2/L")
@@ -117,7 +117,7 @@ def parse_hypothesis(text: str, letters: Mapping[str, str] | None = None) -> Hyp
     if grammar.constants != "explicit":
         raise TightrateError("a hypothesis holds no orders such as O(...); write >~ or <~ for up to constants")
     signs: Mapping[str, Sign] = {"<": "<=", ">": ">=", "<=": "<=", ">=": ">=", "<~": "<~", ">~": ">~"}
-    return Hypothesis(left, signs[relations[0].text], right)
+    return ParsedInequality(left, signs[relations[0].text], right)
 
 
 _DELIMITERS = re.compile(r"^\s*(\$\$?|\\\[|\\\(|\\begin\{[a-z]+\*?\})")  # what opens a display

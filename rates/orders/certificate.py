@@ -50,7 +50,7 @@ Interval: TypeAlias = tuple[Expr, Expr]
 
 
 @dataclass(frozen=True)
-class Step:
+class ProofStep:
     """prod left^weight * prod (larger/smaller)^weight = prod right^weight; `alpha` is where it holds, if it occurs."""
 
     left: tuple[tuple[Expr, Expr], ...]
@@ -73,7 +73,7 @@ class CaseProof:
     """The steps that prove one case."""
 
     hypotheses: tuple[Hypothesis, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[ProofStep, ...]
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Witness:
 
 
 @dataclass(frozen=True)
-class Question:
+class OrderQuestion:
     """left <~ right under hypotheses, all in positive letters."""
 
     left: Expr
@@ -126,7 +126,7 @@ class Question:
     given: tuple[Boolean | Hypothesis, ...]
 
     @staticmethod
-    def of(left: Side, right: Side, given: Given) -> Question:
+    def of(left: Side, right: Side, given: Given) -> OrderQuestion:
         """The question as asked, in standard form."""
         sides = [standardized(side.expression if isinstance(side, Bound) else side) for side in (left, right)]
         hypotheses = [
@@ -135,7 +135,7 @@ class Question:
             else standardized(h)
             for h in given
         ]
-        return Question(sides[0], sides[1], tuple(hypotheses))
+        return OrderQuestion(sides[0], sides[1], tuple(hypotheses))
 
     @cached_property
     def expressions(self) -> list[Any]:
@@ -202,7 +202,7 @@ def _in_order(found: Iterable[Clause]) -> list[Clause]:
 
 def check_certificate(certificate: Certificate, left: Side, right: Side, given: Given = ()) -> bool:
     """Whether the certificate proves left <~ right: exact arithmetic on exponents, no linear programming."""
-    question = Question.of(left, right, given)
+    question = OrderQuestion.of(left, right, given)
     parts = list(question.parts())
     if len(parts) != len(certificate.cases):
         return False
@@ -217,7 +217,7 @@ def check_certificate(certificate: Certificate, left: Side, right: Side, given: 
     )
 
 
-def _check_step(step: Step, usable: list[Hypothesis], field: Any) -> bool:
+def _check_step(step: ProofStep, usable: list[Hypothesis], field: Any) -> bool:
     weights = [w for part in (step.left, step.right, step.used) for _, w in part]
     if not all(_nonnegative_on(weight, step.alpha) for weight in weights):
         return False
@@ -237,7 +237,7 @@ def _check_step(step: Step, usable: list[Hypothesis], field: Any) -> bool:
     return total == Form()
 
 
-def _covered(steps: Sequence[Step], a: Clause, b: Clause, question: Question) -> bool:
+def _covered(steps: Sequence[ProofStep], a: Clause, b: Clause, question: OrderQuestion) -> bool:
     """Whether the steps for min a <~ max b cover every alpha."""
     field = question.field
     intervals = [
@@ -256,7 +256,7 @@ def _covered(steps: Sequence[Step], a: Clause, b: Clause, question: Question) ->
 
 def check_witness(witness: Witness, left: Side, right: Side, given: Given = ()) -> bool:
     """Whether left/right grows along the path as the witness says, and the path obeys the hypotheses."""
-    question = Question.of(left, right, given)
+    question = OrderQuestion.of(left, right, given)
     try:
         return question.walk(witness.exponents, witness.term, witness.alpha) == witness
     except UndecidableError:

@@ -29,9 +29,9 @@ from tightrate.rates.orders.certificate import (
     Clause,
     Given,
     Interval,
-    Question,
+    OrderQuestion,
+    ProofStep,
     Side,
-    Step,
     Witness,
     clauses_of_bounded,
     excess,
@@ -130,13 +130,13 @@ def dominated(left: Side, right: Side, given: Given = ()) -> OrderResult:
     'holds'
     """
     try:
-        question = Question.of(left, right, given)
+        question = OrderQuestion.of(left, right, given)
         return _answer(question)
     except UndecidableError as reason:
         return OrderResult("undecided", reason=str(reason))
 
 
-def _answer(question: Question) -> OrderResult:
+def _answer(question: OrderQuestion) -> OrderResult:
     proofs: list[CaseProof] = []
     doubt = ""
     for case, low, high, usable in question.parts():
@@ -161,7 +161,7 @@ def _answer(question: Question) -> OrderResult:
     return OrderResult("undecided", reason=doubt) if doubt else OrderResult("holds", Certificate(tuple(proofs)))
 
 
-def _witness(question: Question, prover: _Prover, a: Clause, b: Clause, alpha: Fraction | None) -> Witness | None:
+def _witness(question: OrderQuestion, prover: _Prover, a: Clause, b: Clause, alpha: Fraction | None) -> Witness | None:
     """A path where all of a outgrow all of b, walked along and found to be a witness, with the least integers."""
     term = _minimum(a, question.field)
     for direction in prover.directions(a, b, alpha):
@@ -191,14 +191,14 @@ class _Prover:
     field: Any
     alpha: Interval | None
     facts: list[tuple[Hypothesis, Form]]
-    steps: list[Step] = default(default_factory=list)
+    steps: list[ProofStep] = default(default_factory=list)
     proved: list[tuple[set[Form], set[Form]]] = default(default_factory=list)
 
     def prove(self, a: Clause, b: Clause) -> _Refutation | None:
         """Prove min a <~ max b for every alpha, or say where that is impossible."""
         if any(low <= a and high <= b for low, high in self.proved):
             return None
-        program = _Program(self.field, listed(a), listed(b), [form for _, form in self.facts])
+        program = _FarkasProgram(self.field, listed(a), listed(b), [form for _, form in self.facts])
         needed: tuple[set[Form], set[Form]] = (set(), set())
         pending: list[Interval | None] = [self.alpha]
         for _ in range(PIECES_LIMIT):
@@ -222,7 +222,7 @@ class _Prover:
                 pending += [(s, t) for s, t in ((start, piece[0]), (piece[1], stop)) if s < t]
             low, high, used = program.split(weights)
             self.steps.append(
-                Step(
+                ProofStep(
                     tuple((form.monomial(self.field), self.exact(w)) for form, w in low),
                     tuple((form.monomial(self.field), self.exact(w)) for form, w in high),
                     tuple((self.facts[i][0], self.exact(w)) for i, w in used),
@@ -295,7 +295,7 @@ def _minus(first: dict[str, Fraction], second: dict[str, Fraction]) -> dict[str,
 
 
 @dataclass(frozen=True)
-class _Program:
+class _FarkasProgram:
     """Weights p, q, y >= 0 with sum p = sum q = 1 and  p.left + y.facts = q.right  as linear forms."""
 
     field: Any

@@ -27,7 +27,7 @@ from tightrate.rates.orders.normal_form import (
 )
 from tightrate.rates.symbols.alphabet import LETTERS
 
-Path = Mapping[str, Fraction]
+PathExponents = Mapping[str, Fraction]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Growth:
         return (self - other).sign < 0
 
 
-def growth(expression: Expr, path: Path) -> Growth | None:
+def growth(expression: Expr, path: PathExponents) -> Growth | None:
     """The growth of a standardized expression along letter = n^path[letter] (0 where absent); None for zero.
 
     >>> from tightrate.rates.symbols.alphabet import K, R, mu
@@ -116,7 +116,7 @@ def _sum(parts: Iterable[Growth]) -> Growth:
     return total
 
 
-def _exponential(coefficient: Expr, argument: Expr, path: Path) -> Growth:
+def _exponential(coefficient: Expr, argument: Expr, path: PathExponents) -> Growth:
     """exp(c X): bounded above and below where X stays bounded, and c X where X grows."""
     found = growth(argument, path)
     if found is None or found.power <= 0:
@@ -129,7 +129,7 @@ def _exponential(coefficient: Expr, argument: Expr, path: Path) -> Growth:
     return Growth(fast={found.power: coefficient})
 
 
-def _branch(expression: Piecewise, path: Path) -> Expr:
+def _branch(expression: Piecewise, path: PathExponents) -> Expr:
     for value, condition in expression.args:
         if holds(condition, path, strictly=True):
             return value
@@ -138,7 +138,7 @@ def _branch(expression: Piecewise, path: Path) -> Expr:
     raise UndecidableError(f"{expression} is not defined on the path")
 
 
-def holds(condition: Boolean | Hypothesis, path: Path, strictly: bool = False) -> bool:
+def holds(condition: Boolean | Hypothesis, path: PathExponents, strictly: bool = False) -> bool:
     """Whether a condition holds up to constants along the path; strictly: by more than constants.
 
     Conditions on constants alone are not up to constants.

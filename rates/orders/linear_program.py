@@ -17,7 +17,7 @@ STALL_LIMIT = 12  # pivots without progress before Bland's rule takes over
 
 
 @dataclass(frozen=True)
-class Solution:
+class Vertex:
     """An optimal vertex: its value, its coordinates, and the columns that are basic there (some may be zero)."""
 
     value: Fraction
@@ -31,11 +31,11 @@ class UnboundedError(ArithmeticError):
 
 def minimize(
     cost: Sequence[Fraction | int], matrix: Sequence[Sequence[Fraction | int]], right: Sequence[Fraction | int]
-) -> Solution | None:
+) -> Vertex | None:
     """The minimum of cost . x over x >= 0 with matrix x = right; None where no such x exists.
 
     >>> minimize([1, 1], [[1, 2]], [1])
-    Solution(value=Fraction(1, 2), point=(Fraction(0, 1), Fraction(1, 2)), basis=(1,))
+    Vertex(value=Fraction(1, 2), point=(Fraction(0, 1), Fraction(1, 2)), basis=(1,))
     >>> minimize([0, 0], [[1, 1]], [-1]) is None
     True
     """
@@ -57,7 +57,7 @@ def minimize(
         if column < width:
             point[column] = Fraction(row[-1], simplex.denominator)
     value = sum((Fraction(c) * x for c, x in zip(cost, point, strict=True)), Fraction(0))
-    return Solution(value, tuple(point), tuple(sorted(column for column in simplex.basis if column < width)))
+    return Vertex(value, tuple(point), tuple(sorted(column for column in simplex.basis if column < width)))
 
 
 def _integers(row: Sequence[Fraction | int], positive_last: bool = False) -> list[int]:

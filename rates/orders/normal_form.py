@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache, reduce
-from itertools import combinations, pairwise, permutations, product
+from itertools import combinations, permutations, product
 from typing import Any, Literal
 
 import sympy
@@ -30,7 +31,7 @@ from sympy.logic.boolalg import And, Boolean, Not, Or
 from sympy.polys.polyerrors import CoercionFailed
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.rates.symbols.alphabet import LETTERS, ordered_letters
 
 Outer = Literal["max", "min"]
 ALPHA = Symbol("alpha", positive=True)
@@ -41,18 +42,6 @@ REGIMES_LIMIT = 5  # different exponentials and logarithms in one question
 # For X >= 1 and every p > 0:  exp(-X) <~ X^-p  and  log(max(2, X)) <~ X^p.  One p of each is enough for certificates.
 FAST_DECAY = 1000
 SLOW_GROWTH = sympy.Rational(1, 1000)
-
-# Letters in increasing order, in every problem where they occur together.
-CHAINS: tuple[tuple[str, ...], ...] = (
-    ("mu", "curvature", "L"),
-    ("weak", "L"),
-    ("tau_mean", "tau", "L"),  # two matrices between 0 and L I differ by at most L; the triangle inequality gives 2 L
-    ("zeta_mean", "zeta_star", "zeta"),
-    ("zeta_mean", "zeta_star", "zeta_opt"),  # a gradient at the optimum is at most L times the distance of the optima
-    ("sigma_inf", "sigma"),
-    ("G_inf", "G"),
-    ("d_min", "d_max"),
-)
 
 
 class UndecidableError(TightrateError):
@@ -198,83 +187,110 @@ def clauses(expression: Expr, field: Any, outer: Outer = "max") -> Clauses:
     >>> [len(clause) for clause in clauses(Min(1 / R, 1 / M + 1 / K) + 1 / (M * R), QQ)]
     [1, 2, 2]
     """
+    return _NormalForm(field, outer).of(expression)
 
-    def recurse(expression: Expr, outer: Outer) -> Clauses:
+
+@dataclass(frozen=True)
+class _NormalForm:
+    """How expressions become clauses, over one field of exponents and from one side."""
+
+    field: Any
+    outer: Outer
+
+    @property
+    def dual(self) -> _NormalForm:
+        """The same from the other side."""
+        return _NormalForm(self.field, "min" if self.outer == "max" else "max")
+
+    def of(self, expression: Expr) -> Clauses:
+        """The clauses of an expression."""
         if isinstance(expression, Symbol) and expression != ALPHA:
-            return (frozenset([Form(frozenset([(expression, field.one)]))]),)
+            return self.factor(expression)
         if isinstance(expression, Mul):
-            return reduce(add, (recurse(factor, outer) for factor in expression.args))
+            return reduce(_product, map(self.of, expression.args))
         if isinstance(expression, Pow) and isinstance(expression.base, Symbol):
-            return power(expression.base, expression.exp, outer)
+            return self.power(expression.base, expression.exp)
         if expression.is_zero:
-            return () if outer == "max" else (frozenset(),)
+            return () if self.outer == "max" else (frozenset(),)
         if expression.is_number or expression.free_symbols == {ALPHA}:
             if not _positive_constant(expression):
                 raise UndecidableError(f"{expression} is not positive")
             return (frozenset([Form()]),)
         if is_exponential(expression):
-            return (frozenset([exponential_form(expression)]),)
+            return (frozenset([self.exponential(expression)]),)
         if isinstance(expression, Pow):
-            return power(expression.base, expression.exp, outer)
+            return self.power(expression.base, expression.exp)
         if isinstance(expression, (Add, Max, Min)):
             if isinstance(expression, Add) and any(term.could_extract_minus_sign() for term in expression.args):
                 larger_part(expression)
-                return (frozenset([Form(frozenset([(expression, field.one)]))]),)
-            parts = [recurse(part, outer) for part in expression.args]
-            return reduce(join if isinstance(expression, Min) == (outer == "min") else meet, parts)
+                return self.factor(expression)
+            join_or_meet = _join if isinstance(expression, Min) == (self.outer == "min") else _meet
+            return reduce(join_or_meet, map(self.of, expression.args))
         if isinstance(expression, log):
             has_floor(expression)
-            return (frozenset([Form(frozenset([(expression, field.one)]))]),)
+            return self.factor(expression)
         raise UndecidableError(f"the order of {expression} is not known")
 
-    def power(base: Expr, exponent: Expr, outer: Outer) -> Clauses:
-        try:
-            scale = field.from_sympy(exponent) * field.one  # the product drops a stale hash that sympy may leave
-        except (CoercionFailed, ValueError):
-            scale = None
-        if scale is None or exponent.has(sympy.Float):
-            raise UndecidableError(f"{exponent} is not an exact exponent (in {Pow(base, exponent, evaluate=False)})")
-        if field != QQ:
+    def factor(self, factor: Expr) -> Clauses:
+        """A letter, or what counts as one."""
+        return (frozenset([Form(frozenset([(factor, self.field.one)]))]),)
+
+    def power(self, base: Expr, exponent: Expr) -> Clauses:
+        """The clauses of base^exponent; a negative power is read from the other side."""
+        scale = self.scale(base, exponent)
+        if self.field != QQ:
             _check_defined(exponent)
         if isinstance(base, Symbol) and base != ALPHA:
             return (frozenset([Form(frozenset([(base, scale)] if scale else []))]),)
-        inner = recurse(base, outer)
+        inner = self.of(base)
         if len(inner) == 1 and len(inner[0]) == 1:
             return (frozenset(form * scale for form in inner[0]),)
         if sign_for_all_alpha(exponent) < 0:
-            inner = recurse(base, "min" if outer == "max" else "max")
+            inner = self.dual.of(base)
         return tuple(frozenset(form * scale for form in clause) for clause in inner)
 
-    def add(first: Clauses, second: Clauses) -> Clauses:
-        check_size(sum(map(len, first)) * sum(map(len, second)))
-        return shortest(frozenset(f + g for f in a for g in b) for a in first for b in second)
+    def scale(self, base: Expr, exponent: Expr) -> Any:
+        """An exponent in the field."""
+        with suppress(CoercionFailed, ValueError):
+            if not exponent.has(sympy.Float):
+                return self.field.from_sympy(exponent) * self.field.one  # drops a stale hash that sympy may leave
+        raise UndecidableError(f"{exponent} is not an exact exponent (in {Pow(base, exponent, evaluate=False)})")
 
-    def join(first: Clauses, second: Clauses) -> Clauses:
-        check_size(sum(map(len, (*first, *second))))
-        return shortest((*first, *second))
-
-    def meet(first: Clauses, second: Clauses) -> Clauses:
-        check_size(len(first) * sum(map(len, second)) + len(second) * sum(map(len, first)))
-        return shortest(a | b for a in first for b in second)
-
-    def check_size(size: int) -> None:
-        if size > SIZE_LIMIT:
-            raise UndecidableError(f"the normal form has more than {SIZE_LIMIT} monomials")
-
-    def shortest(found: Iterable[frozenset[Form]]) -> Clauses:
-        distinct = tuple(dict.fromkeys(found))
-        return tuple(c for c in distinct if not any(other < c for other in distinct))
-
-    def exponential_form(expression: Expr) -> Form:
+    def exponential(self, expression: Expr) -> Form:
+        """The form of exp(c1 X1 + c2 X2 + ...), each exp(-X) a letter of its own."""
         total = Form()
         for coefficient, argument in exponent_terms(expression):
             rational = coefficient.is_Rational
             factor = exp(-argument) if rational else exp(-abs(coefficient) * argument)
-            exponent = field.from_sympy(-coefficient if rational else -sympy.sign(coefficient)) * field.one
+            exponent = self.field.from_sympy(-coefficient if rational else -sympy.sign(coefficient)) * self.field.one
             total += Form(frozenset([(factor, exponent)]))
         return total
 
-    return recurse(expression, outer)
+
+def _product(first: Clauses, second: Clauses) -> Clauses:
+    _check_size(sum(map(len, first)) * sum(map(len, second)))
+    return _shortest(frozenset(f + g for f in a for g in b) for a in first for b in second)
+
+
+def _join(first: Clauses, second: Clauses) -> Clauses:
+    _check_size(sum(map(len, (*first, *second))))
+    return _shortest((*first, *second))
+
+
+def _meet(first: Clauses, second: Clauses) -> Clauses:
+    _check_size(len(first) * sum(map(len, second)) + len(second) * sum(map(len, first)))
+    return _shortest(a | b for a in first for b in second)
+
+
+def _check_size(size: int) -> None:
+    if size > SIZE_LIMIT:
+        raise UndecidableError(f"the normal form has more than {SIZE_LIMIT} monomials")
+
+
+def _shortest(found: Iterable[frozenset[Form]]) -> Clauses:
+    """The clauses without those that another one makes superfluous."""
+    distinct = tuple(dict.fromkeys(found))
+    return tuple(c for c in distinct if not any(other < c for other in distinct))
 
 
 def form_of(monomial: Expr, field: Any) -> Form:
@@ -422,9 +438,7 @@ def range_facts(letters: Iterable[Symbol]) -> tuple[Hypothesis, ...]:
             found.append((sympy.Integer(1), present[name]))
         elif LETTERS[name].below_one:
             found.append((present[name], sympy.Integer(1)))
-    for chain in CHAINS:
-        names = [name for name in chain if name in present]
-        found += [(present[a], present[b]) for a, b in pairwise(names)]
+    found += [(present[smaller], present[larger]) for smaller, larger in ordered_letters(present)]
     if {"Delta", "L", "B"} <= set(present):  # smoothness: f(x_0) - f_* <= L B^2 / 2
         found.append((present["Delta"], present["L"] * present["B"] ** 2))
     if {"Delta", "mu", "B"} <= set(present):  # strong convexity: mu B^2 / 2 <= f(x_0) - f_*

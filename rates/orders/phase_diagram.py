@@ -48,7 +48,7 @@ class Affine:
 
 
 @dataclass(frozen=True)
-class Cell:
+class RegimeCell:
     """A convex polygon on which the order of all bounds and of their terms stays the same.
 
     `winners` are the smallest bounds (several where they agree up to constants), `dominant` the largest term of each
@@ -73,9 +73,9 @@ class RegimeMap:
     plane: tuple[str, str]
     path: Mapping[str, Fraction]
     window: Polygon
-    cells: tuple[Cell, ...]
+    cells: tuple[RegimeCell, ...]
 
-    def at(self, x: Fraction | int, y: Fraction | int) -> tuple[Cell, ...]:
+    def at(self, x: Fraction | int, y: Fraction | int) -> tuple[RegimeCell, ...]:
         """The cells that contain a point: one, or several on a boundary."""
         point = (Fraction(x), Fraction(y))
         return tuple(cell for cell in self.cells if all(side(point) >= 0 for side in _sides(cell.vertices)))
@@ -108,13 +108,13 @@ def winner_map(
         raise TightrateError("the window must be ((x0, x1), (y0, y1)) with x0 < x1 and y0 < y1")
     letters = {name: Affine(constant=power) for name, power in moves.items()}
     letters |= {plane[0]: Affine(x=Fraction(1)), plane[1]: Affine(y=Fraction(1))}
-    cells = [Cell(outline, (), {}, {})]
+    cells = [RegimeCell(outline, (), {}, {})]
     for name, bound in bounds.items():
         terms = terms_of(bound)
         if field_of(terms.values()) != QQ:
             raise TightrateError("give alpha a value: a map has numbers for exponents")
         cells = [
-            Cell(part, winners, {**cell.dominant, name: term}, {**cell.exponents, name: value})
+            RegimeCell(part, winners, {**cell.dominant, name: term}, {**cell.exponents, name: value})
             for cell in cells
             for polygon, value, term in _largest_term(terms, cell.vertices, letters)
             for part, winners in _smaller(cell, polygon, name, value)
@@ -122,7 +122,7 @@ def winner_map(
     return RegimeMap(plane, moves, outline, tuple(_merged(cells)))
 
 
-def _merged(cells: list[Cell]) -> list[Cell]:
+def _merged(cells: list[RegimeCell]) -> list[RegimeCell]:
     """Cells that differ in nothing but their vertices, joined where the union is convex."""
     for first, second in combinations(cells, 2):
         if replace(first, vertices=()) == replace(second, vertices=()):
@@ -134,7 +134,7 @@ def _merged(cells: list[Cell]) -> list[Cell]:
 
 
 def _smaller(
-    cell: Cell, polygon: Polygon, name: str, value: Affine | None
+    cell: RegimeCell, polygon: Polygon, name: str, value: Affine | None
 ) -> Iterator[tuple[Polygon, tuple[str, ...]]]:
     """The polygon, cut where the new bound begins to win or to lose against the winners so far."""
     if not cell.winners:

@@ -17,7 +17,7 @@ from sympy import QQ, Add, Expr, Max, Min, Symbol
 from sympy.core.relational import Relational
 
 from tightrate.common.errors import TightrateError, unknown_name
-from tightrate.rates.orders.certificate import Certificate, Given, Question, excess, value_at
+from tightrate.rates.orders.certificate import Certificate, Given, OrderQuestion, excess, value_at
 from tightrate.rates.orders.domination import dominated
 from tightrate.rates.orders.linear_program import shortest_direction
 from tightrate.rates.orders.normal_form import (
@@ -112,7 +112,7 @@ def where_dominated(left: Expr, right: Expr, given: Given = ()) -> tuple[tuple[H
     >>> [[solved(inequality, "K") for inequality in either] for either in where_dominated(local, L * B**2 / R)]
     [[K >= R*sigma**2/(B**2*L**2)]]
     """
-    question = Question.of(left, right, given)
+    question = OrderQuestion.of(left, right, given)
     field = question.field
     chosen = [
         (lows, highs)
@@ -221,7 +221,7 @@ def _monomial(form: Form, field: Any) -> Expr:
 
 
 @dataclass(frozen=True)
-class Path:
+class IsolatingPath:
     """letter = n^exponent for the letters that move; along it every term is n^slope, and all slopes differ.
 
     A slope of None belongs to a term that vanishes faster than every power.
@@ -242,7 +242,7 @@ class Path:
 
 def isolating_path(
     bound: Terms, name: str, letters: Sequence[str], margin: Fraction = Fraction(1, 4), given: Given = ()
-) -> Path:
+) -> IsolatingPath:
     """A path of the given letters along which the named term exceeds every other term at least by n^margin.
 
     The slopes of all terms are different, so that a fitted slope tells which term is seen.  The shortest such path, in
@@ -282,7 +282,7 @@ def isolating_path(
         slopes = {key: _value(form, exponents) for key, form in forms.items()}
         tied = next(((a, b) for a, b in combinations(forms, 2) if slopes[a] == slopes[b]), None)
         if tied is None:
-            return Path(exponents, {key: slopes.get(key) for key in terms}, name)
+            return IsolatingPath(exponents, {key: slopes.get(key) for key in terms}, name)
         apart = _scaled(_difference(forms[tied[0]], forms[tied[1]]), 2 / margin)
         if not apart:
             raise TightrateError(f"{tied[0]!r} and {tied[1]!r} have the same exponents in {', '.join(letters)}")

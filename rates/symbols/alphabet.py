@@ -12,7 +12,7 @@ the one used on the command line, in JSON and in results; a theorem keeps its pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -33,6 +33,8 @@ class Letter:
 
     `counts` marks whole numbers (`K` may also be infinite); `may_vanish` marks quantities whose zero is meaningful;
     `below_one` marks fractions in (0, 1), or [0, 1) where they may vanish; `at_most_one` marks those in [0, 1].
+    `at_most` names letters that are at least as large in every problem where both occur; `chosen` marks what the method
+    chooses, such as a step size, rather than the problem.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Letter:
     may_vanish: bool = False
     below_one: bool = False
     at_most_one: bool = False
+    at_most: tuple[str, ...] = ()
+    chosen: bool = False
 
     @property
     def symbol(self) -> Symbol:
@@ -62,11 +66,18 @@ LETTERS: Mapping[str, Letter] = _alphabet(
         Letter("T", "T", "total steps per worker, K R unless a theorem says otherwise", counts=True),
         Letter("d", "d", "dimension", counts=True),
         Letter("L", "L", "smoothness: Lipschitz constant of every machine's gradient", CURVATURE),
-        Letter("mu", r"\mu", "strong convexity", CURVATURE),
+        Letter("mu", r"\mu", "strong convexity", CURVATURE, at_most=("curvature",)),
         Letter("L0", "L_0", "generalized smoothness: |Hess F| <= L0 + L1 |grad F|", CURVATURE),
         Letter("L1", "L_1", "generalized smoothness: |Hess F| <= L0 + L1 |grad F|", Unit(length=-1)),
-        Letter("weak", r"\rho_{\mathrm{w}}", "weak convexity: f + (weak/2)|x|^2 is convex", CURVATURE, may_vanish=True),
-        Letter("curvature", "a", "an eigenvalue of a machine's Hessian", CURVATURE),
+        Letter(
+            "weak",
+            r"\rho_{\mathrm{w}}",
+            "weak convexity: f + (weak/2)|x|^2 is convex",
+            CURVATURE,
+            may_vanish=True,
+            at_most=("L",),
+        ),
+        Letter("curvature", "a", "an eigenvalue of a machine's Hessian", CURVATURE, at_most=("L",)),
         Letter("sigma", r"\sigma", "noise level of one stochastic gradient", GRADIENT, may_vanish=True),
         Letter(
             "sigma_star",
@@ -91,9 +102,15 @@ LETTERS: Mapping[str, Letter] = _alphabet(
             "root mean square of the machines' gradients at the optimum",
             GRADIENT,
             may_vanish=True,
+            at_most=("zeta", "zeta_opt"),  # a gradient at the optimum is at most L times the distance of the optima
         ),
         Letter(
-            "zeta_mean", r"\zeta_1", "mean norm of the machines' gradients at the optimum", GRADIENT, may_vanish=True
+            "zeta_mean",
+            r"\zeta_1",
+            "mean norm of the machines' gradients at the optimum",
+            GRADIENT,
+            may_vanish=True,
+            at_most=("zeta_star",),
         ),
         Letter(
             "zeta_opt",
@@ -103,9 +120,21 @@ LETTERS: Mapping[str, Letter] = _alphabet(
             may_vanish=True,
         ),
         Letter(
-            "tau", r"\tau", "second-order heterogeneity: largest distance of two Hessians", CURVATURE, may_vanish=True
+            "tau",
+            r"\tau",
+            "second-order heterogeneity: largest distance of two Hessians",
+            CURVATURE,
+            may_vanish=True,
+            at_most=("L",),  # two matrices between 0 and L I differ by at most L; the triangle inequality gives 2 L
         ),
-        Letter("tau_mean", r"\bar\tau", "largest distance of a Hessian from their mean", CURVATURE, may_vanish=True),
+        Letter(
+            "tau_mean",
+            r"\bar\tau",
+            "largest distance of a Hessian from their mean",
+            CURVATURE,
+            may_vanish=True,
+            at_most=("tau",),
+        ),
         Letter(
             "Q",
             "Q",
@@ -116,8 +145,15 @@ LETTERS: Mapping[str, Letter] = _alphabet(
         Letter("D", "D", "radius of the ball that holds every iterate", LENGTH),
         Letter("cosine", "c", "cosine of the angle of the rank-one pair", below_one=True),
         Letter("G", "G", "bound on the gradient norm", GRADIENT),
-        Letter("G_inf", r"G_\infty", "bound on every gradient coordinate", GRADIENT),
-        Letter("sigma_inf", r"\sigma_\infty", "largest coordinate of the noise level", GRADIENT, may_vanish=True),
+        Letter("G_inf", r"G_\infty", "bound on every gradient coordinate", GRADIENT, at_most=("G",)),
+        Letter(
+            "sigma_inf",
+            r"\sigma_\infty",
+            "largest coordinate of the noise level",
+            GRADIENT,
+            may_vanish=True,
+            at_most=("sigma",),
+        ),
         Letter(
             "sigma_2alpha",
             r"\|\boldsymbol\sigma\|_{2\alpha}",
@@ -132,22 +168,45 @@ LETTERS: Mapping[str, Letter] = _alphabet(
             GRADIENT,
             may_vanish=True,
         ),
-        Letter("d_min", r"d_{\min}", "smallest entry of the scaling matrix", Unit(scaling=1)),
-        Letter("d_max", r"d_{\max}", "largest entry of the scaling matrix", Unit(scaling=1)),
-        Letter("eta", r"\eta", "inner (local) step size", STEP),
-        Letter("gamma", r"\gamma", "outer step size", PURE),
-        Letter("beta1", r"\beta_1", "first-moment averaging", may_vanish=True, below_one=True),
-        Letter("beta2", r"\beta_2", "second-moment averaging", may_vanish=True, at_most_one=True),
-        Letter("momentum", r"\nu", "heavy-ball momentum of the outer step", may_vanish=True, below_one=True),
+        Letter(
+            "d_min",
+            r"d_{\min}",
+            "smallest entry of the scaling matrix",
+            Unit(scaling=1),
+            at_most=("d_max",),
+            chosen=True,
+        ),
+        Letter("d_max", r"d_{\max}", "largest entry of the scaling matrix", Unit(scaling=1), chosen=True),
+        Letter("eta", r"\eta", "inner (local) step size", STEP, chosen=True),
+        Letter("gamma", r"\gamma", "outer step size", PURE, chosen=True),
+        Letter("beta1", r"\beta_1", "first-moment averaging", may_vanish=True, below_one=True, chosen=True),
+        Letter("beta2", r"\beta_2", "second-moment averaging", may_vanish=True, at_most_one=True, chosen=True),
+        Letter(
+            "momentum", r"\nu", "heavy-ball momentum of the outer step", may_vanish=True, below_one=True, chosen=True
+        ),
         Letter("lambda", r"\lambda", "damping of an adaptive step", GRADIENT),
         Letter("moreau", r"\gamma_{\mathrm{M}}", "parameter of the preconditioned Moreau envelope", LENGTH),
         Letter("server_damping", r"\lambda_{\mathrm{s}}", "damping of an adaptive server step", LENGTH),
         Letter("delay", "z", "local steps between two updates of a client's preconditioner", counts=True),
-        Letter("rho", r"\varrho", "clipping threshold", GRADIENT),
+        Letter("rho", r"\varrho", "clipping threshold", GRADIENT, chosen=True),
         Letter("delta", r"\delta", "failure probability", below_one=True),
         Letter("eps", r"\epsilon", "accuracy in the unit of the theorem's measure", VALUE),
     ]
 )
+
+
+def ordered_letters(names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The pairs of these letters of which the first is at most the second, without what follows from others.
+
+    >>> list(ordered_letters({"mu", "L", "tau_mean", "tau"}))
+    [('mu', 'L'), ('tau', 'L'), ('tau_mean', 'tau')]
+    """
+
+    def next_larger(name: str) -> Iterator[str]:
+        for larger in LETTERS[name].at_most:
+            yield from (larger,) if larger in names else next_larger(larger)
+
+    return ((name, larger) for name in LETTERS if name in names for larger in next_larger(name))
 
 
 def letter(name: str) -> Letter:

@@ -26,11 +26,6 @@ class Monomial:
         """Whether nothing but letters and a coefficient is left: an exact power law."""
         return not self.factors
 
-    @property
-    def power_law(self) -> Expr:
-        """The product of the letters alone."""
-        return sympy.Mul(*(sympy.Symbol(name, positive=True) ** power for name, power in self.exponents.items()))
-
 
 def monomial(expression: Expr) -> Monomial:
     """Factor a product; what is neither a number nor a power of a letter goes to `factors`.
