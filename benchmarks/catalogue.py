@@ -1,10 +1,10 @@
-"""How long the theory core takes: import, building the catalogue, units, pairs of bounds, lattice, upper against lower.
+"""How long the theory core takes: import, building the catalogue, units, implications, upper against lower, pairs.
 
     python benchmarks/catalogue.py              everything; the pairs take minutes
     python benchmarks/catalogue.py --pairs 500  a random sample of the pairs
 
-Budgets: importing `rates` 0.5 s, any pairwise comparison 0.2 s, units + lattice + upper against lower 60 s.  Pairs are
-timed by the processor's clock, so that other work on the machine does not count; everything else by the wall's.
+Budgets: importing `rates` 0.5 s, any pairwise comparison 0.2 s, units + implications + upper against lower 60 s.
+Pairs are timed by the processor's clock, so that other work does not count; everything else by the wall's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from itertools import combinations
 
 from tightrate.rates.orders.domination import compare
-from tightrate.rates.relations.implications import links
+from tightrate.rates.relations.implications import decide, implications
 from tightrate.rates.relations.upper_against_lower import all_checks
 from tightrate.rates.statements.catalogue import theorems
 
@@ -55,14 +55,14 @@ def main() -> None:
     core = seconds(lambda: [entry.bound.units_consistent() for entry in entries])
     print(f"units of all entries {core:22.3f} s")
     decided: list[str] = []
-    took = seconds(lambda: decided.extend(link.decide().verdict for link in links()))
+    took = seconds(lambda: decided.extend(decide(one).verdict for one in implications()))
     core += took
-    print(f"lattice, {len(decided)} links {took:23.3f} s   {dict(Counter(decided))}")
+    print(f"implications, {len(decided)} {took:24.3f} s   {dict(Counter(decided))}")
     verdicts: list[str] = []
     took = seconds(lambda: verdicts.extend(check.verdict for check in all_checks()))
     core += took
     print(f"upper against lower, {len(verdicts)} pairs {took:11.3f} s   {dict(Counter(verdicts))}")
-    print(f"units + lattice + upper against lower {core:5.3f} s   (budget 60 s)")
+    print(f"units + implications + upper against lower {core:.3f} s   (budget 60 s)")
     pairs = [pair for pair in combinations(entries, 2) if pair[0].bound.measure == pair[1].bound.measure]
     if wanted is not None:
         pairs = random.Random(0).sample(pairs, min(wanted, len(pairs)))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tightrate.rates.pages.catalogue_audit import findings_page, lattice_page
+from tightrate.rates.pages.catalogue_audit import findings_page, implications_page
 from tightrate.rates.pages.markdown import anchor, bullets, page, plain, table
 from tightrate.rates.pages.paper_pages import VERDICTS, index_page, paper_page, read_verdicts
-from tightrate.rates.relations.implications import links
+from tightrate.rates.relations.implications import implications
 from tightrate.rates.relations.misprints import invisible_to_units, misprints
 from tightrate.rates.statements.catalogue import paper_ids, theorems
 from tightrate.simulator.algorithm import ALGORITHMS
@@ -18,7 +18,7 @@ from tightrate.simulator.algorithm_pages import algorithm_page
 from tightrate.simulator.algorithm_pages import index_page as algorithm_index
 
 DOCS = Path(__file__).parents[1] / "docs"
-GENERATED = ["findings.md", "lattice.md", "papers/README.md", *(f"papers/{name}.md" for name in paper_ids())]
+GENERATED = ["findings.md", "implications.md", "papers/README.md", *(f"papers/{name}.md" for name in paper_ids())]
 
 
 def committed(name: str) -> str:
@@ -39,8 +39,10 @@ def test_findings_are_up_to_date() -> None:
     assert committed("findings.md") == findings_page(), "run: python -m tightrate.rates.pages.catalogue_audit docs"
 
 
-def test_lattice_is_up_to_date() -> None:
-    assert committed("lattice.md") == lattice_page(), "run: python -m tightrate.rates.pages.catalogue_audit docs"
+def test_implications_are_up_to_date() -> None:
+    assert committed("implications.md") == implications_page(), (
+        "run: python -m tightrate.rates.pages.catalogue_audit docs"
+    )
 
 
 @pytest.mark.parametrize("name", ALGORITHMS.names())
@@ -69,8 +71,8 @@ def test_findings_skip_nothing() -> None:
             assert plain(erratum.evidence) in found, (entry.id, erratum.label)
     for misprint in (*misprints(), *invisible_to_units()):
         assert f"`{misprint.id}`" in found
-    for link in links():
-        assert not link.fails_because or plain(link.fails_because) in found
+    for implication in implications():
+        assert not implication.fails_because or plain(implication.fails_because) in found
 
 
 @pytest.mark.parametrize("paper_id", paper_ids())

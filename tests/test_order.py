@@ -25,7 +25,7 @@ from tightrate.rates.orders.certificate import Certificate, Witness, check_certi
 from tightrate.rates.orders.domination import OrderResult, compare, dominated
 from tightrate.rates.orders.growth import growth
 from tightrate.rates.orders.linear_program import minimize, shortest_direction
-from tightrate.rates.orders.normal_form import Hypothesis, UndecidableError, clauses, range_facts
+from tightrate.rates.orders.normal_form import UndecidableError, clauses, range_facts
 from tightrate.rates.statements.catalogue import theorem, theorem_ids
 from tightrate.rates.symbols.alphabet import (
     B,
@@ -46,6 +46,7 @@ from tightrate.rates.symbols.alphabet import (
     zeta,
     zeta_star,
 )
+from tightrate.rates.symbols.hypothesis import Hypothesis
 
 X, Y, Z = sympy.symbols("X Y Z", positive=True)
 LETTERS = (X, Y, Z)

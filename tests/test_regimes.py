@@ -15,12 +15,13 @@ from tightrate.common.errors import TightrateError
 from tightrate.rates.orders.certificate import check_certificate
 from tightrate.rates.orders.domination import compare, dominated
 from tightrate.rates.orders.growth import growth
-from tightrate.rates.orders.normal_form import Hypothesis, standardized
+from tightrate.rates.orders.normal_form import standardized
 from tightrate.rates.orders.phase_diagram import RegimeMap, polygon_area, winner_map
 from tightrate.rates.orders.regimes import crossover, dominant_region, isolating_path, solved, where_dominated
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, Delta, K, L, M, Q, R, alpha, eta, mu, sigma, tau, weak, zeta, zeta_star
+from tightrate.rates.symbols.hypothesis import Hypothesis
 
 CONVEX_K0 = sigma**2 * R / (L * B) ** 2
 ADAM_K0 = sigma**2 * R / (L * Delta)

@@ -16,11 +16,11 @@ from sympy import Expr, GreaterThan
 from tightrate.common.errors import TightrateError
 from tightrate.output import STATUS_STYLE, number, table
 from tightrate.rates.formulas import display
-from tightrate.rates.orders.normal_form import Hypothesis
 from tightrate.rates.orders.regimes import solved
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.theorem import Evaluation, Theorem
 from tightrate.rates.symbols.alphabet import symbol
+from tightrate.rates.symbols.hypothesis import Hypothesis
 from tightrate.rates.symbols.monomial import monomial
 
 if TYPE_CHECKING:

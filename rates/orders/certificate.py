@@ -30,7 +30,6 @@ from tightrate.rates.orders.normal_form import (
     ALPHA_RANGE,
     Case,
     Form,
-    Hypothesis,
     UndecidableError,
     cases,
     clauses,
@@ -42,9 +41,9 @@ from tightrate.rates.orders.normal_form import (
     standardized,
 )
 from tightrate.rates.statements.bound import Bound
+from tightrate.rates.symbols.hypothesis import Given, Hypothesis
 
 Side: TypeAlias = Expr | Bound | int
-Given: TypeAlias = Sequence[Boolean | Hypothesis]
 Clause: TypeAlias = frozenset[Form]
 Interval: TypeAlias = tuple[Expr, Expr]
 

@@ -27,7 +27,6 @@ from tightrate.rates.orders.certificate import (
     CaseProof,
     Certificate,
     Clause,
-    Given,
     Interval,
     OrderQuestion,
     ProofStep,
@@ -43,7 +42,6 @@ from tightrate.rates.orders.linear_program import minimize, shortest_direction
 from tightrate.rates.orders.normal_form import (
     ALPHA,
     Form,
-    Hypothesis,
     UndecidableError,
     argument_of_logarithm,
     exponent_terms,
@@ -52,6 +50,7 @@ from tightrate.rates.orders.normal_form import (
     larger_part,
     listed,
 )
+from tightrate.rates.symbols.hypothesis import Given, Hypothesis
 
 Letters: TypeAlias = list[dict[str, Fraction]]
 PIECES_LIMIT = 24  # intervals of alpha that one proof may need

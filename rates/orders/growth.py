@@ -18,7 +18,6 @@ from sympy import Add, Expr, Max, Min, Mul, Piecewise, Pow, Symbol, log
 from sympy.logic.boolalg import And, Boolean, Not, Or
 
 from tightrate.rates.orders.normal_form import (
-    Hypothesis,
     UndecidableError,
     exponent_terms,
     has_floor,
@@ -26,6 +25,7 @@ from tightrate.rates.orders.normal_form import (
     larger_part,
 )
 from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.rates.symbols.hypothesis import Hypothesis
 
 PathExponents = Mapping[str, Fraction]
 

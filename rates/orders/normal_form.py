@@ -32,6 +32,7 @@ from sympy.polys.polyerrors import CoercionFailed
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.symbols.alphabet import LETTERS, ordered_letters
+from tightrate.rates.symbols.hypothesis import Hypothesis
 
 Outer = Literal["max", "min"]
 ALPHA = Symbol("alpha", positive=True)
@@ -46,22 +47,6 @@ SLOW_GROWTH = sympy.Rational(1, 1000)
 
 class UndecidableError(TightrateError):
     """Why a question about orders has no answer here."""
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """`smaller` is at most a constant times `larger`; both are monomials."""
-
-    smaller: Expr
-    larger: Expr
-    reason: str = "given"
-
-    def __str__(self) -> str:
-        return f"{self.smaller} <= {self.larger}"
-
-    def as_dict(self) -> dict[str, str]:
-        """For JSON."""
-        return {"smaller": str(self.smaller), "larger": str(self.larger), "reason": self.reason}
 
 
 @dataclass(frozen=True)

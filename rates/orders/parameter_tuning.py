@@ -18,7 +18,6 @@ from sympy import Add, Expr, Max, Min, Symbol, log
 from sympy.core.relational import Relational
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.orders.certificate import Given
 from tightrate.rates.orders.domination import dominated
 from tightrate.rates.orders.normal_form import (
     ALPHA,
@@ -32,6 +31,7 @@ from tightrate.rates.orders.normal_form import (
 )
 from tightrate.rates.orders.regimes import Terms, terms_of
 from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.symbols.hypothesis import Given
 
 MOST_ROUNDS = 10**18
 

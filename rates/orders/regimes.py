@@ -17,12 +17,11 @@ from sympy import QQ, Add, Expr, Max, Min, Symbol
 from sympy.core.relational import Relational
 
 from tightrate.common.errors import TightrateError, unknown_name
-from tightrate.rates.orders.certificate import Certificate, Given, OrderQuestion, excess, value_at
+from tightrate.rates.orders.certificate import Certificate, OrderQuestion, excess, value_at
 from tightrate.rates.orders.domination import dominated
 from tightrate.rates.orders.linear_program import shortest_direction
 from tightrate.rates.orders.normal_form import (
     Form,
-    Hypothesis,
     alternatives,
     exponent_terms,
     field_of,
@@ -35,6 +34,7 @@ from tightrate.rates.orders.normal_form import (
     standardized,
 )
 from tightrate.rates.statements.bound import Bound
+from tightrate.rates.symbols.hypothesis import Given, Hypothesis
 
 Terms: TypeAlias = Bound | Mapping[str, Expr]
 

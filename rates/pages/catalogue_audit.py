@@ -1,7 +1,7 @@
 """What the catalogue finds out about itself, as two pages of documentation.
 
 `findings.md` has the contradictions, the special cases that fail, the errata, the misprints and what could not be
-decided, each with its evidence; `lattice.md` has every link and every pair that was checked.
+decided, each with its evidence; `implications.md` has every implication and every pair that was checked.
 `python -m tightrate.rates.pages.catalogue_audit docs` writes both.
 """
 
@@ -18,14 +18,15 @@ import sympy
 from tightrate.rates.formulas import display
 from tightrate.rates.orders.certificate import Witness
 from tightrate.rates.orders.domination import OrderResult
-from tightrate.rates.orders.normal_form import Hypothesis
 from tightrate.rates.pages.markdown import GENERATED, anchor, bullets, page, plain, table
-from tightrate.rates.relations.implication import Edge, Link, Outcome, Solution, Tuning, Values
-from tightrate.rates.relations.implications import links
-from tightrate.rates.relations.misprints import Misprint, invisible_to_units, misprints
+from tightrate.rates.relations.implications import Outcome, decide, implications
+from tightrate.rates.relations.misprints import invisible_to_units, misprints
 from tightrate.rates.relations.upper_against_lower import PairCheck, Verdict, all_checks, needed_conditions
 from tightrate.rates.statements.catalogue import theorems
+from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization, TunedBound, Values
+from tightrate.rates.statements.misprint import Misprint
 from tightrate.rates.statements.theorem import Erratum, Theorem
+from tightrate.rates.symbols.hypothesis import Hypothesis
 
 COMMAND = "python -m tightrate.rates.pages.catalogue_audit docs"
 RERUN = """```python
@@ -50,8 +51,8 @@ def _pairs() -> tuple[PairCheck, ...]:
 
 
 @cache
-def _decided_links() -> tuple[tuple[Link, Outcome], ...]:
-    return tuple((link, link.decide()) for link in links())
+def _decided() -> tuple[tuple[Implication, Outcome], ...]:
+    return tuple((implication, decide(implication)) for implication in implications())
 
 
 def findings_page() -> str:
@@ -73,9 +74,9 @@ def findings_page() -> str:
         table(("lower bound", "without", "contradicts", "where", "path"), _needed()),
         "## Special cases that fail",
         "What one would expect to follow by setting letters to special values, and does not: the left side is not at"
-        " most a constant times the right side. `tightrate.rates.relations.implications` lists the"
-        " links; `link.decide()` reruns one.",
-        table(("bound", "at", "against", "path", "ratio grows like", "why"), _failing_links()),
+        " most a constant times the right side. `implications()` of"
+        " `tightrate.rates.relations.implications` lists them; `decide(implication)` reruns one.",
+        table(("bound", "at", "against", "path", "ratio grows like", "why"), _failing()),
         "## Errata",
         *_errata(),
         "## Misprints that the units reveal",
@@ -94,11 +95,11 @@ def findings_page() -> str:
     )
 
 
-def lattice_page() -> str:
-    """Every link and every pair that was checked, with its outcome."""
+def implications_page() -> str:
+    """Every implication and every pair that was checked, with its outcome."""
     edges, tunings, solutions = (
-        [_link_row(link, outcome) for link, outcome in _decided_links() if isinstance(link, kind)]
-        for kind in (Edge, Tuning, Solution)
+        [_row(implication, outcome) for implication, outcome in _decided() if isinstance(implication, kind)]
+        for kind in (Specialization, TunedBound, SolvedBound)
     )
     verdicts = Counter(check.verdict for check in _pairs())
     return page(
@@ -195,50 +196,53 @@ def _formula(entry: Theorem) -> str:
     return display.sum_latex(entry.bound.expressions, entry.letters)
 
 
-# --- links -----------------------------------------------------------------------------------------------------------
+# --- implications ----------------------------------------------------------------------------------------------------
 
 
-def _failing_links() -> list[tuple[str, ...]]:
+def _failing() -> list[tuple[str, ...]]:
     return [
         (
-            f"`{link.source}`",
-            _operation(link),
-            f"`{link.target}`" + _values(link.target_at, " at "),
+            f"`{implication.source}`",
+            _operation(implication),
+            f"`{implication.target}`" + _values(implication.target_at, " at "),
             _spelled_path(outcome.witness) if outcome.witness else outcome.reason,
             _spelled_growth(outcome.witness) if outcome.witness else "",
-            plain(link.fails_because),
+            plain(implication.fails_because),
         )
-        for link, outcome in _decided_links()
+        for implication, outcome in _decided()
         if outcome.verdict != "proved"
     ]
 
 
-def _link_row(link: Link, outcome: Outcome) -> tuple[str, ...]:
-    factor = "" if not isinstance(link, Edge) or link.factor == 1 else f"{link.factor} times "
-    outcomes = {"proved": "identity" if link.relation == "=" else "certificate", "fails": "**fails**"}
+def _row(implication: Implication, outcome: Outcome) -> tuple[str, ...]:
+    factor = implication.factor if isinstance(implication, Specialization) else 1
+    target = "zero" if implication.target == "0" else f"`{implication.target}`"
+    outcomes = {"proved": "identity" if implication.relation == "=" else "certificate", "fails": "**fails**"}
     return (
-        f"`{link.source}`",
-        _operation(link) + "".join(f"; {note}" for note in _notes(link)),
-        RELATIONS[link.relation],
-        factor + ("zero" if link.target == "0" else f"`{link.target}`") + _values(link.target_at, " at "),
+        f"`{implication.source}`",
+        _operation(implication) + "".join(f"; {note}" for note in _notes(implication)),
+        RELATIONS[implication.relation],
+        (target if factor == 1 else f"{factor} times {target}") + _values(implication.target_at, " at "),
         outcomes.get(outcome.verdict, outcome.verdict),
     )
 
 
-def _notes(link: Link) -> list[str]:
+def _notes(implication: Implication) -> list[str]:
     given = [
         h.reason if isinstance(h, Hypothesis) else f"{display.text(h.lhs)} {h.rel_op} {display.text(h.rhs)}"
-        for h in link.given
+        for h in implication.given
     ]
     return [
         *([f"given `{'`, `'.join(dict.fromkeys(given))}`"] if given else []),
-        *([f"terms {', '.join(link.terms)}"] if link.terms else []),
-        *(["logarithms set to one"] if link.without_logarithms else []),
+        *([f"terms {', '.join(implication.terms)}"] if implication.terms else []),
+        *(["logarithms set to one"] if implication.without_logarithms else []),
     ]
 
 
-def _operation(link: Link) -> str:
-    return _values(link.at) or "as it stands" if isinstance(link, Edge) else f"`{link.operation}`"
+def _operation(implication: Implication) -> str:
+    if isinstance(implication, Specialization):
+        return _values(implication.at) or implication.operation
+    return f"`{implication.operation}`"
 
 
 def _values(values: Values, lead: str = "") -> str:
@@ -315,7 +319,7 @@ def write(folder: Path) -> None:
     """Both pages into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "findings.md").write_text(findings_page())
-    (folder / "lattice.md").write_text(lattice_page())
+    (folder / "implications.md").write_text(implications_page())
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -15,13 +15,13 @@ from sympy.logic.boolalg import Boolean
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas import display
-from tightrate.rates.orders.normal_form import Hypothesis
 from tightrate.rates.orders.regimes import dominant_region, solved
 from tightrate.rates.pages.markdown import GENERATED, anchor, bullets, page, plain, table
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.catalogue import paper, paper_ids, theorem_ids, theorems
 from tightrate.rates.statements.theorem import Condition, Paper, Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.rates.symbols.hypothesis import Hypothesis
 from tightrate.rates.symbols.monomial import monomial
 
 Verdicts = Mapping[str, Sequence[Mapping[str, str]]]

@@ -7,10 +7,13 @@ explicit constants are ours.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Eq, Expr, Le, Max, Rational, sqrt
 
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.implication import Implication, Specialization, TunedBound
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Condition, Paper, Provenance, Theorem
@@ -117,3 +120,10 @@ def explicit() -> Theorem:
         steps={"eta": best_step()},
         setting=Setting("minibatch-sgd", {"sigma": sigma}),
     )
+
+
+def implications() -> Iterator[Implication]:
+    """The tuned bounds follow from the one at a fixed step; without noise the number of machines does not matter."""
+    yield Specialization("dekel2012/explicit", "dekel2012/convex", "~")
+    yield Specialization("dekel2012/convex", "dekel2012/convex", "=", {"sigma": 0}, {"sigma": 0, "M": 1})
+    yield TunedBound("dekel2012/fixed-step", "dekel2012/convex", "~", cap=1 / L)

@@ -6,6 +6,8 @@ upper bound.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Expr, Min, sqrt
 
 from tightrate.rates.papers.dekel2012 import QUOTED_IN_TABLE_1, statistical
@@ -21,6 +23,7 @@ from tightrate.rates.papers.woodworth2020 import DRIFT_BELOW_START, NOISE_BELOW_
 from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES, local_optimization
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Erratum, Paper, Provenance, Theorem
@@ -106,3 +109,8 @@ def lower_homogeneous() -> Theorem:
         errata=(DOMAIN,),
         setting=IDENTICAL_MACHINES,
     )
+
+
+def implications() -> Iterator[Implication]:
+    """Without heterogeneity the first bound is the second."""
+    yield Specialization("glasgow2022/lower", "glasgow2022/lower-homogeneous", "=", {"zeta_star": 0})

@@ -7,15 +7,18 @@ exactly, so each formula is written once, at a general step.
 
 from __future__ import annotations
 
-from sympy import Eq, Expr, Le, sqrt
+from collections.abc import Iterator
 
-from tightrate.rates.papers.koloskova2020 import TWO_MACHINES, VANILLA
+from sympy import Eq, Expr, Le, Min, sqrt
+
+from tightrate.rates.papers.koloskova2020 import TWO_MACHINES, TWO_STEPS_AT_LEAST, VANILLA
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.implication import Implication, Specialization, TunedBound
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.setting import SAMPLE_SMOOTHNESS, Setting
 from tightrate.rates.statements.theorem import Condition, Erratum, Paper, Provenance, Theorem
-from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, sigma_star, zeta_star
+from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, sigma, sigma_star, zeta_star
 
 PAPER = Paper(
     id="khaled2020",
@@ -150,4 +153,20 @@ def local_gd_slides() -> Theorem:
         ),
         steps={"eta": step},
         setting=NOISELESS,
+    )
+
+
+def implications() -> Iterator[Implication]:
+    """One local step, the steps of the slides, and the best steps."""
+    yield Specialization("khaled2020/thm5", "dekel2012/fixed-step", "~", {"K": 1, "sigma_star": sigma}, {"K": 1})
+    yield Specialization("khaled2020/thm5", "khaled2020/thm5-slides", "=", {"eta": slide_step(8)})
+    yield Specialization("khaled2020/local-gd", "khaled2020/local-gd-slides", "=", {"eta": slide_step(4)})
+    yield TunedBound("khaled2020/local-gd", "koloskova2020/convex", "~", target_at={"sigma": 0}, cap=1 / (4 * L * K))
+    yield TunedBound(
+        "khaled2020/thm5",
+        "chezhegov2024/heterogeneous",
+        "~",
+        target_at={"d_min": 1, "d_max": 1, "B_scaled": B},
+        given=TWO_STEPS_AT_LEAST,
+        cap=Min(1 / (4 * L), 1 / (8 * L * (K - 1))),
     )

@@ -5,14 +5,18 @@ The upper bound for local SGD that the lower bound of Patel et al. (2024, Thm 9)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Eq, Expr, Ge, Rational
 
 from tightrate.rates.papers.dekel2012 import QUOTED_IN_TABLE_1, optimization, statistical
 from tightrate.rates.statements.bound import Term
 from tightrate.rates.statements.builder import Stated, Statements, summary
+from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Condition, Paper
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, gamma, sigma, zeta_star
+from tightrate.rates.symbols.hypothesis import Hypothesis
 
 PAPER = Paper(
     id="koloskova2020",
@@ -25,6 +29,16 @@ VANILLA = Condition("plain averaging, outer step 1", Eq(gamma, 1))
 TWO_LOCAL_STEPS = Condition("at least two local steps", Ge(K, 2))
 TWO_MACHINES = Condition("at least two machines", Ge(M, 2))
 THIRD = Rational(1, 3)
+TWO_STEPS_AT_LEAST = (Hypothesis(K, K - 1, "K >= 2"), Hypothesis(K**2, K**2 - 1, "K >= 2"))
+ONE_MACHINE_WITH_ALL_STEPS = {"K": 1, "M": 1, "R": K * R}
+DRIFT_AT_ONE_STEP = (
+    "At K = 1 nothing drifts, but the drift terms carry K and not K - 1, so the rate of mini-batch SGD is not"
+    " recovered."
+)
+DRIFT_OF_ONE_MACHINE = (
+    "One machine cannot drift from the average, but the drift terms carry no factor 1 - 1/M, so the rate of SGD with"
+    " K R steps is not recovered."
+)
 
 LOCAL_SGD = Statements(PAPER, problem_class=HETEROGENEOUS_AT_OPTIMUM, iterate="an average of the iterates")
 
@@ -59,3 +73,27 @@ def convex() -> Stated:
     """Local SGD with plain averaging and one tuned step size."""
     setting = Setting("local-sgd", {"sigma": sigma, "zeta_star": zeta_star})
     return Stated(convex_terms(), conditions=(VANILLA,), setting=setting)
+
+
+def implications() -> Iterator[Implication]:
+    """One local step, one machine, no noise, and a shared optimum."""
+    yield Specialization(
+        "koloskova2020/convex",
+        "woodworth2020a/convex",
+        "<~",
+        {"zeta_star": 0},
+        fails_because="Machines that share an optimum need not be identical: L B^2 / R stays, K times the"
+        " homogeneous term. This is no weakness of the proof but Proposition 7 of patel2024.",
+    )
+    yield Specialization(
+        "koloskova2020/convex", "dekel2012/convex", "<~", {"K": 1}, {"K": 1}, fails_because=DRIFT_AT_ONE_STEP
+    )
+    yield Specialization(
+        "koloskova2020/convex",
+        "dekel2012/convex",
+        "<~",
+        {"M": 1, "zeta_star": 0},
+        ONE_MACHINE_WITH_ALL_STEPS,
+        fails_because=DRIFT_OF_ONE_MACHINE,
+    )
+    yield Specialization("koloskova2020/convex", "koloskova2020/convex", "=", {"sigma": 0}, {"sigma": 0, "M": 1})

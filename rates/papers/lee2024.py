@@ -7,7 +7,7 @@ lengths: a preconditioned gradient is a pure number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from sympy import (
@@ -29,6 +29,7 @@ from sympy import (
 
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Condition, Erratum, Paper, Provenance, Theorem
@@ -594,3 +595,13 @@ def h3() -> Theorem:
         ),
         setting=Setting("fedada2"),
     )
+
+
+def implications() -> Iterator[Implication]:
+    """The corollaries are the theorem at their steps, and no steps do better."""
+    yield Specialization("lee2024/blended", "lee2024/thm6", "=")
+    yield Specialization("lee2024/proved", "lee2024/proved-tuned", "=", proved_tuned().steps)
+    yield Specialization("lee2024/thm6", "lee2024/cor7a", "~", given=(Le(R * eta**2, 1),))
+    yield Specialization("lee2024/thm6", "lee2024/cor7b", "~", cor7b().steps)
+    yield Specialization("lee2024/thm6", "lee2024/cor8", "~", cor8().steps)
+    yield Specialization("lee2024/cor8", "lee2024/thm6", "<~")

@@ -10,7 +10,7 @@ the fixed point) and because several statements are held both as printed and as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from sympy import Eq, Expr, Ge, Integer, Le, Lt, Max, Min, Mod, Pow, Rational, exp, log, pi, sqrt, symbols
@@ -18,7 +18,9 @@ from sympy import Eq, Expr, Ge, Integer, Le, Lt, Max, Min, Mod, Pow, Rational, e
 from tightrate.rates.papers import dekel2012, ghadimi2012, koloskova2020, woodworth2020, woodworth2020a, yuan2020
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization
 from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.misprint import Misprint
 from tightrate.rates.statements.setting import DISSIMILARITY_IN_BALL, Setting
 from tightrate.rates.statements.theorem import Condition, Erratum, Paper, Provenance, Theorem
 from tightrate.rates.symbols.alphabet import (
@@ -1423,4 +1425,90 @@ def noise_drift() -> Theorem:
         iterate="one round from the optimum",
         holds="in expectation",
         conditions=(STEP_AT_MOST_INVERSE_L,),
+    )
+
+
+def implications() -> Iterator[Implication]:
+    """Restatements, special values of heterogeneity and steps, and the tolerance that Theorem 15 gives."""
+    yield Specialization("patel2024/thm9-vanilla", "koloskova2020/convex", "=")
+    yield Specialization("patel2024/thm9-any-steps", "dekel2012/convex", "=")
+    yield Specialization("patel2024/thm11", "ghadimi2012/convex", "=")
+    yield Specialization("patel2024/remark18", "dekel2012/convex", "=")
+    yield Specialization("patel2024/prop7-constant", "patel2024/prop7", "~")
+    yield Specialization("patel2024/prop7-constant", "patel2024/prop7-tau", "=", {"L": tau})
+    yield Specialization("patel2024/thm11-constant", "patel2024/thm11", "~", target_at={"sigma": 0})
+    yield Specialization("patel2024/prop13-mean", "patel2024/prop13", "~", given=(Ge(D, B),))
+    yield from _second_order_implications()
+    yield from _fixed_point_implications()
+    for name in ("prop25", "prop25-convex", "piecewise-drift"):
+        yield Specialization(f"patel2024/{name}", "0", "=", {"K": 1})
+
+
+def _second_order_implications() -> Iterator[Implication]:
+    """tau = 0, Q = 0 and zeta = 0 in Theorems 15 and 27; Theorem 27 at its step."""
+    equal: dict[str, Expr | int] = {"tau": 0, "zeta": 0}
+    yield Specialization("patel2024/thm15", "yuan2020/convex", "=", equal)
+    yield Specialization("patel2024/thm15", "woodworth2020a/quadratic", "~", {"tau": 0, "Q": 0})
+    yield Specialization("patel2024/thm15", "patel2024/thm15-zeta-star", "~", {"zeta": zeta_star + tau * D})
+    yield Specialization("patel2024/thm15-zeta-star", "patel2024/thm15", "=", {"tau": 0}, {"tau": 0, "zeta": zeta_star})
+    yield SolvedBound("patel2024/thm15", "patel2024/eq10-new", "=", letter="zeta", value=eps)
+    yield Specialization("patel2024/thm27", "yuan2020/strongly-convex", "=", equal)
+    yield Specialization("patel2024/thm27-step", "patel2024/thm27-equal-quadratics", "=", {"tau": 0, "Q": 0})
+    yield Specialization(
+        "patel2024/thm27-step",
+        "patel2024/thm27-explicit",
+        "=",
+        {"eta": _thm27_log_step()},
+        terms=("noise drift", "heterogeneity drift", "third-order noise", "third-order heterogeneity"),
+    )
+    yield Specialization(
+        "patel2024/thm27-explicit",
+        "patel2024/thm27",
+        "<~",
+        {"zeta": 0, "sigma": 0},
+        {"zeta": 0, "sigma": 0},
+        without_logarithms=True,
+        fails_because="The proof has exp(-mu K R / (4L)); the statement hides the constant in the exponent"
+        " (erratum E8).",
+    )
+    yield Specialization(
+        "patel2024/thm27-explicit", "patel2024/thm27", "~", target_at={"L": 4 * L}, without_logarithms=True
+    )
+
+
+def _fixed_point_implications() -> Iterator[Implication]:
+    """Quadratics without noise."""
+    for zero in ({"K": 1}, {"tau_mean": 0}, {"zeta_mean": 0}):
+        yield Specialization("patel2024/discrepancy", "0", "=", zero)
+    for zero in ({"K": 1}, {"tau": 0}):
+        yield Specialization("patel2024/two-quadratics", "0", "=", zero)
+    yield Specialization("patel2024/discrepancy", "patel2024/discrepancy-small-step", "=", {"K": 2}, {"K": 2})
+    yield Specialization("patel2024/prop21", "patel2024/prop21-optima", "=", {"K": 1})
+    yield Specialization("patel2024/thm22-outer-step", "patel2024/thm22-explicit", "=", {"gamma": 1})
+    yield Specialization(
+        "patel2024/eq8", "khaled2025/quadratic-mean", "=", target_at={"gamma": gamma / 2, "curvature": L}
+    )
+
+
+def misprints() -> Iterator[Misprint]:
+    """Two displays that have the wrong unit."""
+    yield Misprint(
+        "prop25-quadratics",
+        PAPER.id,
+        "App. C.1, quadratic case of Prop. 25",
+        zeta_opt * (1 - remaining_fraction(eta, L)) / (eta * K),
+        MEASURES["movement"],
+        prop25_quadratics().bound.term("heterogeneity").expression,
+        "value^2 length^-3",
+        "The bound carries the distance of the optima, zeta_opt/L: an L is missing in the denominator.",
+    )
+    yield Misprint(
+        "two-stage-logarithm",
+        PAPER.id,
+        "App. E.6, rounds of the first stage",
+        L / (mu * K) * log(L * mu / (zeta_opt * tau) / B),
+        MEASURES["rounds"],
+        two_stage().bound.term("local stage").expression,
+        "length^-2",
+        "B exp(-K R_1 mu/L) = zeta_opt tau/(L mu) puts B into the numerator.",
     )

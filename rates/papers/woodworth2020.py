@@ -5,6 +5,8 @@ Upper bounds for local SGD under uniform first-order heterogeneity zeta, and a l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Le, Min, sqrt
 
 from tightrate.rates.papers.dekel2012 import QUOTED_IN_TABLE_1, statistical
@@ -13,10 +15,12 @@ from tightrate.rates.papers.koloskova2020 import HETEROGENEOUS_AT_OPTIMUM, TWO_M
 from tightrate.rates.papers.woodworth2020a import convex_terms
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization
 from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.misprint import Misprint
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Condition, Erratum, Paper, Provenance, Theorem
-from tightrate.rates.symbols.alphabet import B, K, L, M, R, mu, sigma, zeta, zeta_star
+from tightrate.rates.symbols.alphabet import B, K, L, M, R, eps, mu, sigma, zeta, zeta_star
 
 PAPER = Paper(
     id="woodworth2020",
@@ -123,4 +127,25 @@ def lower() -> Theorem:
         holds="in expectation",
         conditions=(TWO_MACHINES, NOISE_BELOW_START),
         setting=Setting("zero-respecting", {"sigma": sigma, "zeta_star": zeta_star}),
+    )
+
+
+def implications() -> Iterator[Implication]:
+    """No heterogeneity, heterogeneity at the optimum, and the heterogeneity that an accuracy tolerates."""
+    yield Specialization("woodworth2020/convex", "woodworth2020a/convex", "=", {"zeta": 0})
+    yield Specialization("woodworth2020/convex", "koloskova2020/convex", "<~", {"zeta": zeta_star})
+    yield SolvedBound("woodworth2020/convex", "patel2024/eq10-old", "=", letter="zeta", value=eps)
+
+
+def misprints() -> Iterator[Misprint]:
+    """The strongly convex row of the table that quotes this paper."""
+    yield Misprint(
+        "woodworth2020-strongly-convex",
+        PAPER.id,
+        "strongly convex row as quoted in Patel et al. (2024), Table 2",
+        L * B**2 / (L * K * R + mu * K**2 * R**2),
+        MEASURES["gap"],
+        strongly_convex().bound.term("optimization").expression,
+        "length^2",
+        "With H^2 B^2 in the numerator the term has the unit of a value and agrees with the convex row at mu = 0.",
     )

@@ -6,12 +6,22 @@ quadratics, on which local steps cost nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Eq, Expr, Integer, Le, Min, Rational
 
 from tightrate.rates.papers import dekel2012
-from tightrate.rates.papers.koloskova2020 import TWO_LOCAL_STEPS, VANILLA, noise_drift
+from tightrate.rates.papers.koloskova2020 import (
+    DRIFT_AT_ONE_STEP,
+    DRIFT_OF_ONE_MACHINE,
+    ONE_MACHINE_WITH_ALL_STEPS,
+    TWO_LOCAL_STEPS,
+    VANILLA,
+    noise_drift,
+)
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Condition, Paper, Provenance, Theorem
@@ -126,3 +136,20 @@ def quadratic() -> Theorem:
         steps={"eta": step, "gamma": Integer(1)},
         setting=Setting("local-sgd", {"sigma": sigma, "zeta": 0, "Q": 0}),
     )
+
+
+def implications() -> Iterator[Implication]:
+    """One local step, one machine, and the class with heterogeneity at the optimum."""
+    yield Specialization("woodworth2020a/convex", "koloskova2020/convex", "<~", target_at={"zeta_star": 0})
+    yield Specialization(
+        "woodworth2020a/convex", "dekel2012/convex", "<~", {"K": 1}, {"K": 1}, fails_because=DRIFT_AT_ONE_STEP
+    )
+    yield Specialization(
+        "woodworth2020a/convex",
+        "dekel2012/convex",
+        "<~",
+        {"M": 1},
+        ONE_MACHINE_WITH_ALL_STEPS,
+        fails_because=DRIFT_OF_ONE_MACHINE,
+    )
+    yield Specialization("woodworth2020a/quadratic", "dekel2012/explicit", "=", target_at={"K": 1, "R": K * R})

@@ -6,15 +6,18 @@ two rates of FedAc are from memory of the literature.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Expr, Rational, exp
 
 from tightrate.rates.papers.dekel2012 import statistical
 from tightrate.rates.papers.ghadimi2012 import accelerated_optimization
-from tightrate.rates.papers.koloskova2020 import VANILLA, noise_drift
+from tightrate.rates.papers.koloskova2020 import DRIFT_AT_ONE_STEP, VANILLA, noise_drift
 from tightrate.rates.papers.woodworth2020 import QUOTED_IN_TABLE_2
 from tightrate.rates.papers.woodworth2020a import IDENTICAL, local_optimization
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Paper, Provenance, Theorem
@@ -145,3 +148,13 @@ def fedac2() -> Theorem:
         holds="in expectation",
         setting=Setting("fedac", {"sigma": sigma, "zeta": 0}),
     )
+
+
+def implications() -> Iterator[Implication]:
+    """Third-order smoothness at both ends of its range, and one local step."""
+    yield Specialization("yuan2020/convex", "woodworth2020a/convex", "=", {"Q": L / B})
+    yield Specialization("yuan2020/convex", "woodworth2020a/quadratic", "~", {"Q": 0})
+    for name in ("fedac1", "fedac2"):
+        yield Specialization(
+            f"yuan2020/{name}", "ghadimi2012/convex", "<~", {"K": 1}, {"K": 1}, fails_because=DRIFT_AT_ONE_STEP
+        )

@@ -10,15 +10,14 @@ from sympy import Add, Expr
 
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.rates.formulas.parse import parse, parse_hypothesis
-from tightrate.rates.orders.certificate import Given
 from tightrate.rates.orders.domination import Comparison, compare, dominated
-from tightrate.rates.orders.normal_form import Hypothesis
 from tightrate.rates.orders.regimes import where_dominated
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.catalogue import theorem, theorem_ids, theorems
 from tightrate.rates.statements.measures import MEASURES, Measure
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import letter
+from tightrate.rates.symbols.hypothesis import Given, Hypothesis
 from tightrate.rates.symbols.monomial import Monomial, monomial
 from tightrate.rates.symbols.units import Unit, UnitError, unit_of
 

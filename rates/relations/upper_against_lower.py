@@ -21,7 +21,7 @@ from sympy.logic.boolalg import Boolean
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.orders.domination import OrderResult, dominated
-from tightrate.rates.orders.normal_form import Hypothesis, alternatives, field_of, standardized
+from tightrate.rates.orders.normal_form import alternatives, field_of, standardized
 from tightrate.rates.orders.one_sided_estimates import (
     above_one,
     below_excess,
@@ -35,6 +35,7 @@ from tightrate.rates.statements.catalogue import theorems
 from tightrate.rates.statements.setting import METHOD_LETTERS, inclusion, memberships
 from tightrate.rates.statements.theorem import Condition, Theorem
 from tightrate.rates.symbols.alphabet import K, M
+from tightrate.rates.symbols.hypothesis import Hypothesis
 
 Verdict = Literal["consistent", "contradiction", "undecided", "nothing in common"]
 

@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import import_module
+from inspect import isfunction
 from types import ModuleType
+from typing import TypeVar
 
-import tightrate.rates.papers
-from tightrate.common.errors import unknown_name
+from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.common.registry import modules_in
 from tightrate.rates.statements.builder import Statement
 from tightrate.rates.statements.theorem import Paper, Theorem
 
+D = TypeVar("D")
+PAPERS = "tightrate.rates.papers"
 _MARK = "__statement_label__"
 
 
@@ -35,13 +38,13 @@ def statement(label: str) -> Callable[[Callable[[], Theorem]], Callable[[], Theo
 
 def paper_ids() -> tuple[str, ...]:
     """The papers that the catalogue holds, in alphabetical order."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(tightrate.rates.papers.__path__)))
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(import_module(PAPERS).__path__)))
 
 
 def _module(paper_id: str) -> ModuleType:
     if paper_id not in paper_ids():
         raise unknown_name("paper", paper_id, paper_ids())
-    return import_module(f"tightrate.rates.papers.{paper_id}")
+    return import_module(f"{PAPERS}.{paper_id}")
 
 
 def paper(paper_id: str) -> Paper:
@@ -52,17 +55,41 @@ def paper(paper_id: str) -> Paper:
 
 
 @cache
+def modules_of(paper_id: str) -> tuple[ModuleType, ...]:
+    """The modules of a paper: the one, or those of its package, first those that its `ORDER` names, in that order."""
+    main = _module(paper_id)
+    if not hasattr(main, "__path__"):
+        return (main,)
+    names = list(modules_in(main.__name__))
+    first = [f"{main.__name__}.{name}" for name in getattr(main, "ORDER", ())]
+    return (main, *map(import_module, (*first, *(name for name in names if name not in first))))
+
+
+def declared(name: str, kind: type[D]) -> tuple[D, ...]:
+    """What the functions of this name in the papers' modules yield, paper by paper: `implications`, `misprints`.
+
+    >>> from tightrate.rates.statements.misprint import Misprint
+    >>> "two-stage-logarithm" in {misprint.id for misprint in declared("misprints", Misprint)}
+    True
+    """
+    found: list[D] = []
+    for module in (module for paper_id in paper_ids() for module in modules_of(paper_id)):
+        function = vars(module).get(name)
+        if isfunction(function) and function.__module__ == module.__name__:
+            found += function()
+    assert all(isinstance(one, kind) for one in found)
+    return tuple(found)
+
+
+@cache
 def _statements(paper_id: str) -> dict[str, Callable[[], Theorem]]:
     found: dict[str, Callable[[], Theorem]] = {}
-    package = _module(paper_id)
-    modules = (
-        [package, *map(import_module, modules_in(package.__name__))] if hasattr(package, "__path__") else [package]
-    )
-    for module in modules:
+    for module in modules_of(paper_id):
         for value in vars(module).values():
             if isinstance(value, Statement) and value.paper.id == paper_id:
-                found.setdefault(value.id, value)
-            elif hasattr(value, _MARK) and module is package:
+                if found.setdefault(value.id, value) is not value:
+                    raise TightrateError(f"two statements have the id {value.id}; give each a label of its own")
+            elif hasattr(value, _MARK) and value.__module__ == module.__name__:
                 found[f"{paper_id}/{getattr(value, _MARK)}"] = value
     return found
 

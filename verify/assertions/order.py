@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tightrate.rates.formulas.display import text
-from tightrate.rates.orders.certificate import Given, Side, check_certificate, check_witness
+from tightrate.rates.orders.certificate import Side, check_certificate, check_witness
 from tightrate.rates.orders.domination import OrderResult, dominated
 from tightrate.rates.relations.upper_against_lower import PairCheck, checks
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.hypothesis import Given
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.verdict import Verdict

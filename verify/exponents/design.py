@@ -27,7 +27,6 @@ from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.rates.orders.certificate import Certificate, value_at
 from tightrate.rates.orders.normal_form import (
     Form,
-    Hypothesis,
     UndecidableError,
     alternatives,
     clauses,
@@ -45,6 +44,7 @@ from tightrate.rates.statements.catalogue import theorem as catalogued
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.rates.symbols.hypothesis import Hypothesis
 
 Array = NDArray[np.float64]
 Decades = dict[str, float]

@@ -10,10 +10,11 @@ import numpy as np
 import xarray as xr
 
 from tightrate.rates.formulas.display import text
-from tightrate.rates.orders.certificate import Given, Side, check_certificate, check_witness
+from tightrate.rates.orders.certificate import Side, check_certificate, check_witness
 from tightrate.rates.orders.domination import dominated
 from tightrate.rates.relations.upper_against_lower import PairCheck
 from tightrate.rates.statements.bound import Bound
+from tightrate.rates.symbols.hypothesis import Given
 from tightrate.verify.verdict import Verdict
 
 Answer = Literal["holds", "fails", "undecided"]

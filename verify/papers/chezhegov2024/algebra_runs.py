@@ -12,7 +12,7 @@ from sympy import Expr, Ge, Integer, Le, Rational, Symbol, sqrt
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.papers.chezhegov2024 import Rule, adam_weight, growth, slow_averaging
-from tightrate.rates.relations.implications import links
+from tightrate.rates.relations.implications import derived, implications, stated
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import (
@@ -238,11 +238,11 @@ def orders() -> dict[str, Question]:
 
 
 def tunings() -> dict[str, Question]:
-    """The minima of this paper's bounds over the step against the tuned rates, as links of the lattice state them."""
+    """The minima of this paper's bounds over the step against the tuned rates, as the implications state them."""
     found: dict[str, Question] = {}
-    for link in links():
+    for link in implications():
         if link.source.startswith("chezhegov2024/") and link.target.removeprefix("chezhegov2024/") in TUNED:
-            rate, tuned = link.left(), link.right()
+            rate, tuned = derived(link), stated(link)
             found[f"{link.source} at its best step <~ {link.target}"] = Question(rate, tuned, link.given)
             if link.relation == "~":
                 found[f"{link.target} <~ {link.source} at its best step"] = Question(tuned, rate, link.given)

@@ -8,8 +8,7 @@ import xarray as xr
 from sympy import Expr, Le
 from sympy.logic.boolalg import Boolean
 
-from tightrate.rates.relations.implication import at
-from tightrate.rates.relations.implications import solved_rates
+from tightrate.rates.relations.implications import at, derived, solved_rates
 from tightrate.rates.relations.upper_against_lower import checks
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Condition, Theorem
@@ -106,7 +105,7 @@ def _second_order() -> dict[str, Question]:
     )
     similar = (Le(tau, L), Le(Q * B, L))
     old, new = _expression("eq10-old"), _expression("eq10-new")
-    solved = {link.target: link.left() for link in solved_rates() if link.target.startswith("patel2024/eq10")}
+    solved = {one.target: derived(one) for one in solved_rates() if one.target.startswith("patel2024/eq10")}
     equal = {"tau": 0, "zeta": 0}
     reduced = {name: (at(_expression(name), equal), _expression(f"yuan2020/{row}")) for name, row in (
         ("thm15", "convex"),

@@ -1,4 +1,4 @@
-"""The lattice of theorems: special cases, tuned and solved rates, proved or refuted as listed; wrong twins rejected."""
+"""Implications between statements: special cases, tuned and solved rates, proved or refuted as listed; mutants."""
 
 from __future__ import annotations
 
@@ -11,49 +11,54 @@ from sympy import Expr, Integer, Rational, exp, log, oo, sqrt
 
 from tightrate.rates.orders.certificate import check_certificate, check_witness
 from tightrate.rates.orders.one_sided_estimates import primitive_differences
-from tightrate.rates.relations.implication import (
-    Edge,
-    Link,
-    Solution,
-    Tuning,
+from tightrate.rates.papers.koloskova2020 import TWO_STEPS_AT_LEAST
+from tightrate.rates.relations.implications import (
     at,
+    decide,
+    derived,
     identical,
+    implications,
     powers,
     related,
+    solved_rates,
+    special_cases,
+    stated,
+    terms_at,
+    tuned_rates,
     tuned_up_to_logarithm,
 )
-from tightrate.rates.relations.implications import TWO_LOCAL_STEPS, links, solved_rates, special_cases, tuned_rates
 from tightrate.rates.statements.catalogue import theorem, theorem_ids
+from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization, TunedBound
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, T, eps, eta, gamma, mu, sigma, zeta_star
 from tightrate.rates.symbols.evaluation import vectorized
 
 SIXTH = Rational(1, 6)
 
 
-def name(link: Link) -> str:
-    return f"{link.source} {link.operation} {link.relation} {link.target}"
+def name(implication: Implication) -> str:
+    return f"{implication.source} {implication.operation} {implication.relation} {implication.target}"
 
 
-@pytest.mark.parametrize("link", links(), ids=name)
-def test_link(link: Link) -> None:
+@pytest.mark.parametrize("implication", implications(), ids=name)
+def test_implication(implication: Implication) -> None:
     """Proved with certificates that their checker accepts, or refuted with a path that it accepts, as the list says."""
-    outcome = link.decide()
-    assert outcome.verdict == ("fails" if link.fails_because else "proved"), outcome
-    left, right = (primitive_differences(side) for side in (link.left(), link.right()))
+    outcome = decide(implication)
+    assert outcome.verdict == ("fails" if implication.fails_because else "proved"), outcome
+    left, right = (primitive_differences(side) for side in (derived(implication), stated(implication)))
     sides = [(left, right), (right, left)]
     for certificate, (low, high) in zip(outcome.certificates, sides, strict=False):
-        assert check_certificate(certificate, low, high, link.given)
-    if link.relation != "=" and outcome.verdict == "proved":
-        assert len(outcome.certificates) == (2 if link.relation == "~" else 1)
+        assert check_certificate(certificate, low, high, implication.given)
+    if implication.relation != "=" and outcome.verdict == "proved":
+        assert len(outcome.certificates) == (2 if implication.relation == "~" else 1)
     if outcome.verdict == "fails":
         assert outcome.witness is not None
-        assert check_witness(outcome.witness, left, right, link.given)
+        assert check_witness(outcome.witness, left, right, implication.given)
 
 
-def test_links_are_between_entries_and_no_link_is_there_twice() -> None:
+def test_implications_are_between_entries_and_none_is_there_twice() -> None:
     known = set(theorem_ids())
-    assert all({link.source, link.target} <= known | {"0"} for link in links())
-    described = [(name(link), str(link.target_at), link.terms) for link in links()]
+    assert all({implication.source, implication.target} <= known | {"0"} for implication in implications())
+    described = [(name(implication), str(implication.target_at), implication.terms) for implication in implications()]
     assert len(set(described)) == len(described)
 
 
@@ -75,13 +80,13 @@ def test_links_are_between_entries_and_no_link_is_there_twice() -> None:
     ],
     ids=str,
 )
-def test_every_special_value_is_in_the_lattice(value: tuple[str, Expr | int]) -> None:
+def test_every_special_value_is_taken(value: tuple[str, Expr | int]) -> None:
     letter, number = value
-    assert any(link.at.get(letter) == number for link in special_cases() if not link.fails_because)
+    assert any(implication.at.get(letter) == number for implication in special_cases() if not implication.fails_because)
 
 
 def test_the_corollaries_that_are_printed_are_derived() -> None:
-    derived = {(link.source, link.target) for link in (*tuned_rates(), *solved_rates())}
+    derivations = {(implication.source, implication.target) for implication in (*tuned_rates(), *solved_rates())}
     assert {
         ("khaled2025/thm1", "khaled2025/eq2"),
         ("khaled2025/thm3", "khaled2025/cor1"),
@@ -92,81 +97,89 @@ def test_the_corollaries_that_are_printed_are_derived() -> None:
         ("cheng2024/thmB4", "cheng2024/thmB4-steps"),
         ("cheng2024/thmB5-steps", "cheng2024/thmB5"),
         ("woodworth2020/convex", "patel2024/eq10-old"),
-    } <= derived
-    prescribed = {(link.source, link.target) for link in special_cases()}
+    } <= derivations
+    prescribed = {(implication.source, implication.target) for implication in special_cases()}
     assert {("lee2024/thm6", f"lee2024/{label}") for label in ("cor7a", "cor7b", "cor8")} <= prescribed
 
 
-# --- wrong twins ------------------------------------------------------------------------------------------------------
+# --- mutants ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "factor", [K**SIXTH, R**SIXTH, M**SIXTH, K**-SIXTH, R**-SIXTH, (L * B / sigma) ** SIXTH], ids=str
 )
 @pytest.mark.parametrize(
-    "link", [link for link in (*tuned_rates(), *solved_rates()) if link.relation == "~"][:6], ids=name
+    "implication",
+    [implication for implication in (*tuned_rates(), *solved_rates()) if implication.relation == "~"][:6],
+    ids=name,
 )
-def test_a_printed_rate_with_a_wrong_exponent_is_rejected(link: Link, factor: Expr) -> None:
-    given = link.given
-    derived = link.left()
-    assert related(derived, link.right(), "~", given).verdict == "proved"
-    for index, term in enumerate(sympy.Add.make_args(link.right())):
-        others = link.right() - term
+def test_a_printed_rate_with_a_wrong_exponent_is_rejected(implication: Implication, factor: Expr) -> None:
+    given = implication.given
+    left = derived(implication)
+    assert related(left, stated(implication), "~", given).verdict == "proved"
+    for index, term in enumerate(sympy.Add.make_args(stated(implication))):
+        others = stated(implication) - term
         wrong = others + term * factor
-        if related(wrong, link.right(), "~", given).verdict == "proved":
+        if related(wrong, stated(implication), "~", given).verdict == "proved":
             continue  # the term was dominated before and after: nothing was changed
-        assert related(derived, wrong, "~", given).verdict == "fails", (index, term)
+        assert related(left, wrong, "~", given).verdict == "fails", (index, term)
 
 
 @pytest.mark.parametrize(
-    "link",
+    "implication",
     [
-        Edge("patel2024/thm15", "yuan2020/convex", "=", {"tau": 0}),
-        Edge("patel2024/thm15", "yuan2020/convex", "~", {"zeta": 0}),
-        Edge("khaled2025/thm2", "khaled2025/thm1", "=", {"momentum": 0}),
-        Edge("khaled2025/thm2", "khaled2025/thm1", "=", {"momentum": Rational(1, 2)}, factor=2),
-        Edge("chezhegov2024/id-sc", "chezhegov2024/local-id-sc", "=", {"d_min": 1, "d_max": 2, "B_scaled": B}),
-        Edge("cheng2024/thm2", "woodworth2020a/convex", "<~", {"alpha": 4}),
-        Edge("cheng2024/thm1", "cheng2024/thmB4", "=", without_logarithms=True),
-        Edge("lee2024/thm6", "lee2024/cor8", "~", {"gamma": 1, "eta": 1 / R}),
-        Edge("lee2024/thm6", "lee2024/cor7a", "~"),
-        Edge("patel2024/discrepancy", "0", "=", {"K": 2}),
-        Edge("patel2024/thm27-explicit", "patel2024/thm27", "~", target_at={"L": 3 * L}, without_logarithms=True),
-        Tuning("khaled2025/thm1", "khaled2025/eq2", "~", {"gamma": 1}, given=TWO_LOCAL_STEPS, cap=1 / (L * K)),
-        Tuning("dekel2012/fixed-step", "ghadimi2012/convex", "<~", cap=1 / L),
-        Solution("patel2024/thm15", "patel2024/eq10-old", "<~", letter="zeta", value=eps),
-        Solution("cheng2024/thmB5-steps", "cheng2024/thmB5", "~", without_logarithms=True),
+        Specialization("patel2024/thm15", "yuan2020/convex", "=", {"tau": 0}),
+        Specialization("patel2024/thm15", "yuan2020/convex", "~", {"zeta": 0}),
+        Specialization("khaled2025/thm2", "khaled2025/thm1", "=", {"momentum": 0}),
+        Specialization("khaled2025/thm2", "khaled2025/thm1", "=", {"momentum": Rational(1, 2)}, factor=2),
+        Specialization(
+            "chezhegov2024/id-sc", "chezhegov2024/local-id-sc", "=", {"d_min": 1, "d_max": 2, "B_scaled": B}
+        ),
+        Specialization("cheng2024/thm2", "woodworth2020a/convex", "<~", {"alpha": 4}),
+        Specialization("cheng2024/thm1", "cheng2024/thmB4", "=", without_logarithms=True),
+        Specialization("lee2024/thm6", "lee2024/cor8", "~", {"gamma": 1, "eta": 1 / R}),
+        Specialization("lee2024/thm6", "lee2024/cor7a", "~"),
+        Specialization("patel2024/discrepancy", "0", "=", {"K": 2}),
+        Specialization(
+            "patel2024/thm27-explicit", "patel2024/thm27", "~", target_at={"L": 3 * L}, without_logarithms=True
+        ),
+        TunedBound("khaled2025/thm1", "khaled2025/eq2", "~", {"gamma": 1}, given=TWO_STEPS_AT_LEAST, cap=1 / (L * K)),
+        TunedBound("dekel2012/fixed-step", "ghadimi2012/convex", "<~", cap=1 / L),
+        SolvedBound("patel2024/thm15", "patel2024/eq10-old", "<~", letter="zeta", value=eps),
+        SolvedBound("cheng2024/thmB5-steps", "cheng2024/thmB5", "~", without_logarithms=True),
     ],
     ids=name,
 )
-def test_false_links_are_not_proved(link: Link) -> None:
-    assert link.decide().verdict != "proved"
+def test_false_implications_are_not_proved(implication: Implication) -> None:
+    assert decide(implication).verdict != "proved"
 
 
 # --- independent of the engine ----------------------------------------------------------------------------------------
 
-PLAIN = [link for link in tuned_rates() if link.letter == "eta" and "id-sc" not in link.source]
+PLAIN = [
+    implication for implication in tuned_rates() if implication.letter == "eta" and "id-sc" not in implication.source
+]
 
 
-@pytest.mark.parametrize("link", PLAIN, ids=name)
-def test_tuned_rates_agree_with_a_search_over_the_step(link: Tuning) -> None:
+@pytest.mark.parametrize("implication", PLAIN, ids=name)
+def test_tuned_rates_agree_with_a_search_over_the_step(implication: TunedBound) -> None:
     """The least value over a fine grid of steps, with all constants, against the printed rate at random points."""
-    source = sympy.Add(*link.named_terms(link.source, link.at).values())
-    rate = sympy.Add(*link.named_terms(link.target, link.target_at).values())
-    assert link.cap is not None
+    source = sympy.Add(*terms_at(implication, implication.source, implication.at).values())
+    rate = sympy.Add(*terms_at(implication, implication.target, implication.target_at).values())
+    assert implication.cap is not None
     rng = np.random.default_rng(5)
     count = 300
-    letters = sorted({s.name for s in source.free_symbols | rate.free_symbols | link.cap.free_symbols} - {"eta"})
+    letters = sorted({s.name for s in source.free_symbols | rate.free_symbols | implication.cap.free_symbols} - {"eta"})
     values = {letter: 10 ** rng.uniform(-2, 2, count) for letter in letters}
     values |= {n: np.ceil(10 ** rng.uniform(0.4, 5, count)) for n in ("K", "R", "M") if n in values}
     if "d_max" in values:
         values["d_max"] = values["d_min"] * 10 ** rng.uniform(0, 3, count)
-    cap = _at(link.cap, values)
+    cap = _at(implication.cap, values)
     grid = np.geomspace(1e-14, 1, 3000)[:, None] * cap
     found = _at(source, {**values, "eta": grid}).min(axis=0)
     ratio = found / _at(rate, values)
     assert ratio.max() <= 200
-    assert link.relation == "<~" or ratio.min() >= 1 / 200
+    assert implication.relation == "<~" or ratio.min() >= 1 / 200
 
 
 def _at(expression: Expr, values: dict[str, np.ndarray]) -> np.ndarray:
@@ -192,9 +205,9 @@ def test_tuning_with_an_exponential_costs_a_logarithm_at_most() -> None:
 
 def test_solutions_reach_the_accuracy() -> None:
     """At the solved accuracy the number of steps is of the order of T again."""
-    (link,) = (link for link in solved_rates() if link.source == "cheng2024/thmB5-steps")
-    accuracy = link.left()
-    steps = sympy.Add(*link.named_terms(link.source, link.at).values())
+    (implication,) = (implication for implication in solved_rates() if implication.source == "cheng2024/thmB5-steps")
+    accuracy = derived(implication)
+    steps = sympy.Add(*terms_at(implication, implication.source, implication.at).values())
     rng = np.random.default_rng(4)
     letters = {s.name for s in accuracy.free_symbols | steps.free_symbols} - {"eps"}
     values = {key: 10 ** rng.uniform(0, 2, 200) for key in letters} | {"alpha": rng.uniform(4, 9, 200)}
@@ -213,8 +226,8 @@ def test_helpers() -> None:
     assert related(sqrt(K), K, "<~").verdict == "proved"
     assert related(K, sqrt(K), "<~").verdict == "fails"
     assert related(K, sqrt(K), "=").verdict == "fails"
-    assert Edge("patel2024/thm9", "0", "=").decide().verdict == "fails"
-    undecidable = Edge("patel2024/lemma8", "patel2024/prop7", "<~")
-    assert undecidable.decide().verdict == "undecided"
+    assert decide(Specialization("patel2024/thm9", "0", "=")).verdict == "fails"
+    undecidable = Specialization("patel2024/lemma8", "patel2024/prop7", "<~")
+    assert decide(undecidable).verdict == "undecided"
     assert replace(undecidable, source="dekel2012/convex", at={"gamma": gamma}).operation == "gamma = gamma"
     assert zeta_star in theorem("koloskova2020/convex").bound.expression.free_symbols
