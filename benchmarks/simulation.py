@@ -4,7 +4,7 @@
 
 All contestants take turns in one process, on one CPU and one thread; a ratio is taken within a turn, and the median
 over turns is what a target is held against.  Times are CPU times, which other processes disturb least.  `sample` is
-the compiled engine where numba is installed (`pip install 'tightrate[fast]'`), beside `sample, numpy`.  JAX takes part
+the compiled backend where numba is installed (`pip install 'tightrate[fast]'`), beside `sample, numpy`.  JAX takes part
 where it is installed (`pip install jax`); --loop adds the slow loops over workers.  benchmarks/README.md describes the
 workloads.
 """
@@ -34,7 +34,7 @@ from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.batch.randomness import RowSampling
-from tightrate.simulator.compiled.kernels import EngineName
+from tightrate.simulator.compiled.kernels import Backend
 from tightrate.simulator.exact.moments import exact_moments
 from tightrate.simulator.sampled.round_law import sample_rounds
 from tightrate.simulator.sampled.sampling import sample
@@ -130,8 +130,8 @@ def dense(M: int = 16, d: int = 64) -> QuadraticMachines:
     return QuadraticMachines((hessians + np.swapaxes(hessians, -1, -2)) / 2, generator.standard_normal((M, d)))
 
 
-def engines(name: str, run: Callable[[EngineName], object]) -> dict[str, Contestant]:
-    """A run as the fastest engine does it, and with numpy alone where that is another."""
+def backends(name: str, run: Callable[[Backend], object]) -> dict[str, Contestant]:
+    """A run as the fastest backend does it, and with numpy alone where that is another."""
     contestants: dict[str, Contestant] = {NUMPY.format(name): partial(run, "numpy")}
     return {name: partial(run, "compiled"), **contestants} if COMPILED else contestants
 
@@ -149,10 +149,10 @@ def noisy(
     """P1 to P4."""
     rule = ALGORITHMS[name](**{key: STEPS[key] for key in PARAMETERS[name]})
     contestants: dict[str, Contestant] = {
-        **engines(
+        **backends(
             "sample",
-            lambda engine: sample(
-                rule, problem, replicas=replicas, K=K, R=R, noise=NOISE, measured_rounds=[R], engine=engine
+            lambda backend: sample(
+                rule, problem, replicas=replicas, K=K, R=R, noise=NOISE, measured_rounds=[R], backend=backend
             ),
         ),
         "floor": floor(replicas, problem.workers, problem.dimension, K * R),
@@ -183,13 +183,13 @@ def rows() -> Workload:
     rule = ALGORITHMS["local-sgd"](eta=STEPS["eta"])
     problem.optimum  # noqa: B018 (found once, outside the times)
 
-    def run(replicas: int, engine: EngineName) -> object:
+    def run(replicas: int, backend: Backend) -> object:
         sizes: dict[str, Any] = {"replicas": replicas, "K": K, "R": R, "measured_rounds": [R]}
-        return sample(rule, problem, **sizes, noise=RowSampling(), engine=engine)
+        return sample(rule, problem, **sizes, noise=RowSampling(), backend=backend)
 
     contestants: dict[str, Contestant] = {}
     for n in (16, 512):
-        contestants |= engines(f"sample, {n}", partial(run, n)) | peers.jax_rows(problem, STEPS["eta"], n, K, R)
+        contestants |= backends(f"sample, {n}", partial(run, n)) | peers.jax_rows(problem, STEPS["eta"], n, K, R)
     targets = [Target("sample, 16", "jax, 16", at_most=1.5), Target("sample, 512", "jax, 512", at_most=1.0)]
     return Workload(contestants, targets, "sample, 512")
 

@@ -15,7 +15,7 @@ from tightrate.rates.symbols.alphabet import SQUARED_GRADIENT
 from tightrate.rates.symbols.units import LENGTH, VALUE, Unit
 from tightrate.simulator.algorithm import Array
 from tightrate.simulator.moreau_envelope import mean_gradient
-from tightrate.simulator.sampled.sampling import Run
+from tightrate.simulator.sampled.run import Run
 
 Output = Literal["last", "average", "weighted", "random", "auxiliary"]
 OUTPUTS: Mapping[Output, str] = {

@@ -25,7 +25,8 @@ from tightrate.simulator.exact.moments import exact_moments
 from tightrate.simulator.measures import MEASURES, OUTPUTS, Output, forgetting, iterate, records_of
 from tightrate.simulator.parameters import construct, parameters, spelled
 from tightrate.simulator.sampled.round_law import sample_rounds
-from tightrate.simulator.sampled.sampling import Run, sample
+from tightrate.simulator.sampled.run import Run
+from tightrate.simulator.sampled.sampling import sample
 from tightrate.simulator.theorem_values import RunLetters, moment_order
 
 __all__ = ["METHODS", "OUTPUTS", "Measured", "Method", "Output", "Simulation", "build_problem", "simulate"]

@@ -1,4 +1,4 @@
-"""The compiled engine gives numpy's numbers, bit for bit, wherever it takes part; without numba nothing changes."""
+"""The compiled backend gives numpy's numbers, bit for bit, wherever it takes part; without numba nothing changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from tightrate.simulator.batch.randomness import RowSampling, stream
 from tightrate.simulator.compiled import kernels as compiled
 from tightrate.simulator.compiled.tape import recorded
 from tightrate.simulator.sampled.recording import RECORDERS
-from tightrate.simulator.sampled.sampling import Run, sample
+from tightrate.simulator.sampled.run import Run
+from tightrate.simulator.sampled.sampling import sample
 
 numba = pytest.importorskip("numba", reason="the optional extra `fast` is not installed")
 
@@ -58,8 +59,8 @@ def assert_same(a: Run, b: Run) -> None:
 
 def both(algorithm: Algorithm[Any], problem: Problem, **options: Any) -> Run:
     """The compiled run, found equal to numpy's."""
-    fast = sample(algorithm, problem, engine="compiled", **options)
-    assert_same(fast, sample(algorithm, problem, engine="numpy", **options))
+    fast = sample(algorithm, problem, backend="compiled", **options)
+    assert_same(fast, sample(algorithm, problem, backend="numpy", **options))
     return fast
 
 
@@ -94,7 +95,7 @@ def test_a_changed_generator_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
     assert not compiled._agrees.__wrapped__()
     monkeypatch.setattr(compiled, "_agrees", compiled._agrees.__wrapped__)
     with pytest.raises(TightrateError, match="numba"):
-        compiled.check_engine("compiled")
+        compiled.check_backend("compiled")
 
 
 def test_products_are_added_in_the_order_of_numpy() -> None:
@@ -124,7 +125,7 @@ def test_whatever_else_is_asked_for(name: str) -> None:
 
 
 def test_the_loops_take_part(advanced: list[str]) -> None:
-    options: dict[str, Any] = {"K": 3, "R": 4, "replicas": 3, "engine": "compiled"}
+    options: dict[str, Any] = {"K": 3, "R": 4, "replicas": 3, "backend": "compiled"}
     for name in ("local-sgdm", "local-adam"):
         sample(rule(name), QUADRATICS, noise=NOISE, **options)
         sample(rule(name), DENSE, noise=NOISE, **options)
@@ -246,18 +247,18 @@ def test_auto_waits_until_compiling_pays(advanced: list[str], monkeypatch: pytes
         runs.append(sample(algorithm, QUADRATICS, **options))
         assert len(advanced) == expected
     assert_same(runs[0], runs[2])
-    sample(algorithm, QUADRATICS, engine="numpy", **options)
+    sample(algorithm, QUADRATICS, backend="numpy", **options)
     sample(algorithm, QUADRATICS, **{**options, "R": 2})  # too short
     assert len(advanced) == 1
 
 
-def test_engines_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backends_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TightrateError, match="compield"):
-        sample(rule("local-sgd"), QUADRATICS, K=1, R=1, engine="compield")  # type: ignore[arg-type]
+        sample(rule("local-sgd"), QUADRATICS, K=1, R=1, backend="compield")  # type: ignore[arg-type]
     monkeypatch.setattr(compiled, "_installed", lambda: False)
     monkeypatch.setattr(compiled, "_agrees", compiled._agrees.__wrapped__)
     with pytest.raises(TightrateError, match="numba"):
-        sample(rule("local-sgd"), QUADRATICS, K=1, R=1, engine="compiled")
+        sample(rule("local-sgd"), QUADRATICS, K=1, R=1, backend="compiled")
     monkeypatch.setattr(compiled, "ENTRIES_THAT_PAY", 0)
     assert not compiled.pays("auto", "any", 1.0)
 

@@ -19,7 +19,8 @@ from tightrate.simulator.batch.randomness import RowSampling
 from tightrate.simulator.compiled import gradient_rounds
 from tightrate.simulator.compiled.gradient_rounds import step_sizes
 from tightrate.simulator.sampled import sampling
-from tightrate.simulator.sampled.sampling import Run, sample
+from tightrate.simulator.sampled.run import Run
+from tightrate.simulator.sampled.sampling import sample
 from tightrate.simulator.sampled.shared_runs import PackedCell, sample_packed
 
 NOISE = GaussianNoise(0.7)

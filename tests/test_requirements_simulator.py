@@ -21,7 +21,8 @@ from tightrate.constructions.random_quadratics import random_quadratics
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.batch.randomness import stream
 from tightrate.simulator.exact.moments import exact_moments
-from tightrate.simulator.sampled.sampling import Run, sample
+from tightrate.simulator.sampled.run import Run
+from tightrate.simulator.sampled.sampling import sample
 
 Point = list[float]
 Gradient = Callable[[int, Point, int], Point]  # of machine m at a point in step t = r K + k

@@ -20,8 +20,10 @@ from tightrate.simulator.algorithm import ALGORITHMS, Algorithm
 from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.batch.randomness import RowSampling, steps_per_draw, stream
 from tightrate.simulator.compiled.tape import recorded
-from tightrate.simulator.sampled import sampling
-from tightrate.simulator.sampled.sampling import Run, sample
+from tightrate.simulator.sampled import block, sampling
+from tightrate.simulator.sampled.recording import RECORDERS
+from tightrate.simulator.sampled.run import Run
+from tightrate.simulator.sampled.sampling import sample
 
 PROBLEM = random_quadratics(M=3, d=4, tau=0.6, zeta_star=0.8, seed=4)
 DIAGONAL = DiagonalQuadratics(np.linspace(0.1, 1, 12).reshape(3, 4), np.cos(np.arange(12.0)).reshape(3, 4))
@@ -59,7 +61,7 @@ def test_blocks_do_not_change_a_bit(
         "seed": 5,
         "forgetting": 0.01,
         "clients": 2,
-        "record": list(sampling.RECORDERS),
+        "record": list(RECORDERS),
     }
     if rule.remembers_workers:
         with pytest.raises(TightrateError, match="let all take part"):
@@ -193,7 +195,7 @@ def plain_gradient(problem: Any, T: int, level: float = 0.35) -> plain.Gradient:
 
 def test_records_are_what_they_say() -> None:
     K, R, eta = 3, 4, 0.2
-    names = list(sampling.RECORDERS)
+    names = list(RECORDERS)
     found = sample(local_sgd(eta=eta), PROBLEM, K=K, R=R, noise=NOISE, record=names, forgetting=0.0)
     gradient, x = plain_gradient(PROBLEM, K * R), np.zeros(4)
     slope = lambda y: plain.mean([PROBLEM.hessians[m] @ (y - PROBLEM.minimizers[m]) for m in range(3)])  # noqa: E731
@@ -356,10 +358,10 @@ def test_runs_in_place_are_the_same_bit_for_bit(
     name: str, parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rule = ALGORITHMS[name](**parameters)
-    options: dict[str, Any] = {"K": 5, "R": 6, "noise": NOISE, "forgetting": 0.1, "record": list(sampling.RECORDERS)}
+    options: dict[str, Any] = {"K": 5, "R": 6, "noise": NOISE, "forgetting": 0.1, "record": list(RECORDERS)}
     assert recorded(rule, rule.init(np.zeros((2, 3, 4)))) is not None
     fast = sample(rule, PROBLEM, **options)
-    monkeypatch.setattr(sampling, "recorded", lambda *_: None)
+    monkeypatch.setattr(block, "recorded", lambda *_: None)
     assert same(sample(rule, PROBLEM, **options), fast)
 
 

@@ -20,7 +20,8 @@ from tightrate.live_sweep import live
 from tightrate.output import number
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import LETTERS
-from tightrate.simulator.sampled.sampling import Run, sample
+from tightrate.simulator.sampled.run import Run
+from tightrate.simulator.sampled.sampling import sample
 from tightrate.verify.cache.netcdf import load_dataset, save_dataset
 from tightrate.verify.sweep.cell_store import CellStore
 from tightrate.verify.sweep.plan import Plan

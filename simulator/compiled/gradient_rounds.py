@@ -23,7 +23,7 @@ from tightrate.constructions.problem import Problem
 from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.simulator.algorithm import Algorithm, Array, leaves
 from tightrate.simulator.batch.randomness import NUMBERS_PER_DRAW, NoiseSteps, Streams, alike
-from tightrate.simulator.compiled.kernels import CompiledNoise, EngineName, by_stream, loops, noise_steps
+from tightrate.simulator.compiled.kernels import Backend, CompiledNoise, by_stream, loops, noise_steps
 from tightrate.simulator.exact.linear_form import LinearForm
 from tightrate.simulator.exact.local_gradient_descent import moved_fraction
 
@@ -77,7 +77,7 @@ class GradientRounds:
         replicas: int,
         noise: Noise | None,
         streams: Streams,
-        engine: EngineName = "numpy",
+        backend: Backend = "numpy",
     ) -> None:
         if isinstance(problem, DiagonalQuadratics):
             curvatures, self._axes = problem.curvatures, None
@@ -92,7 +92,7 @@ class GradientRounds:
             steps = steps_at_once(K, problem.workers, problem.dimension)
             rounds = max(1, min(R, NUMBERS_AT_ONCE // (self._move.size * K))) if steps == K else 1
             sizes = K * R, problem.workers, problem.dimension
-            ahead = noise_steps(engine, noise, streams, *sizes, ahead=rounds * steps, unscaled=True)
+            ahead = noise_steps(backend, noise, streams, *sizes, ahead=rounds * steps, unscaled=True)
             self._noise = _NoiseSums(ahead, rounds, _powers(1 - step, steps), eta, self._axes, K, R, replicas)
 
     def advance(self, x: Array) -> Array:

@@ -29,8 +29,8 @@ from tightrate.simulator.batch.oracles import check_rows, diagonal_of
 from tightrate.simulator.batch.randomness import NoiseSteps, RowSampling, Streams
 from tightrate.simulator.compiled.tape import CannotRecordError, Operation, Recording, Symbol, Tape, clip
 
-EngineName = Literal["auto", "numpy", "compiled"]
-ENGINES: tuple[EngineName, ...] = ("auto", "numpy", "compiled")
+Backend = Literal["auto", "numpy", "compiled"]
+BACKENDS: tuple[Backend, ...] = ("auto", "numpy", "compiled")
 
 ENTRIES_THAT_PAY = 2e8  # what numpy needs for as many costs about as much as compiling
 ENTRIES_THAT_COUNT = 1e5  # shorter runs have other things to wait for
@@ -119,26 +119,26 @@ def _tally(_loop: str) -> _Tally:
     return _Tally()
 
 
-def check_engine(engine: str) -> None:
-    """Refuse an engine that does not exist, or whose library is not installed."""
-    if engine not in ENGINES:
-        raise unknown_name("engine", engine, ENGINES)
-    if engine == "compiled" and not _agrees():
-        raise TightrateError("engine compiled needs numba (pip install 'tightrate[fast]') that knows numpy's normals")
+def check_backend(backend: str) -> None:
+    """Refuse a backend that does not exist, or whose library is not installed."""
+    if backend not in BACKENDS:
+        raise unknown_name("backend", backend, BACKENDS)
+    if backend == "compiled" and not _agrees():
+        raise TightrateError("backend compiled needs numba (pip install 'tightrate[fast]') that knows numpy's normals")
 
 
-def pays(engine: EngineName, loop: str, entries: float) -> bool:
+def pays(backend: Backend, loop: str, entries: float) -> bool:
     """Whether to compile a loop (or to use it, once compiled) for so many entries more."""
-    if not _considered(engine, entries) or engine == "compiled":
-        return engine == "compiled"
+    if not _considered(backend, entries) or backend == "compiled":
+        return backend == "compiled"
     tally = _tally(loop)
     tally.entries += entries
     return tally.entries >= ENTRIES_THAT_PAY and _agrees()
 
 
-def _considered(engine: EngineName, entries: float) -> bool:
+def _considered(backend: Backend, entries: float) -> bool:
     """Whether compiling may come into question for so many entries."""
-    return engine == "compiled" or (engine == "auto" and entries >= ENTRIES_THAT_COUNT and _installed())
+    return backend == "compiled" or (backend == "auto" and entries >= ENTRIES_THAT_COUNT and _installed())
 
 
 @cache
@@ -204,10 +204,10 @@ class CompiledNoise(NoiseSteps):
             normals(words, self.scale, block.reshape(-1, copy=False))
 
 
-def noise_steps(engine: EngineName, noise: Noise, streams: Streams, *sizes: int, **options: Any) -> NoiseSteps:
+def noise_steps(backend: Backend, noise: Noise, streams: Streams, *sizes: int, **options: Any) -> NoiseSteps:
     """The noise of the steps, drawn by compiled code where that pays; `sizes` are steps, workers, dimension."""
     entries = len(streams[0]) * float(np.prod(sizes))
-    drawn = CompiledNoise if isinstance(noise, GaussianNoise) and pays(engine, "normals", entries) else NoiseSteps
+    drawn = CompiledNoise if isinstance(noise, GaussianNoise) and pays(backend, "normals", entries) else NoiseSteps
     return drawn(noise, *streams, *sizes, **options)
 
 
@@ -283,7 +283,7 @@ Advance = Callable[[int], None]
 
 
 def compiled_rounds(
-    engine: EngineName,
+    backend: Backend,
     algorithm: Algorithm[Any],
     recording: Recording | None,
     problem: Problem,
@@ -292,7 +292,7 @@ def compiled_rounds(
     entries: float,
 ) -> Advance | None:
     """So many local steps of the recording's state in one loop, random numbers included, where that can be and pays."""
-    if recording is None or not _considered(engine, entries):
+    if recording is None or not _considered(backend, entries):
         return None
     state, shape = recording.state, recording.gradient.shape
     diagonal = diagonal_of(problem)
@@ -314,7 +314,7 @@ def compiled_rounds(
         program = _Program(recording, template, point)
     except CannotRecordError:
         return None
-    if not pays(engine, program.source, entries) or (template == LOGISTIC and not products_agree(shape[-1])):
+    if not pays(backend, program.source, entries) or (template == LOGISTIC and not products_agree(shape[-1])):
         return None
     generators, readers = streams()
     words, advance = words_of(generators), _compiled(program.source)
@@ -322,15 +322,15 @@ def compiled_rounds(
     return lambda steps: advance(steps, *arguments)
 
 
-def compiled_step(engine: EngineName, recording: Recording, entries: float) -> Callable[[], None]:
+def compiled_step(backend: Backend, recording: Recording, entries: float) -> Callable[[], None]:
     """What `recording.replay` does, in one loop where that can be and pays."""
-    if not _considered(engine, entries):
+    if not _considered(backend, entries):
         return recording.replay
     try:
         program = _Program(recording, GIVEN)
     except CannotRecordError:
         return recording.replay
-    if not pays(engine, program.source, entries):
+    if not pays(backend, program.source, entries):
         return recording.replay
     advance, arguments = _compiled(program.source), (_flat(recording.gradient), *program.arguments)
     return lambda: advance(*arguments)

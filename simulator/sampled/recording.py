@@ -12,17 +12,8 @@ from tightrate.simulator.algorithm import Algorithm, Array
 from tightrate.simulator.moreau_envelope import envelope_gap, envelope_gradient, mean_gradient
 
 
-class Recorder:
+class Observer:
     """Looks at a block of replicas before every local step, before and after every communication."""
-
-    def __init__(
-        self, algorithm: Algorithm[Any], problem: Problem, rng: Callable[[], np.ndarray[Any, Any]], T: int
-    ) -> None:
-        self.algorithm, self.problem = algorithm, problem
-        self.setup(rng, T)
-
-    def setup(self, rng: Callable[[], np.ndarray[Any, Any]], T: int) -> None:
-        """Prepare for T local steps; `rng()` gives each replica one uniform number."""
 
     def before_step(self, state: Any) -> None:
         """Look at the state before a local step."""
@@ -34,8 +25,37 @@ class Recorder:
         """Look at the synchronized state, that of the start included."""
 
     def result(self) -> Array:
-        """The record, one row for each replica."""
+        """What was seen, one row for each replica."""
         raise NotImplementedError
+
+
+class WeightedAverage(Observer):
+    """The mean over workers of the averaged sequence, over all local steps t with weights (1 - q)^-(t+1)."""
+
+    def __init__(self, algorithm: Algorithm[Any], q: Array) -> None:
+        self._algorithm, self._q = algorithm, q
+        self._sum: Array | float = 0.0
+        self._weights = np.zeros_like(q)
+
+    def before_step(self, state: Any) -> None:
+        self._sum = (1 - self._q) * self._sum + self._algorithm.averaged(state).mean(axis=-2)
+        self._weights = (1 - self._q) * self._weights + 1
+
+    def result(self) -> Array:
+        return np.asarray(self._sum / self._weights)
+
+
+class Recorder(Observer):
+    """An observer that a run can be asked for by name."""
+
+    def __init__(
+        self, algorithm: Algorithm[Any], problem: Problem, rng: Callable[[], np.ndarray[Any, Any]], T: int
+    ) -> None:
+        self.algorithm, self.problem = algorithm, problem
+        self.setup(rng, T)
+
+    def setup(self, rng: Callable[[], np.ndarray[Any, Any]], T: int) -> None:
+        """Prepare for T local steps; `rng()` gives each replica one uniform number."""
 
 
 class Rows(Recorder):

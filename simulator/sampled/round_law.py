@@ -19,7 +19,7 @@ from tightrate.simulator.exact.affine_gaussian import AffineGaussian
 from tightrate.simulator.exact.linear_form import LinearForm
 from tightrate.simulator.exact.moments import check_counts, exact_moments, total_weight
 from tightrate.simulator.exact.quadratic_rounds import QuadraticRounds, Spectrum, noise_variances
-from tightrate.simulator.sampled.sampling import DIVERGED_NORM, Run, from_first_overflow
+from tightrate.simulator.sampled.run import DIVERGED_NORM, Run, from_first_overflow
 
 NUMBERS_PER_DRAW = 4096
 

@@ -18,7 +18,8 @@ from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import Problem
 from tightrate.simulator.algorithm import Algorithm
 from tightrate.simulator.batch.randomness import RowSampling, alike
-from tightrate.simulator.sampled.sampling import Run, sample
+from tightrate.simulator.sampled.run import Run
+from tightrate.simulator.sampled.sampling import sample
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,7 +34,8 @@ from tightrate.simulator.exact.moments import exact_moments
 from tightrate.simulator.measures import Output, forgetting, iterate, records_of
 from tightrate.simulator.parameters import construct, parameters
 from tightrate.simulator.sampled.round_law import sample_rounds
-from tightrate.simulator.sampled.sampling import Run, sample
+from tightrate.simulator.sampled.run import Run
+from tightrate.simulator.sampled.sampling import sample
 from tightrate.simulator.simulate import build_noise, build_problem, refuse_too_large
 from tightrate.verify.sweep.measures import SWEEP_MEASURES
 from tightrate.verify.sweep.specification import Tuned

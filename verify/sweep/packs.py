@@ -23,7 +23,7 @@ from tightrate.simulator.batch.randomness import RowSampling
 from tightrate.simulator.compiled.gradient_rounds import step_sizes
 from tightrate.simulator.measures import records_of
 from tightrate.simulator.parameters import construct
-from tightrate.simulator.sampled.sampling import Run
+from tightrate.simulator.sampled.run import Run
 from tightrate.simulator.sampled.shared_runs import PackedCell, sample_packed
 from tightrate.verify.sweep.cell import (
     NO_DEMANDS,
