@@ -21,7 +21,7 @@ from tightrate.figures.style import Columns, Family
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import L, weak
 from tightrate.verify.papers.cheng2024 import consensus_runs as cheng2024_consensus
-from tightrate.verify.papers.cheng2024.clipping_runs import clipping_bias_over_threshold
+from tightrate.verify.papers.cheng2024.clipping import clipping_bias_over_threshold
 from tightrate.verify.papers.cheng2024.consensus_runs import consensus
 from tightrate.verify.papers.cheng2024.figure_rates_runs import (
     METHODS,
@@ -30,7 +30,7 @@ from tightrate.verify.papers.cheng2024.figure_rates_runs import (
     figure_rates,
     gain_exponents,
 )
-from tightrate.verify.papers.cheng2024.orders_runs import CRITICAL_STEPS
+from tightrate.verify.papers.cheng2024.orders import CRITICAL_STEPS
 from tightrate.verify.session import Session
 
 

@@ -30,7 +30,8 @@ class Claim:
 
     An erratum's statement is the printed one, so its expected verdict is "violated".  `cost` is the smallest profile
     that runs the claim: "quick" in every profile, "full" only in the full one.  `outside` names conditions of the
-    theorem (by their text) that the claim's points may break, each with the reason.
+    theorem (by their text) that the claim's points may break, each with the reason; one text is the reason for all of
+    them (an identity, or a step of a proof, that needs none).
     """
 
     id: str
@@ -41,7 +42,7 @@ class Claim:
     data: tuple[Experiment, ...] = ()
     expected: Status = "consistent"
     cost: Profile = "quick"
-    outside: Mapping[str, str] = field(default_factory=dict)
+    outside: Mapping[str, str] | str = field(default_factory=dict)
 
     @property
     def theorem(self) -> Theorem:
@@ -88,7 +89,7 @@ def claim(
     data: Experiment | Sequence[Experiment] = (),
     expected: Status = "consistent",
     cost: Profile = "quick",
-    outside: Mapping[str, str] | None = None,
+    outside: Mapping[str, str] | str | None = None,
 ) -> Callable[[Assert], Claim]:
     """Make a claim of the function that says what is asserted; the theorem is that of the claim's id unless given."""
     runs = (data,) if isinstance(data, Experiment) else tuple(data)
@@ -99,14 +100,14 @@ def claim(
     return make
 
 
-def check(assertion: Assertion, theorem: Theorem, outside: Mapping[str, str] | None = None) -> Verdict:
+def check(assertion: Assertion, theorem: Theorem, outside: Mapping[str, str] | str | None = None) -> Verdict:
     """The verdict on an assertion about a theorem whose conditions hold at every point.
 
     A point that breaks a condition makes the verdict an error; conditions in words, and those that speak of symbols
     which a measurement does not have, are listed in the evidence as unchecked.
     """
-    waived = outside or {}
     known = {condition.text for condition in theorem.conditions}
+    waived = dict.fromkeys(known, outside) if isinstance(outside, str) else (outside or {})
     unknown = [text for text in waived if text not in known]
     if unknown:
         raise LookupError(f"{theorem.id} has no condition {unknown[0]!r}; it has {', '.join(sorted(known))}")
@@ -120,7 +121,8 @@ def check(assertion: Assertion, theorem: Theorem, outside: Mapping[str, str] | N
     if assertion.measurements and unchecked:
         notes["conditions not checked"] = [f"{text} ({why})" for text, why in unchecked.items()]
     if waived:
-        notes["outside of the conditions"] = [f"{text}: {why}" for text, why in waived.items()]
+        each = [f"{text}: {why}" for text, why in waived.items()]
+        notes["outside of the conditions"] = [f"all: {outside}"] if isinstance(outside, str) else each
     return replace(verdict, evidence={**verdict.evidence, **notes}) if notes else verdict
 
 

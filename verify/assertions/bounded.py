@@ -137,6 +137,9 @@ def _judge(measurement: Measurement, measured: Named, bound: Named, side: Side) 
     """The verdict on numbers that are exact but for their rounding."""
     what = measurement.what
     measured, bound, slack = xr.broadcast(measured, bound, measurement.rounding)
+    sign = "<=" if side == "upper" else ">="
+    if measured.size == 0:
+        return Verdict("error", f"{what}: there is nothing to compare.", f"{what} {sign} bound", "-")
     holds = measured <= bound + slack if side == "upper" else measured >= bound - slack  # a nan does not hold
     resolved = bound > RESOLVED * slack
     ratio = (measured / bound.where(resolved)).where(resolved)
@@ -147,10 +150,7 @@ def _judge(measurement: Measurement, measured: Named, bound: Named, side: Side) 
         f"{'largest' if side == 'upper' else 'smallest'} measured / bound": extreme,
         "attained within a factor of 2": attained,
     }
-    sign = "<=" if side == "upper" else ">="
     texts = (f"{what} {sign} bound", f"measured / bound {sign} {extreme:.6g}")
-    if measured.size == 0:
-        return Verdict("error", f"{what}: there is nothing to compare.", *texts, evidence=evidence)
     if bool(holds.all()):
         sentence = f"No violation in {measured.size} comparisons; the closest comes to {extreme:.6g} times the bound."
         return Verdict("consistent", sentence, *texts, evidence=evidence)

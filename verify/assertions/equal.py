@@ -110,6 +110,8 @@ class Vanishes:
         """Confirmed where every residual is within what rounding explains."""
         residual, allowed = xr.broadcast(abs(self.measurement.measured), Named(self.allowed))
         what = self.measurement.what
+        if residual.size == 0:
+            return Verdict("error", f"{what}: there is nothing to compare.", f"{what}: 0 to rounding", "-")
         within = residual <= allowed
         largest = float(residual.max())
         evidence = {
@@ -118,7 +120,7 @@ class Vanishes:
             "largest residual / allowed": float((residual / allowed).max()),
         }
         texts = (f"{what}: 0 to rounding", f"at most {largest:.1e}")
-        if residual.size == 0 or (bool(residual.isnull().any()) and bool((within | residual.isnull()).all())):
+        if bool(residual.isnull().any()) and bool((within | residual.isnull()).all()):
             sentence = f"{what}: {int(residual.isnull().sum())} of {residual.size} residuals are not numbers."
             return Verdict("error", sentence, *texts, evidence=evidence)
         if bool(within.all()):

@@ -1,311 +1,254 @@
-"""Claims of cheng2024 on clipping one coordinate, on means of independent noise, and on confidence without clipping."""
+"""cheng2024, Lemma A.2 and (B.63): what clipping does to one coordinate of a stochastic gradient, exactly."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
-from sympy import simplify
 
-from tightrate.rates.relations.misprints import misprint
-from tightrate.rates.statements.catalogue import theorem
-from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.constructions.heavy_tailed_noise import ParetoNoise
+from tightrate.constructions.noise import worst_clipping_noise
+from tightrate.constructions.problem import Array
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.simulator.batch.randomness import stream
+from tightrate.verify.assertions.assertion import Every
+from tightrate.verify.assertions.bounded import AtLeast, Bounded
+from tightrate.verify.assertions.equal import Vanishes
+from tightrate.verify.assertions.power_law import PowerLaw, exponents_of
 from tightrate.verify.claim import claim
-from tightrate.verify.judging.by_value import judge_bound, judge_identity
-from tightrate.verify.judging.scaling import exponents_of, joined, judge_scaling
-from tightrate.verify.papers.cheng2024 import clipping_runs
-from tightrate.verify.verdict import Verdict
+from tightrate.verify.experiment import experiment
+from tightrate.verify.measurement import Measurement
+from tightrate.verify.session import Session
 
-SIDES: Mapping[str, Literal["at most", "equal"]] = {"worst": "equal", "pareto": "at most"}
-LAW = ("sigma", "alpha", "rho", "G_inf")
+# --- Random laws with three values -----------------------------------------------------------------------------------
 
 
-def on_laws(data: xr.Dataset, measured: str, label: str) -> Verdict:
-    """A measured moment or bias against the bound of that statement."""
-    return judge_bound(
-        data[measured],
-        data[f"bound: {label}"],
-        side="upper",
-        what=theorem(f"cheng2024/{label}").bound.measure.meaning,
-        rounding=1e-13 * data[f"bound: {label}"] + 1e-15 * data["rho"],
-        witness={name: data[name] for name in LAW},
+def clipped_mean(probability: Array, value: Array, rho: Array) -> Array:
+    """E clip(X, rho) of a law with the values along the last axis."""
+    return np.asarray(np.sum(probability * np.clip(value, -rho[..., None], rho[..., None]), axis=-1))
+
+
+@experiment("cheng2024-clipping-laws")
+def clipping_laws(session: Session) -> xr.Dataset:
+    """Random laws with three values and mean |x| = `G_inf`: bias and moments of the clipped variable.
+
+    Half of the laws are symmetric with mean zero, `symmetric`.  `vector_bias` is the squared bias of a gradient whose
+    three coordinates follow three of the laws at one threshold, with fourth moments (alpha = 4); its symbols are the
+    `vector_` ones.
+    """
+    n = session.choose(quick=3000, full=60000)
+    generator = stream(session.seed, experiment="cheng2024-clipping-laws")
+    alpha = generator.uniform(2, 8, n)
+    weights = 10 ** generator.uniform(-6, 0, (n, 3))
+    values = generator.standard_normal((n, 3)) * 10 ** generator.uniform(0, 2, (n, 3))
+    symmetric = np.arange(n) % 2 == 1
+    weights[symmetric, 2] = weights[symmetric, 0]
+    values[symmetric, 2], values[symmetric, 1] = -values[symmetric, 0], 0.0
+    probability = weights / weights.sum(axis=-1, keepdims=True)
+    deviation = values - np.sum(probability * values, axis=-1, keepdims=True)
+    sigma = np.sum(probability * np.abs(deviation) ** alpha[:, None], axis=-1) ** (1 / alpha)
+    rho = 3 * sigma * 10 ** generator.uniform(0, 1, n)
+    mean = np.where(symmetric, 0.0, rho * generator.uniform(-0.5, 0.5, n))
+    value = mean[:, None] + deviation
+    average = clipped_mean(probability, value, rho)
+    clipped = np.clip(value, -rho[:, None], rho[:, None])
+
+    def moment(about: Array) -> Array:
+        return np.asarray(np.sum(probability * np.abs(clipped - about[:, None]) ** alpha[:, None], axis=-1))
+
+    third = n // 3
+    part = slice(0, 3 * third)
+    common = rho[part].reshape(third, 3).max(axis=-1)
+    shift = clipped_mean(probability[part], value[part], np.repeat(common, 3)) - mean[part]
+    fourth = np.sum(probability[part] * deviation[part] ** 4, axis=-1).reshape(third, 3)
+    noise = np.max(fourth, axis=-1) ** 0.25
+    within = common >= 3 * noise  # the threshold was drawn for other moments
+    vectors = {
+        "vector_bias": np.sum(shift.reshape(third, 3) ** 2, axis=-1),
+        "vector_rho": common,
+        "vector_sigma_inf": noise,
+        "vector_sigma_2alpha": np.sum(fourth**2, axis=-1) ** (1 / 8),  # (sum_i sigma_i^8)^(1/8)
+        "vector_G_inf": np.abs(mean[part]).reshape(third, 3).max(axis=-1),
+    }
+    return xr.Dataset(
+        {
+            "bias": ("law", np.abs(average - mean)),
+            "moment": ("law", moment(mean)),
+            "centered_moment": ("law", moment(average)),
+            "symmetric": ("law", symmetric),
+            "sigma": ("law", sigma),
+            "alpha": ("law", alpha),
+            "rho": ("law", rho),
+            "G_inf": ("law", np.abs(mean)),
+            **{name: ("gradient", column[within]) for name, column in vectors.items()},
+        },
+        attrs={"seed": session.seed},
     )
+
+
+def on_laws(theorem: Theorem, data: xr.Dataset, measured: str) -> Bounded:
+    """A moment or the bias against the theorem's bound, both known to rounding."""
+    found = Measurement.of(data, measured, what=theorem.bound.measure.meaning)
+    rounding = 1e-13 * found.at(theorem.bound.expression) + 1e-15 * data.rho
+    return Bounded(theorem, replace(found, rounding=rounding))
 
 
 @claim(
     "cheng2024/clipping-bias",
-    statement="Clipping a coordinate at rho moves its mean by at most (2 sigma)^alpha / rho^(alpha-1).",
+    "Clipping a coordinate at rho moves its mean by at most (2 sigma)^alpha / rho^(alpha-1).",
     theorem="cheng2024/lemA2-bias",
     kind="bound with constants",
-    data=clipping_runs.clipping_laws,
-    expected="consistent",
+    data=clipping_laws,
 )
-def clipping_bias(data: xr.Dataset) -> Verdict:
+def clipping_bias(theorem: Theorem, data: xr.Dataset) -> Bounded:
     """Exact expectations of random laws with three values, within the lemma's conditions on rho."""
-    return on_laws(data, "bias", "lemA2-bias")
+    return on_laws(theorem, data, "bias")
 
 
 @claim(
     "cheng2024/sharp-clipping-bias",
-    statement="It moves the mean by at most (alpha-1)^(alpha-1)/alpha^alpha sigma^alpha / (rho - |mean|)^(alpha-1).",
+    "It moves the mean by at most (alpha-1)^(alpha-1)/alpha^alpha sigma^alpha / (rho - |mean|)^(alpha-1).",
     theorem="cheng2024/lemA2-sharp",
     kind="bound with constants",
-    data=clipping_runs.clipping_laws,
-    expected="consistent",
+    data=clipping_laws,
 )
-def sharp_clipping_bias(data: xr.Dataset) -> Verdict:
+def sharp_clipping_bias(theorem: Theorem, data: xr.Dataset) -> Bounded:
     """The same laws."""
-    return on_laws(data, "bias", "lemA2-sharp")
+    return on_laws(theorem, data, "bias")
 
 
 @claim(
     "cheng2024/clipped-moment",
-    statement="Clipping does not raise the moment of order alpha about the true mean.",
+    "Clipping does not raise the moment of order alpha about the true mean.",
     theorem="cheng2024/lemA2-moment",
     kind="bound with constants",
-    data=clipping_runs.clipping_laws,
-    expected="consistent",
+    data=clipping_laws,
 )
-def clipped_moment(data: xr.Dataset) -> Verdict:
+def clipped_moment(theorem: Theorem, data: xr.Dataset) -> Bounded:
     """The same laws."""
-    return on_laws(data, "moment", "lemA2-moment")
+    return on_laws(theorem, data, "moment")
 
 
 @claim(
     "cheng2024/clipped-centered-moment",
-    statement="About its own mean a clipped coordinate has at most 2^alpha times the moment of order alpha.",
+    "About its own mean a clipped coordinate has at most 2^alpha times the moment of order alpha.",
     theorem="cheng2024/lemA2-centered-moment",
     kind="bound with constants",
-    data=clipping_runs.clipping_laws,
-    expected="consistent",
+    data=clipping_laws,
 )
-def clipped_centered_moment(data: xr.Dataset) -> Verdict:
+def clipped_centered_moment(theorem: Theorem, data: xr.Dataset) -> Bounded:
     """The same laws."""
-    return on_laws(data, "centered_moment", "lemA2-centered-moment")
+    return on_laws(theorem, data, "centered_moment")
 
 
 @claim(
     "cheng2024/symmetric-noise-has-no-bias",
-    statement="Where the gradient vanishes, clipping symmetric noise causes no bias.",
+    "Where the gradient vanishes, clipping symmetric noise causes no bias.",
     theorem="cheng2024/lemA2-bias",
     kind="identity",
-    data=clipping_runs.clipping_laws,
+    data=clipping_laws,
     expected="confirmed",
 )
-def symmetric_noise(data: xr.Dataset) -> Verdict:
+def symmetric_noise(data: xr.Dataset) -> Vanishes:
     """The symmetric ones of the laws: the bias relative to the threshold."""
-    chosen = data.isel(law=np.flatnonzero(data.symmetric.values))
-    relative = 1 + chosen.bias / chosen.rho
-    one = xr.ones_like(relative)
-    witness = {name: chosen[name] for name in LAW}
-    return judge_identity(relative, one, one, what="the bias of symmetric noise", relative=1e-14, witness=witness)
+    laws = data.isel(law=np.flatnonzero(data.symmetric.values))
+    return Vanishes(Measurement.of(laws, laws.bias / laws.rho, what="the bias of symmetric noise"), 1e-14)
 
 
 @claim(
     "cheng2024/squared-clipping-bias",
-    statement="(B.63): a clipped gradient has a squared bias of at most ||2 sigma||^(2 alpha) / rho^(2(alpha-1)).",
+    "(B.63): a clipped gradient has a squared bias of at most ||2 sigma||^(2 alpha) / rho^(2(alpha-1)).",
     theorem="cheng2024/eqB.63",
     kind="bound with constants",
-    data=clipping_runs.clipping_laws,
-    expected="consistent",
+    data=clipping_laws,
 )
-def squared_clipping_bias(data: xr.Dataset) -> Verdict:
+def squared_clipping_bias(theorem: Theorem, data: xr.Dataset) -> Bounded:
     """Gradients in three dimensions, each coordinate with a random law, alpha = 4."""
-    return judge_bound(
-        data.vector_bias,
-        data["bound: eqB.63"],
-        side="upper",
-        what="squared bias of a clipped gradient",
-        witness={"rho": data.common_rho},
+    symbols = {name: f"vector_{name}" for name in ("rho", "sigma_inf", "sigma_2alpha", "G_inf")}
+    what = "squared bias of a clipped gradient"
+    of_gradients = Measurement.of(data, "vector_bias", what=what, symbols={**symbols, "alpha": 4.0, "sigma": None})
+    return Bounded(theorem, of_gradients)
+
+
+# --- The worst laws for a threshold ----------------------------------------------------------------------------------
+
+
+def pareto_bias(noise: ParetoNoise, mean: Array, rho: Array) -> Array:
+    """|E clip(x + X, rho) - x| for Pareto noise X and a threshold that only its tail exceeds.
+
+    With X = s (Y - m), Y Pareto's law of index a: E (x + X - rho)_+ = s y^(1-a)/(a-1) at y = m + (rho - x)/s >= 1.
+    """
+    a = noise.tail
+    mu = a / (a - 1)
+    scale = noise.sigma / noise.standard_moment(noise.order) ** (1 / noise.order)
+    return np.asarray(scale * (mu + (rho - mean) / scale) ** (1 - a) / (a - 1))
+
+
+@experiment("cheng2024-clipping-bias")
+def clipping_bias_over_threshold(session: Session) -> xr.Dataset:  # noqa: ARG001
+    """Bias against the threshold, over (alpha, mean, rho) with sigma = 1 and the mean in units of the threshold.
+
+    `worst` is that of the two-point law made for the threshold, whose jump has probability `probability`; `pareto`
+    that of Pareto's law with index alpha + 1/2 at the same moment; `G_inf` (mean, rho) is the mean itself.
+    """
+    alpha, share, rho = np.array([4.0, 6.0, 8.0]), np.array([0.0, 0.25, 0.5]), np.geomspace(3, 300, 21)
+    shape = (len(alpha), len(share), len(rho))
+    worst, probability, pareto = np.empty(shape), np.empty(shape), np.empty(shape)
+    for i, a in enumerate(alpha):
+        tail = ParetoNoise(1.0, order=a, tail=a + 0.5)
+        pareto[i] = pareto_bias(tail, share[:, None] * rho, np.broadcast_to(rho, shape[1:]))
+        for j, part in enumerate(share):
+            for k, threshold in enumerate(rho):
+                mean = part * threshold
+                law = worst_clipping_noise(rho=threshold, sigma=1.0, alpha=a, gradient=mean)
+                up, down = law.jumps()
+                p = law.probability
+                clipped = p * min(mean + up, threshold) + (1 - p) * max(mean + down, -threshold)
+                # the lower value keeps its place, so the bias is what is cut off the jump, without cancellation
+                worst[i, j, k] = p * (up - (threshold - mean)) if mean + down > -threshold else abs(clipped - mean)
+                probability[i, j, k] = p
+    measured = {"worst": worst, "probability": probability, "pareto": pareto}
+    return xr.Dataset(
+        {
+            **{name: (("alpha", "mean", "rho"), values) for name, values in measured.items()},
+            "G_inf": (("mean", "rho"), share[:, None] * rho),
+        },
+        coords={"alpha": alpha, "mean": share, "rho": rho},
+        attrs={"sigma": 1.0},
     )
 
 
 @claim(
     "cheng2024/clipping-bias-is-attained",
-    statement=(
-        "Two-point laws attain the sharp bound up to a factor 1 - (chance of their jump), which tends to 1 with rho:"
-        " neither the exponent alpha - 1 nor the sharp constant can be improved."
-    ),
+    "Two-point laws attain the sharp bound up to a factor 1 - (chance of their jump), which tends to 1 with rho:"
+    " neither the exponent alpha - 1 nor the sharp constant can be improved.",
     theorem="cheng2024/lemA2-sharp",
     kind="bound with constants",
-    data=clipping_runs.clipping_bias_over_threshold,
-    expected="consistent",
+    data=clipping_bias_over_threshold,
 )
-def clipping_bias_is_attained(data: xr.Dataset) -> Verdict:
+def clipping_bias_is_attained(theorem: Theorem, data: xr.Dataset) -> AtLeast:
     """Exact biases of the law made for each threshold, for three moments and three means."""
-    return judge_bound(
-        data.worst,
-        data.sharp * (1 - data.probability),
-        side="lower",
-        what="bias of the worst two-point law",
-        rounding=1e-12 * data.sharp,
-        witness={"probability": data.probability},
-    )
+    found = Measurement.of(data, "worst", what="bias of the worst two-point law", instance=["probability"])
+    sharp = found.at(theorem.bound.expression)
+    return AtLeast(replace(found, rounding=1e-12 * sharp), sharp * (1 - data.probability))
 
 
 @claim(
     "cheng2024/clipping-bias-exponent",
-    statement="The bias falls at least as fast as rho^-(alpha-1) in the threshold, and for the worst laws exactly so.",
+    "The bias falls at least as fast as rho^-(alpha-1) in the threshold, and for the worst laws exactly so.",
     theorem="cheng2024/lemA2-bias",
     kind="scaling",
-    data=clipping_runs.clipping_bias_over_threshold,
-    expected="consistent",
+    data=clipping_bias_over_threshold,
 )
-def clipping_bias_exponent(data: xr.Dataset) -> Verdict:
+def clipping_bias_exponent(theorem: Theorem, data: xr.Dataset) -> Every:
     """Slopes in rho fitted for alpha = 4, 6, 8 at mean zero: for the worst two-point laws neither slower nor faster
     than predicted, for Pareto's not slower."""
-    term = theorem("cheng2024/lemA2-bias").bound.term("clipping")
     parts = {}
     for alpha in data.alpha.values:
-        predicted = exponents_of(term, ["rho"], alpha=float(alpha))
-        at = data.sel(alpha=alpha, mean=0.0)
-        for name, side in SIDES.items():
-            law = at[name].sel(rho=at.rho[at.rho >= 10])
-            part = judge_scaling(law, 1e-3 * law, predicted, resolution=0.1, side=side)
-            parts[f"alpha = {alpha:g}, {name}"] = part
-    return joined(parts)
-
-
-@claim(
-    "cheng2024/fourth-moment-of-the-mean",
-    statement="The mean of M independent noises of fourth moment at most sigma^4 has at most 4 sigma^4/M^2.",
-    theorem="cheng2024/lemA3",
-    kind="bound with constants",
-    data=clipping_runs.fourth_moment,
-    expected="consistent",
-)
-def fourth_moment_of_the_mean(data: xr.Dataset) -> Verdict:
-    """Exact fourth moments for random laws with three values, in units of their own fourth moment."""
-    what = theorem("cheng2024/lemA3").bound.measure.meaning
-    return judge_bound(data.laws, data.printed, side="upper", what=what, witness={})
-
-
-@claim(
-    "cheng2024/sharp-fourth-moment",
-    statement="It is at most (3 - 2/M) sigma^4/M^2.",
-    theorem="cheng2024/lemA3-sharp",
-    kind="bound with constants",
-    data=clipping_runs.fourth_moment,
-    expected="consistent",
-)
-def sharp_fourth_moment(data: xr.Dataset) -> Verdict:
-    """The same laws."""
-    what = theorem("cheng2024/lemA3-sharp").bound.measure.meaning
-    return judge_bound(data.laws, data.sharp, side="upper", what=what, rounding=1e-12 * data.sharp, witness={})
-
-
-@claim(
-    "cheng2024/random-signs-attain-the-fourth-moment",
-    statement="Random signs have exactly (3 - 2/M) sigma^4/M^2.",
-    theorem="cheng2024/lemA3-sharp",
-    kind="exact value",
-    data=clipping_runs.fourth_moment,
-    expected="confirmed",
-)
-def random_signs(data: xr.Dataset) -> Verdict:
-    """The binomial sum for M up to 1000."""
-    one = xr.ones_like(data.sharp)
-    return judge_identity(data.signs, data.sharp, one, what="fourth moment of the mean sign", matters=0, witness={})
-
-
-# ----------------------------------------------------------------------------------------------------------- confidence
-
-
-@claim(
-    "cheng2024/confidence-failure-probability",
-    statement=(
-        "On the instance of Theorem D.1, SGD with the largest step that the confidence allows fails with probability"
-        " exactly delta; one step less, or a step size one per cent larger, and it fails more often."
-    ),
-    theorem="cheng2024/thmD1",
-    kind="exact value",
-    data=clipping_runs.confidence,
-    expected="confirmed",
-)
-def confidence_failure_probability(data: xr.Dataset) -> Verdict:
-    """One run for each of the noise's three values, weighed by their chances."""
-    delta = data.delta.broadcast_like(data.failure)
-    exact = judge_identity(data.failure, delta, delta, what="the failure probability", relative=1e-9, witness={})
-    capped = xr.ones_like(delta)
-    early = judge_bound(data.early, capped, side="lower", what="failure one step earlier", witness={})
-    bolder = data.bold.where(data.bold.notnull(), 1.0)
-    bold = judge_bound(bolder, delta * 1.0001, side="lower", what="failure at a larger step", witness={})
-    parts = joined({"exact": exact, "one step less": early, "larger step": bold})
-    holds = parts.status == "consistent"  # the bounds are one-sided comparisons of exact numbers with exact numbers
-    return exact if holds and exact.status == "confirmed" else parts
-
-
-@claim(
-    "cheng2024/confidence-lower-bound",
-    statement="SGD without clipping needs at least the number of steps of Theorem D.1, with constant and logarithm.",
-    theorem="cheng2024/thmD1-explicit",
-    kind="bound with constants",
-    data=clipping_runs.confidence,
-    expected="consistent",
-)
-def confidence_lower_bound(data: xr.Dataset) -> Verdict:
-    """The least number of steps at the best step size, on the theorem's instance."""
-    return judge_bound(
-        data.plain, data.bound, side="lower", what=theorem("cheng2024/thmD1").bound.measure.meaning, witness={}
-    )
-
-
-def uncertain_steps(data: xr.Dataset) -> xr.DataArray:
-    """By how much the least number of steps may be off its power law: rounding up, and log(1 - eta L) for -eta L."""
-    return xr.DataArray(0.5 + data.contraction * data.plain)
-
-
-@claim(
-    "cheng2024/confidence-exponents",
-    statement="The steps needed without clipping grow as delta^(-1/alpha) and (L eps)^(-1/2), up to a logarithm.",
-    theorem="cheng2024/thmD1",
-    kind="scaling",
-    data=clipping_runs.confidence,
-    expected="consistent",
-)
-def confidence_exponents(data: xr.Dataset) -> Verdict:
-    """Exponents of delta, L and eps; the logarithm is a known factor.
-
-    Whole steps count as an error of 1/2, and -log(1 - eta L) in place of eta L as one of eta L, relatively.
-    """
-    term = theorem("cheng2024/thmD1").bound.term("confidence")
-    predicted = exponents_of(term, ["delta", "L", "eps"], alpha=data.attrs["alpha"])
-    return judge_scaling(data.plain, uncertain_steps(data), predicted, offset=np.log(data.logarithm), resolution=0.05)
-
-
-@claim(
-    "cheng2024/confidence-as-printed",
-    statement="As (D.1) prints it, the number of steps needed grows as sqrt(L/eps).",
-    theorem="cheng2024/thmD1",
-    kind="erratum",
-    data=clipping_runs.confidence,
-    expected="violated",
-)
-def confidence_as_printed(data: xr.Dataset) -> Verdict:
-    """The printed lower bound over the measured steps must stay bounded; it grows with L."""
-    entry = misprint("eqD.1")
-    factor = vectorized(simplify(entry.printed / entry.corrected))(L=data.L.values)
-    printed = data.order * xr.DataArray(factor, coords={"L": data.L}) * data.logarithm
-    ratio = printed / data.plain
-    error = ratio * uncertain_steps(data) / data.plain
-    return judge_scaling(ratio, error, {"L": 0.0, "delta": 0.0, "eps": 0.0}, resolution=0.05)
-
-
-@claim(
-    "cheng2024/clipping-buys-confidence",
-    statement="With clipping the number of steps does not grow with 1/delta on that instance, and no run fails.",
-    theorem="cheng2024/thmB3-sc",
-    kind="regime",
-    data=clipping_runs.confidence,
-    expected="consistent",
-)
-def clipping_buys_confidence(data: xr.Dataset) -> Verdict:
-    """The clipped runs for all values of the noise, and the exponent of delta in their number of steps."""
-    delta = data.delta.broadcast_like(data.clipped_failure)
-    fails = judge_bound(data.clipped_failure, delta, side="upper", what="failure with clipping", witness={})
-    growth = data.clipped / data.clipped.isel(delta=0)
-    one = xr.ones_like(growth)
-    flat = judge_bound(growth, one, side="upper", what="growth of the steps as delta falls", witness={})
-    return joined({"failure": fails, "steps": flat})
+        predicted = exponents_of(theorem.bound.term("clipping"), ["rho"], alpha=float(alpha))
+        laws = data.sel(alpha=alpha, mean=0.0, rho=data.rho[data.rho >= 10])
+        worst, pareto = (Measurement.of(laws, name, stderr=1e-3 * laws[name]) for name in ("worst", "pareto"))
+        parts[f"alpha = {alpha:g}, worst"] = PowerLaw(worst, predicted, resolution=0.1, side="equal")
+        parts[f"alpha = {alpha:g}, pareto"] = PowerLaw(pareto, predicted, resolution=0.1)
+    return Every(parts)
