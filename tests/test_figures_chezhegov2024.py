@@ -16,14 +16,14 @@ from tightrate.common.errors import TightrateError
 from tightrate.figures.figure import FIGURES
 from tightrate.figures.style import Columns, Family
 from tightrate.rates.statements.catalogue import theorem
-from tightrate.verify.papers.chezhegov2024.variants_runs import METHODS
+from tightrate.verify.papers.chezhegov2024.variants import METHODS
 from tightrate.verify.session import Session
 
 
 @cache
-def quick(experiment: str) -> xr.Dataset:
-    """The experiment's own results: it takes a second."""
-    return Session().result(experiment)[0]
+def quick(name: str) -> xr.Dataset:
+    """The results of the figure's own experiment: it takes a second."""
+    return Session().data(FIGURES[name].experiment)
 
 
 @cache
@@ -89,12 +89,17 @@ def test_slope_triangles_have_the_symbolic_exponents() -> None:
     assert slope(gaps) == pytest.approx(float(drift.exponents["zeta_star"]), rel=1e-12)
 
 
-def test_bounds_are_drawn_as_the_dataset_has_them() -> None:
+def test_bounds_are_drawn_as_the_theorems_state_them() -> None:
+    """(1 - rate)^n = reduction, and the noise term in units of eta sigma^2/(mu M), by hand."""
     data = quick("scaling-factor")
-    for ax, measured in zip(FIGURES["scaling-factor"].picture(data).axes, ("steps", "floor"), strict=True):
-        for label in ("id-sc", "id-quadratic"):
-            wanted = data[f"{measured}: {label}"].values
-            assert any(np.array_equal(drawn, wanted) for drawn in heights(ax)), (measured, label)
+    rate, log = data.attrs["eta"] * data.attrs["mu"] / data.ratio, np.log(data.attrs["reduction"])
+    wanted = {
+        "steps": [log / np.log1p(-rate), log / np.log1p(-rate) / 2],
+        "floor": [data.ratio, 4 / 7 + 0 * data.ratio],
+    }
+    for ax, expected in zip(FIGURES["scaling-factor"].picture(data).axes, wanted.values(), strict=True):
+        for line in expected:
+            assert any(len(drawn) == line.size and np.allclose(drawn, line, rtol=1e-9) for drawn in heights(ax))
 
 
 def test_units_divide_out() -> None:

@@ -26,7 +26,8 @@ from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, GREY, Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import M, d_max, d_min, eta, mu, sigma
-from tightrate.verify.papers.chezhegov2024 import factor_runs
+from tightrate.verify.measurement import Measurement
+from tightrate.verify.papers.chezhegov2024 import worst_case_factor
 
 THIN = 0.7
 ROOM = 0.55  # for labels, of the axis
@@ -47,16 +48,8 @@ NAMES = {"against": "against curvature", "random": "random", "along": "along cur
         " smoothness in the norm of D allows. (b) The limit of the expected squared distance under noise, with the same"
         " marks: the factor Γ/α that the general bound has in its statistical term is not there on a quadratic."
     ),
-    experiment=factor_runs.scaling_factor,
-    needs=(
-        "steps",
-        "true_steps",
-        "floor",
-        "steps: id-sc",
-        "floor: id-sc",
-        "steps: id-quadratic",
-        "floor: id-quadratic",
-    ),
+    experiment=worst_case_factor.scaling_factor,
+    needs=("steps", "true_steps", "floor", "d_max", "reduction"),
 )
 def scaling_factor(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels against d_max/d_min: steps to a reduction, and the noise floor."""
@@ -114,7 +107,7 @@ def _floors(ax: Axes, data: xr.Dataset, inks: Mapping[str, Ink]) -> None:
     ax.set_ylim(0.05, general[-1] * 3)
     labels = [
         Label(ratio[-1], general[-1], "general bound", BLACK),
-        Label(ratio[-1], float(data["floor: id-quadratic"][-1]), "quadratic bound", GREY),
+        Label(ratio[-1], float(allowed(data, "id-quadratic", "floor")[-1]), "quadratic bound", GREY),
         Label(ratio[-1], heights["along"][-1], "against, along", inks["along"].text),
         Label(ratio[-1], heights["random"][-1], "random", inks["random"].text),
     ]
@@ -126,7 +119,17 @@ def _floors(ax: Axes, data: xr.Dataset, inks: Mapping[str, Ink]) -> None:
 
 def _bounds(ax: Axes, data: xr.Dataset, measured: str) -> Array:
     """Thin lines of both bounds; the general one is returned."""
-    general, quadratic = (drawable(data[f"{measured}: {label}"]) for label in ("id-sc", "id-quadratic"))
+    general, quadratic = (drawable(allowed(data, label, measured)) for label in ("id-sc", "id-quadratic"))
     ax.plot(data.ratio.values, general, color=BLACK, linewidth=THIN)
     ax.plot(data.ratio.values, quadratic, color=GREY, linewidth=THIN, zorder=5)
     return general
+
+
+def allowed(data: xr.Dataset, label: str, measured: str) -> xr.DataArray:
+    """What a theorem allows: the steps to the reduction, or the noise floor in units of eta sigma^2/(mu M)."""
+    bound, at = theorem(f"chezhegov2024/{label}").bound, Measurement.of(data, measured).at
+    if measured == "steps":
+        contraction = at(bound.term("optimization").expression)  # in K R steps from |x_0 - x*|_D = 1
+        steps: xr.DataArray = data.attrs["K"] * data.attrs["R"] * np.log(data.attrs["reduction"]) / np.log(contraction)
+        return steps
+    return at(bound.term("statistical").expression / (eta * sigma**2 / (mu * M))).broadcast_like(data.ratio)

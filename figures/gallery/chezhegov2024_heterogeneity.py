@@ -27,7 +27,7 @@ from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, GREY, Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, L
-from tightrate.verify.papers.chezhegov2024 import variants_runs
+from tightrate.verify.papers.chezhegov2024 import heterogeneity
 
 THIN = 0.7
 WORST = (0, (4, 2))
@@ -51,7 +51,7 @@ NAMES = {"none": "$D=I$", "along": "along", "against": "against"}  # the curvatu
         " the constants of the norm of D (thin) and with worst-case constants (dashed). A common matrix scales"
         " client drift but does not remove it."
     ),
-    experiment=variants_runs.scaled_heterogeneity,
+    experiment=heterogeneity.scaled_heterogeneity,
     needs=("gap", "bound", f"term: {DRIFT}", "floor", "worst", "true"),
     cost="full",
 )

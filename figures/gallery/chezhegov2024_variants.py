@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from tightrate.figures.drawing import Label, drawable, log_axis, ordered_inks, panels, place_labels
 from tightrate.figures.figure import figure
 from tightrate.figures.style import Columns
-from tightrate.verify.papers.chezhegov2024 import variants_runs
+from tightrate.verify.papers.chezhegov2024 import variants
 
 COMMON, PER_CLIENT = "-", (0, (3.5, 2))
 ROOM = 0.45  # for labels, of the axis
@@ -28,7 +28,7 @@ PANELS = ("ill-conditioned", "data")
         " {replicas} runs with bands of two standard errors. (a) Here: {about ill-conditioned}. (b) Here: {about data}."
         " Nothing is predicted: the theorems' worst-case constants allow no advantage over local SGD."
     ),
-    experiment=variants_runs.scaled_variants,
+    experiment=variants.scaled_variants,
     needs=("gap", "stderr", "about ill-conditioned", "about data", "title of data"),
     cost="full",
 )

@@ -16,14 +16,15 @@ from tightrate.verify.verdict import Status, Verdict
 
 @dataclass(frozen=True)
 class Symbolic:
-    """Every pair in `equal` is one expression, and every expression in `positive` is positive for all values of its
-    symbols.
+    """Every pair in `equal` is one expression; every expression in `positive` is positive, and in `nonnegative` at
+    least 0, for all values of its symbols.
 
     `simplify` brings a difference to the form in which sympy sees that it is zero.
     """
 
     equal: Mapping[str, tuple[Expr, Expr]] = field(default_factory=dict)
     positive: Mapping[str, Expr] = field(default_factory=dict)
+    nonnegative: Mapping[str, Expr] = field(default_factory=dict)
     simplify: Callable[[Expr], Expr] = sympy.simplify
 
     @property
@@ -34,9 +35,14 @@ class Symbolic:
     def check(self) -> Verdict:
         """Confirmed when all differences are 0 after simplification and all excesses have their sign."""
         differences = {name: self.simplify(left - right) for name, (left, right) in self.equal.items()}
-        excesses = {name: sympy.factor(excess) for name, excess in self.positive.items()}
+        positive, nonnegative = (
+            {name: _over_one_denominator(excess) for name, excess in excesses.items()}
+            for excesses in (self.positive, self.nonnegative)
+        )
+        excesses = {**positive, **nonnegative}
         wrong = {name: text(left) for name, left in differences.items() if left != 0}
-        wrong |= {name: text(excess) for name, excess in excesses.items() if not excess.is_positive}
+        wrong |= {name: text(excess) for name, excess in positive.items() if not excess.is_positive}
+        wrong |= {name: text(excess) for name, excess in nonnegative.items() if not excess.is_nonnegative}
         evidence = {name: text(right) for name, (_, right) in self.equal.items()}
         evidence |= {name: text(excess) for name, excess in excesses.items()}
         predicted = "difference 0" + (", excess positive" if excesses else "")
@@ -57,5 +63,17 @@ class Symbolic:
             for name, (left, right) in self.equal.items()
             if right != 0
         }
-        turned = {f"{name}: negative": Symbolic(positive={name: -excess}) for name, excess in self.positive.items()}
+        turned = {
+            f"{name}: negative": Symbolic(positive={name: -excess})
+            for name, excess in {**self.positive, **self.nonnegative}.items()
+        }
         return {**doubled, **turned}
+
+
+def _over_one_denominator(excess: Expr) -> Expr:
+    """The factored expression where its sign is evident, else a sum of products over a product."""
+    factored = sympy.factor(excess)
+    if factored.is_nonnegative:
+        return factored
+    numerator, denominator = sympy.fraction(factored)
+    return sympy.expand(numerator) / denominator

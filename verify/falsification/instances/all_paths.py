@@ -24,7 +24,7 @@ from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.algorithms.local_sgdm import local_sgdm
 from tightrate.verify.falsification.instances.kinked_functions import bent_parabola, level
 from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, largest_step, mentions, values_of
-from tightrate.verify.papers.chezhegov2024.changing_runs import fastest_averaging
+from tightrate.verify.papers.chezhegov2024.changing_scaling import fastest_averaging
 
 MACHINES, MOST_STEPS, MOST_ROUNDS, LONGEST_ROUND = 2, 4, 2, 8
 POINTS_AT_ONCE = 512

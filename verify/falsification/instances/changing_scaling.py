@@ -15,7 +15,7 @@ from tightrate.simulator.exact.step_moments import step_moments
 from tightrate.verify.falsification.instances.heterogeneous_quadratics import columns, table
 from tightrate.verify.falsification.instances.scaling_rules import RULE
 from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, largest_step, mentions, values_of
-from tightrate.verify.papers.chezhegov2024.changing_runs import fastest_averaging
+from tightrate.verify.papers.chezhegov2024.changing_scaling import fastest_averaging
 
 COORDINATES, MACHINES, MOST_ROUNDS = 2, 2, 30
 METHOD = "exact second moments, every step taken, the matrix by the shipped rule from given increments"

@@ -11,7 +11,7 @@ import numpy as np
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.simulator.algorithms.savic import Scaling, savic
 from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, mentions, values_of
-from tightrate.verify.papers.chezhegov2024.changing_runs import fastest_averaging
+from tightrate.verify.papers.chezhegov2024.changing_scaling import fastest_averaging
 
 UPDATES, DIMENSION = 4, 4
 RULE: dict[str, Scaling] = {"rule2": "adahessian", "rule3": "oasis"}

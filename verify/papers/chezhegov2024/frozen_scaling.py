@@ -1,4 +1,4 @@
-"""A frozen scaling matrix: the change of variables, the bounds on random quadratics, the fixed point."""
+"""A frozen scaling matrix: the change of variables on every trajectory, and the bounds on random quadratics."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from numpy.typing import NDArray
 from tightrate.constructions.logistic_regression import LogisticRegression, logistic_regression
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.catalogue import theorem as statement
+from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.algorithms.savic import savic
 from tightrate.simulator.batch.randomness import stream
-from tightrate.simulator.exact.local_gradient_descent import round_map
 from tightrate.simulator.exact.moments import Moments, exact_moments
-from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.assertions.bounded import Bounded
+from tightrate.verify.assertions.equal import Vanishes
+from tightrate.verify.claim import claim
 from tightrate.verify.experiment import experiment
-from tightrate.verify.falsification.search import largest_step, values_of
+from tightrate.verify.falsification.search import largest_step
+from tightrate.verify.measurement import Measurement
 from tightrate.verify.papers.patel2024.fixed_point_runs import random_machines
 from tightrate.verify.session import Session
 
@@ -32,7 +35,7 @@ LAST = {"id-sc": "scaled", "id-quadratic": "scaled", "id-sc-euclidean": "euclide
 
 
 def in_new_variables(problem: QuadraticMachines, D: Array, power: float = HALF) -> QuadraticMachines:
-    """The quadratic machines f_m(D^{-1/2} y) for diagonals D (n, d); `power` other than 1/2 is a wrong twin."""
+    """The quadratic machines f_m(D^{-1/2} y) for diagonals D (n, d); any `power` but 1/2 is a mutant."""
     root = D**power
     hessians = problem.hessians / (root[:, None, :, None] * root[:, None, None, :])
     hessians = (hessians + np.swapaxes(hessians, -1, -2)) / 2
@@ -58,10 +61,10 @@ def frozen_scaling_trajectories(session: Session) -> xr.Dataset:
     kinds = ["quadratic"] * n + ["logistic"] * len(logistic)
     return xr.Dataset(
         {
-            "error": (("instance",), np.concatenate([quadratic[0], [error for error, _ in logistic]])),
-            "spread": (("instance",), np.concatenate([quadratic[1], [ratio for _, ratio in logistic]])),
+            "error": ("instance", np.concatenate([quadratic[0], [error for error, _ in logistic]])),
+            "spread": ("instance", np.concatenate([quadratic[1], [ratio for _, ratio in logistic]])),
         },
-        coords={"kind": (("instance",), kinds)},
+        coords={"kind": ("instance", kinds)},
         attrs={"seed": session.seed, "K": ROUND, "R": ROUNDS},
     )
 
@@ -119,6 +122,21 @@ def logistic_error(generator: np.random.Generator, seed: int, power: float = HAL
         error = max(error, float(np.linalg.norm(y - D**power * x, axis=-1).max()))
         size = max(size, float(np.linalg.norm(y, axis=-1).max()))
     return error / size, float(D.max() / D.min())
+
+
+@claim(
+    "chezhegov2024/frozen-is-local-sgd",
+    "With a frozen matrix D the scaled method is local SGD in the variables D^{1/2} x, on every trajectory.",
+    theorem="chezhegov2024/id-sc",
+    kind="identity",
+    data=frozen_scaling_trajectories,
+    expected="confirmed",
+    outside={"step at most 1/(4L), in the scaled variables": "the variables change at every step size"},
+)
+def frozen_is_local_sgd(data: xr.Dataset) -> Vanishes:
+    """Step by step with common noise: noisy heterogeneous quadratics, and logistic regression with common rows."""
+    what = "distance of the trajectories in the new variables, relative to their size"
+    return Vanishes(Measurement.of(data, "error", what=what, instance=["spread"]), 1e-12)
 
 
 # --- The bounds for a frozen matrix, by exact moments ----------------------------------------------------------------
@@ -202,14 +220,14 @@ def random_instances(generator: np.random.Generator, n: int, *, M: int, d: int, 
 
 @experiment("frozen-scaling-instances")
 def frozen_scaling_instances(session: Session) -> xr.Dataset:
-    """Exact expectations and bounds, theorem by theorem, each at its own prescribed or admissible step.
+    """Exact expectations of what each theorem bounds, at its own prescribed or admissible step.
 
     The step is the prescribed one or a share of the largest admissible one: all of it in a quarter of the instances.
     """
     n = session.choose(quick=900, full=9000)
     blocks = []
     for label in FROZEN:
-        source = theorem(f"chezhegov2024/{label}")
+        source = statement(f"chezhegov2024/{label}")
         generator = stream(session.seed, experiment="frozen-scaling-instances", theorem=label)
         identical = label in IDENTICAL
         parts = [
@@ -220,85 +238,99 @@ def frozen_scaling_instances(session: Session) -> xr.Dataset:
         for part in parts:
             letters = part.letters()
             share = np.minimum(1.0, 10 ** generator.uniform(-1.5, 0.5, len(part.K)))
-            prescribed = source.steps.get("eta")
-            eta = share * largest_step(source.conditions, letters) if prescribed is None else None
-            letters["eta"] = values_of(source.step("eta"), letters) if eta is None else eta
+            prescribed = "eta" in source.steps
+            letters["eta"] = (
+                source.step_at("eta", letters) if prescribed else share * largest_step(source.conditions, letters)
+            )
             measured = part.measured(letters["eta"], LAST.get(label, "gap"))
             rounding = 1e-13 * {"scaled": letters["B_scaled"] ** 2, "euclidean": letters["B"] ** 2}.get(
                 LAST.get(label, ""), letters["L"] * (letters["B"] ** 2 + 1)
             )
-            found = {"measured": measured, "bound": values_of(source.bound.expression, letters), "rounding": rounding}
-            for name, values in {**letters, **found}.items():
+            for name, values in {**letters, "measured": measured, "rounding": rounding}.items():
                 columns.setdefault(name, []).append(np.broadcast_to(values, share.shape))
-        blocks.append(xr.Dataset({name: (("instance",), np.concatenate(v)) for name, v in columns.items()}))
+        blocks.append(xr.Dataset({name: ("instance", np.concatenate(v)) for name, v in columns.items()}))
     data = xr.concat(blocks, dim="theorem", join="exact").assign_coords(theorem=list(FROZEN))
     return data.assign_attrs(seed=session.seed)
 
 
-# --- The fixed point in scaled geometry ------------------------------------------------------------------------------
+def outcome(theorem: Theorem, data: xr.Dataset) -> Measurement:
+    """What the theorem bounds, on its own instances."""
+    own = data.sel(theorem=theorem.label)
+    return Measurement.of(own, "measured", what=theorem.bound.measure.meaning, rounding="rounding")
 
 
-@experiment("scaled-fixed-point")
-def scaled_fixed_point(session: Session) -> xr.Dataset:
-    """SAVIC with a frozen matrix on heterogeneous quadratics without noise, step by step to the end, and its formula.
-
-    D holds the root mean squares of the clients' gradients at the start, clipped from below.  `reached` is the
-    distance of the last iterate from x_inf = (sum C_m)^{-1} sum C_m x_m, C_m = I - (I - eta D^{-1} A_m)^K;
-    `discrepancy` that of x_inf from x* in the norm of D, `remaining` that of the last iterate.  Bounds: by the worst
-    case (`bound: ...`) and with the true constants in the scaled geometry (`bound: true`).
-    """
-    n, M, d = session.choose(quick=150, full=1500), 3, 2
-    generator = stream(session.seed, experiment="scaled-fixed-point")
-    mu = 10 ** generator.uniform(-0.7, 0, (n, 1, 1))
-    spectrum = mu + (1 - mu) * generator.random((n, M, d))
-    basis = np.linalg.qr(generator.standard_normal((n, M, d, d)))[0]
-    hessians = (basis * spectrum[..., None, :]) @ np.swapaxes(basis, -1, -2)
-    problem = QuadraticMachines((hessians + np.swapaxes(hessians, -1, -2)) / 2, generator.standard_normal((n, M, d)))
-    at_start = problem.gradient(np.zeros((n, M, d)))
-    d_min = 10 ** generator.uniform(-1, 0, n) * np.sqrt((at_start**2).mean(axis=1)).min(axis=-1)
-    D = np.maximum(d_min[:, None], np.sqrt((at_start**2).mean(axis=1)))
-    K = np.array([2.0, 4.0, 8.0])[np.arange(n) % 3]
-    constants = problem.constants
-    letters = {name: constants[name] for name in ("L", "mu", "tau_mean", "zeta_mean")}
-    letters |= {"d_min": D.min(axis=-1), "d_max": D.max(axis=-1), "K": K}
-    eta = generator.uniform(0.2, 1.0, n) * letters["d_min"] / letters["L"]
-    letters["eta"] = eta
-    rounds = session.choose(quick=1000, full=4000)
-    run = sample(
-        savic(eta=eta, d_min=d_min, beta2=1.0, scaling="rmsprop"), problem, K=K, R=rounds, measured_rounds=(rounds,)
-    )
-    fixed_point = fixed_point_of(problem, D, K, eta)
-    image = in_new_variables(problem, D)
-
-    def scaled_norm(x: Array) -> Array:
-        return np.asarray(np.linalg.norm(x * np.sqrt(D), axis=-1))
-
-    true = {name: image.constants[name] for name in ("L", "mu", "tau_mean", "zeta_mean")}
-    slowest = round_map(image, K=K, eta=eta).eigenvalues.min(axis=-1)
-    columns = {
-        "reached": scaled_norm(run.last - fixed_point),
-        "remaining": scaled_norm(run.last - problem.optimum),
-        "discrepancy": scaled_norm(fixed_point - problem.optimum),
-        "size": scaled_norm(np.abs(problem.minimizers).max(axis=1)),
-        "left": (1 - slowest) ** rounds,
-        "bound: fixed-point": values_of(theorem("chezhegov2024/fixed-point").bound.expression, letters),
-        "bound: fixed-point-small-step": values_of(
-            theorem("chezhegov2024/fixed-point-small-step").bound.expression, letters
-        ),
-        "bound: true": values_of(theorem("patel2024/discrepancy").bound.expression, {**true, "K": K, "eta": eta}),
-        **letters,
-    }
-    return xr.Dataset(
-        {name: (("instance",), values) for name, values in columns.items()},
-        attrs={"seed": session.seed, "M": M, "d": d, "R": rounds},
-    )
+@claim(
+    "chezhegov2024/id-sc",
+    "Identical strongly convex machines, frozen matrix: E|x - x*|_D^2 is at most the bound in the D-norm.",
+    kind="bound with constants",
+    data=frozen_scaling_instances,
+)
+def id_sc(theorem: Theorem, data: xr.Dataset) -> Bounded:
+    """Exact moments on random dense quadratics, K to 32 and R to 1000, steps up to the largest admissible one."""
+    return Bounded(theorem, outcome(theorem, data))
 
 
-def fixed_point_of(problem: QuadraticMachines, D: Array, K: Array, eta: Array) -> Array:
-    """x_inf by its formula in the original coordinates."""
-    d = problem.dimension
-    step = np.eye(d) - (eta[:, None] / D)[:, None, :, None] * problem.hessians
-    power = np.stack([np.linalg.matrix_power(one, int(k)) for one, k in zip(step, K, strict=True)])
-    C = np.eye(d) - power
-    pull = (C @ problem.minimizers[..., None]).sum(axis=1)
-    return np.asarray(np.linalg.solve(C.sum(axis=1), pull)[..., 0])
+@claim(
+    "chezhegov2024/id-sc-euclidean",
+    "Identical strongly convex machines, frozen matrix: E|x - x*|^2 is at most d_max/d_min times as much.",
+    kind="bound with constants",
+    data=frozen_scaling_instances,
+)
+def id_sc_euclidean(theorem: Theorem, data: xr.Dataset) -> Bounded:
+    """Exact moments on random dense quadratics, a third of them with D large along flat directions."""
+    return Bounded(theorem, outcome(theorem, data))
+
+
+@claim(
+    "chezhegov2024/id-quadratic",
+    "On one quadratic the noise adds at most 4 eta sigma^2/(7 mu M) to E|x - x*|_D^2, without d_max/d_min.",
+    kind="bound with constants",
+    data=frozen_scaling_instances,
+)
+def id_quadratic(theorem: Theorem, data: xr.Dataset) -> Bounded:
+    """Exact moments on random dense quadratics, K to 32 and R to 1000, steps up to the largest admissible one."""
+    return Bounded(theorem, outcome(theorem, data))
+
+
+@claim(
+    "chezhegov2024/id-c",
+    "Identical convex machines, frozen matrix: the gap of the average is at most the bound.",
+    kind="bound with constants",
+    data=frozen_scaling_instances,
+)
+def id_c(theorem: Theorem, data: xr.Dataset) -> Bounded:
+    """Exact moments on random dense quadratics, steps up to the largest admissible one."""
+    return Bounded(theorem, outcome(theorem, data))
+
+
+@claim(
+    "chezhegov2024/id-c-tuned",
+    "Identical convex machines, frozen matrix, balancing step: the gap is at most the tuned bound.",
+    kind="bound with constants",
+    data=frozen_scaling_instances,
+)
+def id_c_tuned(theorem: Theorem, data: xr.Dataset) -> Bounded:
+    """Exact moments on random dense quadratics at the prescribed step."""
+    return Bounded(theorem, outcome(theorem, data))
+
+
+@claim(
+    "chezhegov2024/het-c",
+    "Heterogeneous convex machines, frozen matrix, noise at the optimum: the gap is within the bound.",
+    kind="bound with constants",
+    data=frozen_scaling_instances,
+)
+def het_c(theorem: Theorem, data: xr.Dataset) -> Bounded:
+    """Exact moments on random dense quadratics that do not commute, steps up to the largest admissible one."""
+    return Bounded(theorem, outcome(theorem, data))
+
+
+@claim(
+    "chezhegov2024/het-c-own",
+    "Heterogeneous convex machines, frozen matrix, uniform noise: the gap is within the bound.",
+    kind="bound with constants",
+    data=frozen_scaling_instances,
+)
+def het_c_own(theorem: Theorem, data: xr.Dataset) -> Bounded:
+    """Exact moments on random dense quadratics that do not commute, steps up to the largest admissible one."""
+    return Bounded(theorem, outcome(theorem, data))
