@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from tightrate.rates.papers.patel2024 import thm27_logarithm
+from tightrate.rates.papers.patel2024.theorem_27 import thm27_logarithm
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.evaluation import vectorized
 from tightrate.verify.claim import Finding, judge

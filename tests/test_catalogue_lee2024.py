@@ -13,7 +13,9 @@ import pytest
 import sympy
 from numpy.typing import NDArray
 
-from tightrate.rates.papers import lee2024
+from tightrate.rates.papers.lee2024.assumptions import HETEROGENEITY
+from tightrate.rates.papers.lee2024.orders import psi_ratios
+from tightrate.rates.papers.lee2024.proved_bound import least_gain
 from tightrate.rates.statements.catalogue import theorem, theorem_ids
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import R, beta1, beta2, eta, gamma, symbol, zeta_inf
@@ -147,12 +149,12 @@ def test_case_b_converges_exactly_between_its_two_powers() -> None:
 
 
 def test_minus_one_half_is_the_best_exponent() -> None:
-    small, medium = lee2024.psi_ratios("small"), lee2024.psi_ratios("medium")
+    small, medium = psi_ratios("small"), psi_ratios("medium")
     assert sympy.simplify(small["initial gap"] * small["server step"] * R) == 1
     assert sympy.simplify(medium["initial gap"] * medium["server step"] - eta**2) == 0  # at least 1/R in that regime
     best = max(exponents(cor7("cor8"))())
     assert best == Fraction(-1, 2)
-    ratios = {regime: lee2024.psi_ratios(regime) for regime in ("small", "medium", "large")}  # type: ignore[arg-type]
+    ratios = {regime: psi_ratios(regime) for regime in ("small", "medium", "large")}  # type: ignore[arg-type]
     for terms in ratios.values():
         del terms["preconditioner"]  # carries a logarithm, and can only make the maximum larger
     powers_in = {regime: exponents(terms) for regime, terms in ratios.items()}
@@ -166,14 +168,14 @@ def test_piecewise_orders_are_the_regimes_and_agree_where_they_meet() -> None:
     entry = theorem("lee2024/thm6").bound
     for client_step, regime in ((1e-4, "small"), (0.3, "medium"), (7.0, "large")):
         values = {"R": 1e4, "eta": client_step, "gamma": 0.7}
-        ratios = lee2024.psi_ratios(regime)  # type: ignore[arg-type]
+        ratios = psi_ratios(regime)  # type: ignore[arg-type]
         for term in entry.terms:
             assert vectorized(term.expression)(**_only(term.expression, values)) == pytest.approx(
                 float(vectorized(ratios[term.name])(**_only(ratios[term.name], values)))
             )
     for step, left, right in (
-        (1 / sympy.sqrt(R), lee2024.psi_ratios("small"), lee2024.psi_ratios("medium")),
-        (sympy.Integer(1), lee2024.psi_ratios("medium"), lee2024.psi_ratios("large")),
+        (1 / sympy.sqrt(R), psi_ratios("small"), psi_ratios("medium")),
+        (sympy.Integer(1), psi_ratios("medium"), psi_ratios("large")),
     ):
         for name in left:
             assert sympy.simplify(left[name].subs(eta, step) - right[name].subs(eta, step)) == 0
@@ -247,7 +249,7 @@ def test_proved_bound_holds_on_random_clients() -> None:
 
 
 def test_least_gain_is_below_the_sum_and_equal_without_updates() -> None:
-    gain = vectorized(lee2024.least_gain())
+    gain = vectorized(least_gain())
     for damping in (0.01, 1.0, 10.0):
         for delay in (1, 2, 3, 7):
             for steps in range(1, 25):
@@ -273,7 +275,7 @@ def test_tuned_bound_is_the_proved_one_at_its_step_and_has_its_rate() -> None:
     decay = value("proved-tuned", **{**same, "R": rounds})
     assert math.log(decay[1] / decay[0], 100) == pytest.approx(-0.5, abs=1e-2)
     floor = value("proved-tuned", **{**values, "R": np.array([1e12])})
-    least = float(vectorized(lee2024.least_gain())(K=5, delay=2, G_inf=1.5, **{"lambda": 0.2}))
+    least = float(vectorized(least_gain())(K=5, delay=2, G_inf=1.5, **{"lambda": 0.2}))
     assert floor == pytest.approx(2 * 3 * 5 * 0.1**2 / (0.2 * least), rel=1e-3)
 
 
@@ -363,7 +365,7 @@ def test_counterexample_satisfies_its_hypotheses_and_refutes_a_bound_without_het
     assert stays <= value("proved-tuned", zeta_inf=heterogeneity, **settings)
     without = vectorized(theorem("lee2024/proved-tuned").bound.expression.subs(zeta_inf, 0))
     assert stays > without(**settings)
-    assert lee2024.HETEROGENEITY in theorem("lee2024/thm6").errata
+    assert HETEROGENEITY in theorem("lee2024/thm6").errata
 
 
 def test_family_of_counterexamples() -> None:

@@ -13,7 +13,10 @@ import pytest
 import sympy
 from numpy.typing import NDArray
 
-from tightrate.rates.papers import patel2024
+from tightrate.rates.papers.patel2024 import explicit_functions, terms
+from tightrate.rates.papers.patel2024.errata import E1, E8
+from tightrate.rates.papers.patel2024.k_does_not_help import hard_cosine
+from tightrate.rates.papers.patel2024.theorem_27 import thm27_logarithm
 from tightrate.rates.statements.catalogue import theorem, theorem_ids
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import B, K, L, Q, R, eps, eta, mu, tau, zeta, zeta_opt, zeta_star
@@ -35,7 +38,7 @@ def compiled(label: str) -> Callable[..., Array]:
 
 def slow_curvature(values: dict[str, float]) -> float:
     needed = {name: values[name] for name in ("L", "B", "zeta_star", "tau", "R")}
-    return float(vectorized(patel2024.slow_curvature())(**needed))
+    return float(vectorized(explicit_functions.slow_curvature())(**needed))
 
 
 def local_descent(
@@ -127,7 +130,7 @@ def test_the_hard_angle_keeps_its_constant_for_every_step() -> None:
     theta = np.concatenate([np.linspace(-1, 5, 6001), np.geomspace(5, 1e6, 200)])
     smallest = []
     for rounds in (1, 2, 3, 5, 10, 30, 100, 200):
-        angle = float(patel2024.hard_cosine().subs(R, rounds))
+        angle = float(hard_cosine().subs(R, rounds))
         gap = value("prop7-exact", gamma=theta, K=1, eta=1.0, L=1.0, B=1.0, cosine=angle, R=rounds)
         assert np.all(gap >= value("prop7-constant", L=1.0, B=1.0, R=rounds))
         smallest.append(rounds * gap.min())
@@ -139,7 +142,7 @@ def test_tau_version_replaces_only_the_curvature_of_the_blocks() -> None:
     rng = np.random.default_rng(2)
     for _ in range(20):
         rounds, small = int(rng.integers(1, 8)), rng.uniform(0.05, 1)
-        angle = float(patel2024.hard_cosine().subs(R, rounds))
+        angle = float(hard_cosine().subs(R, rounds))
         gap = rank_one_gap(
             angle, int(rng.integers(2, 30)), rounds, rng.uniform(0.01, 1.9), rng.uniform(0.1, 5), small, 1
         )
@@ -192,7 +195,7 @@ def test_theorem9_as_printed_contradicts_what_a_free_outer_step_achieves() -> No
     printed = value("thm9", L=1.0, B=1.0, zeta_star=1.0, sigma=0.0, K=8, M=2, R=np.array([1e3, 1e6, 1e9]))
     minibatch = value("thm9-any-steps", L=1.0, B=1.0, sigma=0.0, K=8, M=2, R=np.array([1e3, 1e6, 1e9]))
     assert np.all(np.diff(printed / minibatch) > 8)
-    assert patel2024.E1 in theorem("patel2024/thm9").errata
+    assert E1 in theorem("patel2024/thm9").errata
     corrected = theorem("patel2024/thm9-any-steps").bound
     assert {term.name for term in corrected.terms} == {"optimization", "statistical"}
 
@@ -275,7 +278,7 @@ def test_chain_hides_one_coordinate_for_each_round() -> None:
 def test_phi_is_one_minus_an_inverse_mean() -> None:
     q = sympy.Symbol("q", positive=True)
     for steps in range(1, 7):
-        phi = patel2024.phi(q).subs(K, steps)
+        phi = terms.phi(q).subs(K, steps)
         assert sympy.cancel(phi - 1 + steps / sum((1 - q) ** -i for i in range(steps))) == 0
         assert sympy.limit(phi / q, q, 0) == sympy.Rational(steps - 1, 2)
     twin = (1 - q * (1 - q) ** (K - 1) / (1 - (1 - q) ** K)).subs(K, 4)  # K forgotten in the numerator
@@ -411,7 +414,7 @@ def test_sharp_discrepancy_bound_is_attained_and_its_twins_are_not_bounds() -> N
 
 
 def test_triangle_bound_is_two_minus_phi() -> None:
-    expected = zeta_opt * tau / (L * mu) * (2 - patel2024.phi(eta * mu))
+    expected = zeta_opt * tau / (L * mu) * (2 - terms.phi(eta * mu))
     assert sympy.simplify(theorem("patel2024/discrepancy-triangle").bound.expression - expected) == 0
 
 
@@ -423,7 +426,7 @@ def test_exponent_of_theorem22_as_printed_is_too_fast() -> None:
     ratio = exact / value("thm22", R=rounds, **values)
     assert np.all(np.diff(np.log(ratio)) > 1)
     assert np.all(exact <= value("thm22-constant", R=rounds, eta=0.5, **values) * (1 + 1e-12))
-    assert patel2024.E8 in theorem("patel2024/thm22").errata
+    assert E8 in theorem("patel2024/thm22").errata
 
 
 def test_two_stage_rounds_come_from_the_floor() -> None:
@@ -575,9 +578,7 @@ def test_step_size_lemma() -> None:
     assert ratio.max() <= 1 + 1e-9
     assert ratio.max() > 0.5
     first_two = {name: values[name] for name in values} | {"tau": np.zeros(size), "Q": np.zeros(size)}
-    twin = vectorized(
-        theorem("patel2024/thm27-explicit").bound.expression.subs(patel2024.thm27_logarithm(), sympy.log(2))
-    )
+    twin = vectorized(theorem("patel2024/thm27-explicit").bound.expression.subs(thm27_logarithm(), sympy.log(2)))
     assert (at_step(eta=step(**first_two), **first_two) / twin(**first_two)).max() > 2
 
 

@@ -15,7 +15,7 @@ from sympy.core.relational import Relational
 from tightrate.figures.drawing import HALO, SMALL, Array, common_height, letter, panels
 from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, FORBIDDEN, GREY, ORDERED_INKS, Columns
-from tightrate.rates.papers.lee2024 import psi_ratios
+from tightrate.rates.papers.lee2024.orders import psi_ratios
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.monomial import monomial

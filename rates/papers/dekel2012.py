@@ -11,12 +11,10 @@ from collections.abc import Iterator
 
 from sympy import Eq, Expr, Le, Max, Rational, sqrt
 
-from tightrate.rates.statements.bound import Bound, Term
-from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.builder import Stated, Statements, own, summary
 from tightrate.rates.statements.implication import Implication, Specialization, TunedBound
-from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.setting import Setting
-from tightrate.rates.statements.theorem import Condition, Paper, Provenance, Theorem
+from tightrate.rates.statements.theorem import Condition, Paper
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, sigma
 
 PAPER = Paper(
@@ -27,6 +25,8 @@ PAPER = Paper(
 ANY_HETEROGENEITY = "convex, L-smooth, any heterogeneity"
 QUOTED_IN_TABLE_1 = "as quoted in Patel et al. (COLT 2024), Table 1, log factors dropped"
 MEAN_ITERATE = "average of the first R iterates"
+
+MINIBATCH = Statements(PAPER, algorithm="minibatch-sgd", problem_class=ANY_HETEROGENEITY, iterate=MEAN_ITERATE)
 
 
 def optimization() -> Expr:
@@ -44,78 +44,45 @@ def best_step() -> Expr:
     return 1 / Max(L, sigma * sqrt(R) / (B * sqrt(K * M)))
 
 
-@statement("convex")
-def convex() -> Theorem:
-    """Minibatch SGD, convex."""
-    return Theorem(
-        label="convex",
-        title="Mini-batch SGD, convex",
-        statement="R steps of SGD with all K M gradients of a round in one batch.",
-        bound=Bound(
-            (Term("optimization", optimization()), Term("statistical", statistical())),
-            MEASURES["gap"],
-            "upper",
-            "hidden with logs",
-        ),
-        paper=PAPER,
-        provenance=Provenance("summary", QUOTED_IN_TABLE_1),
-        algorithm="minibatch-sgd",
-        problem_class=ANY_HETEROGENEITY,
-        iterate="an average of the iterates",
-        holds="in expectation",
+@MINIBATCH.upper(
+    "convex",
+    "Mini-batch SGD, convex",
+    constants="hidden with logs",
+    iterate="an average of the iterates",
+    provenance=summary(QUOTED_IN_TABLE_1),
+)
+def convex() -> Stated:
+    """R steps of SGD with all K M gradients of a round in one batch."""
+    return Stated(
+        {"optimization": optimization(), "statistical": statistical()},
         setting=Setting("minibatch-sgd", {"sigma": sigma}),
     )
 
 
-@statement("fixed-step")
-def fixed_step() -> Theorem:
-    """Minibatch SGD at a fixed step, with constants."""
-    return Theorem(
-        label="fixed-step",
-        title="Mini-batch SGD at a fixed step, with constants",
-        statement=(
-            "Mini-batch SGD with the step eta on the average of the K M gradients of a round; the gradient at the"
-            " output is not needed, and the machines may differ."
-        ),
-        bound=Bound(
-            (
-                Term("optimization", B**2 / (2 * eta * R)),
-                Term("statistical", eta * sigma**2 / (2 * K * M)),
-            ),
-            MEASURES["gap"],
-            "upper",
-            "explicit",
-        ),
-        paper=PAPER,
-        provenance=Provenance("own", "classical argument with its constants", "proofs/dekel2012#fixed-step"),
-        algorithm="minibatch-sgd",
-        problem_class=ANY_HETEROGENEITY,
-        iterate=MEAN_ITERATE,
-        holds="in expectation",
+@MINIBATCH.upper(
+    "fixed-step",
+    "Mini-batch SGD at a fixed step, with constants",
+    provenance=own("classical argument with its constants", "proofs/dekel2012#fixed-step"),
+)
+def fixed_step() -> Stated:
+    """Mini-batch SGD with the step eta on the average of the K M gradients of a round; the gradient at the output is
+    not needed, and the machines may differ."""
+    return Stated(
+        {"optimization": B**2 / (2 * eta * R), "statistical": eta * sigma**2 / (2 * K * M)},
         conditions=(Condition("step at most 1/L", Le(eta * L, 1)),),
         setting=Setting("minibatch-sgd", {"sigma": sigma}),
     )
 
 
-@statement("explicit")
-def explicit() -> Theorem:
-    """Minibatch SGD at its best step, with constants and without logarithms."""
-    return Theorem(
-        label="explicit",
-        title="Mini-batch SGD at its best step, with constants",
-        statement="The fixed-step bound at eta = min{1/L, B sqrt(K M) / (sigma sqrt(R))}.",
-        bound=Bound(
-            (Term("optimization", optimization() * Rational(1, 2)), Term("statistical", statistical())),
-            MEASURES["gap"],
-            "upper",
-            "explicit",
-        ),
-        paper=PAPER,
-        provenance=Provenance("own", "the fixed-step bound at its best step", "proofs/dekel2012#explicit"),
-        algorithm="minibatch-sgd",
-        problem_class=ANY_HETEROGENEITY,
-        iterate=MEAN_ITERATE,
-        holds="in expectation",
+@MINIBATCH.upper(
+    "explicit",
+    "Mini-batch SGD at its best step, with constants",
+    provenance=own("the fixed-step bound at its best step", "proofs/dekel2012#explicit"),
+)
+def explicit() -> Stated:
+    """The fixed-step bound at eta = min{1/L, B sqrt(K M) / (sigma sqrt(R))}."""
+    return Stated(
+        {"optimization": optimization() * Rational(1, 2), "statistical": statistical()},
         conditions=(Condition("the prescribed step", Eq(eta, best_step())),),
         steps={"eta": best_step()},
         setting=Setting("minibatch-sgd", {"sigma": sigma}),

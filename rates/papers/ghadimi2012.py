@@ -8,16 +8,18 @@ from __future__ import annotations
 from sympy import Expr
 
 from tightrate.rates.papers.dekel2012 import ANY_HETEROGENEITY, QUOTED_IN_TABLE_1, statistical
-from tightrate.rates.statements.bound import Bound, Term
-from tightrate.rates.statements.catalogue import statement
-from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.builder import Stated, Statements, summary
 from tightrate.rates.statements.setting import Setting
-from tightrate.rates.statements.theorem import Paper, Provenance, Theorem
+from tightrate.rates.statements.theorem import Paper
 from tightrate.rates.symbols.alphabet import B, L, R, sigma
 
 PAPER = Paper(
     id="ghadimi2012",
     caution="Known through the tables of later papers, which state the order in the setting of K, R and M.",
+)
+
+ACCELERATED = Statements(
+    PAPER, algorithm="accelerated-minibatch-sgd", problem_class=ANY_HETEROGENEITY, iterate="last aggregated iterate"
 )
 
 
@@ -26,24 +28,12 @@ def accelerated_optimization() -> Expr:
     return L * B**2 / R**2
 
 
-@statement("convex")
-def convex() -> Theorem:
-    """Accelerated minibatch SGD, convex."""
-    return Theorem(
-        label="convex",
-        title="Accelerated mini-batch SGD, convex",
-        statement="R accelerated steps (AC-SA) with all K M gradients of a round in one batch.",
-        bound=Bound(
-            (Term("optimization", accelerated_optimization()), Term("statistical", statistical())),
-            MEASURES["gap"],
-            "upper",
-            "hidden with logs",
-        ),
-        paper=PAPER,
-        provenance=Provenance("summary", QUOTED_IN_TABLE_1),
-        algorithm="accelerated-minibatch-sgd",
-        problem_class=ANY_HETEROGENEITY,
-        iterate="last aggregated iterate",
-        holds="in expectation",
+@ACCELERATED.upper(
+    "convex", "Accelerated mini-batch SGD, convex", constants="hidden with logs", provenance=summary(QUOTED_IN_TABLE_1)
+)
+def convex() -> Stated:
+    """R accelerated steps (AC-SA) with all K M gradients of a round in one batch."""
+    return Stated(
+        {"optimization": accelerated_optimization(), "statistical": statistical()},
         setting=Setting("accelerated-minibatch-sgd", {"sigma": sigma}),
     )

@@ -21,12 +21,10 @@ from tightrate.rates.papers.koloskova2020 import (
 )
 from tightrate.rates.papers.woodworth2020 import DRIFT_BELOW_START, NOISE_BELOW_START, NOISE_DRIFT_BELOW_START
 from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES, local_optimization
-from tightrate.rates.statements.bound import Bound, Term
-from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.builder import Stated, Statements, memory, summary
 from tightrate.rates.statements.implication import Implication, Specialization
-from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.setting import Setting
-from tightrate.rates.statements.theorem import Erratum, Paper, Provenance, Theorem
+from tightrate.rates.statements.theorem import Erratum, Paper
 from tightrate.rates.symbols.alphabet import B, K, L, R, sigma, zeta_star
 
 PAPER = Paper(
@@ -45,70 +43,51 @@ DOMAIN = Erratum(
     " the gap at the start, L B^2 / 2 (patel2024/start).",
 )
 
+LOCAL_SGD = Statements(PAPER)
+
 
 def single_machine() -> Expr:
     """sigma B / sqrt(K R): the statistical term of one machine alone."""
     return sigma * B / sqrt(K * R)
 
 
-def homogeneous_terms() -> tuple[Term, ...]:
+def homogeneous_terms() -> dict[str, Expr]:
     """The terms that homogeneous machines cause."""
-    return (
-        Term("optimization", local_optimization()),
-        Term("noise drift", Min(single_machine(), noise_drift())),
-        Term("statistical", statistical()),
-    )
+    return {
+        "optimization": local_optimization(),
+        "noise drift": Min(single_machine(), noise_drift()),
+        "statistical": statistical(),
+    }
 
 
-@statement("lower")
-def lower() -> Theorem:
-    """Lower bound for local SGD under heterogeneity at the optimum."""
-    return Theorem(
-        label="lower",
-        title="Lower bound for local SGD, heterogeneity at the optimum",
-        statement="Some instance keeps local SGD with plain averaging above this at every fixed step size.",
-        bound=Bound(
-            (
-                *homogeneous_terms(),
-                Term("heterogeneity drift", Min(zeta_star**2 / L, heterogeneity_drift(zeta_star))),
-            ),
-            MEASURES["gap"],
-            "lower",
-            "hidden with logs",
-        ),
-        paper=PAPER,
-        provenance=Provenance("summary", QUOTED_IN_TABLE_1),
-        algorithm="local-sgd",
-        problem_class=HETEROGENEOUS_AT_OPTIMUM,
-        iterate="last iterate",
-        holds="in expectation",
+@LOCAL_SGD.lower(
+    "lower",
+    "Lower bound for local SGD, heterogeneity at the optimum",
+    constants="hidden with logs",
+    problem_class=HETEROGENEOUS_AT_OPTIMUM,
+    provenance=summary(QUOTED_IN_TABLE_1),
+)
+def lower() -> Stated:
+    """Some instance keeps local SGD with plain averaging above this at every fixed step size."""
+    return Stated(
+        {**homogeneous_terms(), "heterogeneity drift": Min(zeta_star**2 / L, heterogeneity_drift(zeta_star))},
         conditions=(*HOMOGENEOUS_DOMAIN, TWO_MACHINES, DRIFT_BELOW_START),
         errata=(DOMAIN,),
         setting=Setting("local-sgd", {"sigma": sigma, "zeta_star": zeta_star}),
     )
 
 
-@statement("lower-homogeneous")
-def lower_homogeneous() -> Theorem:
-    """Lower bound for local SGD on homogeneous machines."""
-    return Theorem(
-        label="lower-homogeneous",
-        title="Lower bound for local SGD, homogeneous machines",
-        statement=(
-            "The noise-drift term of the upper bound is needed: a piecewise quadratic with noise keeps local SGD with"
-            " plain averaging above this at every fixed step size."
-        ),
-        bound=Bound(homogeneous_terms(), MEASURES["gap"], "lower", "hidden"),
-        paper=PAPER,
-        provenance=Provenance("memory", "homogeneous lower bound for federated averaging"),
-        algorithm="local-sgd",
-        problem_class=IDENTICAL,
-        iterate="last iterate",
-        holds="in expectation",
-        conditions=HOMOGENEOUS_DOMAIN,
-        errata=(DOMAIN,),
-        setting=IDENTICAL_MACHINES,
-    )
+@LOCAL_SGD.lower(
+    "lower-homogeneous",
+    "Lower bound for local SGD, homogeneous machines",
+    constants="hidden",
+    problem_class=IDENTICAL,
+    provenance=memory("homogeneous lower bound for federated averaging"),
+)
+def lower_homogeneous() -> Stated:
+    """The noise-drift term of the upper bound is needed: a piecewise quadratic with noise keeps local SGD with plain
+    averaging above this at every fixed step size."""
+    return Stated(homogeneous_terms(), conditions=HOMOGENEOUS_DOMAIN, errata=(DOMAIN,), setting=IDENTICAL_MACHINES)
 
 
 def implications() -> Iterator[Implication]:

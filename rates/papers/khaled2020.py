@@ -12,12 +12,10 @@ from collections.abc import Iterator
 from sympy import Eq, Expr, Le, Min, sqrt
 
 from tightrate.rates.papers.koloskova2020 import TWO_MACHINES, TWO_STEPS_AT_LEAST, VANILLA
-from tightrate.rates.statements.bound import Bound, Term
-from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.builder import Stated, Statements, memory, summary
 from tightrate.rates.statements.implication import Implication, Specialization, TunedBound
-from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.setting import SAMPLE_SMOOTHNESS, Setting
-from tightrate.rates.statements.theorem import Condition, Erratum, Paper, Provenance, Theorem
+from tightrate.rates.statements.theorem import Condition, Erratum, Paper
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, sigma, sigma_star, zeta_star
 
 PAPER = Paper(
@@ -31,22 +29,30 @@ NOISE_AT_OPTIMUM = Setting("local-sgd", {"sigma_star": sigma_star, SAMPLE_SMOOTH
 NOISELESS = Setting("local-sgd", {"sigma": 0, "zeta_star": zeta_star})
 MEAN_OVER_STEPS = "average over all steps of the workers' mean iterate"
 
+LOCAL_SGD = Statements(PAPER, problem_class=HETEROGENEOUS, iterate=MEAN_OVER_STEPS)
+LOCAL_GD = Statements(
+    PAPER,
+    problem_class="convex, L-smooth, heterogeneity zeta_star at the optimum, no noise",
+    iterate=MEAN_OVER_STEPS,
+    holds="surely",
+)
 
-def theorem_5_terms(step: Expr) -> tuple[Term, ...]:
+
+def theorem_5_terms(step: Expr) -> dict[str, Expr]:
     """4 B^2/(eta K R) + 20 eta sigma_star^2/M + 16 eta^2 L (K-1)^2 sigma_star^2 at the step `step`."""
-    return (
-        Term("optimization", 4 * B**2 / (step * K * R)),
-        Term("statistical", 20 * step * sigma_star**2 / M),
-        Term("drift", 16 * step**2 * L * (K - 1) ** 2 * sigma_star**2),
-    )
+    return {
+        "optimization": 4 * B**2 / (step * K * R),
+        "statistical": 20 * step * sigma_star**2 / M,
+        "drift": 16 * step**2 * L * (K - 1) ** 2 * sigma_star**2,
+    }
 
 
-def local_gd_terms(step: Expr) -> tuple[Term, ...]:
+def local_gd_terms(step: Expr) -> dict[str, Expr]:
     """2 B^2/(eta K R) + 24 eta^2 L K^2 zeta_star^2 at the step `step`."""
-    return (
-        Term("optimization", 2 * B**2 / (step * K * R)),
-        Term("heterogeneity drift", 24 * step**2 * L * K**2 * zeta_star**2),
-    )
+    return {
+        "optimization": 2 * B**2 / (step * K * R),
+        "heterogeneity drift": 24 * step**2 * L * K**2 * zeta_star**2,
+    }
 
 
 def slide_step(divisor: int) -> Expr:
@@ -54,20 +60,11 @@ def slide_step(divisor: int) -> Expr:
     return sqrt(M) / (divisor * L * sqrt(K * R))
 
 
-@statement("thm5")
-def thm5() -> Theorem:
-    """Heterogeneous local SGD at a general step."""
-    return Theorem(
-        label="thm5",
-        title="Local SGD, convex, heterogeneous, at a general step",
-        statement="Local SGD with plain averaging every K steps; the noise is measured at the optimum only.",
-        bound=Bound(theorem_5_terms(eta), MEASURES["gap"], "upper", "explicit"),
-        paper=PAPER,
-        provenance=Provenance("memory", "Theorem 5"),
-        algorithm="local-sgd",
-        problem_class=HETEROGENEOUS,
-        iterate=MEAN_OVER_STEPS,
-        holds="in expectation",
+@LOCAL_SGD.upper("thm5", "Local SGD, convex, heterogeneous, at a general step", provenance=memory("Theorem 5"))
+def thm5() -> Stated:
+    """Local SGD with plain averaging every K steps; the noise is measured at the optimum only."""
+    return Stated(
+        theorem_5_terms(eta),
         conditions=(
             VANILLA,
             TWO_MACHINES,
@@ -78,21 +75,16 @@ def thm5() -> Theorem:
     )
 
 
-@statement("thm5-slides")
-def thm5_slides() -> Theorem:
-    """Heterogeneous local SGD at the step of the slides."""
+@LOCAL_SGD.upper(
+    "thm5-slides",
+    "Local SGD, convex, heterogeneous, at the prescribed step",
+    provenance=summary("slides of one of the authors, pages 16-19"),
+)
+def thm5_slides() -> Stated:
+    """Theorem 5 at eta = sqrt(M) / (8 L sqrt(K R)), which needs few local steps: K M <= R."""
     step = slide_step(8)
-    return Theorem(
-        label="thm5-slides",
-        title="Local SGD, convex, heterogeneous, at the prescribed step",
-        statement="Theorem 5 at eta = sqrt(M) / (8 L sqrt(K R)), which needs few local steps: K M <= R.",
-        bound=Bound(theorem_5_terms(step), MEASURES["gap"], "upper", "explicit"),
-        paper=PAPER,
-        provenance=Provenance("summary", "slides of one of the authors, pages 16-19"),
-        algorithm="local-sgd",
-        problem_class=HETEROGENEOUS,
-        iterate=MEAN_OVER_STEPS,
-        holds="in expectation",
+    return Stated(
+        theorem_5_terms(step),
         conditions=(
             VANILLA,
             TWO_MACHINES,
@@ -112,40 +104,30 @@ def thm5_slides() -> Theorem:
     )
 
 
-@statement("local-gd")
-def local_gd() -> Theorem:
-    """Local gradient descent without noise, at a general step."""
-    return Theorem(
-        label="local-gd",
-        title="Local gradient descent, convex, heterogeneous, at a general step",
-        statement="Local gradient descent without noise; plain averaging every K steps.",
-        bound=Bound(local_gd_terms(eta), MEASURES["gap"], "upper", "explicit"),
-        paper=PAPER,
-        provenance=Provenance("memory", "local gradient descent (first analysis, 2019)"),
-        algorithm="local-sgd",
-        problem_class="convex, L-smooth, heterogeneity zeta_star at the optimum, no noise",
-        iterate=MEAN_OVER_STEPS,
-        holds="surely",
+@LOCAL_GD.upper(
+    "local-gd",
+    "Local gradient descent, convex, heterogeneous, at a general step",
+    provenance=memory("local gradient descent (first analysis, 2019)"),
+)
+def local_gd() -> Stated:
+    """Local gradient descent without noise; plain averaging every K steps."""
+    return Stated(
+        local_gd_terms(eta),
         conditions=(VANILLA, Condition("step at most 1/(4LK)", Le(4 * eta * L * K, 1))),
         setting=NOISELESS,
     )
 
 
-@statement("local-gd-slides")
-def local_gd_slides() -> Theorem:
-    """Local gradient descent without noise, at the step of the slides."""
+@LOCAL_GD.upper(
+    "local-gd-slides",
+    "Local gradient descent, convex, heterogeneous, at the prescribed step",
+    provenance=summary("slides of one of the authors, pages 9-12"),
+)
+def local_gd_slides() -> Stated:
+    """Local gradient descent at eta = sqrt(M) / (4 L sqrt(K R)), which needs K M <= R."""
     step = slide_step(4)
-    return Theorem(
-        label="local-gd-slides",
-        title="Local gradient descent, convex, heterogeneous, at the prescribed step",
-        statement="Local gradient descent at eta = sqrt(M) / (4 L sqrt(K R)), which needs K M <= R.",
-        bound=Bound(local_gd_terms(step), MEASURES["gap"], "upper", "explicit"),
-        paper=PAPER,
-        provenance=Provenance("summary", "slides of one of the authors, pages 9-12"),
-        algorithm="local-sgd",
-        problem_class="convex, L-smooth, heterogeneity zeta_star at the optimum, no noise",
-        iterate=MEAN_OVER_STEPS,
-        holds="surely",
+    return Stated(
+        local_gd_terms(step),
         conditions=(
             VANILLA,
             Condition("the prescribed step", Eq(eta, step)),

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from sympy import Eq, Expr, Ge, Rational
 
 from tightrate.rates.papers.dekel2012 import QUOTED_IN_TABLE_1, optimization, statistical
-from tightrate.rates.statements.bound import Term
 from tightrate.rates.statements.builder import Stated, Statements, summary
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.setting import Setting
@@ -53,14 +52,14 @@ def heterogeneity_drift(level: Expr) -> Expr:
     return (L * level**2 * B**4) ** THIRD / R ** (2 * THIRD)
 
 
-def convex_terms() -> tuple[Term, ...]:
+def convex_terms() -> dict[str, Expr]:
     """The four terms of the convex rate of local SGD under heterogeneity at the optimum."""
-    return (
-        Term("optimization", optimization()),
-        Term("noise drift", noise_drift()),
-        Term("statistical", statistical()),
-        Term("heterogeneity drift", heterogeneity_drift(zeta_star)),
-    )
+    return {
+        "optimization": optimization(),
+        "noise drift": noise_drift(),
+        "statistical": statistical(),
+        "heterogeneity drift": heterogeneity_drift(zeta_star),
+    }
 
 
 @LOCAL_SGD.upper(

@@ -13,13 +13,12 @@ from tightrate.rates.papers.dekel2012 import QUOTED_IN_TABLE_1, statistical
 from tightrate.rates.papers.ghadimi2012 import accelerated_optimization
 from tightrate.rates.papers.koloskova2020 import HETEROGENEOUS_AT_OPTIMUM, TWO_MACHINES, VANILLA, heterogeneity_drift
 from tightrate.rates.papers.woodworth2020a import convex_terms
-from tightrate.rates.statements.bound import Bound, Term
-from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.builder import Stated, Statements, summary
 from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.misprint import Misprint
 from tightrate.rates.statements.setting import Setting
-from tightrate.rates.statements.theorem import Condition, Erratum, Paper, Provenance, Theorem
+from tightrate.rates.statements.theorem import Condition, Erratum, Paper
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, eps, mu, sigma, zeta, zeta_star
 
 PAPER = Paper(
@@ -34,55 +33,39 @@ NOISE_DRIFT_BELOW_START = Condition("the noise drift is at most L B^2", Le(sigma
 DRIFT_BELOW_START = Condition("the heterogeneity drift is at most L B^2", Le(zeta_star, L * B * R))
 ZERO_RESPECTING = "distributed zero-respecting"
 
+LOCAL_SGD = Statements(PAPER, constants="hidden with logs", iterate="an average of the iterates")
 
-@statement("convex")
-def convex() -> Theorem:
-    """Local SGD, convex, uniformly heterogeneous."""
-    return Theorem(
-        label="convex",
-        title="Local SGD, convex, uniform heterogeneity",
-        statement="Local SGD with plain averaging; the gradients of the machines differ by at most zeta everywhere.",
-        bound=Bound(
-            (*convex_terms(), Term("heterogeneity drift", heterogeneity_drift(zeta))),
-            MEASURES["gap"],
-            "upper",
-            "hidden with logs",
-        ),
-        paper=PAPER,
-        provenance=Provenance("summary", QUOTED_IN_TABLE_2),
-        algorithm="local-sgd",
-        problem_class="convex, L-smooth, uniform heterogeneity zeta",
-        iterate="an average of the iterates",
-        holds="in expectation",
+
+@LOCAL_SGD.upper(
+    "convex",
+    "Local SGD, convex, uniform heterogeneity",
+    problem_class="convex, L-smooth, uniform heterogeneity zeta",
+    provenance=summary(QUOTED_IN_TABLE_2),
+)
+def convex() -> Stated:
+    """Local SGD with plain averaging; the gradients of the machines differ by at most zeta everywhere."""
+    return Stated(
+        {**{term.name: term.expression for term in convex_terms()}, "heterogeneity drift": heterogeneity_drift(zeta)},
         conditions=(VANILLA,),
         setting=Setting("local-sgd", {"sigma": sigma, "zeta": zeta}),
     )
 
 
-@statement("strongly-convex")
-def strongly_convex() -> Theorem:
-    """Local SGD, strongly convex, uniformly heterogeneous."""
-    return Theorem(
-        label="strongly-convex",
-        title="Local SGD, strongly convex, uniform heterogeneity",
-        statement="Local SGD with plain averaging; the gradients of the machines differ by at most zeta everywhere.",
-        bound=Bound(
-            (
-                Term("optimization", L**2 * B**2 / (L * K * R + mu * K**2 * R**2)),
-                Term("statistical", sigma**2 / (mu * M * K * R)),
-                Term("heterogeneity drift", L * zeta**2 / (mu**2 * R**2)),
-                Term("noise drift", L * sigma**2 / (mu**2 * K * R**2)),
-            ),
-            MEASURES["gap"],
-            "upper",
-            "hidden with logs",
-        ),
-        paper=PAPER,
-        provenance=Provenance("summary", f"{QUOTED_IN_TABLE_2}, with the numerator H^2 B^2 (erratum)"),
-        algorithm="local-sgd",
-        problem_class="strongly convex, L-smooth, uniform heterogeneity zeta",
-        iterate="an average of the iterates",
-        holds="in expectation",
+@LOCAL_SGD.upper(
+    "strongly-convex",
+    "Local SGD, strongly convex, uniform heterogeneity",
+    problem_class="strongly convex, L-smooth, uniform heterogeneity zeta",
+    provenance=summary(f"{QUOTED_IN_TABLE_2}, with the numerator H^2 B^2 (erratum)"),
+)
+def strongly_convex() -> Stated:
+    """Local SGD with plain averaging; the gradients of the machines differ by at most zeta everywhere."""
+    return Stated(
+        {
+            "optimization": L**2 * B**2 / (L * K * R + mu * K**2 * R**2),
+            "statistical": sigma**2 / (mu * M * K * R),
+            "heterogeneity drift": L * zeta**2 / (mu**2 * R**2),
+            "noise drift": L * sigma**2 / (mu**2 * K * R**2),
+        },
         conditions=(VANILLA,),
         errata=(
             Erratum(
@@ -97,34 +80,22 @@ def strongly_convex() -> Theorem:
     )
 
 
-@statement("lower")
-def lower() -> Theorem:
-    """A lower bound for every algorithm under heterogeneity at the optimum."""
-    return Theorem(
-        label="lower",
-        title="Algorithm-independent lower bound, heterogeneity at the optimum",
-        statement=(
-            "Some instance forces every distributed zero-respecting algorithm to stay above this; Patel et al. (2024,"
-            " Thm 11) later removed the minimum."
-        ),
-        bound=Bound(
-            (
-                Term(
-                    "optimization",
-                    Min(accelerated_optimization(), zeta_star**2 / (L * R**2), zeta_star * B / R),
-                ),
-                Term("statistical", statistical()),
-            ),
-            MEASURES["gap"],
-            "lower",
-            "hidden with logs",
-        ),
-        paper=PAPER,
-        provenance=Provenance("summary", QUOTED_IN_TABLE_1),
-        algorithm=ZERO_RESPECTING,
-        problem_class=HETEROGENEOUS_AT_OPTIMUM,
-        iterate="any output",
-        holds="in expectation",
+@LOCAL_SGD.lower(
+    "lower",
+    "Algorithm-independent lower bound, heterogeneity at the optimum",
+    algorithm=ZERO_RESPECTING,
+    problem_class=HETEROGENEOUS_AT_OPTIMUM,
+    iterate="any output",
+    provenance=summary(QUOTED_IN_TABLE_1),
+)
+def lower() -> Stated:
+    """Some instance forces every distributed zero-respecting algorithm to stay above this; Patel et al. (2024, Thm 11)
+    later removed the minimum."""
+    return Stated(
+        {
+            "optimization": Min(accelerated_optimization(), zeta_star**2 / (L * R**2), zeta_star * B / R),
+            "statistical": statistical(),
+        },
         conditions=(TWO_MACHINES, NOISE_BELOW_START),
         setting=Setting("zero-respecting", {"sigma": sigma, "zeta_star": zeta_star}),
     )

@@ -19,12 +19,11 @@ from tightrate.rates.papers.koloskova2020 import (
     VANILLA,
     noise_drift,
 )
-from tightrate.rates.statements.bound import Bound, Term
-from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.bound import Term
+from tightrate.rates.statements.builder import Stated, Statements, memory, own
 from tightrate.rates.statements.implication import Implication, Specialization
-from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.setting import Setting
-from tightrate.rates.statements.theorem import Condition, Paper, Provenance, Theorem
+from tightrate.rates.statements.theorem import Condition, Paper
 from tightrate.rates.symbols.alphabet import B, K, L, R, eta, sigma
 
 PAPER = Paper(
@@ -34,6 +33,8 @@ PAPER = Paper(
 
 IDENTICAL = "convex, L-smooth, identical machines"
 IDENTICAL_MACHINES = Setting("local-sgd", {"sigma": sigma, "zeta": 0})
+
+LOCAL_SGD = Statements(PAPER, problem_class=IDENTICAL)
 
 
 def local_optimization() -> Expr:
@@ -50,84 +51,54 @@ def convex_terms() -> tuple[Term, ...]:
     )
 
 
-@statement("convex")
-def convex() -> Theorem:
-    """Local SGD, convex, homogeneous."""
-    return Theorem(
-        label="convex",
-        title="Local SGD, convex, homogeneous machines",
-        statement="Local SGD with plain averaging and one tuned step size.",
-        bound=Bound(convex_terms(), MEASURES["gap"], "upper", "hidden with logs"),
-        paper=PAPER,
-        provenance=Provenance("memory", "upper bound for local SGD, homogeneous, convex"),
-        algorithm="local-sgd",
-        problem_class=IDENTICAL,
-        iterate="average of all local iterates",
-        holds="in expectation",
-        conditions=(VANILLA,),
-        setting=IDENTICAL_MACHINES,
-    )
+@LOCAL_SGD.upper(
+    "convex",
+    "Local SGD, convex, homogeneous machines",
+    constants="hidden with logs",
+    iterate="average of all local iterates",
+    provenance=memory("upper bound for local SGD, homogeneous, convex"),
+)
+def convex() -> Stated:
+    """Local SGD with plain averaging and one tuned step size."""
+    return Stated(convex_terms(), conditions=(VANILLA,), setting=IDENTICAL_MACHINES)
 
 
-@statement("lower")
-def lower() -> Theorem:
-    """Local SGD does not always beat minibatch SGD."""
+@LOCAL_SGD.lower(
+    "lower",
+    "Lower bound for local SGD, homogeneous machines",
+    constants="hidden",
+    iterate="average of the last round's iterates",
+    provenance=memory("lower bound for local SGD, convex"),
+)
+def lower() -> Stated:
+    """For all K >= 2, R, M there is a homogeneous convex instance on which local SGD with any fixed step size stays
+    above this; Glasgow, Yuan and Ma (2022) later improved the power of K to the matching 1/3."""
     trivial = L * B**2
-    return Theorem(
-        label="lower",
-        title="Lower bound for local SGD, homogeneous machines",
-        statement=(
-            "For all K >= 2, R, M there is a homogeneous convex instance on which local SGD with any fixed step size"
-            " stays above this; Glasgow, Yuan and Ma (2022) later improved the power of K to the matching 1/3."
-        ),
-        bound=Bound(
-            (
-                Term(
-                    "noise drift",
-                    Min((L * sigma**2 * B**4) ** Rational(1, 3) / (K * R) ** Rational(2, 3), trivial),
-                ),
-                Term("statistical", Min(dekel2012.statistical(), trivial)),
-            ),
-            MEASURES["gap"],
-            "lower",
-            "hidden",
-        ),
-        paper=PAPER,
-        provenance=Provenance("memory", "lower bound for local SGD, convex"),
-        algorithm="local-sgd",
-        problem_class=IDENTICAL,
-        iterate="average of the last round's iterates",
-        holds="in expectation",
+    return Stated(
+        {
+            "noise drift": Min((L * sigma**2 * B**4) ** Rational(1, 3) / (K * R) ** Rational(2, 3), trivial),
+            "statistical": Min(dekel2012.statistical(), trivial),
+        },
         conditions=(TWO_LOCAL_STEPS, VANILLA),
         setting=IDENTICAL_MACHINES,
     )
 
 
-@statement("quadratic")
-def quadratic() -> Theorem:
-    """On quadratics the mean iterate of local SGD is that of K R steps of minibatch SGD."""
+@LOCAL_SGD.upper(
+    "quadratic",
+    "Local SGD on homogeneous quadratics, with constants",
+    problem_class="convex quadratic, L-smooth, identical machines",
+    iterate="average over all steps of the workers' mean iterate",
+    provenance=own("rate of the paper, constants ours", "proofs/woodworth2020a#quadratic"),
+)
+def quadratic() -> Stated:
+    """On one common convex quadratic the average of the workers' iterates moves exactly like SGD with K R steps and
+    batches of M, whatever K is: local steps cost nothing."""
     every_step = {K: 1, R: K * R}
-    bound = dekel2012.explicit().bound
+    terms = dekel2012.explicit().bound.terms
     step = dekel2012.best_step().subs(every_step, simultaneous=True)
-    return Theorem(
-        label="quadratic",
-        title="Local SGD on homogeneous quadratics, with constants",
-        statement=(
-            "On one common convex quadratic the average of the workers' iterates moves exactly like SGD with K R steps"
-            " and batches of M, whatever K is: local steps cost nothing."
-        ),
-        bound=Bound(
-            tuple(Term(term.name, term.expression.subs(every_step, simultaneous=True)) for term in bound.terms),
-            bound.measure,
-            bound.kind,
-            bound.constants,
-        ),
-        paper=PAPER,
-        provenance=Provenance("own", "rate of the paper, constants ours", "proofs/woodworth2020a#quadratic"),
-        algorithm="local-sgd",
-        problem_class="convex quadratic, L-smooth, identical machines",
-        iterate="average over all steps of the workers' mean iterate",
-        holds="in expectation",
+    return Stated(
+        {term.name: term.expression.subs(every_step, simultaneous=True) for term in terms},
         conditions=(
             VANILLA,
             Condition("step at most 1/L", Le(eta * L, 1)),

@@ -15,12 +15,10 @@ from tightrate.rates.papers.ghadimi2012 import accelerated_optimization
 from tightrate.rates.papers.koloskova2020 import DRIFT_AT_ONE_STEP, VANILLA, noise_drift
 from tightrate.rates.papers.woodworth2020 import QUOTED_IN_TABLE_2
 from tightrate.rates.papers.woodworth2020a import IDENTICAL, local_optimization
-from tightrate.rates.statements.bound import Bound, Term
-from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.builder import Stated, Statements, memory, summary
 from tightrate.rates.statements.implication import Implication, Specialization
-from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.setting import Setting
-from tightrate.rates.statements.theorem import Paper, Provenance, Theorem
+from tightrate.rates.statements.theorem import Paper
 from tightrate.rates.symbols.alphabet import B, K, L, M, Q, R, mu, sigma
 
 PAPER = Paper(
@@ -28,7 +26,10 @@ PAPER = Paper(
     caution="No statement was read in the paper itself.",
 )
 
-FEDAC = "fedac"
+LOCAL_SGD = Statements(PAPER, constants="hidden with logs", iterate="an average of the iterates")
+FEDAC = Statements(
+    PAPER, constants="hidden with logs", algorithm="fedac", problem_class=IDENTICAL, iterate="last aggregated iterate"
+)
 
 
 def third_order_noise() -> Expr:
@@ -36,116 +37,68 @@ def third_order_noise() -> Expr:
     return (Q * sigma**2 * B**5) ** Rational(1, 3) / (K ** Rational(1, 3) * R ** Rational(2, 3))
 
 
-def strongly_convex_terms() -> tuple[Term, ...]:
+def strongly_convex_terms() -> dict[str, Expr]:
     """The strongly convex rate of local SGD with third-order smoothness on homogeneous machines."""
-    return (
-        Term("optimization", L * B**2 * exp(-mu * K * R / L)),
-        Term("statistical", sigma**2 / (mu * M * K * R)),
-        Term("third-order noise", Q**2 * sigma**4 / (mu**5 * K**2 * R**4)),
-    )
+    return {
+        "optimization": L * B**2 * exp(-mu * K * R / L),
+        "statistical": sigma**2 / (mu * M * K * R),
+        "third-order noise": Q**2 * sigma**4 / (mu**5 * K**2 * R**4),
+    }
 
 
-@statement("convex")
-def convex() -> Theorem:
-    """Local SGD with third-order smoothness, convex."""
-    return Theorem(
-        label="convex",
-        title="Local SGD with third-order smoothness, convex, homogeneous machines",
-        statement="With a Lipschitz Hessian the drift of local SGD is paid by Q B in place of L.",
-        bound=Bound(
-            (
-                Term("optimization", local_optimization()),
-                Term("statistical", statistical()),
-                Term("third-order noise", third_order_noise()),
-            ),
-            MEASURES["gap"],
-            "upper",
-            "hidden with logs",
-        ),
-        paper=PAPER,
-        provenance=Provenance("summary", QUOTED_IN_TABLE_2),
-        algorithm="local-sgd",
-        problem_class="convex, L-smooth, third-order smoothness Q, identical machines",
-        iterate="an average of the iterates",
-        holds="in expectation",
+@LOCAL_SGD.upper(
+    "convex",
+    "Local SGD with third-order smoothness, convex, homogeneous machines",
+    problem_class="convex, L-smooth, third-order smoothness Q, identical machines",
+    provenance=summary(QUOTED_IN_TABLE_2),
+)
+def convex() -> Stated:
+    """With a Lipschitz Hessian the drift of local SGD is paid by Q B in place of L."""
+    return Stated(
+        {"optimization": local_optimization(), "statistical": statistical(), "third-order noise": third_order_noise()},
         conditions=(VANILLA,),
         setting=Setting("local-sgd", {"sigma": sigma, "zeta": 0, "Q": Q}),
     )
 
 
-@statement("strongly-convex")
-def strongly_convex() -> Theorem:
-    """Local SGD with third-order smoothness, strongly convex."""
-    return Theorem(
-        label="strongly-convex",
-        title="Local SGD with third-order smoothness, strongly convex, homogeneous machines",
-        statement="With a Lipschitz Hessian the drift of local SGD is of higher order in 1/(K R^2).",
-        bound=Bound(strongly_convex_terms(), MEASURES["gap"], "upper", "hidden with logs"),
-        paper=PAPER,
-        provenance=Provenance("summary", QUOTED_IN_TABLE_2),
-        algorithm="local-sgd",
-        problem_class="strongly convex, L-smooth, third-order smoothness Q, identical machines",
-        iterate="an average of the iterates",
-        holds="in expectation",
+@LOCAL_SGD.upper(
+    "strongly-convex",
+    "Local SGD with third-order smoothness, strongly convex, homogeneous machines",
+    problem_class="strongly convex, L-smooth, third-order smoothness Q, identical machines",
+    provenance=summary(QUOTED_IN_TABLE_2),
+)
+def strongly_convex() -> Stated:
+    """With a Lipschitz Hessian the drift of local SGD is of higher order in 1/(K R^2)."""
+    return Stated(
+        strongly_convex_terms(),
         conditions=(VANILLA,),
         setting=Setting("local-sgd", {"sigma": sigma, "zeta": 0, "Q": Q, "mu": mu}),
     )
 
 
-@statement("fedac1")
-def fedac1() -> Theorem:
-    """FedAc-I."""
-    return Theorem(
-        label="fedac1",
-        title="FedAc-I, convex, homogeneous machines",
-        statement="Accelerated local steps, first choice of parameters.",
-        bound=Bound(
-            (
-                Term("optimization", accelerated_optimization() / K),
-                Term("statistical", statistical()),
-                Term("noise drift", noise_drift() / R ** Rational(1, 3)),
-            ),
-            MEASURES["gap"],
-            "upper",
-            "hidden with logs",
-        ),
-        paper=PAPER,
-        provenance=Provenance("memory", "FedAc-I, general convex"),
-        algorithm=FEDAC,
-        problem_class=IDENTICAL,
-        iterate="last aggregated iterate",
-        holds="in expectation",
+@FEDAC.upper("fedac1", "FedAc-I, convex, homogeneous machines", provenance=memory("FedAc-I, general convex"))
+def fedac1() -> Stated:
+    """Accelerated local steps, first choice of parameters."""
+    return Stated(
+        {
+            "optimization": accelerated_optimization() / K,
+            "statistical": statistical(),
+            "noise drift": noise_drift() / R ** Rational(1, 3),
+        },
         setting=Setting("fedac", {"sigma": sigma, "zeta": 0}),
     )
 
 
-@statement("fedac2")
-def fedac2() -> Theorem:
-    """FedAc-II."""
-    return Theorem(
-        label="fedac2",
-        title="FedAc-II, convex, homogeneous machines",
-        statement="Accelerated local steps, second choice of parameters: drift that shrinks with M.",
-        bound=Bound(
-            (
-                Term("optimization", accelerated_optimization() / K),
-                Term("statistical", statistical()),
-                Term("noise drift", noise_drift() / M ** Rational(1, 3)),
-                Term(
-                    "second noise drift",
-                    (L**2 * sigma**2 * B**6) ** Rational(1, 4) / (K ** Rational(1, 4) * R),
-                ),
-            ),
-            MEASURES["gap"],
-            "upper",
-            "hidden with logs",
-        ),
-        paper=PAPER,
-        provenance=Provenance("memory", "FedAc-II, general convex"),
-        algorithm=FEDAC,
-        problem_class=IDENTICAL,
-        iterate="last aggregated iterate",
-        holds="in expectation",
+@FEDAC.upper("fedac2", "FedAc-II, convex, homogeneous machines", provenance=memory("FedAc-II, general convex"))
+def fedac2() -> Stated:
+    """Accelerated local steps, second choice of parameters: drift that shrinks with M."""
+    return Stated(
+        {
+            "optimization": accelerated_optimization() / K,
+            "statistical": statistical(),
+            "noise drift": noise_drift() / M ** Rational(1, 3),
+            "second noise drift": (L**2 * sigma**2 * B**6) ** Rational(1, 4) / (K ** Rational(1, 4) * R),
+        },
         setting=Setting("fedac", {"sigma": sigma, "zeta": 0}),
     )
 

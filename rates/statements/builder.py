@@ -35,7 +35,7 @@ class Stated:
     """The formulas of a statement: named terms in their order, and everything else that is made of symbols.
 
     `conditions` are its hypotheses, `steps` the step sizes that it prescribes, `setting` its algorithm and class for
-    comparison with other bounds.  `units`, `dimensional` and `notation` are those of `Bound` and `Theorem`.
+    comparison with other bounds; `notation` is that of `Theorem`.
     """
 
     terms: Mapping[str, Expr] | Sequence[Term]
@@ -43,8 +43,6 @@ class Stated:
     steps: Mapping[str, Expr] = field(default_factory=dict)
     errata: Sequence[Erratum] = ()
     setting: Setting | None = None
-    units: Mapping[str, Unit] = field(default_factory=dict)
-    dimensional: bool = True
     notation: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -69,6 +67,8 @@ class Statement:
     holds: Holds
     formulas: Callable[[], Formulas]
     words: str = ""
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    dimensional: bool = True
 
     @property
     def id(self) -> str:
@@ -91,7 +91,7 @@ class Statement:
         stated = found if isinstance(found, Stated) else Stated(found)
         terms = stated.terms
         named = tuple(Term(*one) for one in terms.items()) if isinstance(terms, Mapping) else tuple(terms)
-        bound = Bound(named, MEASURES[self.measure], self.kind, self.constants, stated.units, stated.dimensional)
+        bound = Bound(named, MEASURES[self.measure], self.kind, self.constants, self.units, self.dimensional)
         return Theorem(
             label=self.label,
             title=self.title,
@@ -116,7 +116,7 @@ Decorator = Callable[[Callable[[], Formulas]], Statement]
 
 @dataclass(frozen=True)
 class Statements:
-    """The decorators of a paper, with what most of its statements share."""
+    """The decorators of a paper, with what most of its statements share; `units`, `dimensional`: see `Bound`."""
 
     paper: Paper
     measure: str = "gap"
@@ -125,6 +125,8 @@ class Statements:
     problem_class: str = ""
     iterate: str = "last iterate"
     holds: Holds = "in expectation"
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    dimensional: bool = True
 
     def sharing(self, **shared: Any) -> Statements:
         """The same decorators with other things shared."""
@@ -162,24 +164,26 @@ class Statements:
                 holds=shared.holds,
                 formulas=formulas,
                 words=words,
+                units=shared.units,
+                dimensional=shared.dimensional,
             )
 
         return make
 
 
-def read(where: str) -> Provenance:
-    """Read in the paper, at this place."""
-    return Provenance("read", where)
+def read(where: str, proof: str = "") -> Provenance:
+    """Read in the paper, at this place; with the page of our proof where there is one."""
+    return Provenance("read", where, proof)
 
 
-def summary(where: str) -> Provenance:
+def summary(where: str, proof: str = "") -> Provenance:
     """Known from a summary of the paper only."""
-    return Provenance("summary", where)
+    return Provenance("summary", where, proof)
 
 
-def memory(where: str) -> Provenance:
+def memory(where: str, proof: str = "") -> Provenance:
     """Known from memory of the literature."""
-    return Provenance("memory", where)
+    return Provenance("memory", where, proof)
 
 
 def derived(where: str, proof: str) -> Provenance:

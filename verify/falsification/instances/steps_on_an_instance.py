@@ -9,7 +9,8 @@ import numpy as np
 
 from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.constructions.rank_one_pair import rank_one_pair
-from tightrate.rates.papers.patel2024 import hard_cosine, slow_curvature
+from tightrate.rates.papers.patel2024.explicit_functions import slow_curvature
+from tightrate.rates.papers.patel2024.k_does_not_help import hard_cosine
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.simulator.exact.local_gradient_descent import RoundMap, round_map
 from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, values_of

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.constructions.shared_coordinate_pair import shared_coordinate_pair
-from tightrate.rates.papers.patel2024 import hard_cosine, hard_cosine_any_machines
+from tightrate.rates.papers.patel2024.k_does_not_help import hard_cosine, hard_cosine_any_machines
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.evaluation import vectorized
 from tightrate.simulator.exact.local_gradient_descent import round_map

@@ -15,7 +15,7 @@ from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.constructions.random_quadratics import random_quadratics
 from tightrate.constructions.structured_noise import RareJumpNoise
-from tightrate.rates.papers.patel2024 import covariate_shift
+from tightrate.rates.papers.patel2024.assumptions import covariate_shift
 from tightrate.rates.relations.misprints import misprint
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.catalogue import theorem

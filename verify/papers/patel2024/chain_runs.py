@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tightrate.constructions.parity_chain import ParityChain, parity_chain
 from tightrate.constructions.problem import Measured, Problem
-from tightrate.rates.papers.patel2024 import chain_ratio
+from tightrate.rates.papers.patel2024.lower_bounds import chain_ratio
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.evaluation import vectorized
 from tightrate.simulator.algorithm import Algorithm

@@ -11,7 +11,7 @@ from tightrate.constructions.noise import GaussianNoise, Noise
 from tightrate.constructions.structured_noise import OnCoordinates
 from tightrate.constructions.zeta_piecewise_pair import zeta_piecewise_pair
 from tightrate.constructions.zeta_quadratic_pair import zeta_quadratic_pair
-from tightrate.rates.papers.patel2024 import slow_curvature
+from tightrate.rates.papers.patel2024.explicit_functions import slow_curvature
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import K as STEPS
 from tightrate.rates.symbols.alphabet import L as SMOOTHNESS

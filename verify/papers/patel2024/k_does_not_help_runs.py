@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from tightrate.constructions.rank_one_pair import rank_one_pair
-from tightrate.rates.papers.patel2024 import hard_cosine
+from tightrate.rates.papers.patel2024.k_does_not_help import hard_cosine
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.evaluation import vectorized
 from tightrate.simulator.exact.local_gradient_descent import round_map

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from tightrate.rates.papers.patel2024 import thm27_logarithm
+from tightrate.rates.papers.patel2024.theorem_27 import thm27_logarithm
 from tightrate.rates.symbols.evaluation import vectorized
 from tightrate.verify.experiment import experiment
 from tightrate.verify.judging.power_law import replicas_needed

@@ -10,7 +10,7 @@ from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.problem import Problem
 from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.rates.papers.patel2024 import thm27_recursion
+from tightrate.rates.papers.patel2024.theorem_27 import thm27_recursion
 from tightrate.rates.statements.catalogue import theorem as statement
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithms.local_sgd import local_sgd
