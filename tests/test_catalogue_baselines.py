@@ -8,22 +8,10 @@ import sympy
 from sympy import Rational, cancel, limit, simplify
 
 from tightrate.rates.papers.dekel2012 import best_step
-from tightrate.rates.statements.catalogue import theorem, theorems
+from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, K, L, M, Q, R, eta, mu, sigma, sigma_star, zeta, zeta_star
-from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.rates.symbols.evaluation import at
 from tightrate.rates.symbols.monomial import monomial
-
-BASELINES = (
-    "dekel2012",
-    "ghadimi2012",
-    "koloskova2020",
-    "woodworth2020",
-    "woodworth2020a",
-    "woodworth2021",
-    "khaled2020",
-    "yuan2020",
-    "glasgow2022",
-)
 
 
 def term(theorem_id, name):
@@ -37,17 +25,6 @@ def random_points(letters, count=20_000, seed=3):
     values |= {name: np.ceil(10 ** rng.uniform(0.31, 5, count)) for name in ("K", "R", "M")}
     largest_noise = values["L"] * values["B"] * np.sqrt(values["M"] * values["K"] * values["R"])
     return values | {"sigma": largest_noise * 10 ** rng.uniform(-6, 0, count)}
-
-
-def at(expression, values):
-    """The expression at these points."""
-    names = {symbol.name for symbol in expression.free_symbols}
-    return vectorized(expression)(**{name: value for name, value in values.items() if name in names})
-
-
-@pytest.mark.parametrize("paper_id", BASELINES)
-def test_every_baseline_is_there(paper_id):
-    assert list(theorems(f"{paper_id}/*"))
 
 
 def test_minibatch_constants_follow_from_the_fixed_step():

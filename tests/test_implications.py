@@ -30,7 +30,7 @@ from tightrate.rates.relations.implications import (
 from tightrate.rates.statements.catalogue import theorem, theorem_ids
 from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization, TunedBound
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, T, eps, eta, gamma, mu, sigma, zeta_star
-from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.rates.symbols.evaluation import at as value_of
 
 SIXTH = Rational(1, 6)
 
@@ -174,17 +174,12 @@ def test_tuned_rates_agree_with_a_search_over_the_step(implication: TunedBound) 
     values |= {n: np.ceil(10 ** rng.uniform(0.4, 5, count)) for n in ("K", "R", "M") if n in values}
     if "d_max" in values:
         values["d_max"] = values["d_min"] * 10 ** rng.uniform(0, 3, count)
-    cap = _at(implication.cap, values)
+    cap = value_of(implication.cap, values)
     grid = np.geomspace(1e-14, 1, 3000)[:, None] * cap
-    found = _at(source, {**values, "eta": grid}).min(axis=0)
-    ratio = found / _at(rate, values)
+    found = value_of(source, {**values, "eta": grid}).min(axis=0)
+    ratio = found / value_of(rate, values)
     assert ratio.max() <= 200
     assert implication.relation == "<~" or ratio.min() >= 1 / 200
-
-
-def _at(expression: Expr, values: dict[str, np.ndarray]) -> np.ndarray:
-    names = {symbol.name for symbol in expression.free_symbols}
-    return vectorized(expression)(**{key: value for key, value in values.items() if key in names})
 
 
 def test_tuning_with_an_exponential_costs_a_logarithm_at_most() -> None:
@@ -196,9 +191,9 @@ def test_tuning_with_an_exponential_costs_a_logarithm_at_most() -> None:
     values["mu"] = values["L"] * 10 ** rng.uniform(-4, 0, count)
     values["T"] = 10 ** rng.uniform(0, 6, count)
     grid = np.geomspace(1e-12, 1, 4000)[:, None] / values["L"]
-    best = _at(start + noise, {**values, "eta": grid}).min(axis=0)
+    best = value_of(start + noise, {**values, "eta": grid}).min(axis=0)
     logarithm = np.log(2 + (values["B"] * values["mu"]) ** 2 * values["T"] / values["sigma"] ** 2)
-    assert (best <= 2 * logarithm * _at(rate, values)).all()
+    assert (best <= 2 * logarithm * value_of(rate, values)).all()
     with pytest.raises(ValueError, match="one exponential"):
         tuned_up_to_logarithm({"noise": noise}, "eta", 1 / L)
 
@@ -212,7 +207,7 @@ def test_solutions_reach_the_accuracy() -> None:
     letters = {s.name for s in accuracy.free_symbols | steps.free_symbols} - {"eps"}
     values = {key: 10 ** rng.uniform(0, 2, 200) for key in letters} | {"alpha": rng.uniform(4, 9, 200)}
     values["T"] = 10 ** rng.uniform(3, 8, 200)
-    needed = _at(steps, {**values, "eps": _at(accuracy, values)})
+    needed = value_of(steps, {**values, "eps": value_of(accuracy, values)})
     assert (needed <= 10 * values["T"]).all()
     assert (needed >= values["T"] / 10).all()
 
