@@ -1,0 +1,159 @@
+"""What a method does, whatever the functions are: every point as a combination of the start and of gradients.
+
+The method itself is run on an oracle that answers the j-th question of a worker with the j-th unit vector of that
+worker.  A question that was asked before, at the same combination, gets the same answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tightrate.common.errors import TightrateError
+from tightrate.simulator.algorithm import Algorithm
+
+Array = NDArray[np.float64]
+SAME = 1e-12  # points whose coefficients differ by less are one point
+PROBES = 2  # random runs that must agree with the combinations
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Points i = 0, ..., n-1 of M workers, with x* = 0 and p = x_0 - x*:
+
+        x_i^m = start_i^m p + sum_{l,j} gradients[m, i, l, j] g_j^l.
+
+    `start` is (M, n), `gradients` (M, n, M, n).  `output` is the place of what the method returns among the points,
+    which all workers share; its gradient is that of a further question.
+    """
+
+    start: Array
+    gradients: Array
+    output: int
+
+    @property
+    def workers(self) -> int:
+        """The number M of workers."""
+        return int(self.start.shape[0])
+
+    @property
+    def points(self) -> int:
+        """The number n of points of one worker."""
+        return int(self.start.shape[1])
+
+
+@dataclass(frozen=True)
+class ExchangeableTrajectory:
+    """The points of any one of exchangeable workers:
+
+        x_i = start_i p + sum_j mean[i, j] mean_l g_j^l + sum_j own[i, j] g_j.
+
+    The communicated means act through `mean` (n, n), a worker's own gradients of the round through `own` (n, n).
+    """
+
+    start: Array
+    mean: Array
+    own: Array
+    output: int
+
+    @property
+    def points(self) -> int:
+        """The number n of points of one worker."""
+        return len(self.start)
+
+
+def trajectory(algorithm: Algorithm[Any], *, K: int, R: int, M: int, average: bool = False) -> Trajectory:
+    """The points of a method with R rounds of K local steps on M workers.
+
+    The output is that of the last communication, or, with `average`, the uniform average over all local steps of the
+    workers' mean iterate before the step.  A method that is not linear in the gradients is refused.
+    """
+    if not algorithm.linear:
+        raise TightrateError("the method is not linear in the gradients: its worst case is no semidefinite programme")
+    N = K * R
+    oracle = _Units(M, N)
+    state = algorithm.init(oracle.start())
+    total = np.zeros((M, oracle.dimension))
+    for _ in range(R):
+        for _ in range(K):
+            if average:
+                total += algorithm.averaged(state)[0].mean(axis=0)
+            state = algorithm.local_step(state, oracle.answer(algorithm.point(state)))
+        state = algorithm.synchronize(state)
+    returned = total / N if average else algorithm.output(state)[0]
+    output = oracle.place(returned)
+    coefficients = np.stack(oracle.questions, axis=1)  # (M, n, dimension)
+    n = coefficients.shape[1]
+    own = coefficients[..., 1:].reshape(M, n, M, N)
+    padded = np.zeros((M, n, M, n))
+    kept = min(n, N)
+    padded[..., :kept] = own[..., :kept]
+    if np.abs(own[..., kept:]).max(initial=0.0) > 0:
+        raise TightrateError("the method used a gradient that it has not asked for")
+    found = Trajectory(coefficients[..., 0], padded, output)
+    _check(algorithm, found, K, R, average)
+    return found
+
+
+def exchangeable(algorithm: Algorithm[Any], *, K: int, R: int, average: bool = False) -> ExchangeableTrajectory:
+    """The same for any number of exchangeable workers, read off a run with two of them."""
+    pair = trajectory(algorithm, K=K, R=R, M=2, average=average)
+    first, second = pair.gradients[0, :, 0], pair.gradients[0, :, 1]
+    mirrored = pair.gradients[1, :, 1], pair.gradients[1, :, 0]
+    if not (np.allclose(first, mirrored[0], atol=SAME) and np.allclose(second, mirrored[1], atol=SAME)):
+        raise TightrateError("the method does not treat its workers alike: give a small number of workers instead")
+    return ExchangeableTrajectory(pair.start[0], 2 * second, first - second, pair.output)
+
+
+class _Units:
+    """The oracle of unit vectors: coordinate 0 is p, then those of worker 1, of worker 2, ..."""
+
+    def __init__(self, M: int, N: int) -> None:
+        self.M, self.N, self.dimension = M, N, 1 + M * N
+        self.questions: list[Array] = []
+
+    def start(self) -> Array:
+        x = np.zeros((1, self.M, self.dimension))
+        x[..., 0] = 1.0
+        return x
+
+    def place(self, x: Array) -> int:
+        """The place of a point of all workers (M, dimension) among the questions, asked now if it is new."""
+        for place, known in enumerate(self.questions):
+            if np.abs(known - x).max() < SAME:
+                return place
+        self.questions.append(np.array(x))
+        return len(self.questions) - 1
+
+    def answer(self, x: Array) -> Array:
+        place = self.place(x[0])
+        gradient = np.zeros((1, self.M, self.dimension))
+        for m in range(self.M):
+            gradient[0, m, 1 + m * self.N + place] = 1.0
+        return gradient
+
+
+def _check(algorithm: Algorithm[Any], found: Trajectory, K: int, R: int, average: bool) -> None:
+    """The method run on random gradients goes where the combinations say: what calls itself linear is tried."""
+    generator = np.random.default_rng(0)
+    M, n = found.workers, found.points
+    for _ in range(PROBES):
+        p, g = generator.standard_normal(2), generator.standard_normal((M, n, 2))
+        expected = found.start[..., None] * p + np.einsum("milj,ljd->mid", found.gradients, g)
+        state = algorithm.init(np.broadcast_to(p, (1, M, 2)).copy())
+        total, met = np.zeros((M, 2)), []
+        for _ in range(R):
+            for _ in range(K):
+                x = algorithm.point(state)[0]
+                place = int(np.abs(expected - x[:, None]).max(axis=(0, 2)).argmin())
+                met.append(np.abs(expected[:, place] - x).max())
+                total += algorithm.averaged(state)[0].mean(axis=0) if average else 0.0
+                state = algorithm.local_step(state, g[None, :, place])
+            state = algorithm.synchronize(state)
+        returned = total / (K * R) if average else algorithm.output(state)[0]
+        met.append(np.abs(expected[:, found.output] - returned).max())
+        if max(met) > 1e-9 * (1 + np.abs(expected).max()):
+            raise TightrateError("the method is not linear in the gradients, although it says so")
