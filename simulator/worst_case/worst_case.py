@@ -1,0 +1,309 @@
+"""The exact worst case of a method over a class of functions: an interval, a certificate, and functions that attain it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import isinf
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.constructions.interpolated_functions import InterpolatedFunctions
+from tightrate.simulator.algorithm import ALGORITHMS, Algorithm
+from tightrate.simulator.parameters import construct, parameters, spelled
+from tightrate.simulator.worst_case.certificate import check
+from tightrate.simulator.worst_case.programme import (
+    Measure,
+    Pair,
+    Programme,
+    Solution,
+    Status,
+    exchangeable_programme,
+    general_programme,
+    solve,
+)
+from tightrate.simulator.worst_case.trajectory import ExchangeableTrajectory, exchangeable, trajectory
+
+Array = NDArray[np.float64]
+FunctionClass = Literal["heterogeneous", "common-optimum", "one-machine"]
+CLASSES: Mapping[str, str] = {
+    "common-optimum": "M convex functions with a common minimizer (zeta_star = 0)",
+    "heterogeneous": "M convex functions whose gradients at the minimizer of the mean have root mean square zeta_star",
+    "one-machine": "one convex function",
+}
+MEASURES: Mapping[str, str] = {
+    "gap": "F(x_out) - F*",
+    "squared-distance": "|x_out - x*|^2",
+    "squared-gradient": "|grad F(x_out)|^2",
+}
+OUTPUTS = ("last", "average")
+MOST_POINTS = 100  # of one worker: the solver's matrices then take about half a GiB
+ATTAINED = 1e-5  # relative: how near the run of the witness must come to the programme's value
+
+
+@dataclass(frozen=True)
+class WorstCase:
+    """The worst case lies between `lower` and `upper`, in the units of the measure.
+
+    `upper` is proved by `certificate` (see `tightrate.simulator.worst_case.certificate`), infinite where nothing is;
+    `lower` is the value of the functions that the solver found, less what it breaks their inequalities by.
+    `parameters` are all that the programme depends on.
+    """
+
+    lower: float
+    upper: float
+    status: Status
+    residuals: Mapping[str, float]
+    parameters: Mapping[str, float | str]
+    certificate: Mapping[str, Any] = field(repr=False)
+    _solution: Solution = field(repr=False)
+    _trajectory: ExchangeableTrajectory | None = field(repr=False)
+
+    @property
+    def decided(self) -> bool:
+        """Whether the interval is as narrow as the solver's tolerance promises."""
+        return self.status == "solved" and self.upper - self.lower <= ATTAINED * max(abs(self.upper), 1e-6)
+
+    @cached_property
+    def witness(self) -> InterpolatedFunctions:
+        """Functions of the class on which the method does as badly: a problem that the simulator runs.
+
+        For infinitely many workers, and for any number, those of two workers.
+        """
+        if self._trajectory is None or self.status != "solved":
+            raise TightrateError("functions are built for exchangeable workers where the programme is solved")
+        workers = self.parameters["M"]
+        M = 1 if workers == 1 else 2 if isinf(float(workers)) else int(float(workers))
+        return _functions(self._solution, self._trajectory, M, self.parameters)
+
+
+def worst_case(
+    algorithm: str | Algorithm[Any],
+    *,
+    K: int,
+    R: int,
+    M: float = float("inf"),
+    L: float = 1.0,
+    mu: float = 0.0,
+    B: float = 1.0,
+    zeta_star: float = 0.0,
+    measure: Measure = "gap",
+    output: Literal["last", "average"] = "last",
+    symmetric: bool = True,
+    pairs: Sequence[Pair] = (),
+    **steps: Any,
+) -> WorstCase:
+    """The worst case of R rounds of K local steps over all L-smooth, mu-strongly convex functions of any dimension.
+
+    `algorithm` is a name of the registry, with its own parameters as keywords, or an algorithm.  M workers (one, a
+    number, or infinitely many), whose mean has a minimizer at the distance B at most, where the root mean square of
+    their gradients is zeta_star at most.  `symmetric` False solves the programme with every worker's own points: for a
+    few workers, to check the one that uses that they are exchangeable.
+
+    >>> found = worst_case("local-sgd", K=1, R=2, M=1, eta=1.0)
+    >>> round(found.lower, 6), round(found.upper, 6)  # L B^2/(4 R + 2)
+    (0.1, 0.1)
+    """
+    rule = algorithm if isinstance(algorithm, Algorithm) else construct(ALGORITHMS[algorithm], _own(algorithm, steps))
+    _check(rule, K, R, M, L, mu, B, zeta_star, measure, output, symmetric)
+    average, unit = output == "average", L * B
+    relative = {"mu": mu / L, "zeta_star": zeta_star / unit}
+    one = M == 1
+    run: ExchangeableTrajectory | None = None
+    if symmetric:
+        run = _in_units(exchangeable(rule, K=K, R=R, average=average), L)
+        heterogeneous = {**relative, "zeta_star": 0.0 if one else relative["zeta_star"]}
+        programme = exchangeable_programme(run, measure, **heterogeneous, one_machine=one)
+    else:
+        several = trajectory(rule, K=K, R=R, M=int(M), average=average)
+        scaled = type(several)(several.start, several.gradients * L, several.output)
+        programme = general_programme(scaled, measure, **relative)
+    solution = solve(programme, pairs=pairs)
+    scale = {"gap": L * B**2, "squared-distance": B**2, "squared-gradient": unit**2}[measure]
+    certificate = _certificate(programme, solution, scale)
+    proved = check(certificate) if solution.status == "solved" else None
+    residuals = {
+        "violated interpolation inequality": solution.violation,
+        "primal - dual": abs(solution.primal - solution.dual),
+    }
+    name = algorithm if isinstance(algorithm, str) else type(algorithm).__name__
+    given = {"K": K, "R": R, "M": M, "L": L, "mu": mu, "B": B, "zeta_star": zeta_star}
+    upper = proved.bound * scale if proved is not None else solution.dual * scale
+    return WorstCase(
+        lower=max(0.0, solution.primal - solution.violation) * scale if solution.status == "solved" else 0.0,
+        upper=float(upper),
+        status=solution.status,
+        residuals=residuals,
+        parameters={"algorithm": name, "measure": measure, "output": output, **given, **_told(steps)},
+        certificate=certificate,
+        _solution=solution,
+        _trajectory=run,
+    )
+
+
+@dataclass(frozen=True)
+class TunedWorstCase:
+    """The steps with the least worst case, and that worst case."""
+
+    steps: Mapping[str, float]
+    worst: WorstCase
+    evaluations: int
+
+
+def tuned_worst_case(
+    algorithm: str, tune: Mapping[str, float], *, tolerance: float = 1e-4, **fixed: Any
+) -> TunedWorstCase:
+    """The exact minimax: the steps in `tune`, from these positive values on, that make the worst case least.
+
+    Nelder and Mead's method in the logarithms of the steps; every programme begins with the pairs of the one before.
+    """
+    if not tune or any(not value > 0 for value in tune.values()):
+        raise TightrateError("steps to tune need positive values to begin with, for example eta=1 gamma=1")
+    names, known, count = list(tune), [()], 0
+
+    def worst(logs: Array) -> WorstCase:
+        steps = dict(zip(names, np.exp(logs).tolist(), strict=True))
+        found = worst_case(algorithm, **fixed, **steps, pairs=known[0])
+        known[0] = found._solution.pairs if found.status == "solved" else known[0]
+        return found
+
+    def value(logs: Array) -> float:
+        nonlocal count
+        count += 1
+        found = worst(logs)
+        return found.upper if np.isfinite(found.upper) else 1e300
+
+    start = np.log(list(tune.values()))
+    simplex = np.vstack([start, start + 0.25 * np.eye(len(start))])
+    options = {"initial_simplex": simplex, "xatol": tolerance, "fatol": tolerance * 1e-2, "maxfev": 400}
+    best = minimize(value, start, method="Nelder-Mead", options=options)
+    found = worst(best.x)
+    return TunedWorstCase(dict(zip(names, np.exp(best.x).tolist(), strict=True)), found, count + 1)
+
+
+def _own(algorithm: str, steps: Mapping[str, Any]) -> dict[str, Any]:
+    """The method's own parameters; what it does not have, or misses, is refused."""
+    known, given = parameters(ALGORITHMS[algorithm]), spelled(steps)
+    for name in given:
+        if name not in known:
+            raise unknown_name(f"parameter of {algorithm}", name, known)
+    missing = [name for name, own in known.items() if own.required and name not in given]
+    if missing:
+        raise TightrateError(f"missing {', '.join(missing)}; give {missing[0]}=VALUE")
+    return dict(given)
+
+
+def _told(steps: Mapping[str, Any]) -> dict[str, float | str]:
+    return {name: value if isinstance(value, str) else float(np.max(value)) for name, value in steps.items()}
+
+
+def _check(
+    rule: Algorithm[Any],
+    K: int,
+    R: int,
+    M: float,
+    L: float,
+    mu: float,
+    B: float,
+    zeta_star: float,
+    measure: str,
+    output: str,
+    symmetric: bool,
+) -> None:
+    """Refuse what is no programme, or one that would not fit."""
+    if measure not in get_args(Measure):
+        raise unknown_name("measure", measure, MEASURES)
+    if output not in OUTPUTS:
+        raise unknown_name("output", output, OUTPUTS)
+    for name, count in (("K", K), ("R", R), ("M", M)):
+        if not (count >= 1 and (count == int(count) if not isinf(count) else name == "M")):
+            raise TightrateError(f"{name} must be a positive whole number{' or inf' if name == 'M' else ''}, not {count}")
+    if not (np.isfinite([L, mu, B, zeta_star]).all() and L > 0 and B > 0 and 0 <= mu < L and zeta_star >= 0):
+        raise TightrateError(
+            f"a class needs L > mu >= 0, B > 0 and zeta_star >= 0, not L={L:g} mu={mu:g} B={B:g} zeta_star={zeta_star:g}"
+        )
+    if not rule.linear:
+        raise TightrateError("the method is not linear in the gradients: its worst case is no semidefinite programme")
+    if not symmetric and isinf(M):
+        raise TightrateError("the programme without symmetry needs a finite number of workers")
+    asked = (1 if rule.pools_gradients else K) * R + 1
+    points = asked if symmetric else asked * int(M)
+    if points > MOST_POINTS:
+        entries = (points * (points + 1) / 2) ** 2
+        raise TightrateError(
+            f"K = {K} and R = {R} make Gram matrices of {points} gradients, for which the solver needs about"
+            f" {16 * entries / 2**30:.2g} GiB; at most {MOST_POINTS} gradients are allowed: give smaller K or R"
+        )
+
+
+def _in_units(run: ExchangeableTrajectory, L: float) -> ExchangeableTrajectory:
+    """The trajectory with gradients in units of L."""
+    return ExchangeableTrajectory(run.start, run.mean * L, run.own * L, run.output)
+
+
+def _certificate(programme: Programme, solution: Solution, scale: float) -> dict[str, Any]:
+    used = solution.multipliers > 0
+    return {
+        "unit": scale,
+        "mu": programme.mu,
+        "zeta_star": programme.zeta_star,
+        "points": [[block.tolist() for block in family.point] for family in programme.families],
+        "gradients": [[block.tolist() for block in family.gradient] for family in programme.families],
+        "values": [family.values.tolist() for family in programme.families],
+        "objective": [block.tolist() for block in programme.objective],
+        "weights": programme.weights.tolist(),
+        "spread": None if programme.spread is None else [block.tolist() for block in programme.spread],
+        "pairs": [list(pair) for pair, keep in zip(solution.pairs, used, strict=True) if keep],
+        "multipliers": solution.multipliers[used].tolist(),
+        "radius": max(solution.radius, 0.0),
+        "heterogeneity": max(solution.heterogeneity, 0.0),
+    }
+
+
+# The functions that attain it.
+
+
+def _functions(
+    solution: Solution, run: ExchangeableTrajectory, M: int, given: Mapping[str, float | str]
+) -> InterpolatedFunctions:
+    """Vectors from the Gram matrices, and the functions through them, with the start at 0."""
+    L, B, mu = (float(given[name]) for name in ("L", "B", "mu"))
+    n = run.points
+    shared = _factor(solution.grams[0])  # rows p, gbar_1, ..., gbar_n
+    p, mean = shared[0], shared[1:]
+    if M > 1:
+        apart = _factor(solution.grams[1])
+        corners = _simplex(M)
+        own = np.einsum("iq,ms->miqs", apart, corners).reshape(M, len(apart), -1)
+    else:
+        own = np.zeros((1, n, 0))
+    if own.shape[1] == n:  # the optimum is common
+        own = np.concatenate([own, np.zeros((M, 1, own.shape[2]))], axis=1)
+    place = np.outer(run.start, p) + (run.mean + run.own) @ mean
+    points = np.zeros((M, n + 1, len(p) + own.shape[2]))
+    slopes = np.zeros_like(points)
+    points[:, :n, : len(p)] = place
+    points[:, :n, len(p) :] = run.own @ own[:, :n]
+    slopes[:, :n, : len(p)] = mean
+    slopes[:, :, len(p) :] = own
+    values = np.broadcast_to(np.append(solution.values, 0.0), (M, n + 1))
+    start = np.concatenate([p, np.zeros(own.shape[2])])
+    return InterpolatedFunctions(B * (points - start), L * B * slopes, L * B**2 * values, L, mu)
+
+
+def _factor(gram: Array) -> Array:
+    """Vectors with these inner products, in as few dimensions as they need."""
+    sizes, directions = np.linalg.eigh(gram)
+    kept = sizes > 1e-10 * max(sizes[-1], 1e-300)
+    return np.asarray(directions[:, kept] * np.sqrt(sizes[kept]))
+
+
+def _simplex(M: int) -> Array:
+    """M unit vectors in M - 1 dimensions that sum to zero, with equal inner products."""
+    centred = np.eye(M) - 1 / M
+    return _factor(centred) * np.sqrt(M / (M - 1))
