@@ -47,7 +47,7 @@ class InterpolatedFunctions(Problem):
         return np.asarray(self.points[0, -1])
 
     @cached_property
-    def constants(self) -> Mapping[str, Array]:  # type: ignore[override]
+    def constants(self) -> Mapping[str, Array]:
         gradients = self._at_common(self.optimum)
         return {
             "L": np.asarray(self.L),
@@ -118,7 +118,7 @@ class InterpolatedFunctions(Problem):
         }
         unit = {"L": self.L, "mu": self.L, "B": scale, "zeta_star": self.L * scale, "Delta": self.L * scale**2}
         return tuple(
-            Measured(name, claimed, measured[name], np.asarray(unit[name]), attained=name not in ("L", "mu"))
+            Measured(name, claimed, np.asarray(measured[name]), np.array(float(unit[name])), name not in ("L", "mu"))
             for name, claimed in self.constants.items()
         )
 

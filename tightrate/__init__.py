@@ -49,6 +49,9 @@ _PUBLIC = {
     "run_exponent_test": "tightrate.verify.exponents.exponent_test",
     "judge_exponents": "tightrate.verify.judging.paths",
     "exact_moments": "tightrate.simulator.exact.moments",
+    "worst_case": "tightrate.simulator.worst_case.worst_case",
+    "tuned_worst_case": "tightrate.simulator.worst_case.worst_case",
+    "WorstCase": "tightrate.simulator.worst_case.worst_case",
     "falsify": "tightrate.verify.falsification.falsify",
     "FIGURES": "tightrate.figures.figure",
 }

@@ -59,6 +59,8 @@ def _read_as(default: Any, name: str, text: str) -> Any:
         if text.strip().lower() not in FLAGS:
             raise TightrateError(f"{name} must be true or false, not {text!r}")
         return FLAGS[text.strip().lower()]
+    if default == "":  # free text, such as the name of a file
+        return text
     if isinstance(default, str):
         return read_name(name, text)
     if not isinstance(default, tuple):

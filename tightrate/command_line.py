@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
@@ -643,3 +643,75 @@ def falsify(
     else:
         print_falsifications(found, console())
     return 0 if all(one.as_expected for one in found) else 1
+
+
+@app.command("worst-case")
+def worst_case_command(
+    algorithm: Annotated[str, typer.Argument(autocompletion=complete("algorithms"))],
+    values: Values = None,
+    class_name: Annotated[
+        str, typer.Option("--class", help="common-optimum, heterogeneous or one-machine; else by M and zeta_star.")
+    ] = "",
+    measure: Annotated[str, typer.Option(help="gap, squared-distance or squared-gradient.")] = "gap",
+    output: Annotated[str, typer.Option(help="Iterate: last or average.")] = "last",
+    theorem: Annotated[str | None, typer.Option("--against", metavar="THEOREM", help="Compare with its bound.")] = None,
+    tune: Annotated[
+        str, typer.Option(metavar="NAME,...", help="Steps to choose so that the worst case is least.")
+    ] = "",
+    out: Annotated[Path | None, typer.Option(help="Write result, certificate and functions to this file.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """The exact worst case of a method without noise, over all convex L-smooth functions, for any number of workers.
+
+    Symbols: K, R, M (inf unless given), L, mu, B, zeta_star, and the method's own steps.  Exit status 1 if a theorem is
+    refuted.
+
+    Example: tightrate worst-case local-sgd K=4 R=2 eta=1 --against patel2024/prop7-constant
+    """
+    from tightrate.arguments import read_values
+    from tightrate.output import console, json_text, print_json, working
+    from tightrate.rates.statements.catalogue import theorem as theorem_of
+    from tightrate.simulator.worst_case.worst_case import CLASSES, tuned_worst_case, worst_case
+    from tightrate.verify.cache.netcdf import write_whole
+    from tightrate.verify.exact_worst_case import against
+    from tightrate.worst_case_page import worst_case_as_json, worst_case_page
+
+    claimed = theorem_of(theorem) if theorem is not None else None
+    given = read_values(values or [])
+    if given.get("sigma", 0.0) != 0:
+        raise TightrateError("exact worst cases are those of methods without noise; leave sigma out")
+    given.pop("sigma", None)
+    missing = [name for name in ("K", "R") if name not in given]
+    if missing:
+        raise TightrateError(f"missing {', '.join(missing)}; give {missing[0]}=VALUE")
+    if class_name and class_name not in CLASSES:
+        raise unknown_name("class", class_name, CLASSES)
+    if class_name == "one-machine":
+        given.setdefault("M", 1.0)
+    if class_name == "heterogeneous" and given.get("zeta_star", 0.0) == 0:
+        raise TightrateError("missing zeta_star, the heterogeneity of the class; give zeta_star=VALUE")
+    if (class_name == "one-machine") != (given.get("M") == 1) and class_name:
+        raise TightrateError(f"the class {class_name} does not go with M={given.get('M', float('inf')):g}")
+    if class_name == "common-optimum" and given.get("zeta_star", 0.0) != 0:
+        raise TightrateError("the class common-optimum has zeta_star=0; use --class heterogeneous")
+    settings: dict[str, Any] = {**given, "measure": measure, "output": output}
+    names = [name.strip() for name in tune.split(",") if name.strip()]
+    steps: dict[str, float] = {}
+    with working(f"worst case of {algorithm}"):
+        if names:
+            start = {name: float(given.get(name, 1.0)) for name in names}
+            tuned = tuned_worst_case(algorithm, start, **{k: v for k, v in settings.items() if k not in names})
+            found, steps = tuned.worst, dict(tuned.steps)
+        else:
+            found = worst_case(algorithm, **settings)
+    compared = None if claimed is None else against(claimed, found)
+    document = worst_case_as_json(found, compared)
+    if out is not None:
+        functions = {"functions": found.witness.as_json()} if found.status == "solved" else {}
+        text = json_text({**document, "certificate": found.certificate, **functions})
+        write_whole(out, lambda part: part.write_text(text, encoding="utf-8"))
+    if as_json:
+        print_json(document)
+    else:
+        console().print(worst_case_page(found, compared, steps))
+    return 1 if compared is not None and compared.conclusion == "refuted" else 0

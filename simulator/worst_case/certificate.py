@@ -1,4 +1,4 @@
-"""A proof that no function of the class does worse: multipliers of interpolation inequalities, checked with numpy alone.
+"""A proof that no function of the class does worse: multipliers of interpolation inequalities, checked by numpy alone.
 
     python -m tightrate.simulator.worst_case.certificate FILE
 
@@ -105,7 +105,7 @@ def _with_balance(
 
 
 def _inequality(xi: Array, xj: Array, gi: Array, gj: Array, mu: float) -> Array:
-    """The matrix of <g_j, x_i - x_j> + (|g_i - g_j|^2 + mu |x_i - x_j|^2 - 2 mu <g_i - g_j, x_i - x_j>)/(2 (1 - mu))."""
+    """The matrix of <g_j, dx> + (|dg|^2 + mu |dx|^2 - 2 mu <dg, dx>)/(2 (1 - mu)); dx = x_i - x_j, dg = g_i - g_j."""
     dx, dg = xi - xj, gi - gj
     mixed = np.outer(gj, dx) / 2 - mu * np.outer(dg, dx) / (2 * (1 - mu))
     return mixed + mixed.T + (np.outer(dg, dg) + mu * np.outer(dx, dx)) / (2 * (1 - mu))

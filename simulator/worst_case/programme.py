@@ -1,7 +1,7 @@
 r"""The semidefinite programme whose value is the worst case, in units L = 1 and B = 1.
 
-Unknown are Gram matrices of the start p = x_0 - x* and of the gradients, and the values f_i at the points (f* = 0).  For
-exchangeable workers, with g_i^m = gbar_i + d_i^m, invariance under permutations leaves two blocks,
+Unknown are Gram matrices of the start p = x_0 - x* and of the gradients, and the values f_i at the points (f* = 0).
+For exchangeable workers, with g_i^m = gbar_i + d_i^m, invariance under permutations leaves two blocks,
 
     P = Gram(p, gbar_1, ..., gbar_n)   and   D = (1 - 1/M) Gram of (d_1, ..., d_n, d_*) of one worker against itself,
 
@@ -117,7 +117,9 @@ class Programme:
             last = star - 1
             for i in range(star):
                 pairs |= {(index, i, star), (index, star, i)}
-                pairs |= {(index, a, b) for a, b in ((i, i + 1), (i + 1, i), (i, last), (last, i)) if a < star > b and a != b}
+                pairs |= {
+                    (index, a, b) for a, b in ((i, i + 1), (i + 1, i), (i, last), (last, i)) if a < star > b and a != b
+                }
         return pairs
 
 
@@ -175,15 +177,17 @@ def general_programme(run: Trajectory, measure: Measure, *, mu: float, zeta_star
         vector = np.mean([place[run.output] for place in places], axis=0)
         objective = np.outer(vector, vector)
     optima = np.array([family.gradient[0][n] for family in families]) / np.sqrt(M)
-    return Programme((size,), tuple(families), M * n, (objective,), weights, mu, zeta_star, (optima,) if own_optima else None)
+    return Programme(
+        (size,), tuple(families), M * n, (objective,), weights, mu, zeta_star, (optima,) if own_optima else None
+    )
 
 
 @dataclass(frozen=True)
 class Solution:
     """What the solver found: the status, the dual value, the multipliers, and the primal Gram matrices and values.
 
-    `multipliers` are those of the pairs, `radius` that of |p|^2 <= 1, `heterogeneity` that of the spread at the optimum.
-    `passes` counts the programmes that were solved, `iterations` the solver's.
+    `multipliers` are those of the pairs, `radius` that of |p|^2 <= 1, `heterogeneity` that of the spread at the
+    optimum.  `passes` counts the programmes that were solved, `iterations` the solver's.
     """
 
     status: Status
@@ -207,8 +211,9 @@ def solve(programme: Programme, *, pairs: Iterable[Pair] = (), tolerance: float 
     `pairs` are further ones to begin with: those of a similar programme make most of the work unnecessary.
     """
     used = programme.first_pairs() | set(pairs)
-    iterations = 0
-    for passes in range(1, MOST_PASSES + 1):
+    iterations = passes = 0
+    while passes < MOST_PASSES:
+        passes += 1
         found = _solve_with(programme, sorted(used), tolerance)
         iterations += found.iterations
         if found.status != "solved":
@@ -216,7 +221,9 @@ def solve(programme: Programme, *, pairs: Iterable[Pair] = (), tolerance: float 
                 used |= rest  # unbounded for want of inequalities
                 continue
             break
-        broken = {pair: size for pair, size in programme.violations(found.grams, found.values).items() if pair not in used}
+        broken = {
+            pair: size for pair, size in programme.violations(found.grams, found.values).items() if pair not in used
+        }
         worst = max(broken.values(), default=0.0)
         if worst <= VIOLATED:
             break
@@ -273,7 +280,9 @@ def _solve_with(programme: Programme, pairs: Sequence[Pair], tolerance: float) -
     settings.verbose, settings.max_threads, settings.chordal_decomposition_enable = False, 1, False
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
     quadratic = sparse.csc_matrix((m + extra, m + extra))
-    solver = clarabel.DefaultSolver(quadratic, cost, sparse.vstack(rows).tocsc(), np.concatenate(right), cones, settings)
+    solver = clarabel.DefaultSolver(
+        quadratic, cost, sparse.vstack(rows).tocsc(), np.concatenate(right), cones, settings
+    )
     told = solver.solve()
     z, x = np.array(told.z), np.array(told.x)
     grams, place = [], programme.values + m + extra

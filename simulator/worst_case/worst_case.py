@@ -1,4 +1,4 @@
-"""The exact worst case of a method over a class of functions: an interval, a certificate, and functions that attain it."""
+"""The exact worst case of a method over a class of functions: an interval, a certificate, functions that attain it."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ class WorstCase:
 def worst_case(
     algorithm: str | Algorithm[Any],
     *,
-    K: int,
-    R: int,
+    K: float,
+    R: float,
     M: float = float("inf"),
     L: float = 1.0,
     mu: float = 0.0,
@@ -111,6 +111,7 @@ def worst_case(
     """
     rule = algorithm if isinstance(algorithm, Algorithm) else construct(ALGORITHMS[algorithm], _own(algorithm, steps))
     _check(rule, K, R, M, L, mu, B, zeta_star, measure, output, symmetric)
+    K, R = int(K), int(R)
     average, unit = output == "average", L * B
     relative = {"mu": mu / L, "zeta_star": zeta_star / unit}
     one = M == 1
@@ -164,7 +165,8 @@ def tuned_worst_case(
     """
     if not tune or any(not value > 0 for value in tune.values()):
         raise TightrateError("steps to tune need positive values to begin with, for example eta=1 gamma=1")
-    names, known, count = list(tune), [()], 0
+    names, count = list(tune), 0
+    known: list[tuple[Pair, ...]] = [()]
 
     def worst(logs: Array) -> WorstCase:
         steps = dict(zip(names, np.exp(logs).tolist(), strict=True))
@@ -204,8 +206,8 @@ def _told(steps: Mapping[str, Any]) -> dict[str, float | str]:
 
 def _check(
     rule: Algorithm[Any],
-    K: int,
-    R: int,
+    K: float,
+    R: float,
     M: float,
     L: float,
     mu: float,
@@ -222,21 +224,24 @@ def _check(
         raise unknown_name("output", output, OUTPUTS)
     for name, count in (("K", K), ("R", R), ("M", M)):
         if not (count >= 1 and (count == int(count) if not isinf(count) else name == "M")):
-            raise TightrateError(f"{name} must be a positive whole number{' or inf' if name == 'M' else ''}, not {count}")
+            raise TightrateError(
+                f"{name} must be a positive whole number{' or inf' if name == 'M' else ''}, not {count}"
+            )
     if not (np.isfinite([L, mu, B, zeta_star]).all() and L > 0 and B > 0 and 0 <= mu < L and zeta_star >= 0):
         raise TightrateError(
-            f"a class needs L > mu >= 0, B > 0 and zeta_star >= 0, not L={L:g} mu={mu:g} B={B:g} zeta_star={zeta_star:g}"
+            "a class needs L > mu >= 0, B > 0 and zeta_star >= 0,"
+            f" not L={L:g} mu={mu:g} B={B:g} zeta_star={zeta_star:g}"
         )
     if not rule.linear:
         raise TightrateError("the method is not linear in the gradients: its worst case is no semidefinite programme")
     if not symmetric and isinf(M):
         raise TightrateError("the programme without symmetry needs a finite number of workers")
-    asked = (1 if rule.pools_gradients else K) * R + 1
+    asked = int((1 if rule.pools_gradients else K) * R) + 1
     points = asked if symmetric else asked * int(M)
     if points > MOST_POINTS:
         entries = (points * (points + 1) / 2) ** 2
         raise TightrateError(
-            f"K = {K} and R = {R} make Gram matrices of {points} gradients, for which the solver needs about"
+            f"K = {K:g} and R = {R:g} make Gram matrices of {points} gradients, for which the solver needs about"
             f" {16 * entries / 2**30:.2g} GiB; at most {MOST_POINTS} gradients are allowed: give smaller K or R"
         )
 
@@ -306,4 +311,4 @@ def _factor(gram: Array) -> Array:
 def _simplex(M: int) -> Array:
     """M unit vectors in M - 1 dimensions that sum to zero, with equal inner products."""
     centred = np.eye(M) - 1 / M
-    return _factor(centred) * np.sqrt(M / (M - 1))
+    return np.asarray(_factor(centred) * np.sqrt(M / (M - 1)))

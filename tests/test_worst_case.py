@@ -1,0 +1,266 @@
+"""Exact worst cases: known values, symmetries, the programme without symmetry, certificates that can be refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tightrate.common.errors import TightrateError
+from tightrate.rates.statements.bound import Term
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.algorithms.local_sgd import local_sgd
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.simulator.worst_case import programme as programmes
+from tightrate.simulator.worst_case.certificate import check, main
+from tightrate.simulator.worst_case.trajectory import exchangeable, trajectory
+from tightrate.simulator.worst_case.worst_case import WorstCase, tuned_worst_case, worst_case
+from tightrate.verify.exact_worst_case import against
+
+pytest.importorskip("clarabel")
+EXACT = 1e-6
+
+
+def value(*arguments: Any, **keywords: Any) -> float:
+    """The worst case, which must be known to the solver's accuracy."""
+    found = worst_case(*arguments, **keywords)
+    assert found.decided, found
+    return (found.lower + found.upper) / 2
+
+
+@pytest.mark.parametrize("R", [1, 2, 4, 7])
+def test_gradient_descent_on_smooth_convex_functions(R: int) -> None:
+    assert value("local-sgd", K=1, R=R, M=1, eta=1.0) == pytest.approx(1 / (4 * R + 2), rel=EXACT)
+
+
+@pytest.mark.parametrize(("eta", "mu"), [(1.0, 0.1), (0.5, 0.2), (1.6, 0.3)])
+def test_gradient_descent_on_strongly_convex_functions(eta: float, mu: float) -> None:
+    factor = max((1 - eta * mu) ** 2, (1 - eta) ** 2)
+    found = value("local-sgd", K=1, R=3, M=1, eta=eta, mu=mu, measure="squared-distance")
+    assert found == pytest.approx(factor**3, rel=EXACT)
+
+
+def test_one_local_step_is_minibatch_and_no_outer_step_is_no_step() -> None:
+    local = value("local-sgd", K=1, R=3, eta=0.8)
+    assert local == pytest.approx(value("minibatch-sgd", K=1, R=3, eta=0.8), rel=EXACT)
+    assert local == pytest.approx(value("minibatch-sgd", K=5, R=3, eta=0.8), rel=EXACT)
+    assert value("local-sgd", K=3, R=2, eta=0.8, gamma=1e-9) == pytest.approx(0.5, rel=1e-5)
+
+
+@pytest.mark.parametrize("measure", ["gap", "squared-distance", "squared-gradient"])
+def test_units(measure: str) -> None:
+    plain = value("local-sgd", K=2, R=2, eta=0.7, zeta_star=0.2, mu=0.05, measure=measure)
+    scaled = value("local-sgd", K=2, R=2, eta=0.7 / 4, L=4.0, B=3.0, zeta_star=0.2 * 12, mu=0.2, measure=measure)
+    unit = {"gap": 4 * 9, "squared-distance": 9, "squared-gradient": 16 * 9}[measure]
+    assert scaled == pytest.approx(unit * plain, rel=EXACT)
+
+
+CASES: list[dict[str, Any]] = [
+    {"K": 2, "R": 2, "eta": 0.7},
+    {"K": 2, "R": 2, "eta": 1.3, "gamma": 0.6, "zeta_star": 0.4},
+    {"K": 3, "R": 1, "eta": 0.5, "mu": 0.1, "zeta_star": 0.2, "measure": "squared-distance"},
+    {"K": 2, "R": 2, "eta": 0.4, "mu": 0.2, "measure": "squared-gradient"},
+    {"K": 2, "R": 2, "eta": 0.9, "output": "average"},
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("M", [2, 3])
+def test_the_programme_of_exchangeable_workers_is_that_of_all_workers(case: dict[str, Any], M: int) -> None:
+    every = worst_case("local-sgd", M=M, symmetric=False, **case)
+    assert every.upper == pytest.approx(worst_case("local-sgd", M=M, **case).upper, rel=1e-5)
+    assert every.upper == pytest.approx(worst_case("local-sgd", **case).upper, rel=1e-5)
+
+
+RUNS: list[tuple[str, dict[str, Any]]] = [
+    ("local-sgd", {"eta": 0.8}),
+    ("local-sgd", {"eta": 0.6, "gamma": 1.5}),
+    ("local-sgd-outer-momentum", {"eta": 0.5, "gamma": 1.0, "momentum": 0.3}),
+    ("local-sgd-outer-nesterov", {"eta": 0.5}),
+    ("local-sgd-outer-acceleration", {"eta": 0.5}),
+    ("local-sgd-schedule-free", {"eta": 0.5}),
+    ("local-sgdm", {"eta": 0.5, "beta1": 0.5}),
+    ("two-stage", {"eta": 0.5, "switch": 1}),
+    ("minibatch-sgd", {"eta": 0.9}),
+    ("accelerated-minibatch-sgd", {"eta": 0.5}),
+]
+
+
+@pytest.mark.parametrize(("algorithm", "steps"), RUNS)
+@pytest.mark.parametrize("M", [1, 2, 3])
+def test_the_simulator_attains_the_worst_case_on_its_functions(algorithm: str, steps: dict[str, Any], M: int) -> None:
+    found = worst_case(algorithm, K=2, R=2, M=M, L=2.0, B=3.0, zeta_star=0.5 if M > 1 else 0.0, **halved(steps))
+    functions = found.witness
+    run = sample(ALGORITHMS[algorithm](**halved(steps)), functions, K=2, R=2)
+    assert float(functions.gap(run.last)[0]) == pytest.approx(found.upper, rel=1e-5)
+    assert float(functions.constants["B"]) <= 3.0 * (1 + 1e-6)
+    assert float(functions.constants["zeta_star"]) <= 0.5 * (1 + 1e-5)
+    assert all(one.relative_error < 1e-4 for one in functions.self_check() if one.attained)
+
+
+def halved(steps: dict[str, Any]) -> dict[str, Any]:
+    return {**steps, "eta": steps["eta"] / 2}  # for L = 2
+
+
+def test_a_larger_class_is_no_better() -> None:
+    values = [value("local-sgd", K=3, R=2, eta=0.7, zeta_star=zeta) for zeta in (0.0, 0.1, 0.5)]
+    assert values == sorted(values)
+    assert value("local-sgd", K=3, R=2, M=1, eta=0.7) <= values[0] * (1 + EXACT)
+    assert value("local-sgd", K=3, R=2, eta=0.7, mu=0.1) <= values[0]
+
+
+def test_heterogeneity_begins_to_bite_with_more_than_two_local_steps() -> None:
+    """At eta = 1/L two local steps are as good as two rounds of gradient descent, four are not as good as four."""
+    for R in (2, 4):
+        assert value("local-sgd", K=2, R=R, eta=1.0) == pytest.approx(1 / (8 * R + 2), rel=EXACT)
+        assert value("local-sgd", K=4, R=R, eta=1.0) > 1.4 / (16 * R + 2)
+    assert value("local-sgd", K=4, R=2, eta=1.0) == pytest.approx(0.0421468, abs=1e-6)
+    assert value("local-sgd", K=4, R=4, eta=1.0) == pytest.approx(0.0228331, abs=1e-6)
+
+
+def test_tuned_steps_are_no_worse_than_their_neighbours() -> None:
+    best = tuned_worst_case("local-sgd", {"eta": 1.0, "gamma": 1.0}, K=2, R=1)
+    for name in best.steps:
+        for factor in (0.97, 1.03):
+            steps = {**best.steps, name: best.steps[name] * factor}
+            assert worst_case("local-sgd", K=2, R=1, **steps).upper >= best.worst.lower
+    assert best.worst.upper == pytest.approx(0.074867, abs=2e-6)
+
+
+# --- Certificates ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def found() -> WorstCase:
+    return worst_case("local-sgd", K=2, R=2, eta=0.7, zeta_star=0.3, mu=0.05)
+
+
+def test_the_certificate_proves_the_upper_end(found: WorstCase) -> None:
+    assert check(dict(found.certificate)).bound == found.upper
+    assert found.lower <= found.upper <= found.lower * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("factor", [0.999, 0.9])
+@pytest.mark.parametrize("key", ["radius", "heterogeneity"])
+def test_a_smaller_bound_has_no_proof(found: WorstCase, key: str, factor: float) -> None:
+    assert not check({**found.certificate, key: found.certificate[key] * factor}).valid
+
+
+def test_every_number_of_a_certificate_counts(found: WorstCase) -> None:
+    """A multiplier changed, turned around or left out: nothing better is proved."""
+    honest = check(dict(found.certificate)).bound
+    for place in range(len(found.certificate["multipliers"])):
+        for change in (-1.0, float("nan"), 0.0, 10.0):
+            forged = copy.deepcopy(dict(found.certificate))
+            forged["multipliers"][place] = (
+                change if change <= 0 or change != change else change * forged["multipliers"][place]
+            )
+            assert check(forged).bound >= honest
+    forged = copy.deepcopy(dict(found.certificate))
+    forged["pairs"] = [[f, j, i] for f, i, j in forged["pairs"]]
+    assert check(forged).bound >= honest
+
+
+def test_a_wrong_sign_in_the_interpolation_inequality_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted in the programme: its multipliers then prove nothing."""
+    right = programmes.Programme.inequality
+
+    def wrong(self: programmes.Programme, pair: programmes.Pair) -> Any:
+        matrices, weights = right(self, pair)
+        return tuple(-matrix if block == 0 else matrix for block, matrix in enumerate(matrices)), weights
+
+    monkeypatch.setattr(programmes.Programme, "inequality", wrong)
+    found = worst_case("local-sgd", K=2, R=2, eta=0.7)
+    assert not found.decided
+
+
+def test_the_checker_reads_files_and_refuses_others(
+    found: WorstCase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text(json.dumps({"certificate": found.certificate}))
+    bad.write_text(json.dumps({"certificate": {**found.certificate, "radius": 0.01}}))
+    assert main([str(good)]) == 0
+    assert f"{found.upper!r}" in capsys.readouterr().out
+    assert main([str(bad)]) == 1
+    assert main([str(tmp_path / "none.json")]) == 2
+    assert main([]) == 2
+
+
+# --- Theorems --------------------------------------------------------------------------------------------------------
+
+
+def test_a_lower_bound_is_certified_and_its_mutant_refuted() -> None:
+    found, worst = theorem("patel2024/prop7-constant"), worst_case("local-sgd", K=4, R=2, eta=1.0)
+    said = against(found, worst)
+    assert (said.conclusion, said.ratio) == ("certified at these sizes", pytest.approx(108 * 2 * 0.0421468, rel=1e-5))
+    assert against(scaled(found, 9.2), worst).conclusion == "refuted"
+
+
+def test_an_upper_bound_is_certified_and_its_mutant_refuted() -> None:
+    worst = worst_case("minibatch-sgd", K=3, R=4, eta=1.0, output="average")
+    found = theorem("dekel2012/fixed-step")
+    said = against(found, worst)
+    assert said.conclusion == "certified at these sizes"
+    assert against(scaled(found, said.ratio * 0.99), worst).conclusion == "refuted"
+    assert against(found, replace(worst, status="not solved")).conclusion == "open"
+
+
+def scaled(found: Theorem, factor: float) -> Theorem:
+    terms = tuple(Term(term.name, factor * term.expression) for term in found.bound.terms)
+    return replace(found, bound=replace(found.bound, terms=terms))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("patel2024/thm9", "hides its constants"), ("patel2024/eq8", "one instance")]
+)
+def test_what_has_no_value_for_a_class_is_not_compared(name: str, message: str) -> None:
+    with pytest.raises(TightrateError, match=message):
+        against(theorem(name), worst_case("local-sgd", K=1, R=1, eta=1.0))
+
+
+# --- Bad input -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"algorithm": "local-adam", "eta": 0.1}, "not linear"),
+        ({"eta": 1.0, "measure": "distance"}, "unknown measure"),
+        ({"eta": 1.0, "K": 2.5}, "positive whole number"),
+        ({"eta": 1.0, "M": 0}, "positive whole number or inf"),
+        ({"eta": 1.0, "mu": 2.0}, "L > mu"),
+        ({"eta": 1.0, "K": 30, "R": 30}, "at most 100 gradients"),
+        ({"eta": 1.0, "symmetric": False}, "finite number of workers"),
+        ({}, "missing eta"),
+        ({"eta": 1.0, "foo": 1.0}, "unknown parameter"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: dict[str, Any], message: str) -> None:
+    given = {"algorithm": "local-sgd", "K": 2, "R": 2, **arguments}
+    with pytest.raises(TightrateError, match=message):
+        worst_case(**given)
+
+
+def test_what_only_says_that_it_is_linear_is_refused() -> None:
+    class Lying(type(local_sgd(eta=1.0))):  # type: ignore[misc]
+        def local_step(self, state: Any, gradient: Any) -> Any:
+            return super().local_step(state, gradient * np.abs(gradient))
+
+    rule = local_sgd(eta=1.0)
+    with pytest.raises(TightrateError, match="although it says so"):
+        exchangeable(Lying(*(getattr(rule, name) for name in rule.__dataclass_fields__)), K=2, R=2)
+
+
+def test_points_are_those_of_the_run() -> None:
+    run = trajectory(local_sgd(eta=0.5, gamma=2.0), K=2, R=1, M=2)
+    assert run.points == 3
+    np.testing.assert_allclose(run.gradients[0, 1, 0], [-0.5, 0, 0])  # x_1 = p - eta g_0
+    np.testing.assert_allclose(run.gradients[1, 2], [[-0.5, -0.5, 0]] * 2)  # x_out = p - gamma eta mean(g_0 + g_1)
