@@ -149,15 +149,8 @@ def _least_on_the_simplex(quadratic: Array, linear: Array) -> Array:
 
 
 @PROBLEMS.add("interpolated-functions")
-def interpolated_functions(*, file: str = "") -> InterpolatedFunctions:
-    """The functions in a file that `tightrate worst-case --out` wrote, on which the worst case is attained.
-
-    Without a file: two functions on the line, |x - 1|^2/2 within and linear beyond a distance of 1/3.
-    """
-    if not file:
-        x = np.array([[[0.0], [1.0]]] * 2)
-        g = np.array([[[-1 / 3], [0.0]]] * 2)
-        return InterpolatedFunctions(x, g, np.array([[1 / 3 - 1 / 18, 0.0]] * 2), 1.0, 0.0)
+def interpolated_functions(*, file: str) -> InterpolatedFunctions:
+    """The functions in a file that `tightrate worst-case --out` wrote, on which the worst case is attained."""
     try:
         stored = json.loads(Path(file).read_text(encoding="utf-8"))["functions"]
         arrays = {name: np.array(stored[name], dtype=np.float64) for name in ("points", "slopes", "values")}

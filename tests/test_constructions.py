@@ -17,6 +17,7 @@ from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.constructions.separable import SeparableMachines
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.rates.symbols.units import LENGTH, PURE, Unit
+from tightrate.simulator.parameters import parameters
 
 REQUIRED: Mapping[str, dict[str, Any]] = {
     "rank-one-pair": {"cosine": 0.7},
@@ -25,7 +26,11 @@ REQUIRED: Mapping[str, dict[str, Any]] = {
 TOLERANCE = 1e-5  # of the constant, or 1e-11 of its unit where it vanishes: rounding of difference quotients
 SMALL: Mapping[str, dict[str, Any]] = {"wishart-quadratic": {"d": 6, "M": 3}, "log-spaced-quadratic": {"d": 20}}
 NEEDS_SKLEARN = {"real-logistic-regression"}
-NAMES = [name for name in PROBLEMS.names() if name not in NEEDS_SKLEARN]
+NAMES = [
+    name
+    for name in PROBLEMS.names()
+    if name not in NEEDS_SKLEARN and "file" not in parameters(PROBLEMS[name])  # what is read has tests of its own
+]
 
 
 def uniform(low: float, high: float) -> Callable[[np.random.Generator], float]:

@@ -205,12 +205,18 @@ def test_a_lower_bound_is_certified_and_its_mutant_refuted() -> None:
 
 
 def test_an_upper_bound_is_certified_and_its_mutant_refuted() -> None:
-    worst = worst_case("minibatch-sgd", K=3, R=4, eta=1.0, output="average")
-    found = theorem("dekel2012/fixed-step")
+    worst = worst_case("local-sgd", K=2, R=3, M=1, eta=0.25, output="average")
+    found = theorem("khaled2025/thm1-safe")
     said = against(found, worst)
     assert said.conclusion == "certified at these sizes"
     assert against(scaled(found, said.ratio * 0.99), worst).conclusion == "refuted"
     assert against(found, replace(worst, status="not solved")).conclusion == "open"
+
+
+def test_a_bound_that_is_attained_is_left_open_by_the_accuracy_of_the_solver() -> None:
+    said = against(theorem("dekel2012/fixed-step"), worst_case("minibatch-sgd", K=3, R=4, eta=1.0, output="average"))
+    assert (said.conclusion, said.ratio) == ("open", pytest.approx(1, rel=EXACT))
+    assert "accuracy" in said.reason
 
 
 def scaled(found: Theorem, factor: float) -> Theorem:
