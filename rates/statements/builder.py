@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
+from functools import cached_property, partial
+from typing import TypedDict, Unpack
 
 from sympy import Expr
 
@@ -50,25 +50,44 @@ Formulas = Stated | Mapping[str, Expr]
 """What the function of a statement returns; terms alone where nothing else is to be said."""
 
 
-@dataclass(frozen=True, eq=False)
-class Statement:
-    """An entry of the catalogue: all that can be said without building a formula.  Calling it builds the theorem."""
+@dataclass(frozen=True)
+class Common:
+    """What statements of one paper may share; `units` and `dimensional` are those of `Bound`."""
 
     paper: Paper
-    label: str
-    title: str
-    kind: Kind
+    _: KW_ONLY
+    measure: str = "gap"
+    constants: Constants = "explicit"
+    algorithm: str = "local-sgd"
+    problem_class: str = ""
+    iterate: str = "last iterate"
+    holds: Holds = "in expectation"
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    dimensional: bool = True
+
+
+class Own(TypedDict, total=False):
+    """What a statement, or a group of them, does not share: the fields of `Common`, for the type checker."""
+
     measure: str
     constants: Constants
-    provenance: Provenance
     algorithm: str
     problem_class: str
     iterate: str
     holds: Holds
+    units: Mapping[str, Unit]
+    dimensional: bool
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Statement(Common):
+    """An entry of the catalogue: all that can be said without building a formula.  Calling it builds the theorem."""
+
+    kind: Kind
+    label: str
+    title: str
+    provenance: Provenance
     formulas: Callable[[], Formulas]
-    words: str = ""
-    units: Mapping[str, Unit] = field(default_factory=dict)
-    dimensional: bool = True
 
     @property
     def id(self) -> str:
@@ -77,8 +96,8 @@ class Statement:
 
     @property
     def statement(self) -> str:
-        """The statement in words: the docstring of its function unless given."""
-        return self.words or " ".join((inspect.getdoc(self.formulas) or "").split())
+        """The statement in words: the docstring of its function."""
+        return " ".join((inspect.getdoc(self.formulas) or "").split())
 
     def __call__(self) -> Theorem:
         """The theorem, built once."""
@@ -115,60 +134,30 @@ Decorator = Callable[[Callable[[], Formulas]], Statement]
 
 
 @dataclass(frozen=True)
-class Statements:
-    """The decorators of a paper, with what most of its statements share; `units`, `dimensional`: see `Bound`."""
+class Statements(Common):
+    """The decorators of a paper: `upper`, `lower` and `exact` make a statement of a function that gives formulas."""
 
-    paper: Paper
-    measure: str = "gap"
-    constants: Constants = "explicit"
-    algorithm: str = "local-sgd"
-    problem_class: str = ""
-    iterate: str = "last iterate"
-    holds: Holds = "in expectation"
-    units: Mapping[str, Unit] = field(default_factory=dict)
-    dimensional: bool = True
-
-    def sharing(self, **shared: Any) -> Statements:
+    def sharing(self, **shared: Unpack[Own]) -> Statements:
         """The same decorators with other things shared."""
         return replace(self, **shared)
 
-    def upper(self, label: str, title: str, *, provenance: Provenance, words: str = "", **own: Any) -> Decorator:
+    def upper(self, label: str, title: str, *, provenance: Provenance, **own: Unpack[Own]) -> Decorator:
         """Mark a function as an upper bound of this paper; `own` is what this statement does not share."""
-        return self._statement("upper", label, title, provenance, words, own)
+        return partial(self.sharing(**own)._statement, "upper", label, title, provenance)
 
-    def lower(self, label: str, title: str, *, provenance: Provenance, words: str = "", **own: Any) -> Decorator:
+    def lower(self, label: str, title: str, *, provenance: Provenance, **own: Unpack[Own]) -> Decorator:
         """Mark a function as a lower bound of this paper."""
-        return self._statement("lower", label, title, provenance, words, own)
+        return partial(self.sharing(**own)._statement, "lower", label, title, provenance)
 
-    def exact(self, label: str, title: str, *, provenance: Provenance, words: str = "", **own: Any) -> Decorator:
+    def exact(self, label: str, title: str, *, provenance: Provenance, **own: Unpack[Own]) -> Decorator:
         """Mark a function as an equality of this paper."""
-        return self._statement("exact", label, title, provenance, words, own)
+        return partial(self.sharing(**own)._statement, "exact", label, title, provenance)
 
     def _statement(
-        self, kind: Kind, label: str, title: str, provenance: Provenance, words: str, own: Mapping[str, Any]
-    ) -> Decorator:
-        shared = replace(self, **own)
-
-        def make(formulas: Callable[[], Formulas]) -> Statement:
-            return Statement(
-                paper=shared.paper,
-                label=label,
-                title=title,
-                kind=kind,
-                measure=shared.measure,
-                constants=shared.constants,
-                provenance=provenance,
-                algorithm=shared.algorithm,
-                problem_class=shared.problem_class,
-                iterate=shared.iterate,
-                holds=shared.holds,
-                formulas=formulas,
-                words=words,
-                units=shared.units,
-                dimensional=shared.dimensional,
-            )
-
-        return make
+        self, kind: Kind, label: str, title: str, provenance: Provenance, formulas: Callable[[], Formulas]
+    ) -> Statement:
+        common = {each.name: getattr(self, each.name) for each in fields(self)}
+        return Statement(kind=kind, label=label, title=title, provenance=provenance, formulas=formulas, **common)
 
 
 def read(where: str, proof: str = "") -> Provenance:
