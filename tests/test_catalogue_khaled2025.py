@@ -15,8 +15,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.papers import khaled2025
-from tightrate.rates.relations.outer_steps import best_steps, step_candidates
+from tightrate.rates.papers.khaled2025 import (
+    best_steps,
+    data_dependent,
+    generalized_local_sgd,
+    outer_acceleration,
+    outer_momentum,
+)
 from tightrate.rates.statements import catalogue
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, gamma, momentum, sigma
@@ -181,7 +186,7 @@ def power_matches(branch: sympy.Expr, power: sympy.Expr) -> bool:
 def test_tuned_local_sgd_follows_from_theorem_1() -> None:
     terms = {t.name: t.expression.subs(gamma, 1) for t in bound("thm1").terms}
     terms["noise drift"] = terms["noise drift"].subs(K - 1, K)
-    total = balanced_sum(terms, 1 / khaled2025.local_step())
+    total = balanced_sum(terms, 1 / generalized_local_sgd.local_step())
     assert sympy.simplify(sympy.powdenest(total - bound("eq2-explicit").expression, force=True)) == 0
 
 
@@ -192,7 +197,7 @@ def test_tuned_acceleration_follows_from_theorem_3() -> None:
         "spread": R * L * eta**2 * sigma**2 * K,
         "drift": R * L**2 * eta**3 * sigma**2 * K**2 / 3,
     }
-    total = balanced_sum(rate, 1 / khaled2025.accelerated_step(sympy.Integer(1)))
+    total = balanced_sum(rate, 1 / outer_acceleration.accelerated_step(sympy.Integer(1)))
     assert sympy.simplify(sympy.powdenest(total - bound("cor1-safe").expression, force=True)) == 0
 
 
@@ -371,7 +376,7 @@ def test_the_first_power_of_one_minus_momentum_is_not_enough() -> None:
         }  # fmt: skip
         first, second, _ = theorem.conditions
         assert first.status(values) == "holds"
-        assert khaled2025.momentum_condition(power=1).status(values) == "holds"
+        assert outer_momentum.momentum_condition(power=1).status(values) == "holds"
         assert second.status(values) == "fails"
         term = theorem.bound.evaluate_terms(values)["optimization"]
         ratios[complement] = asymmetric_momentum_gap(complement, 1 / 16) / term
@@ -542,26 +547,26 @@ def test_the_cubics_are_the_known_ones() -> None:
     factored = (2 * c2 * L * K * sigma**2 * eta + c1 * sigma**2 * (K - 1) / (M * K)) * (
         1 + 4 * L * (K - 1) * eta
     ) ** 2 - 16 * c0 * L**2 * (K - 1) * B**2 / R
-    assert sympy.simplify(khaled2025.cubic_at_unit_outer_step(**constants) / plain) == K * M * R
-    assert sympy.simplify(khaled2025.cubic_at_active_condition(**constants) / active) == K * M * R
+    assert sympy.simplify(best_steps.cubic_at_unit_outer_step(**constants) / plain) == K * M * R
+    assert sympy.simplify(best_steps.cubic_at_active_condition(**constants) / active) == K * M * R
     assert sympy.expand(factored - active) == 0
 
 
 def test_the_active_outer_step_makes_the_condition_active() -> None:
-    outer = khaled2025.active_outer_step()
+    outer = best_steps.active_outer_step()
     assert sympy.simplify(eta * L * (1 + (outer - 1) * K) - sympy.Rational(1, 4)) == 0
     assert sympy.simplify(eta * outer - (1 + 4 * eta * L * (K - 1)) / (4 * L * K)) == 0
 
 
 def test_the_third_candidate_is_the_minimum_of_the_limit() -> None:
     noise = sympy.Symbol("noise", positive=True)
-    rate = khaled2025.limiting_rate().subs(sigma, noise)
-    (free,) = sympy.solve(sympy.diff(rate, khaled2025.PRODUCT), khaled2025.PRODUCT)
+    rate = best_steps.limiting_rate().subs(sigma, noise)
+    (free,) = sympy.solve(sympy.diff(rate, best_steps.PRODUCT), best_steps.PRODUCT)
     value = bound("prop1-limit").expression.subs(sigma, noise)
-    assert sympy.simplify(rate.subs(khaled2025.PRODUCT, free) - value) == 0
+    assert sympy.simplify(rate.subs(best_steps.PRODUCT, free) - value) == 0
     loud = {"L": 0.1, "B": 1.3, "K": 7, "R": 40, "M": 3, "sigma": 5.0}
     product = float(vectorized(free)(noise=5.0, **loud))
-    assert float(vectorized(khaled2025.limiting_product())(**loud)) == pytest.approx(product)
+    assert float(vectorized(best_steps.limiting_product())(**loud)) == pytest.approx(product)
 
 
 ANCHORS = {  # xi: (eta_A, h_A, eta_B, gamma_B, h_B); L = B = 1, K = 10, R = 100, M = 8, sigma^2 = xi K / R
@@ -578,7 +583,7 @@ ANCHORS = {  # xi: (eta_A, h_A, eta_B, gamma_B, h_B); L = B = 1, K = 10, R = 100
 def test_candidates_of_proposition_1(xi: float) -> None:
     eta_a, rate_a, eta_b, gamma_b, rate_b = ANCHORS[xi]
     values = {"L": 1.0, "B": 1.0, "K": 10, "R": 100, "M": 8, "sigma": sqrt(xi / 10)}
-    found = {pair.candidate: pair for pair in step_candidates(values)}
+    found = {pair.candidate: pair for pair in best_steps.step_candidates(values)}
     assert found["plain averaging"].eta == pytest.approx(eta_a, rel=1e-5)
     assert found["plain averaging"].value == pytest.approx(rate_a, rel=1e-5)
     assert ("active condition" in found) == (eta_b is not None)
@@ -587,7 +592,7 @@ def test_candidates_of_proposition_1(xi: float) -> None:
         assert (active.eta, active.gamma, active.value) == pytest.approx((eta_b, gamma_b, rate_b), rel=2e-5)
     assert ("vanishing inner step" in found) == (xi == 1000)
     if xi == 1000:
-        assert best_steps(values).value == pytest.approx(0.223607, rel=1e-5)
+        assert best_steps.best_steps(values).value == pytest.approx(0.223607, rel=1e-5)
 
 
 def grid_minimum(values: dict[str, float]) -> float:
@@ -618,11 +623,11 @@ def test_the_best_candidate_is_the_minimum_over_a_grid() -> None:
             "sigma": float(10 ** random.uniform(-1.5, 2.5)), "K": int(random.integers(2, 60)),
             "R": int(random.integers(2, 300)), "M": int(random.integers(1, 50)),
         }  # fmt: skip
-        minimum, chosen = grid_minimum(values), best_steps(values)
+        minimum, chosen = grid_minimum(values), best_steps.best_steps(values)
         assert minimum >= chosen.value * (1 - 1e-9)
         assert minimum <= chosen.value * (1 + 2e-3)
         best.add(chosen.candidate)
-        first_two = [p.value for p in step_candidates(values) if p.candidate != "vanishing inner step"]
+        first_two = [p.value for p in best_steps.step_candidates(values) if p.candidate != "vanishing inner step"]
         if minimum < min(first_two) * (1 - 5e-3):
             missed.add(chosen.candidate)
     assert best == {"plain averaging", "active condition", "vanishing inner step"}
@@ -631,14 +636,14 @@ def test_the_best_candidate_is_the_minimum_over_a_grid() -> None:
 
 def test_best_steps_with_one_local_step_are_minibatch_sgd() -> None:
     values = {"L": 1.0, "B": 1.0, "K": 1, "R": 50, "M": 4, "sigma": 0.1}
-    assert best_steps(values).candidate == "vanishing inner step"
-    assert best_steps(values).product == pytest.approx(0.25)
-    assert grid_minimum(values) == pytest.approx(best_steps(values).value, rel=2e-3)
+    assert best_steps.best_steps(values).candidate == "vanishing inner step"
+    assert best_steps.best_steps(values).product == pytest.approx(0.25)
+    assert grid_minimum(values) == pytest.approx(best_steps.best_steps(values).value, rel=2e-3)
 
 
 def test_best_steps_refuse_a_missing_noise_level() -> None:
     with pytest.raises(TightrateError, match="sigma > 0"):
-        step_candidates({"L": 1.0, "B": 1.0, "K": 10, "R": 100, "M": 8, "sigma": 0.0})
+        best_steps.step_candidates({"L": 1.0, "B": 1.0, "K": 10, "R": 100, "M": 8, "sigma": 0.0})
 
 
 def test_proposition_2_against_a_grid() -> None:
@@ -647,7 +652,7 @@ def test_proposition_2_against_a_grid() -> None:
     cases = set()
     for _ in range(40):
         a, b, c = (float(v) for v in 10 ** random.uniform(-1, 1, 3))
-        minimizer = float(khaled2025.prop2_minimizer(*(sympy.Float(v) for v in (a, b, c))))
+        minimizer = float(data_dependent.prop2_minimizer(*(sympy.Float(v) for v in (a, b, c))))
         assert minimizer == pytest.approx(float(x[np.argmin(a / x + b * x + c * np.abs(1 - x))]), rel=2e-4)
         cases.add(0 if minimizer == 1 else 1 if minimizer > 1 else -1)
     assert cases == {-1, 0, 1}

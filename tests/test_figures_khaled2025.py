@@ -19,7 +19,7 @@ from tightrate.figures.gallery.khaled2025_candidates import candidates
 from tightrate.figures.gallery.khaled2025_ill_tuned import ill_tuned as repaired
 from tightrate.figures.gallery.khaled2025_momentum import adjusted_outer_step
 from tightrate.figures.style import Columns, Family
-from tightrate.rates.relations.outer_steps import best_steps
+from tightrate.rates.papers.khaled2025.best_steps import best_steps
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.verify.papers.khaled2025.acceleration_runs import acceleration
 from tightrate.verify.papers.khaled2025.best_steps_runs import CANDIDATES, regime_map

@@ -16,7 +16,7 @@ import numpy as np
 
 from tightrate.constructions.pieces import Kinked
 from tightrate.constructions.separable import SeparableMachines, placed
-from tightrate.rates.papers.khaled2025 import LEGIBLE_LIMIT, STEPS_WITH_MOMENTUM, momentum_condition
+from tightrate.rates.papers.khaled2025.outer_momentum import LEGIBLE_LIMIT, STEPS_WITH_MOMENTUM, momentum_condition
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Condition

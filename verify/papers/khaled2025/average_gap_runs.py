@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import GaussianNoise
-from tightrate.rates.papers.khaled2025 import round_factor, round_variance
+from tightrate.rates.papers.khaled2025.quadratics import round_factor, round_variance
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.evaluation import vectorized
 from tightrate.simulator.algorithm import Algorithm

@@ -9,16 +9,17 @@ import sympy
 import xarray as xr
 from numpy.typing import NDArray
 
-from tightrate.rates.papers.khaled2025 import (
+from tightrate.rates.papers.khaled2025.best_steps import (
+    Candidate,
     active_outer_step,
     cubic_at_active_condition,
     cubic_at_unit_outer_step,
     limiting_product,
     limiting_rate,
-    prop2_minimizer,
     rate_of_steps,
+    step_candidates,
 )
-from tightrate.rates.relations.outer_steps import Candidate, step_candidates
+from tightrate.rates.papers.khaled2025.data_dependent import prop2_minimizer
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import eta, gamma
 from tightrate.rates.symbols.evaluation import vectorized

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tightrate.constructions.log_spaced_quadratic import log_spaced_quadratic
 from tightrate.constructions.problem import Problem
-from tightrate.rates.papers.khaled2025 import active_outer_step
+from tightrate.rates.papers.khaled2025.best_steps import active_outer_step
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.evaluation import vectorized
 from tightrate.simulator.algorithms.local_sgd import LocalSGD, local_sgd

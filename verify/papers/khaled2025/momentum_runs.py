@@ -12,7 +12,7 @@ from tightrate.constructions.asymmetric_quadratic import asymmetric_quadratic
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.log_spaced_quadratic import log_spaced_quadratic
 from tightrate.constructions.problem import Problem
-from tightrate.rates.papers.khaled2025 import LEGIBLE_LIMIT, STEPS_WITH_MOMENTUM, momentum_condition
+from tightrate.rates.papers.khaled2025.outer_momentum import LEGIBLE_LIMIT, STEPS_WITH_MOMENTUM, momentum_condition
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.simulator.algorithm import Algorithm
 from tightrate.simulator.algorithms.local_sgd_outer_momentum import local_sgd_outer_momentum
