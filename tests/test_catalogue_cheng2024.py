@@ -7,7 +7,8 @@ import pytest
 import sympy
 from sympy import Rational, cancel, limit, log, oo, simplify, sqrt
 
-from tightrate.rates.papers import cheng2024
+from tightrate.rates.papers.cheng2024 import clipping_thresholds
+from tightrate.rates.papers.cheng2024.rate_terms import minibatch
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import (
     B,
@@ -225,9 +226,9 @@ def test_exponential_phase_inverts_with_its_logarithm():
 @pytest.mark.parametrize(
     ("general", "tuned", "threshold"),
     [
-        ("thmB3-sc", "thmB4-steps", cheng2024.bias_threshold_strongly_convex(eps)),
-        ("thmB3", "thmB5-steps", cheng2024.bias_threshold_convex(eps)),
-        ("thmC1", "thmC2-steps", cheng2024.bias_threshold_adam(eps)),
+        ("thmB3-sc", "thmB4-steps", clipping_thresholds.bias_threshold_strongly_convex(eps)),
+        ("thmB3", "thmB5-steps", clipping_thresholds.bias_threshold_convex(eps)),
+        ("thmC1", "thmC2-steps", clipping_thresholds.bias_threshold_adam(eps)),
     ],
 )
 def test_clipping_term_comes_from_the_consensus_factor(general, tuned, threshold):
@@ -251,16 +252,16 @@ def test_minibatch_rates_are_local_rates_of_one_worker_and_one_step():
 
 def test_substituted_minibatch_terms_as_geometric_means():
     one, two = (term("cheng2024/eq4.5", name) for name in ("optimization", "statistical"))
-    drift, clipping = (cheng2024.minibatch(term(CONVEX, name)) for name in ("noise drift", "clipping"))
+    drift, clipping = (minibatch(term(CONVEX, name)) for name in ("noise drift", "clipping"))
     assert same_power_law(drift, one ** Rational(1, 3) * two ** Rational(2, 3))
     excess = R ** (1 / (3 * a - 1))
     assert same_power_law(clipping, one ** ((a - 1) / (3 * a - 1)) * two ** (2 * a / (3 * a - 1)) * excess)
 
-    clipping, statistical = (cheng2024.minibatch(term(SC, name)) for name in ("clipping", "statistical"))
+    clipping, statistical = (minibatch(term(SC, name)) for name in ("clipping", "statistical"))
     assert same_power_law(clipping / statistical, ((L / mu) ** (a - 1) * R ** (2 - a)) ** (1 / a))
 
     one, two = (term("cheng2024/eq4.11", name) for name in ("optimization", "statistical"))
-    clipping = cheng2024.minibatch(term(ADAM, "clipping"))
+    clipping = minibatch(term(ADAM, "clipping"))
     weights = (a - 2) / (3 * a - 2), 2 * a / (3 * a - 2)
     assert cancel(sum(weights)) == 1
     assert same_power_law(clipping, one ** weights[0] * two ** weights[1])
@@ -301,7 +302,7 @@ def test_wrong_twins_are_told_apart():
     twin = term(CONVEX, "clipping") * K ** Rational(1, 11)
     assert not same_power_law(twin, term(CONVEX, "clipping"))
     assert not same_power_law(
-        cheng2024.minibatch(term(CONVEX, "noise drift")),
+        minibatch(term(CONVEX, "noise drift")),
         sqrt(term("cheng2024/eq4.5", "optimization") * term("cheng2024/eq4.5", "statistical")),
     )
     sharper_moment = term(ADAM, "clipping").subs(alpha, alpha + 1)

@@ -10,14 +10,13 @@ from tightrate.constructions.asymmetric_quadratic import asymmetric_quadratic
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import GaussianNoise, RademacherNoise, worst_clipping_noise
 from tightrate.constructions.problem import Array
-from tightrate.rates.papers.cheng2024 import (
+from tightrate.rates.papers.cheng2024.clipping_thresholds import (
     bias_threshold_adam,
     bias_threshold_convex,
     bias_threshold_strongly_convex,
-    step_adam,
-    step_convex,
-    step_strongly_convex,
 )
+from tightrate.rates.papers.cheng2024.local_adam import step_adam
+from tightrate.rates.papers.cheng2024.local_sgdm import step_convex, step_strongly_convex
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import T as STEPS
 from tightrate.rates.symbols.alphabet import eps as ACCURACY

@@ -1,0 +1,330 @@
+"""Local SGDM: Theorems 1 and 2, the mini-batch rates (4.5), and the full versions B.3 to B.5 as rates and as steps that
+reach an accuracy."""
+
+from __future__ import annotations
+
+from sympy import Eq, Expr, Ge, log, sqrt
+
+from tightrate.rates.papers.cheng2024 import (
+    CONVEX,
+    MOMENT,
+    MOMENTUM,
+    PROOFS,
+    SPREAD,
+    STRONGLY_CONVEX,
+    THRESHOLD,
+    TUNED,
+    identical_machines,
+)
+from tightrate.rates.papers.cheng2024.clipping_thresholds import (
+    best_threshold,
+    bias_threshold_convex,
+    bias_threshold_strongly_convex,
+)
+from tightrate.rates.papers.cheng2024.consensus import CONTRACTION_CONSTANT, consensus_factor
+from tightrate.rates.papers.cheng2024.rate_terms import (
+    SMALL_ACCURACY,
+    all_workers_log,
+    convex_terms,
+    local_steps_condition,
+    minibatch,
+    rate,
+    small_accuracy,
+    spread_steps,
+    strongly_convex_terms,
+)
+from tightrate.rates.statements.builder import Stated, read
+from tightrate.rates.statements.theorem import Condition, Erratum
+from tightrate.rates.symbols.alphabet import (
+    B,
+    K,
+    L,
+    M,
+    R,
+    T,
+    alpha,
+    beta1,
+    d,
+    delta,
+    eps,
+    eta,
+    mu,
+    rho,
+    sigma,
+    sigma_2alpha,
+)
+
+PREFACTOR = Erratum(
+    "prefactor",
+    "The display has a bare exponential; the prefactor mu D_0^2 that the last step of the proof gives is supplied.",
+    "A bare exponential is a pure number and not a value; (B.16) reads 4 mu D_0^2 exp(-eta mu T / 2).",
+)
+WEIGHTS = Erratum(
+    "weights",
+    "The printed weights of the output sum to 1 - eta mu / 2; normalized weights (1 - eta mu/2)^(T-1-t) are meant.",
+    "Sum of (1-q)^(T-j) over j < T, times q / (1 - (1-q)^T), is 1 - q.",
+)
+THRESHOLD_CONSTANT = Erratum(
+    "threshold constant",
+    "For mu > 0 the constant 2^8 in the threshold is too small for the fifth that the proof claims; about 2^12 to 2^14"
+    " is needed. For mu = 0 it suffices.",
+    "The geometric sum in (B.64) gives 8 sqrt(2) in place of 4 sqrt(2).",
+)
+
+
+def step_strongly_convex(accuracy: Expr, steps: Expr) -> Expr:
+    """(B.12), mu > 0: 2/(mu T) log(4 mu B^2 / eps)."""
+    return 2 / (mu * steps) * log(4 * mu * B**2 / accuracy)
+
+
+def step_convex(accuracy: Expr, steps: Expr) -> Expr:
+    """(B.12), mu = 0: 4 B^2 / (T eps)."""
+    return 4 * B**2 / (steps * accuracy)
+
+
+# --- Rates -----------------------------------------------------------------------------------------------------------
+
+
+@STRONGLY_CONVEX.upper(
+    "thm1",
+    "Local SGD with momentum, strongly convex",
+    constants="hidden with logs",
+    provenance=read("Theorem 1, (4.3)"),
+)
+def thm1() -> Stated:
+    """Clipped Local SGDM with the optimal step size and threshold, up to logarithms."""
+    terms = strongly_convex_terms(full=False)
+    return Stated(
+        terms,
+        conditions=(MOMENT, local_steps_condition(all_workers_log()), MOMENTUM, SPREAD, TUNED),
+        steps={"eta": step_strongly_convex(rate(terms), K * R)},
+        errata=(PREFACTOR, SMALL_ACCURACY, WEIGHTS),
+        setting=identical_machines("local-sgdm", mu=mu),
+    )
+
+
+@CONVEX.upper(
+    "thm2",
+    "Local SGD with momentum, convex",
+    constants="hidden with logs",
+    provenance=read("Theorem 2, (4.4)"),
+)
+def thm2() -> Stated:
+    """Clipped Local SGDM with the optimal step size and threshold, up to logarithms."""
+    terms = convex_terms(full=False)
+    return Stated(
+        terms,
+        conditions=(MOMENT, local_steps_condition(all_workers_log()), MOMENTUM, SPREAD, TUNED),
+        steps={"eta": step_convex(rate(terms), K * R)},
+        errata=(SMALL_ACCURACY,),
+        setting=identical_machines("local-sgdm"),
+    )
+
+
+def substitution_erratum(excess: str) -> Erratum:
+    """What substitution of K = M = 1 alone does not give."""
+    return Erratum(
+        "substitution",
+        "The rate is right, but it does not follow by substituting K = M = 1 as the paper says: K = 1 violates the"
+        " theorem's own condition, and a clipping term remains. With one worker there is no consensus error; without"
+        " it the clipping term becomes small.",
+        f"The substituted clipping term {excess}; the argument without the consensus error is in {PROOFS}#eq45.",
+    )
+
+
+@CONVEX.upper(
+    "eq4.5",
+    "Mini-batch SGD with momentum, convex",
+    constants="hidden with logs",
+    algorithm="minibatch-sgdm",
+    provenance=read("(4.5), second case"),
+)
+def eq4_5() -> Stated:
+    """R steps of clipped SGDM with the K M gradients of a round in one batch: Local SGDM at K = M = 1."""
+    terms = convex_terms(full=False)
+    return Stated(
+        {name: minibatch(terms[name]) for name in ("optimization", "statistical")},
+        conditions=(MOMENT, MOMENTUM, SPREAD, TUNED),
+        errata=(substitution_erratum("exceeds the two terms by R^(1/(3 alpha - 1)) times a geometric mean of them"),),
+        setting=identical_machines("minibatch-sgdm"),
+    )
+
+
+@STRONGLY_CONVEX.upper(
+    "eq4.5-sc",
+    "Mini-batch SGD with momentum, strongly convex",
+    constants="hidden with logs",
+    algorithm="minibatch-sgdm",
+    provenance=read("(4.5), first case"),
+)
+def eq4_5_sc() -> Stated:
+    """R steps of clipped SGDM with the K M gradients of a round in one batch: Local SGDM at K = M = 1."""
+    terms = strongly_convex_terms(full=False)
+    excess = "is ((L/mu)^(alpha-1) R^(2-alpha))^(1/alpha) times the statistical term"
+    return Stated(
+        {name: minibatch(terms[name]) for name in ("optimization", "statistical")},
+        conditions=(MOMENT, MOMENTUM, SPREAD, TUNED),
+        errata=(PREFACTOR, substitution_erratum(excess)),
+        setting=identical_machines("minibatch-sgdm", mu=mu),
+    )
+
+
+@STRONGLY_CONVEX.upper(
+    "thmB4",
+    "Local SGD with momentum, strongly convex, with logarithms",
+    constants="hidden",
+    provenance=read("Theorem B.4, (B.19)"),
+)
+def thm_b4() -> Stated:
+    """The full version of Theorem 1: logarithms, dimension and the norm of the noise vector written out."""
+    terms = strongly_convex_terms(full=True)
+    return Stated(
+        terms,
+        conditions=(
+            MOMENT,
+            local_steps_condition(spread_steps(K * R)),
+            small_accuracy(bias_threshold_strongly_convex(eps)),
+            MOMENTUM,
+            TUNED,
+        ),
+        steps={
+            "eta": step_strongly_convex(rate(terms), K * R),
+            "rho": best_threshold(bias_threshold_strongly_convex(rate(terms)), K * R),
+        },
+        errata=(PREFACTOR, WEIGHTS, THRESHOLD_CONSTANT, CONTRACTION_CONSTANT),
+        setting=identical_machines("local-sgdm", sigma_2alpha=sigma_2alpha, mu=mu),
+    )
+
+
+@CONVEX.upper(
+    "thmB5",
+    "Local SGD with momentum, convex, with logarithms",
+    constants="hidden",
+    provenance=read("Theorem B.5, (B.24)"),
+)
+def thm_b5() -> Stated:
+    """The full version of Theorem 2: logarithms, dimension and the norm of the noise vector written out."""
+    terms = convex_terms(full=True)
+    return Stated(
+        terms,
+        conditions=(
+            MOMENT,
+            local_steps_condition(spread_steps(K * R)),
+            small_accuracy(bias_threshold_convex(eps)),
+            MOMENTUM,
+            TUNED,
+        ),
+        steps={
+            "eta": step_convex(rate(terms), K * R),
+            "rho": best_threshold(bias_threshold_convex(rate(terms)), K * R),
+        },
+        errata=(CONTRACTION_CONSTANT,),
+        setting=identical_machines("local-sgdm", sigma_2alpha=sigma_2alpha),
+    )
+
+
+# --- Steps that reach an accuracy ------------------------------------------------------------------------------------
+
+CONVEX_STEPS = CONVEX.sharing(measure="steps", constants="hidden")
+STRONGLY_CONVEX_STEPS = STRONGLY_CONVEX.sharing(measure="steps", constants="hidden")
+
+
+def bias_meets_accuracy(threshold: Expr) -> Condition:
+    """The clipping threshold is above the one where the clipping bias meets the accuracy."""
+    return Condition("threshold above the one where clipping bias meets the accuracy", Ge(rho, threshold))
+
+
+@CONVEX_STEPS.upper(
+    "thmB3",
+    "Local SGD with momentum, convex: steps to reach an accuracy, any threshold",
+    provenance=read("Theorem B.3, (B.11)-(B.12), mu = 0"),
+)
+def thm_b3() -> Stated:
+    """So many steps T per worker suffice, up to a constant, for the accuracy eps at the prescribed step; T stands in
+    the logarithms too."""
+    return Stated(
+        {
+            "optimization": B**2 / eps * L / (1 - beta1) ** 2,
+            "statistical": B**2 * sigma**2 / (M * eps**2) * log(T / delta),
+            "noise drift": B**2 / eps * sqrt(L * sigma**2 * K * consensus_factor(T) / eps),
+            "clipping range": B * rho * sqrt(d) / eps * log(T / delta),
+        },
+        conditions=(
+            MOMENT,
+            *THRESHOLD,
+            bias_meets_accuracy((2**8 * B * (2 * sigma_2alpha) ** alpha / eps) ** (1 / (alpha - 1))),
+            Condition("the prescribed step", Eq(eta, step_convex(eps, T))),
+        ),
+        steps={"eta": step_convex(eps, T)},
+        errata=(CONTRACTION_CONSTANT,),
+    )
+
+
+@STRONGLY_CONVEX_STEPS.upper(
+    "thmB3-sc",
+    "Local SGD with momentum, strongly convex: steps to reach an accuracy, any threshold",
+    provenance=read("Theorem B.3, (B.11)-(B.12), mu > 0"),
+)
+def thm_b3_sc() -> Stated:
+    """So many steps T per worker suffice, up to a constant, for the accuracy eps at the prescribed step; T stands in
+    the logarithms too."""
+    accuracy_log = log(mu * B**2 / eps)
+    return Stated(
+        {
+            "optimization": accuracy_log * L / ((1 - beta1) ** 2 * mu),
+            "statistical": accuracy_log * sigma**2 / (mu * M * eps) * log(T / delta),
+            "noise drift": accuracy_log * sqrt(L * sigma**2 * K * consensus_factor(T) / (mu**2 * eps)),
+            "clipping range": accuracy_log * rho * sqrt(d) / sqrt(mu * eps) * log(T / delta),
+        },
+        conditions=(
+            MOMENT,
+            *THRESHOLD,
+            bias_meets_accuracy((2**8 * (2 * sigma_2alpha) ** (2 * alpha) / (mu * eps)) ** (1 / (2 * (alpha - 1)))),
+            Condition("the prescribed step", Eq(eta, step_strongly_convex(eps, T))),
+        ),
+        steps={"eta": step_strongly_convex(eps, T)},
+        errata=(WEIGHTS, THRESHOLD_CONSTANT, CONTRACTION_CONSTANT),
+    )
+
+
+@STRONGLY_CONVEX_STEPS.upper(
+    "thmB4-steps",
+    "Local SGD with momentum, strongly convex: steps to reach an accuracy",
+    provenance=read("Theorem B.4, (B.18)"),
+)
+def thm_b4_steps() -> Stated:
+    """So many steps T per worker suffice, up to a constant, at the optimal step and threshold."""
+    accuracy_log = log(mu * B**2 / eps)
+    every, threshold = log(M * T / delta), bias_threshold_strongly_convex(eps)
+    return Stated(
+        {
+            "optimization": accuracy_log * L / mu,
+            "statistical": accuracy_log * sigma**2 / (mu * M * eps) * log(T / delta),
+            "noise drift": accuracy_log * sqrt(L * sigma**2 * K * every / (mu**2 * eps)),
+            "clipping": accuracy_log * sqrt(L * d / (mu**2 * eps)) * every * threshold,
+        },
+        conditions=(MOMENT, local_steps_condition(spread_steps(T)), small_accuracy(threshold), MOMENTUM),
+        steps={"eta": step_strongly_convex(eps, T), "rho": best_threshold(threshold, T)},
+        errata=(WEIGHTS, THRESHOLD_CONSTANT, CONTRACTION_CONSTANT),
+    )
+
+
+@CONVEX_STEPS.upper(
+    "thmB5-steps",
+    "Local SGD with momentum, convex: steps to reach an accuracy",
+    provenance=read("Theorem B.5, (B.23)"),
+)
+def thm_b5_steps() -> Stated:
+    """So many steps T per worker suffice, up to a constant, at the optimal step and threshold."""
+    every, threshold = log(M * T / delta), bias_threshold_convex(eps)
+    return Stated(
+        {
+            "optimization": B**2 * L / eps,
+            "statistical": B**2 * sigma**2 / (M * eps**2) * log(T / delta),
+            "noise drift": B**2 / eps * sqrt(L * sigma**2 * K * every / eps),
+            "clipping": B**2 / eps * sqrt(d * L / eps) * threshold * every,
+        },
+        conditions=(MOMENT, local_steps_condition(spread_steps(T)), small_accuracy(threshold), MOMENTUM),
+        steps={"eta": step_convex(eps, T), "rho": best_threshold(threshold, T)},
+        errata=(CONTRACTION_CONSTANT,),
+    )
