@@ -11,6 +11,7 @@ import pytest
 import sympy
 from sympy import Expr, Max, Rational, exp, sqrt
 
+from tightrate.common.errors import TightrateError
 from tightrate.rates.orders.certificate import check_certificate, check_witness
 from tightrate.rates.orders.one_sided_estimates import (
     above_one,
@@ -19,20 +20,32 @@ from tightrate.rates.orders.one_sided_estimates import (
     with_exponentials,
     without_excess,
 )
+from tightrate.rates.relations import memberships as module
+from tightrate.rates.relations.memberships import families, memberships
 from tightrate.rates.relations.upper_against_lower import PairCheck, all_checks, checks, needed_conditions
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.catalogue import theorem, theorems
-from tightrate.rates.statements.setting import (
-    DISTRIBUTED,
-    METHOD_LETTERS,
-    SAMPLE_SMOOTHNESS,
-    Inclusion,
-    Setting,
-    inclusion,
-    memberships,
-)
+from tightrate.rates.statements.family import Family, SpecialCase
+from tightrate.rates.statements.setting import SAMPLE_SMOOTHNESS, Inclusion, Setting, inclusion
 from tightrate.rates.statements.theorem import Condition, Theorem
-from tightrate.rates.symbols.alphabet import B, D, K, L, M, Q, R, eta, gamma, momentum, mu, sigma, tau, zeta, zeta_star
+from tightrate.rates.symbols.alphabet import (
+    LETTERS,
+    B,
+    D,
+    K,
+    L,
+    M,
+    Q,
+    R,
+    eta,
+    gamma,
+    momentum,
+    mu,
+    sigma,
+    tau,
+    zeta,
+    zeta_star,
+)
 from tightrate.rates.symbols.evaluation import vectorized
 
 LOCAL_STEPS = Condition("at least two local steps", sympy.Ge(K, 2))
@@ -177,7 +190,8 @@ def test_every_bound_on_the_gap_has_a_setting_or_a_reason() -> None:
 def test_a_setting_names_every_constant_of_its_bound(entry: Theorem) -> None:
     """A letter of an upper bound is a number, a method's choice, or a constant that the class bounds."""
     assert entry.setting is not None
-    common = {"K", "R", "M", "T", "d", "L", "B", "alpha", "delta"} | METHOD_LETTERS
+    common = {"K", "R", "M", "T", "d", "L", "B", "alpha", "delta"}
+    common |= {name for name, letter in LETTERS.items() if letter.chosen}
     named = set(entry.setting.constants)
     for value in entry.setting.constants.values():
         named |= {letter.name for letter in sympy.sympify(value).free_symbols}
@@ -229,7 +243,31 @@ def test_algorithms_inside_families() -> None:
     assert {gamma: 1, momentum: 0} in [way.at for way in memberships("local-sgd-outer-momentum", "local-sgd", free)]
     tuned_over_both = list(memberships("local-sgd-any-outer-step", "local-sgd", frozenset({"eta"})))
     assert all(way.at == {K: 1} for way in tuned_over_both), "the best of both steps says nothing about plain averaging"
-    assert "zero-respecting" not in DISTRIBUTED
+    assert not list(memberships("zero-respecting", "local-sgd", free)), "a family is not its member"
+    with pytest.raises(TightrateError, match="did you mean 'local-sgd'"):
+        list(memberships("minibatch-sgd", "local-sgds", free))
+
+
+def test_every_family_of_a_setting_is_declared_beside_a_paper() -> None:
+    assert {entry.setting.algorithm for entry in theorems() if entry.setting} <= set(families())
+    for known in families().values():
+        assert {case.family for case in (*known.contains, *known.reduces_to)} <= set(families()) - {known.name}
+
+
+def test_a_paper_adds_a_family_without_touching_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restarted SGD holds local SGD at one restart, and is mini-batch SGD at K = 1: both are found from its side."""
+    restarted = Family(
+        "restarted",
+        "local SGD that starts again",
+        contains=(SpecialCase("local-sgd", "one restart"),),
+        reduces_to=(SpecialCase("minibatch-sgd", "one local step", {K: 1}),),
+    )
+    known = {**families(), "restarted": restarted}
+    monkeypatch.setattr(module, "families", lambda: known)
+    free = frozenset({"K", "eta"})
+    assert next(memberships("local-sgd", "restarted", free)).reasons == ("one restart",)
+    assert ("one local step", "one restart") in [way.reasons for way in memberships("minibatch-sgd", "restarted", free)]
+    assert {K: 1} in [way.at for way in memberships("restarted", "minibatch-sgd", free)]
 
 
 # --- wrong twins are rejected, other true forms are not ---------------------------------------------------------------

@@ -37,7 +37,7 @@ MOST_ROUNDS = 10**18
 
 
 @dataclass(frozen=True)
-class TunedBound:
+class Minimized:
     """The least value of a bound over a parameter, up to constants.
 
     `terms` name the balances ("first = second"), the terms at an end ("first at the cap") and those without the
@@ -56,7 +56,7 @@ class TunedBound:
 
 def minimize_over(
     bound: Terms, letter: str, cap: Expr | None = None, floor: Expr | None = None, given: Given = ()
-) -> TunedBound:
+) -> Minimized:
     """The bound at the best value of a letter between `floor` and `cap`, up to constants, exactly.
 
     >>> from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, sigma
@@ -88,7 +88,7 @@ def minimize_over(
         found |= {f"{name} at the floor": c * standardized(floor) ** p for name, (c, p) in rising.items()}
     terms = irredundant({name: monomials(term) for name, term in found.items()}, given)
     step = _best_step(falling, rising, cap, floor)
-    return TunedBound({name: in_alphabet(term) for name, term in terms.items()}, step and in_alphabet(step))
+    return Minimized({name: in_alphabet(term) for name, term in terms.items()}, step and in_alphabet(step))
 
 
 def _best_step(

@@ -10,7 +10,7 @@ for the local steps, alpha and Gamma for the bounds on D.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from tightrate.rates.papers.koloskova2020 import VANILLA
 from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.catalogue import statement, theorem
+from tightrate.rates.statements.family import FROM_GRADIENTS, Family, SpecialCase
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.setting import SAMPLE_SMOOTHNESS, Setting
 from tightrate.rates.statements.theorem import Condition, Paper, Provenance, ProvenanceLabel, Theorem
@@ -807,4 +808,13 @@ def heterogeneous() -> Theorem:
         },
         HETEROGENEOUS,
         Setting("savic", {"sigma_star": sigma_star, SAMPLE_SMOOTHNESS: L}),
+    )
+
+
+def families() -> Iterator[Family]:
+    """Local SGD with one scaling matrix on every worker."""
+    yield Family(
+        "savic",
+        "local SGD scaled by a common diagonal matrix",
+        reduces_to=(FROM_GRADIENTS, SpecialCase("local-sgd", "D = I", {d_min: 1, d_max: 1})),
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from sympy import Eq, Expr, Le, Max, Rational, sqrt
 
 from tightrate.rates.statements.builder import Stated, Statements, own, summary
+from tightrate.rates.statements.family import FROM_GRADIENTS, Family, SpecialCase
 from tightrate.rates.statements.implication import Implication, Specialization, TunedBound
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Condition, Paper
@@ -86,6 +87,16 @@ def explicit() -> Stated:
         conditions=(Condition("the prescribed step", Eq(eta, best_step())),),
         steps={"eta": best_step()},
         setting=Setting("minibatch-sgd", {"sigma": sigma}),
+    )
+
+
+def families() -> Iterator[Family]:
+    """Steps on batches, with gradient descent as the case without noise."""
+    yield Family("gradient-descent", "gradient descent", reduces_to=(FROM_GRADIENTS,))
+    yield Family(
+        "minibatch-sgd",
+        "SGD on the K M gradients of a round as one batch",
+        reduces_to=(FROM_GRADIENTS, SpecialCase("gradient-descent", "no noise", {sigma: 0})),
     )
 
 

@@ -5,10 +5,13 @@ As accelerated mini-batch SGD: R accelerated steps, each on the average of the K
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Expr
 
 from tightrate.rates.papers.dekel2012 import ANY_HETEROGENEITY, QUOTED_IN_TABLE_1, statistical
 from tightrate.rates.statements.builder import Stated, Statements, summary
+from tightrate.rates.statements.family import FROM_GRADIENTS, Family
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Paper
 from tightrate.rates.symbols.alphabet import B, L, R, sigma
@@ -36,4 +39,11 @@ def convex() -> Stated:
     return Stated(
         {"optimization": accelerated_optimization(), "statistical": statistical()},
         setting=Setting("accelerated-minibatch-sgd", {"sigma": sigma}),
+    )
+
+
+def families() -> Iterator[Family]:
+    """Accelerated mini-batch SGD."""
+    yield Family(
+        "accelerated-minibatch-sgd", "accelerated SGD on batches of K M gradients", reduces_to=(FROM_GRADIENTS,)
     )

@@ -11,6 +11,7 @@ from sympy import Eq, Expr, Ge, Rational
 
 from tightrate.rates.papers.dekel2012 import QUOTED_IN_TABLE_1, optimization, statistical
 from tightrate.rates.statements.builder import Stated, Statements, summary
+from tightrate.rates.statements.family import FROM_GRADIENTS, Family, SpecialCase
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Condition, Paper
@@ -72,6 +73,16 @@ def convex() -> Stated:
     """Local SGD with plain averaging and one tuned step size."""
     setting = Setting("local-sgd", {"sigma": sigma, "zeta_star": zeta_star})
     return Stated(convex_terms(), conditions=(VANILLA,), setting=setting)
+
+
+def families() -> Iterator[Family]:
+    """Local SGD, which is mini-batch SGD at one local step."""
+    yield Family(
+        "local-sgd",
+        "local SGD with plain averaging and one free inner step",
+        contains=(SpecialCase("minibatch-sgd", "one local step", {K: 1}),),
+        reduces_to=(FROM_GRADIENTS, SpecialCase("minibatch-sgd", "one local step", {K: 1})),
+    )
 
 
 def implications() -> Iterator[Implication]:

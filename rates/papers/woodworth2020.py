@@ -14,6 +14,7 @@ from tightrate.rates.papers.ghadimi2012 import accelerated_optimization
 from tightrate.rates.papers.koloskova2020 import HETEROGENEOUS_AT_OPTIMUM, TWO_MACHINES, VANILLA, heterogeneity_drift
 from tightrate.rates.papers.woodworth2020a import convex_terms
 from tightrate.rates.statements.builder import Stated, Statements, summary
+from tightrate.rates.statements.family import Family
 from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.misprint import Misprint
@@ -99,6 +100,11 @@ def lower() -> Stated:
         conditions=(TWO_MACHINES, NOISE_BELOW_START),
         setting=Setting("zero-respecting", {"sigma": sigma, "zeta_star": zeta_star}),
     )
+
+
+def families() -> Iterator[Family]:
+    """What a lower bound for every algorithm is stated for."""
+    yield Family("zero-respecting", "every algorithm that moves only in coordinates that it has seen in a gradient")
 
 
 def implications() -> Iterator[Implication]:

@@ -16,6 +16,7 @@ from tightrate.rates.papers.koloskova2020 import DRIFT_AT_ONE_STEP, VANILLA, noi
 from tightrate.rates.papers.woodworth2020 import QUOTED_IN_TABLE_2
 from tightrate.rates.papers.woodworth2020a import IDENTICAL, local_optimization
 from tightrate.rates.statements.builder import Stated, Statements, memory, summary
+from tightrate.rates.statements.family import FROM_GRADIENTS, Family
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Paper
@@ -101,6 +102,11 @@ def fedac2() -> Stated:
         },
         setting=Setting("fedac", {"sigma": sigma, "zeta": 0}),
     )
+
+
+def families() -> Iterator[Family]:
+    """FedAc."""
+    yield Family("fedac", "local accelerated SGD", reduces_to=(FROM_GRADIENTS,))
 
 
 def implications() -> Iterator[Implication]:

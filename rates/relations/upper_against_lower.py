@@ -31,10 +31,11 @@ from tightrate.rates.orders.one_sided_estimates import (
     without_excess,
 )
 from tightrate.rates.orders.parameter_tuning import specialize_expression
+from tightrate.rates.relations.memberships import memberships
 from tightrate.rates.statements.catalogue import theorems
-from tightrate.rates.statements.setting import METHOD_LETTERS, inclusion, memberships
+from tightrate.rates.statements.setting import inclusion
 from tightrate.rates.statements.theorem import Condition, Theorem
-from tightrate.rates.symbols.alphabet import K, M
+from tightrate.rates.symbols.alphabet import LETTERS, K, M
 from tightrate.rates.symbols.hypothesis import Hypothesis
 
 Verdict = Literal["consistent", "contradiction", "undecided", "nothing in common"]
@@ -333,7 +334,7 @@ def _is_at_least_two(relation: Boolean) -> bool:
 
 def _is_prescription(relation: Boolean, letters: set[Symbol]) -> bool:
     """Whether it only prescribes steps that the bounds do not show: the method's choice, which is always possible."""
-    steps = {letter for letter in relation.free_symbols if letter.name in METHOD_LETTERS}
+    steps = {letter for letter in relation.free_symbols if LETTERS[letter.name].chosen}
     return bool(steps) and not steps & letters
 
 

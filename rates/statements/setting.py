@@ -2,7 +2,8 @@
 
 An instance has constants: noise, heterogeneity, smoothness of the Hessian.  A class gives the largest value that each
 of them may take, so one class lies inside another where its values are no larger.  An algorithm has free steps, so one
-family contains another where some choice of the steps turns the first into the second.
+family contains another where some choice of the steps turns the first into the second
+(`tightrate.rates.statements.family`).
 
 A lower bound over a class C for every algorithm of a family F, and an upper bound over a class C' for an algorithm a,
 speak of the same thing where C is inside C' and a is in F.  Convexity, L and B are shared by all settings.
@@ -10,34 +11,13 @@ speak of the same thing where C is inside C' and a is in F.  Convexity, L and B 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
 import sympy
 from sympy import Expr, Symbol, sqrt
 
 from tightrate.rates.symbols.alphabet import LETTERS, B, L, d_max, symbol
-
-Family: TypeAlias = Literal[
-    "no-step",  # the limit of vanishing steps: the output is the start
-    "gradient-descent",
-    "minibatch-sgd",
-    "local-sgd",  # plain averaging, one free inner step
-    "local-sgd-any-outer-step",
-    "local-sgd-outer-momentum",
-    "local-sgd-outer-acceleration",
-    "accelerated-minibatch-sgd",
-    "fedac",
-    "local-sgdm",
-    "minibatch-sgdm",
-    "savic",
-    "sgd",
-    "fedavg",
-    "fedada2",
-    "server-adagrad",
-    "zero-respecting",
-]
 
 # Constants of an instance that are no letters.
 DISSIMILARITY_IN_BALL = "dissimilarity in the ball that holds every iterate"
@@ -49,14 +29,14 @@ HETEROGENEITY = ("zeta", "zeta_star", "zeta_mean", "zeta_opt", "tau", "tau_mean"
 
 @dataclass(frozen=True)
 class Setting:
-    """An algorithm, and the largest values of the constants that the class bounds.
+    """An algorithm family by its name, and the largest values of the constants that the class bounds.
 
     A constant that is not named is not bounded.  A theorem that holds on a class names what it assumes, by letters and
     zeros: zeta = 0 is identical machines, Q = 0 is quadratic ones.  A lower bound names all that is known of its hard
     instances; a letter for its own constant, such as D for "D", says only that there is a finite value.
     """
 
-    algorithm: Family
+    algorithm: str
     constants: Mapping[str, Expr | int] = field(default_factory=dict)
 
     def bounded(self, one_machine: bool = False) -> dict[str, Expr]:
@@ -86,95 +66,6 @@ class Setting:
         if {"sigma", "zeta_star"} <= set(known):
             known.setdefault("sigma_star", known["sigma"] + known["zeta_star"])
         return known
-
-
-@dataclass(frozen=True)
-class SpecialCase:
-    """`algorithm` with these values of its letters is one of the algorithms of `family`."""
-
-    algorithm: Family
-    family: Family
-    at: Mapping[Symbol, Expr]
-    reason: str
-
-
-def _special_cases() -> tuple[SpecialCase, ...]:
-    letter, one, zero = symbol, sympy.S.One, sympy.S.Zero
-    return (
-        SpecialCase("no-step", "gradient-descent", {}, "steps that vanish"),
-        SpecialCase("no-step", "minibatch-sgd", {}, "steps that vanish"),
-        SpecialCase("no-step", "local-sgd", {}, "steps that vanish"),
-        SpecialCase("minibatch-sgd", "gradient-descent", {letter("sigma"): zero}, "no noise"),
-        SpecialCase(
-            "minibatch-sgd",
-            "local-sgd-any-outer-step",
-            {},
-            "eta -> 0 at a fixed gamma eta K: all gradients at one point",
-        ),
-        SpecialCase("local-sgd", "local-sgd-any-outer-step", {}, "gamma = 1"),
-        SpecialCase("local-sgd", "minibatch-sgd", {letter("K"): one}, "one local step"),
-        SpecialCase("minibatch-sgd", "local-sgd", {letter("K"): one}, "one local step"),
-        SpecialCase("local-sgd-any-outer-step", "local-sgd", {letter("gamma"): one}, "gamma = 1"),
-        SpecialCase("local-sgd-any-outer-step", "minibatch-sgd", {letter("K"): one}, "one local step"),
-        SpecialCase("local-sgd-any-outer-step", "local-sgd-outer-momentum", {}, "momentum = 0"),
-        SpecialCase("local-sgd-outer-momentum", "local-sgd-any-outer-step", {letter("momentum"): zero}, "momentum = 0"),
-        SpecialCase("savic", "local-sgd", {letter("d_min"): one, letter("d_max"): one}, "D = I"),
-    )
-
-
-DISTRIBUTED: frozenset[Family] = frozenset(
-    {
-        "no-step",
-        "gradient-descent",
-        "minibatch-sgd",
-        "local-sgd",
-        "local-sgd-any-outer-step",
-        "local-sgd-outer-momentum",
-        "local-sgd-outer-acceleration",
-        "accelerated-minibatch-sgd",
-        "fedac",
-        "local-sgdm",
-        "minibatch-sgdm",
-        "savic",
-    }
-)  # every coordinate they touch has been seen in a gradient
-METHOD_LETTERS = frozenset({"eta", "gamma", "momentum", "beta1", "beta2", "d_min", "d_max", "rho"})
-
-
-@dataclass(frozen=True)
-class Membership:
-    """An algorithm at these values is in a family, for these reasons."""
-
-    at: Mapping[Symbol, Expr]
-    reasons: tuple[str, ...]
-
-
-def memberships(algorithm: Family, family: Family, free: frozenset[str]) -> Iterator[Membership]:
-    """The ways in which an algorithm is in a family, shortest first; `free` are the letters open in its bound.
-
-    A letter of the method can take a special value only where the bound holds for all its values: not once the
-    algorithm is only one member of a larger family.
-
-    >>> [way.reasons for way in memberships("local-sgd-any-outer-step", "minibatch-sgd", frozenset({"K", "gamma"}))]
-    [('one local step',), ('gamma = 1', 'one local step')]
-    """
-    if family == "zero-respecting" and algorithm in DISTRIBUTED:
-        yield Membership({}, ("it sees coordinates only through gradients",))
-        return
-    cases = _special_cases()
-    queue: list[tuple[Family, tuple[SpecialCase, ...]]] = [(algorithm, ())]
-    while queue:
-        reached, way = queue.pop(0)
-        if reached == family:
-            yield Membership({s: v for case in way for s, v in case.at.items()}, tuple(case.reason for case in way))
-            continue
-        visited = {algorithm, *(case.family for case in way)}
-        is_one_member = any(not case.at for case in way)
-        for case in cases:
-            method = {s.name for s in case.at} & METHOD_LETTERS
-            allowed = not case.at if is_one_member else method <= free
-            if case.algorithm == reached and case.family not in visited and allowed:
-                queue.append((case.family, (*way, case)))
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,13 @@ mean of independent noise (Lemma A.3), and the best possible constants of both."
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Expr, Ge, Le, Lt
 
 from tightrate.rates.papers.cheng2024 import MOMENT, PAPER, PROOFS, THRESHOLD
 from tightrate.rates.statements.builder import Stated, Statements, own, read
+from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.theorem import Condition
 from tightrate.rates.symbols.alphabet import G_inf, M, alpha, rho, sigma, sigma_2alpha
 
@@ -121,3 +124,8 @@ def lem_a3() -> dict[str, Expr]:
 def lem_a3_sharp() -> dict[str, Expr]:
     """Random signs attain it for every M."""
     return {"noise": (3 - 2 / M) * sigma**4 / M**2}
+
+
+def implications() -> Iterator[Implication]:
+    """The best possible constant implies the paper's."""
+    yield Specialization("cheng2024/lemA3-sharp", "cheng2024/lemA3", "<~")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Expr, Le, Max, log, sqrt
 
 from tightrate.rates.papers.cheng2024 import CONVEX, EVERY_STEP, MOMENT, PROOFS, THRESHOLD
 from tightrate.rates.papers.cheng2024.clipping import squared_clipping_bias
 from tightrate.rates.statements.builder import Stated, own, read
+from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, beta1, d, delta, eta, rho, sigma
 
@@ -100,3 +103,8 @@ def flat_variance_x() -> Stated:
     """The iterate lags behind z: the sum of (1 - beta1^j)^2 over j <= K replaces K."""
     geometric = 2 * beta1 * (1 - beta1**K) / (1 - beta1) - beta1**2 * (1 - beta1 ** (2 * K)) / (1 - beta1**2)
     return Stated({"noise": eta**2 * sigma**2 * (K - geometric)}, conditions=(CONSTANT_GRADIENT,))
+
+
+def implications() -> Iterator[Implication]:
+    """Without momentum the auxiliary iterate is the iterate."""
+    yield Specialization("cheng2024/flat-variance-x", "cheng2024/flat-variance-z", "=", {"beta1": 0})

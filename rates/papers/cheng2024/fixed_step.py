@@ -3,13 +3,17 @@ expectation and without momentum."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Eq, Expr, Ge, Integer, Le, Lt, Pow, Rational, sqrt
 
 from tightrate.rates.papers.cheng2024 import CONVEX, MOMENT, MOMENTUM, PROOFS, STRONGLY_CONVEX, THRESHOLD
 from tightrate.rates.papers.cheng2024.clipping import clipping_bias, sharp_clipping_bias
 from tightrate.rates.papers.cheng2024.consensus import STEP_OF_DESCENT
 from tightrate.rates.papers.cheng2024.local_sgdm import WEIGHTS
+from tightrate.rates.papers.koloskova2020 import TWO_STEPS_AT_LEAST
 from tightrate.rates.statements.builder import Stated, derived, own
+from tightrate.rates.statements.implication import Implication, Specialization, TunedBound
 from tightrate.rates.statements.theorem import Condition
 from tightrate.rates.symbols.alphabet import B, D, G_inf, K, L, M, R, alpha, beta1, d, eta, mu, rho, sigma, sigma_2alpha
 
@@ -130,4 +134,16 @@ def fixed_step_sc() -> Stated:
             Condition("step at most 1/(4L)", Le(4 * eta * L, 1)),
             CLIPS_ABOVE_GRADIENT,
         ),
+    )
+
+
+def implications() -> Iterator[Implication]:
+    """Without clipping these are bounds on local SGD."""
+    unclipped: dict[str, Expr | int] = {"sigma_2alpha": 0}
+    plain = {"gamma": 1}
+    yield Specialization("cheng2024/structural-convex", "khaled2025/thm1", "~", unclipped, plain, TWO_STEPS_AT_LEAST)
+    yield Specialization("cheng2024/fixed-step-convex", "khaled2025/thm1", "=", unclipped, plain, factor=Rational(1, 4))
+    yield Specialization("cheng2024/fixed-step-convex", "dekel2012/fixed-step", "=", {**unclipped, "K": 1}, {"K": 1})
+    yield TunedBound(
+        "cheng2024/fixed-step-convex", "khaled2025/eq2", "~", unclipped, {}, TWO_STEPS_AT_LEAST, cap=1 / (2 * L)
     )

@@ -3,6 +3,8 @@ accuracy, and the shape of the bound at a fixed step."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Eq, Expr, Le, Lt, Min, Rational, log, sqrt
 
 from tightrate.rates.papers.cheng2024 import MOMENT, MOMENTUM, PROOFS, SPREAD, THRESHOLD, TUNED, WEAKLY_CONVEX
@@ -21,6 +23,9 @@ from tightrate.rates.papers.cheng2024.preconditioner import (
     drift_factor,
 )
 from tightrate.rates.papers.cheng2024.rate_terms import (
+    EVEN_NOISE,
+    NOT_TOO_UNEVEN_NOISE,
+    ONE_BATCH,
     SMALL_ACCURACY,
     adam_terms,
     all_workers_log,
@@ -31,8 +36,12 @@ from tightrate.rates.papers.cheng2024.rate_terms import (
     spread_steps,
 )
 from tightrate.rates.statements.builder import Stated, derived, read
+from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization, TunedBound
+from tightrate.rates.statements.measures import MEASURES, Measure
+from tightrate.rates.statements.misprint import Misprint
 from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import (
+    SQUARED_GRADIENT,
     Delta,
     G,
     G_inf,
@@ -353,4 +362,86 @@ def structural_adam() -> Stated:
             SECOND_MOMENT,
             MOMENTUM,
         ),
+    )
+
+
+def implications() -> Iterator[Implication]:
+    """One batch a round, the best Moreau parameter, no logarithms; threshold and accuracy solved for."""
+    best = {"moreau": lam / L}
+    yield Specialization("cheng2024/thm3", "cheng2024/eq4.11", "~", ONE_BATCH)
+    yield Specialization("cheng2024/thmC3", "cheng2024/thmC3-plain", "<~")
+    yield Specialization("cheng2024/thmC3", "cheng2024/thm3", "=", EVEN_NOISE, without_logarithms=True)
+    yield Specialization("cheng2024/thmC2", "cheng2024/thmC3", "=", best)
+    yield Specialization("cheng2024/thmC2-steps", "cheng2024/thmC3-steps", "=", best)
+    yield Specialization("cheng2024/eqC.166", "cheng2024/eq4.11", "~", best)
+    yield TunedBound(
+        "cheng2024/thmC1",
+        "cheng2024/thmC2-steps",
+        "~",
+        {"beta1": 0, "beta2": 1},
+        given=(*NOT_TOO_UNEVEN_NOISE, Le(eps, L * Delta), Le(eps, LARGEST_ACCURACY)),
+        without_logarithms=True,
+        letter="rho",
+        floor=bias_threshold_adam(eps),
+    )
+    for steps, reached in (("thmC2-steps", "thmC2"), ("thmC3-steps", "thmC3")):
+        yield SolvedBound(
+            f"cheng2024/{steps}", f"cheng2024/{reached}", "~", target_at={"R": T / K}, without_logarithms=True
+        )
+
+
+def misprints() -> Iterator[Misprint]:
+    """Two terms of a summary, and accuracies compared with what is no squared gradient."""
+    clipping, drift = (thm3.theorem.bound.term(name).expression for name in ("clipping", "noise drift"))
+    yield Misprint(
+        "summary-adam-clipping",
+        "cheng2024",
+        "last term of the Local Adam rate in a summary of the paper",
+        (L * Delta * sigma) ** (alpha / (alpha - 1)) * K * R ** (-2 * (alpha - 1) / (3 * alpha - 2)),
+        MEASURES["preconditioned-squared-gradient"],
+        clipping,
+        "value^(3*alpha/(alpha - 1)) length^(-3*alpha/(alpha - 1))",
+        "Only sigma carries the power alpha/(alpha-1), and the outer power covers the whole quotient by K R.",
+    )
+    yield Misprint(
+        "summary-adam-drift",
+        "cheng2024",
+        "fourth term of the Local Adam rate in a summary of the paper",
+        (L * Delta * sigma) ** Rational(2, 3) * K ** Rational(1, 3) * R ** Rational(2, 3),
+        MEASURES["preconditioned-squared-gradient"],
+        drift,
+        "value^2 length^-2",
+        "K and R belong in the denominator; they have no unit, so that the unit is right all the same.",
+    )
+    printed_cap = sigma_inf**2 / G_inf
+    yield Misprint(
+        "eqC.14",
+        "cheng2024",
+        "(C.14), second term",
+        Delta / eps * sqrt(L**2 * sigma**2 * K * consensus_factor_adam(T) / Min(eps, printed_cap)),
+        MEASURES["steps"],
+        thm_c1.theorem.bound.term("noise drift").expression,
+        "value length^-1",
+        "The minimum compares the accuracy, a squared gradient, with sigma_inf^2/G_inf; its square is meant.",
+        WEAKLY_CONVEX.units,
+    )
+    yield Misprint(
+        "eqC.25",
+        "cheng2024",
+        "(C.25), also (C.19) and (C.23)",
+        printed_cap,
+        Measure("accuracy", r"\varepsilon", SQUARED_GRADIENT, "largest accuracy that the theorem covers"),
+        LARGEST_ACCURACY,
+        "value length^-1",
+        "The accuracy is a squared gradient; Lemma C.9's condition gives the square of sigma_inf^2/G_inf.",
+    )
+    yield Misprint(
+        "eqB.52",
+        "cheng2024",
+        "(B.52)",
+        Delta / (2 * L),
+        MEASURES["squared-gradient"],
+        2 * L * Delta,
+        "length^2",
+        "Smoothness bounds the squared gradient by 2 L times the gap.",
     )

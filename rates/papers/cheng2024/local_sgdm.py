@@ -3,7 +3,9 @@ reach an accuracy."""
 
 from __future__ import annotations
 
-from sympy import Eq, Expr, Ge, log, sqrt
+from collections.abc import Iterator
+
+from sympy import Eq, Expr, Ge, Le, exp, log, oo, sqrt
 
 from tightrate.rates.papers.cheng2024 import (
     CONVEX,
@@ -23,6 +25,9 @@ from tightrate.rates.papers.cheng2024.clipping_thresholds import (
 )
 from tightrate.rates.papers.cheng2024.consensus import CONTRACTION_CONSTANT, consensus_factor
 from tightrate.rates.papers.cheng2024.rate_terms import (
+    EVEN_NOISE,
+    NOT_TOO_UNEVEN_NOISE,
+    ONE_BATCH,
     SMALL_ACCURACY,
     all_workers_log,
     convex_terms,
@@ -34,6 +39,10 @@ from tightrate.rates.papers.cheng2024.rate_terms import (
     strongly_convex_terms,
 )
 from tightrate.rates.statements.builder import Stated, read
+from tightrate.rates.statements.family import FROM_GRADIENTS, Family
+from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization, TunedBound
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.misprint import Misprint
 from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import (
     B,
@@ -328,3 +337,83 @@ def thm_b5_steps() -> Stated:
         steps={"eta": step_convex(eps, T), "rho": best_threshold(threshold, T)},
         errata=(CONTRACTION_CONSTANT,),
     )
+
+
+def families() -> Iterator[Family]:
+    """Clipped SGD with momentum, by local steps and on batches."""
+    yield Family("local-sgdm", "clipped local SGD with momentum", reduces_to=(FROM_GRADIENTS,))
+    yield Family(
+        "minibatch-sgdm", "clipped SGD with momentum on batches of K M gradients", reduces_to=(FROM_GRADIENTS,)
+    )
+
+
+def implications() -> Iterator[Implication]:
+    """Light tails, one batch a round, no logarithms; thresholds and accuracies solved for."""
+    yield Specialization("cheng2024/eq4.5", "dekel2012/convex", "=")
+    yield Specialization("cheng2024/thm1", "woodworth2020/strongly-convex", "<~", {"alpha": oo}, {"zeta": 0})
+    yield Specialization("cheng2024/thm2", "woodworth2020a/convex", "~", {"alpha": oo})
+    yield Specialization("cheng2024/thm2", "cheng2024/thm2", "=", {"sigma": 0}, {"sigma": 0, "M": 1})
+    for local, batch in (("thm2", "eq4.5"), ("thm1", "eq4.5-sc")):
+        yield Specialization(
+            f"cheng2024/{local}",
+            f"cheng2024/{batch}",
+            "<~",
+            ONE_BATCH,
+            fails_because="A clipping term remains; the mini-batch rate needs an argument without consensus error"
+            f" (erratum of {batch}).",
+        )
+    for full, short in (("thmB4", "thm1"), ("thmB5", "thm2")):
+        yield Specialization(f"cheng2024/{full}", f"cheng2024/{short}", "=", EVEN_NOISE, without_logarithms=True)
+    yield TunedBound(
+        "cheng2024/thmB3",
+        "cheng2024/thmB5-steps",
+        "~",
+        {"beta1": 0},
+        given=(*NOT_TOO_UNEVEN_NOISE, Le(eps, L * B**2)),
+        without_logarithms=True,
+        letter="rho",
+        floor=bias_threshold_convex(eps),
+    )
+    yield TunedBound(
+        "cheng2024/thmB3-sc",
+        "cheng2024/thmB4-steps",
+        "~",
+        {"beta1": 0},
+        given=NOT_TOO_UNEVEN_NOISE,
+        without_logarithms=True,
+        letter="rho",
+        floor=bias_threshold_strongly_convex(eps),
+    )
+    in_steps = {"R": T / K}
+    yield SolvedBound("cheng2024/thmB5-steps", "cheng2024/thmB5", "~", target_at=in_steps, without_logarithms=True)
+    yield SolvedBound(
+        "cheng2024/thmB4", "cheng2024/thmB4-steps", "~", in_steps, without_logarithms=True, letter="T", value=eps
+    )
+
+
+def misprints() -> Iterator[Misprint]:
+    """A summary's clipping term, and the exponentials without their prefactor."""
+    yield Misprint(
+        "summary-sgdm-clipping",
+        "cheng2024",
+        "last term of the Local SGDM rate in a summary of the paper",
+        sigma**2 * sqrt(L) / sqrt(mu) * K * R ** (2 * (alpha - 1) / alpha),
+        MEASURES["gap"],
+        thm1.theorem.bound.term("clipping").expression,
+        "value^2 length^-2",
+        "K R belongs in the denominator inside the power, and a factor 1/mu is missing.",
+    )
+    for name, where, printed, corrected in (
+        ("eq4.3-prefactor", "(4.3), first term", exp(-mu * K * R / L), thm1),
+        ("eq4.5-prefactor", "(4.5), first term of the strongly convex case", exp(-mu * R / L), eq4_5_sc),
+    ):
+        yield Misprint(
+            name,
+            "cheng2024",
+            where,
+            printed,
+            MEASURES["gap"],
+            corrected.theorem.bound.term("optimization").expression,
+            "pure number",
+            "The prefactor mu B^2 of the exponential is left out.",
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sympy import Add, Expr, Ge, Max, Pow, Rational, exp, log, sqrt
+from sympy import Add, Expr, Ge, Le, Max, Pow, Rational, exp, log, sqrt
 
 from tightrate.rates.papers import dekel2012, koloskova2020, woodworth2020a
 from tightrate.rates.statements.theorem import Condition, Erratum
@@ -25,6 +25,13 @@ from tightrate.rates.symbols.alphabet import (
     sigma_2alpha,
     sigma_inf,
     weak,
+)
+
+ONE_BATCH = {"K": 1, "M": 1, "sigma": sigma / sqrt(K * M)}  # R steps on batches of K M gradients
+EVEN_NOISE = {"sigma_2alpha": sigma * d ** (1 / (2 * alpha) - Rational(1, 2))}
+NOT_TOO_UNEVEN_NOISE = (  # for K local steps
+    Le(sigma_2alpha * d ** (Rational(1, 2) - 1 / (2 * alpha)), sigma * K ** (Rational(1, 2) - 1 / alpha)),
+    Le(sigma, sigma_2alpha * d ** (Rational(1, 2) - 1 / (2 * alpha))),
 )
 
 SMALL_ACCURACY = Erratum(

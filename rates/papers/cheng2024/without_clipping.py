@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Expr, Ge, Le, Lt, log, sqrt
 
 from tightrate.rates.papers.cheng2024 import PAPER, PROOFS, identical_machines
 from tightrate.rates.statements.builder import Stated, Statements, derived, own
+from tightrate.rates.statements.family import Family
+from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.misprint import Misprint
 from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import B, L, alpha, delta, eps, eta, sigma
 
@@ -69,3 +74,22 @@ def thm_d1() -> Stated:
 def thm_d1_explicit() -> Stated:
     """Theorem D.1 with its constant 1/(8 sqrt(2)) and its logarithm."""
     return _needing(confidence_steps() * log(L * B**2 / (2 * eps)) / (8 * sqrt(2)))
+
+
+def misprints() -> Iterator[Misprint]:
+    """The number of steps of Theorem D.1."""
+    yield Misprint(
+        "eqD.1",
+        "cheng2024",
+        "(D.1) and (D.11)",
+        sigma / delta ** (1 / alpha) * sqrt(L / eps),
+        MEASURES["steps"],
+        confidence_steps(),
+        "value length^-2",
+        "sqrt(L/eps) should be 1/sqrt(L eps): the two facts that the paper quotes give it.",
+    )
+
+
+def families() -> Iterator[Family]:
+    """SGD on one machine: without rounds it is no distributed algorithm."""
+    yield Family("sgd", "SGD on one machine, T steps")

@@ -14,7 +14,7 @@ from sympy import Le
 
 from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES
 from tightrate.rates.statements.builder import Statements
-from tightrate.rates.statements.setting import Family, Setting
+from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Condition, Paper
 from tightrate.rates.symbols.alphabet import L, eta
 
@@ -45,6 +45,6 @@ BOUNDED_NOISE = Condition("the noise of one stochastic gradient is almost surely
 LOCAL_SGD = Statements(PAPER, problem_class=IDENTICAL, iterate=ALL_LOCAL_ITERATES)
 
 
-def identical_machines(algorithm: Family) -> Setting:
+def identical_machines(algorithm: str) -> Setting:
     """The class of identical machines for an algorithm family."""
     return replace(IDENTICAL_MACHINES, algorithm=algorithm)

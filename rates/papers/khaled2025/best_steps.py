@@ -7,7 +7,7 @@ Everything numerical is evaluated from the symbolic objects.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -20,6 +20,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.rates.papers.khaled2025 import LOCAL_SGD, PROOFS, identical_machines
 from tightrate.rates.papers.khaled2025.generalized_local_sgd import ANY_OUTER_STEP, STEPS_TOGETHER
 from tightrate.rates.statements.builder import Stated, derived, own
+from tightrate.rates.statements.implication import Implication, TunedBound
 from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, gamma, sigma
 from tightrate.rates.symbols.evaluation import at
@@ -78,6 +79,11 @@ def prop1_limit() -> Stated:
         ),
         setting=identical_machines(ANY_OUTER_STEP),
     )
+
+
+def implications() -> Iterator[Implication]:
+    """With plain averaging the best step gives the tuned rate."""
+    yield TunedBound("khaled2025/prop1", "khaled2025/eq2", "~", {"gamma": 1}, cap=1 / (4 * L))
 
 
 # --- The candidates in symbols ---------------------------------------------------------------------------------------

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Integer, Le, Max, log
 
 from tightrate.rates.papers.khaled2025 import BOUNDED_NOISE, LOCAL_SGD, PROOFS, STEP_AT_MOST_INVERSE_L
 from tightrate.rates.statements.builder import Stated, derived, own, read
+from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.theorem import Condition
 from tightrate.rates.symbols.alphabet import K, L, M, delta, eta, sigma
 
@@ -60,3 +63,10 @@ def lemma10() -> Stated:
     return Stated(
         {"noise drift": 10 * eta**2 * sigma**2 * K * Max(1, log(1 / delta))}, conditions=(STEP_AT_MOST_2, BOUNDED_NOISE)
     )
+
+
+def implications() -> Iterator[Implication]:
+    """The drift from the average against the pairwise one, and one worker."""
+    yield Specialization("khaled2025/lemma7-mean", "khaled2025/lemma7", "<~")
+    yield Specialization("khaled2025/lemma7-mean", "patel2024/lemma36", "<~", target_at={"zeta": 0})
+    yield Specialization("khaled2025/lemma7-mean", "0", "=", {"M": 1})

@@ -3,16 +3,24 @@ with."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Eq, Expr, Ge, Integer, Le, Max, Rational, sqrt
 
 from tightrate.rates.papers import dekel2012
 from tightrate.rates.papers.khaled2025 import LOCAL_SGD, PROOFS, identical_machines
+from tightrate.rates.papers.koloskova2020 import TWO_STEPS_AT_LEAST
 from tightrate.rates.papers.woodworth2020a import IDENTICAL_MACHINES
 from tightrate.rates.papers.woodworth2020a import convex_terms as local_sgd_terms
 from tightrate.rates.statements.builder import Stated, derived, own
+from tightrate.rates.statements.family import FROM_GRADIENTS, Family, SpecialCase
+from tightrate.rates.statements.implication import Implication, Specialization, TunedBound
+from tightrate.rates.statements.measures import Measure
+from tightrate.rates.statements.misprint import Misprint
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, gamma, sigma
+from tightrate.rates.symbols.units import PURE
 
 EXCESS = Max(gamma - 1, 0)  # (gamma - 1)_+
 ANY_OUTER_STEP = "local-sgd-any-outer-step"
@@ -189,4 +197,66 @@ def ill_tuned() -> Stated:
             ),
         ),
         setting=identical_machines(ANY_OUTER_STEP),
+    )
+
+
+def families() -> Iterator[Family]:
+    """An outer step of its own: between local SGD and mini-batch SGD."""
+    yield Family(
+        ANY_OUTER_STEP,
+        "local SGD with free inner and outer steps",
+        contains=(
+            SpecialCase("minibatch-sgd", "eta -> 0 at a fixed gamma eta K: all gradients at one point"),
+            SpecialCase("local-sgd", "gamma = 1"),
+        ),
+        reduces_to=(
+            FROM_GRADIENTS,
+            SpecialCase("local-sgd", "gamma = 1", {gamma: 1}),
+            SpecialCase("minibatch-sgd", "one local step", {K: 1}),
+        ),
+    )
+
+
+def implications() -> Iterator[Implication]:
+    """Restatements of earlier rates, one local step, no noise, and the tuned and prescribed steps."""
+    one, plain = {"K": 1}, {"gamma": 1}
+    one_step, at_product = {"K": 1, "gamma": 1}, {"K": 1, "eta": gamma * eta}
+    yield Specialization("khaled2025/eq2", "woodworth2020a/convex", "=")
+    yield Specialization("khaled2025/minibatch", "dekel2012/convex", "=")
+    yield Specialization("khaled2025/karimireddy", "dekel2012/convex", "=")
+    yield Specialization("khaled2025/malinovsky", "dekel2012/convex", "=", target_at={"sigma": 0})
+    yield Specialization("khaled2025/eq2-explicit", "khaled2025/eq2", "~")
+    yield Specialization("khaled2025/thm1", "khaled2025/prop1", "~", given=TWO_STEPS_AT_LEAST)
+    yield Specialization("khaled2025/thm1-safe", "khaled2025/thm1", "=", plain, plain, factor=2)
+    yield Specialization("khaled2025/thm1", "khaled2025/thm1", "=", {"sigma": 0}, {"sigma": 0, "M": 1})
+    yield Specialization("khaled2025/thm1", "dekel2012/fixed-step", "=", one_step, one, factor=4)
+    yield Specialization("khaled2025/thm1", "dekel2012/fixed-step", "~", one, at_product, given=(Ge(gamma, 1),))
+    yield Specialization(
+        "khaled2025/thm1",
+        "dekel2012/fixed-step",
+        "<~",
+        one,
+        at_product,
+        fails_because="At K = 1 only the product of both steps matters, but for gamma < 1 the bound keeps the noise"
+        " eta sigma^2 / M: it is loose there.",
+    )
+    for prescribed in (eq2_explicit, ill_tuned):
+        steps = prescribed.theorem.steps
+        yield Specialization("khaled2025/thm1", prescribed.id, "<~", {name: steps[name] for name in ("eta", "gamma")})
+    cap = 1 / (4 * L)
+    yield TunedBound("khaled2025/thm1", "khaled2025/eq2", "~", plain, given=TWO_STEPS_AT_LEAST, cap=cap)
+    yield TunedBound("khaled2025/thm1", "dekel2012/convex", "~", one_step, {"K": 1}, cap=cap)
+
+
+def misprints() -> Iterator[Misprint]:
+    """The balancing factor after Theorem 1."""
+    yield Misprint(
+        "gamma-star",
+        "khaled2025",
+        "outer step that balances the rate, discussion after Theorem 1, as legible in a conversion of the text",
+        sqrt(L * B**2 * sigma**2 * M * K / (R * sigma**2)),
+        Measure("balancing-factor", r"\gamma_\star", PURE, "gamma eta L K at which the two terms are equal"),
+        sqrt(L**2 * B**2 * M * K / (R * sigma**2)),
+        "value^(1/2)",
+        "Minimizing the rate over gamma_* gives the square of L and no noise in the numerator.",
     )

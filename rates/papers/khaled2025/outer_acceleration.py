@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Eq, Expr, Integer, Le, Max, Rational, sqrt
 
 from tightrate.rates.papers.khaled2025 import LOCAL_SGD, PROOFS, identical_machines
+from tightrate.rates.papers.koloskova2020 import DRIFT_AT_ONE_STEP, TWO_STEPS_AT_LEAST
 from tightrate.rates.statements.builder import Stated, derived, own
+from tightrate.rates.statements.family import FROM_GRADIENTS, Family
+from tightrate.rates.statements.implication import Implication, Specialization, TunedBound
 from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, gamma, sigma
 
@@ -124,3 +129,41 @@ def cor1_safe() -> Stated:
         steps={"eta": accelerated_step(ONE), "gamma": ONE},
         setting=SETTING,
     )
+
+
+def families() -> Iterator[Family]:
+    """Outer acceleration."""
+    yield Family(
+        "local-sgd-outer-acceleration", "local SGD with an accelerated outer loop", reduces_to=(FROM_GRADIENTS,)
+    )
+
+
+def implications() -> Iterator[Implication]:
+    """The printed shapes against ours, one local step, and the tuned step."""
+    one, plain, one_step = {"K": 1}, {"gamma": 1}, {"K": 1, "gamma": 1}
+    steps = (Le(gamma, 1), *TWO_STEPS_AT_LEAST)
+    yield Specialization("khaled2025/thm3", "khaled2025/thm3-safe", "<~", given=steps)
+    yield Specialization(
+        "khaled2025/thm3-safe",
+        "khaled2025/thm3",
+        "<~",
+        given=steps,
+        fails_because="The complete analysis has a term L eta^2 sigma^2 K that does not fall with M; the probable"
+        " printed shape lacks it (erratum of thm3).",
+    )
+    yield Specialization("khaled2025/cor1", "khaled2025/cor1-safe", "<~")
+    yield Specialization(
+        "khaled2025/cor1-safe",
+        "khaled2025/cor1",
+        "<~",
+        fails_because="The first drift term of the complete analysis does not fall with M (erratum of cor1).",
+    )
+    yield Specialization("khaled2025/cor1", "ghadimi2012/convex", "~", {"K": 1, "M": 1}, {"K": 1, "M": 1})
+    for name in ("cor1", "cor1-safe"):
+        yield Specialization(
+            f"khaled2025/{name}", "ghadimi2012/convex", "<~", one, one, fails_because=DRIFT_AT_ONE_STEP
+        )
+    cap = 1 / (2 * L)
+    yield TunedBound("khaled2025/thm3", "khaled2025/cor1", "~", plain, cap=cap)
+    yield TunedBound("khaled2025/thm3-safe", "khaled2025/cor1-safe", "~", plain, given=TWO_STEPS_AT_LEAST, cap=cap)
+    yield TunedBound("khaled2025/thm3-safe", "ghadimi2012/convex", "~", one_step, one, cap=cap)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Eq, Le, Lt, Max, Pow, Rational
 
 from tightrate.rates.papers.khaled2025 import LOCAL_SGD, PROOFS, QUADRATIC, identical_machines
-from tightrate.rates.papers.khaled2025.generalized_local_sgd import CROSS_TERM
+from tightrate.rates.papers.khaled2025.generalized_local_sgd import ANY_OUTER_STEP, CROSS_TERM
 from tightrate.rates.statements.builder import Stated, derived, own
+from tightrate.rates.statements.family import FROM_GRADIENTS, Family, SpecialCase
+from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, curvature, eta, gamma, momentum, sigma
 
@@ -95,3 +99,20 @@ def momentum_transient() -> Stated:
             Condition("rounds with the adjusted step contract", Lt(contraction, 2)),
         ),
     )
+
+
+def families() -> Iterator[Family]:
+    """Outer momentum, which may be zero."""
+    yield Family(
+        "local-sgd-outer-momentum",
+        "local SGD with free inner and outer steps and heavy-ball momentum of the outer step",
+        contains=(SpecialCase(ANY_OUTER_STEP, "momentum = 0"),),
+        reduces_to=(FROM_GRADIENTS, SpecialCase(ANY_OUTER_STEP, "momentum = 0", {momentum: 0})),
+    )
+
+
+def implications() -> Iterator[Implication]:
+    """No momentum, and no noise."""
+    yield Specialization("khaled2025/thm2", "khaled2025/thm1", "=", {"momentum": 0}, factor=2)
+    yield Specialization("khaled2025/thm2-safe", "khaled2025/thm1-safe", "=", {"momentum": 0}, factor=2)
+    yield Specialization("khaled2025/thm2", "khaled2025/thm2", "=", {"sigma": 0}, {"sigma": 0, "M": 1})

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Expr, Lt, Pow, sqrt
 
 from tightrate.rates.papers.khaled2025 import LOCAL_SGD, PROOFS, QUADRATIC
 from tightrate.rates.statements.builder import Stated, own, read
+from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import B, K, M, R, curvature, eta, gamma, sigma
 
@@ -88,3 +91,10 @@ def average_gap() -> Stated:
             "spread": curvature / 2 * (1 - kept) * eta**2 * sigma**2 / (1 - A**2),
         }
     )
+
+
+def implications() -> Iterator[Implication]:
+    """At one local step only the product of both steps matters."""
+    for name in ("stationary", "quadratic-mean"):
+        at_product = {"K": 1, "gamma": 1, "eta": gamma * eta}
+        yield Specialization(f"khaled2025/{name}", f"khaled2025/{name}", "=", {"K": 1}, at_product)

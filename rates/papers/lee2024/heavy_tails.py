@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sympy import Expr, Integer, Mod, Ne, oo, sqrt
 
 from tightrate.rates.papers.lee2024 import PAPER, PROOFS
 from tightrate.rates.papers.lee2024.assumptions import ADAPTIVE_STEPS, NO_DELAY, ZERO_START
 from tightrate.rates.statements.builder import Stated, Statements, own, summary
+from tightrate.rates.statements.family import Family
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Condition
 from tightrate.rates.symbols.alphabet import B, K, L, R, d, delay, eta, gamma
@@ -106,3 +109,10 @@ def h3() -> Stated:
         ),
         setting=Setting("fedada2"),
     )
+
+
+def families() -> Iterator[Family]:
+    """Averaging of clients, and adaptive steps on the server or on both sides."""
+    yield Family("fedavg", "federated averaging")
+    yield Family("fedada2", "adaptive steps on clients and server")
+    yield Family("server-adagrad", "AdaGrad on the server")

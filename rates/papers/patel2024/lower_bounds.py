@@ -24,6 +24,7 @@ from tightrate.rates.papers.patel2024.assumptions import (
 from tightrate.rates.papers.patel2024.errata import E1, E5_CHAIN, E5_MINIMA, E7, E9
 from tightrate.rates.papers.patel2024.terms import minibatch_terms
 from tightrate.rates.statements.builder import Stated, Statements, own, read
+from tightrate.rates.statements.family import FROM_GRADIENTS, Family, SpecialCase
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.symbols.alphabet import B, L, R, sigma, zeta_star
@@ -154,6 +155,16 @@ def thm11_constant() -> Stated:
         {"optimization": L * B**2 / (128 * R**2)},
         conditions=(EVEN_WORKERS,),
         setting=Setting("zero-respecting", SHARED_OPTIMUM),
+    )
+
+
+def families() -> Iterator[Family]:
+    """The start itself, which every algorithm with free steps has as a limit."""
+    others = ("gradient-descent", "minibatch-sgd", "local-sgd")
+    yield Family(
+        "no-step",
+        "the limit of vanishing steps: the output is the start",
+        reduces_to=(FROM_GRADIENTS, *(SpecialCase(name, "steps that vanish") for name in others)),
     )
 
 

@@ -9,14 +9,13 @@ from sympy import Expr, Ge, Le, Min, Rational, cbrt, log, sqrt
 from sympy.logic.boolalg import Boolean
 
 from tightrate.rates.orders.parameter_tuning import specialize_expression
-from tightrate.rates.papers.cheng2024 import (
+from tightrate.rates.papers.cheng2024.clipping import clipping_bias, squared_clipping_bias
+from tightrate.rates.papers.cheng2024.clipping_thresholds import (
     bias_threshold_adam,
     bias_threshold_convex,
     bias_threshold_strongly_convex,
-    clipping_bias,
-    minibatch,
-    squared_clipping_bias,
 )
+from tightrate.rates.papers.cheng2024.rate_terms import minibatch
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import (
     B,
