@@ -140,7 +140,7 @@ class Algorithms(Registry[Constructor]):
         lines = text.splitlines()
         box = [line for line in lines if line.startswith("    ")]
         rest = "\n".join(line for line in lines[1:] if not line.startswith("    ")).replace(BOX, "").strip()
-        found = [one.id for one in catalogue.theorems() if one.id in about or one.algorithm in about]
+        found = [one.id for one in catalogue.statements() if one.id in about or one.algorithm in about]
         return Description(
             name, lines[0], inspect.cleandoc("\n".join(["", *box])), rest, source, tuple(found), parameters(constructor)
         )

@@ -102,9 +102,9 @@ def _listing(kind: str) -> tuple[tuple[str, ...], Sequence[tuple[str, ...]]]:
             (p.id, p.reference.authors, str(p.reference.year), p.reference.title) for p in papers
         ]
     if kind == "theorems":
-        from tightrate.rates.statements.catalogue import theorems
+        from tightrate.rates.statements.catalogue import statements
 
-        return ("id", "kind", "title"), [(found.id, found.bound.kind, found.title) for found in theorems()]
+        return ("id", "kind", "title"), [(found.id, found.kind, found.title) for found in statements()]
     if kind == "claims":
         from tightrate.verify.registry import CLAIMS
 

@@ -13,7 +13,7 @@ from tightrate.rates.formulas.parse import parse, parse_hypothesis
 from tightrate.rates.orders.domination import Comparison, compare, dominated
 from tightrate.rates.orders.regimes import where_dominated
 from tightrate.rates.statements.bound import Bound
-from tightrate.rates.statements.catalogue import theorem, theorem_ids, theorems
+from tightrate.rates.statements.catalogue import paper_ids, statements, theorem
 from tightrate.rates.statements.measures import MEASURES, Measure
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import letter
@@ -66,7 +66,7 @@ class CheckedBound:
 
 def read_bound(text: str, letters: Mapping[str, str] | None = None) -> Theorem | tuple[Expr, ...]:
     """A theorem of the catalogue by its id, or the terms of a bound given as text."""
-    if "/" in text and text.partition("/")[0] in {name.partition("/")[0] for name in theorem_ids()}:
+    if "/" in text and text.partition("/")[0] in paper_ids():
         return theorem(text)
     return parse(text, letters).terms
 
@@ -157,13 +157,15 @@ def _neighbours(terms: Sequence[Expr], measures: Sequence[str], given: Given) ->
     total = Add(*terms)
     letters = {symbol.name for symbol in total.free_symbols}
     found = []
-    for candidate in theorems():
-        bound = candidate.bound
-        if bound.measure.name not in measures or bound.kind == "exact" or not _comparable(bound, letters):
+    for entry in statements():
+        if entry.measure not in measures or entry.kind == "exact":
+            continue
+        bound = entry.theorem.bound
+        if not _comparable(bound, letters):
             continue
         relation = compare(total, bound.expression, given).relation
         if relation in ("A~B", "A<=B", "A>=B"):
-            found.append(Neighbour(candidate, relation))
+            found.append(Neighbour(entry.theorem, relation))
     ranking = {"A~B": 0, "A<=B": 1, "A>=B": 2}
     return tuple(sorted(found, key=lambda neighbour: ranking[neighbour.relation]))
 

@@ -115,8 +115,29 @@ def theorem(theorem_id: str) -> Theorem:
     return statements[theorem_id]()
 
 
+def statements(pattern: str = "*") -> Iterator[Statement]:
+    """The entries whose id matches a shell-style pattern, without building a formula.
+
+    >>> [(found.label, found.kind, found.title) for found in statements("ghadimi2012/*")]
+    [('convex', 'upper', 'Accelerated mini-batch SGD, convex')]
+    """
+    for paper_id in paper_ids():
+        for name, found in _statements(paper_id).items():
+            if fnmatchcase(name, pattern):
+                yield found if isinstance(found, Statement) else _entry_of(found())
+
+
 def theorems(pattern: str = "*") -> Iterator[Theorem]:
     """The statements whose id matches a shell-style pattern."""
-    for name in theorem_ids():
-        if fnmatchcase(name, pattern):
-            yield theorem(name)
+    for found in statements(pattern):
+        yield found()
+
+
+def _entry_of(found: Theorem) -> Statement:
+    """A statement of the old kind, which had to be built."""
+    names = ("paper", "label", "title", "provenance", "algorithm", "problem_class", "iterate", "holds")
+    common = {name: getattr(found, name) for name in names}
+    bound = found.bound
+    entry = Statement(**common, kind=bound.kind, constants=bound.constants, measure=bound.measure.name, formulas=dict)
+    entry.__dict__["theorem"] = found
+    return entry
