@@ -17,10 +17,10 @@ from tightrate.figures.gallery.lee2024_regimes import _case_b, exponent_at
 from tightrate.figures.style import Columns, Family
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.evaluation import vectorized
-from tightrate.verify.papers.lee2024 import heavy_tails_runs as heavy
-from tightrate.verify.papers.lee2024 import transmission_runs as sending
-from tightrate.verify.papers.lee2024.counterexample_runs import counterexample
-from tightrate.verify.papers.lee2024.orders_runs import regime_plane
+from tightrate.verify.papers.lee2024 import heavy_tails as heavy
+from tightrate.verify.papers.lee2024 import transmission as sending
+from tightrate.verify.papers.lee2024.counterexample import counterexample
+from tightrate.verify.papers.lee2024.regimes import regime_plane
 from tightrate.verify.session import Session
 
 
@@ -37,9 +37,8 @@ def heavy_tails() -> xr.Dataset:
             "regret": (("method", "quantile", "R"), R ** powers[..., None]),
             "sure": (("R",), 1.7 * R**2.4),
         },
-        coords={"method": np.arange(3), "u": u, "quantile": np.array(heavy.QUANTILES), "R": R},
+        coords={"method": list(heavy.METHODS), "u": u, "quantile": np.array(heavy.QUANTILES), "R": R},
         attrs={
-            "methods": list(heavy.METHODS),
             "exponent": 0.25,
             "degrees": 1.5,
             "copies": 1000,

@@ -14,7 +14,6 @@ from tightrate.command_line import main
 from tightrate.verify import claim as claims
 from tightrate.verify.claim import judge
 from tightrate.verify.judging.by_value import judge_upper_exponents
-from tightrate.verify.papers.lee2024.clients import judge_divergence
 from tightrate.verify.registry import CLAIMS
 from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
@@ -54,16 +53,17 @@ def test_a_drift_that_noise_hides_is_inconclusive(name: str, truth: float, error
     assert ("times the replicas" in found.sentence) == (status == "inconclusive")
 
 
-def test_parts_of_an_expectation_that_noise_hides_ask_for_copies() -> None:
+def test_parts_of_an_expectation_that_noise_hides_ask_for_replicas() -> None:
     u = np.array([1.0, 4, 16, 64, 256])
 
     def judged(noise: float) -> Verdict:
-        bands = {"part": (("u",), u**0.25), "part_stderr": (("u",), noise * u**0.25)}
-        return judge_divergence(xr.Dataset(bands, {"u": u}, {"copies": 100, "degrees": 1.5}), 0.25)
+        part = xr.DataArray([u**0.25], {"method": ["FedAvg"], "u": u}, ("method", "u"))
+        bands = xr.Dataset({"part": part, "part_stderr": noise * part}, attrs={"copies": 100, "degrees": 1.5})
+        return CLAIMS["lee2024/infinite-expected-gap"].judge(bands)
 
     unsettled = judged(0.5)
     assert unsettled.status == "inconclusive"
-    times = re.search(r"about (\d+) times the 100 copies", unsettled.sentence)
+    times = re.search(r"about (\d+) times the replicas", unsettled.sentence)
     assert times is not None
     assert judged(0.5 / np.sqrt(1.01 * int(times.group(1)))).status == "consistent"
 

@@ -22,7 +22,7 @@ from tightrate.figures.drawing import (
 from tightrate.figures.figure import figure
 from tightrate.figures.style import GREY, Columns
 from tightrate.rates.statements.catalogue import theorem
-from tightrate.verify.papers.lee2024 import counterexample_runs
+from tightrate.verify.papers.lee2024 import counterexample as runs
 
 
 @figure(
@@ -39,8 +39,8 @@ from tightrate.verify.papers.lee2024 import counterexample_runs
         " The bound that is proved here (thin) has a floor of the order of the squared heterogeneity, and allows"
         " it."
     ),
-    experiment=counterexample_runs.counterexample,
-    needs=("squared_gradient", "exact", "sgd_clients", "slope", "step", "client_step", "staying", "staying_exact"),
+    experiment=runs.counterexample,
+    needs=("squared_gradient", "sgd_clients", "slope", "step", "client_step", "staying", "family_lambda"),
 )
 def counterexample(data: xr.Dataset, columns: Columns) -> Figure:
     """Three panels: where the steps cancel, the squared gradient over the rounds, and the family."""
@@ -99,7 +99,7 @@ def _rounds(ax: Axes, data: xr.Dataset) -> None:
     sgd = drawable(data.sgd_clients)
     ax.plot(R, sgd, color=second.color, linestyle=(0, (4, 1.5)))
     ax.set_xlim(R[0], R[-1])
-    exact = float(data.exact)
+    exact = source.bound.at({"lambda": data.attrs["lambda"]})
     ax.set_ylim(exact * 1e-3, exact * 8)
     label_along(ax, (R[0], exact), (R[-1], exact), r"FedAda$^2$: $1/81$, all variants", offset=3, color=first.text)
     below = int(np.argmax(sgd < exact * 1e-2))
@@ -114,23 +114,23 @@ def _rounds(ax: Axes, data: xr.Dataset) -> None:
 
 
 def _family(ax: Axes, data: xr.Dataset) -> None:
-    source = theorem("lee2024/counterexample-family")
-    unit = data.attrs["G"] ** 2
-    ratio = data.ratio.values
+    source, proved = theorem("lee2024/counterexample-family"), theorem("lee2024/proved-tuned")
+    staying = runs.what_stays(data)
+    unit, limit = staying.symbols["G_inf"] ** 2, source.bound.at({"G_inf": 1.0, "lambda": 0.0})
+    ratio, floor = data.ratio.values, drawable(staying.at(proved.bound.expression) / unit)
     first, second = ordered_inks(4)[0], ordered_inks(4)[2]
     log_axis(ax, "x")
     log_axis(ax, "y")
-    ax.plot(ratio, drawable(data.staying_exact / unit), color=first.color)
+    ax.plot(ratio, drawable(staying.at(source.bound.expression) / unit), color=first.color)
     ax.plot(ratio[::4], drawable(data.staying / unit)[::4], "o", color=first.color, markerfacecolor="white")
-    ax.plot(ratio, drawable(data.floor / unit), color=second.color, linewidth=0.7)
-    ax.axhline(data.attrs["limit"] / unit, color=GREY, linewidth=0.6, linestyle=":")
+    ax.plot(ratio, floor, color=second.color, linewidth=0.7)
+    ax.axhline(limit, color=GREY, linewidth=0.6, linestyle=":")
     ax.set_xlim(ratio[0] / 2, ratio[-1] * 2)
     ax.set_ylim(1e-6, 1e8)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(LogLocator(base=100))
         axis.set_minor_locator(NullLocator())
-    ax.text(ratio[0] * 2, data.attrs["limit"] / unit * 2, "$1/9$", fontsize=SMALL, color=GREY)
-    floor = drawable(data.floor / unit)
+    ax.text(ratio[0] * 2, limit * 2, "$1/9$", fontsize=SMALL, color=GREY)
     label_along(ax, (ratio[0], floor[0]), (ratio[len(ratio) // 2], floor[len(ratio) // 2]), "proved bound",
                 at=0.6, offset=3, color=second.text)  # fmt: skip
     ax.set_xlabel(rf"${letter('lambda', source)}/{letter('G_inf', source)}$")

@@ -31,7 +31,7 @@ from tightrate.figures.figure import figure
 from tightrate.figures.style import Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, L
-from tightrate.verify.papers.lee2024 import heavy_tails_runs
+from tightrate.verify.papers.lee2024 import heavy_tails as runs
 
 NAMES = {"FedAvg": "FedAvg", "AdaGrad clients": "AdaGrad", "delayed AdaGrad clients": "AdaGrad, delay {delay}"}
 ROOM: Mapping[Columns, float] = {1: 20.0, 2: 10.0}  # beyond the last round, for the names of the lines
@@ -52,14 +52,14 @@ EXTREME = (0, (4, 1.6))
         " sum is infinite. AdaGrad clients protect against this, unless a delay of {delay} lets their last step"
         " keep an old preconditioner."
     ),
-    experiment=heavy_tails_runs.heavy_tails,
-    needs=("part", "part_stderr", "regret", "sure", "exponent", "methods", "largest_adaptive_gap"),
+    experiment=runs.heavy_tails,
+    needs=("part", "part_stderr", "regret", "sure", "exponent", "largest_adaptive_gap"),
     cost="full",
 )
 def heavy_tails(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: quantiles of the regret against rounds, and the parts of the expected gap."""
     picture, axes = panels(2, columns, tall=2.1, left=0.58, between=0.62)
-    inks = dict(zip(data.attrs["methods"], ordered_inks(3), strict=True))
+    inks = dict(zip(data.method.values, ordered_inks(3), strict=True))
     _regret(axes[0], data, inks, ROOM[columns])
     _parts(axes[1], data, inks)
     axes[0].set_title("(a) quantiles of the regret")

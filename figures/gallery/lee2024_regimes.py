@@ -19,7 +19,7 @@ from tightrate.rates.papers.lee2024.orders import psi_ratios
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.monomial import monomial
-from tightrate.verify.papers.lee2024 import orders_runs
+from tightrate.verify.papers.lee2024.regimes import regime_plane
 
 LEVELS = (-0.5, -0.375, -0.25, -0.125, 0.0)
 
@@ -36,7 +36,7 @@ LEVELS = (-0.5, -0.375, -0.25, -0.125, 0.0)
         " the server steps of Corollary 7 (B); circle: the steps of Corollary 8. For clients that differ the"
         " bound, as it is summarised, does not hold; see the counterexample."
     ),
-    experiment=orders_runs.regime_plane,
+    experiment=regime_plane,
     needs=("x", "y", "exponent", "dominant", "best", "terms", "window"),
     cost="full",
 )

@@ -13,7 +13,7 @@ from tightrate.figures.drawing import SMALL, common_height, count, drawable, let
 from tightrate.figures.figure import figure
 from tightrate.figures.style import Columns
 from tightrate.rates.statements.catalogue import theorem
-from tightrate.verify.papers.lee2024 import transmission_runs
+from tightrate.verify.papers.lee2024 import transmission as runs
 
 NAMES = {
     "FedAvg": "FedAvg",
@@ -38,7 +38,7 @@ DASHES = ("-", (0, (5, 1.6)), "-", (0, (3, 1.4)), (0, (1, 1.1)))
         " nothing is lost. (b) With a small one zero preconditioners make all clients' steps nearly equally long,"
         " whatever their gradients, which holds FedAda² up; the server's preconditioner prevents that."
     ),
-    experiment=transmission_runs.transmission,
+    experiment=runs.transmission,
     needs=("gap", "numbers", "methods", "d"),
     cost="full",
 )

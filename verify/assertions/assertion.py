@@ -52,6 +52,34 @@ class Every:
         }
 
 
+@dataclass(frozen=True)
+class Controlled:
+    """An assertion whose violation says something only where a control, the same test on what must pass it, passes."""
+
+    asserted: Assertion
+    control: Assertion
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """The points of both."""
+        return (*self.asserted.measurements, *self.control.measurements)
+
+    def check(self) -> Verdict:
+        """Inconclusive where the control fails, with its reason; else the verdict on what is asserted."""
+        control, verdict = self.control.check(), self.asserted.check()
+        evidence = {**verdict.evidence, "control": {"verdict": control.status, "measured": control.measured}}
+        if control.status in ("consistent", "confirmed"):
+            return replace(verdict, evidence=evidence)
+        sentence = f"The control fails, too: {control.sentence}"
+        return replace(verdict, status="inconclusive", sentence=sentence, evidence=evidence, witness=None)
+
+    def mutants(self) -> Mapping[str, Assertion]:
+        """Either wrong alone."""
+        asserted = {how: replace(self, asserted=wrong) for how, wrong in self.asserted.mutants().items()}
+        control = {f"control: {how}": replace(self, control=wrong) for how, wrong in self.control.mutants().items()}
+        return {**asserted, **control}
+
+
 def joined(parts: Mapping[str, Verdict]) -> Verdict:
     """One verdict for a claim with several parts: the most serious speaks for all, the evidence is kept by part."""
     name = min(parts, key=lambda part: SEVERITY.index(parts[part].status))

@@ -26,6 +26,7 @@ from tightrate.verify.measurement import Measurement, Named
 from tightrate.verify.verdict import Verdict
 
 Array = NDArray[np.float64]
+Side = Literal["at most", "at least"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class Exponent:
     def half_width(self) -> float:
         """The longer side of the interval."""
         return max(self.high - self.estimate, self.estimate - self.low)
+
+    @property
+    def negated(self) -> Exponent:
+        """The exponent of the reciprocal."""
+        return replace(self, estimate=-self.estimate, low=-self.high, high=-self.low)
 
 
 @dataclass(frozen=True)
@@ -156,20 +162,21 @@ def exponents_of_balance(left: Term, right: Term, symbol: str, symbols: Sequence
 @dataclass(frozen=True)
 class PowerLaw:
     """Exponents over the measurement's own axes are those of an upper bound's term, or smaller: decaying faster than
-    predicted is no contradiction.  With side "equal" they must agree from both sides.
+    predicted is no contradiction.  With side "at least" they are those predicted, or larger; with "equal" they must
+    agree from both sides.
 
     `predicted` are the term's exponents (`exponents_of`), one for every axis; cells with a nan are left out.  `offset`
     is a known logarithm in the logarithm of the bound.  An exponent contradicts the bound when its whole interval lies
     above the predicted one.  It agrees with it only where an excess of a sixth lies outside the interval, and where the
     interval is at most `resolution` wide on either side; anything else is inconclusive, and the sentence says what
-    would settle it.
+    would settle it.  A value of 0 is below every growing power law.
     """
 
     measurement: Measurement
     predicted: Mapping[str, float]
     resolution: float
     offset: Named | float = 0.0
-    side: Literal["at most", "equal"] = "at most"
+    side: Side | Literal["equal"] = "at most"
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -177,51 +184,68 @@ class PowerLaw:
         return (self.measurement,)
 
     def check(self) -> Verdict:
-        """The verdict from above, and from below as that of the reciprocal from above."""
-        mean, error, offset = xr.broadcast(self.measurement.measured, self.measurement.stderr, Named(self.offset))
-        if self.side == "at most":
-            return _judge(mean, error, self.predicted, offset, self.resolution)
-        negated = {name: -power for name, power in self.predicted.items()}
-        return joined(
-            {
-                "no slower": _judge(mean, error, self.predicted, offset, self.resolution),
-                "no faster, reciprocal": _judge(1 / mean, error / mean**2, negated, -offset, self.resolution),
-            }
-        )
+        """The verdict from the side, or the sides, that are asserted."""
+        sides: dict[str, Side] = {"no slower": "at most", "no faster": "at least"}
+        if self.side == "equal":
+            return joined({name: self._judged(side) for name, side in sides.items()})
+        return self._judged(self.side)
+
+    def _judged(self, side: Side) -> Verdict:
+        """The verdict on the cells that have a number."""
+        found, axes = self.measurement, tuple(self.predicted)
+        mean, error, offset = xr.broadcast(found.measured, found.stderr, Named(self.offset))
+        if set(mean.dims) != set(axes):
+            names = ", ".join(map(str, mean.dims))
+            raise TightrateError(f"the axes {names} are not those predicted: {', '.join(axes)}")
+        if side == "at least" and bool((mean == 0).any()):
+            witness = found.witness((mean == 0).argmax(...), measured=mean)
+            predictions = ", ".join(f"{name}^{power:g}" for name, power in self.predicted.items())
+            return Verdict("violated", f"{found.what} vanishes somewhere.", predictions, "0", witness=witness)
+        mesh = np.meshgrid(*(mean[name].values for name in axes), indexing="ij")
+        values, errors, offsets = (one.transpose(*axes).values.ravel() for one in (mean, error, offset))
+        keep = np.isfinite(values)
+        parameters = {name: grid.ravel().astype(np.float64)[keep] for name, grid in zip(axes, mesh, strict=True)}
+        cells = parameters, values[keep], errors[keep], self.predicted
+        verdict = judge_exponents(*cells, offset=offsets[keep], resolution=self.resolution, side=side)
+        if verdict.witness is None:
+            return verdict
+        last = found.witness({axis: mean.sizes[axis] - 1 for axis in axes}, measured=mean)
+        return replace(verdict, witness={**last, **verdict.witness})
 
     def mutants(self) -> Mapping[str, Assertion]:
-        """An exponent smaller by a third along each axis: what was measured decays slower than that."""
+        """An exponent wrong by a third along each axis, so that what was measured decays (or grows) too slowly."""
+        off = 1 / 3 if self.side == "at least" else -1 / 3
         return {
-            f"{name}^{power - 1 / 3:.3g}": replace(self, predicted={**self.predicted, name: power - 1 / 3})
+            f"{name}^{power + off:.3g}": replace(self, predicted={**self.predicted, name: power + off})
             for name, power in self.predicted.items()
-            if self.side == "equal" or self._attained(name)
+            if self.side == "equal" or self._attained(name, power + off)
         }
 
-    def _attained(self, name: str) -> bool:
-        """Whether the measured exponent is so near to the predicted one that a smaller one must be rejected."""
-        found = self.check().evidence.get(f"exponent of {name}", {})
-        return bool(found) and found["low"] > self.predicted[name] - 1 / 3
+    def _attained(self, name: str, wrong: float) -> bool:
+        """Whether the measured exponent is so near to the predicted one that a wrong one must be rejected."""
+        found = self.check().evidence.get(f"exponent of {name}")
+        if found is None:
+            return False
+        return bool(found["high"] < wrong if self.side == "at least" else found["low"] > wrong)
 
 
-def _judge(mean: Named, error: Named, predicted: Mapping[str, float], offset: Named, resolution: float) -> Verdict:
-    """Exponents over a labelled grid against those of an upper bound."""
-    axes = tuple(predicted)
-    if set(mean.dims) != set(axes):
-        raise TightrateError(f"the axes {', '.join(map(str, mean.dims))} are not those predicted: {', '.join(axes)}")
-    mesh = np.meshgrid(*(mean[name].values for name in axes), indexing="ij")
-    values = mean.transpose(*axes).values.ravel()
-    keep = np.isfinite(values)
-    return judge_upper_exponents(
-        {name: grid.ravel().astype(np.float64)[keep] for name, grid in zip(axes, mesh, strict=True)},
-        values[keep],
-        error.transpose(*axes).values.ravel()[keep],
-        predicted,
-        offset=offset.transpose(*axes).values.ravel()[keep],
-        resolution=resolution,
-    )
+WORDS: Mapping[Side, tuple[str, str, str, str]] = {
+    "at most": (
+        "decay in {} is slower than the bound allows",
+        "an excess of 1/6 over",
+        "slower than the bound's",
+        "some decay faster",
+    ),
+    "at least": (
+        "growth in {} is slower than predicted",
+        "a deficit of 1/6 below",
+        "below the predicted",
+        "some grow faster",
+    ),
+}
 
 
-def judge_upper_exponents(
+def judge_exponents(
     parameters: Mapping[str, Array],
     mean: Array,
     standard_error: Array,
@@ -229,8 +253,9 @@ def judge_upper_exponents(
     *,
     offset: Array,
     resolution: float,
+    side: Side = "at most",
 ) -> Verdict:
-    """Exponents of flat cells against an upper bound, one-sided; see `PowerLaw`."""
+    """Exponents of flat cells against predicted ones, one-sided; see `PowerLaw`."""
     predictions = ", ".join(f"{name}^{power:g}" for name, power in predicted.items())
     if len(mean) <= len(parameters) + 1:
         sentence = f"Only {len(mean)} cells have a number: too few for {len(parameters)} exponents."
@@ -251,19 +276,23 @@ def judge_upper_exponents(
         },
     }
     predictions = ", ".join(f"{name}^{predicted[name]:g}" for name in fitted)
-    estimates = ", ".join(f"{name}^{e.estimate:.3f}" for name, e in fitted.items())
-    slow = [name for name, e in fitted.items() if e.low > predicted[name]]
-    missing = {name: shortfall(e, predicted[name], resolution) for name, e in fitted.items()}
+    estimates = ", ".join(f"{name}^{e.estimate:z.3f}" for name, e in fitted.items())
+    too_slow, excess_of, wrong_side, better = WORDS[side]
+    # from below, the exponents of the reciprocal are judged from above
+    facing = {
+        name: (e, predicted[name]) if side == "at most" else (e.negated, -predicted[name]) for name, e in fitted.items()
+    }
+    slow = [name for name, (e, allowed) in facing.items() if e.low > allowed]
+    missing = {name: shortfall(e, allowed, resolution) for name, (e, allowed) in facing.items()}
     open_names = [name for name, ratio in missing.items() if ratio > 1]
-    worst = max(fitted.values(), key=lambda e: e.estimate - predicted[e.name])
-    interval = (worst.low, worst.high)
+    worst = fitted[max(facing, key=lambda name: facing[name][0].estimate - facing[name][1])]
     if slow:
-        sentence = f"The measured decay in {', '.join(slow)} is slower than the bound allows."
+        sentence = f"The measured {too_slow.format(', '.join(slow))}."
         witness = {"exponents": estimates, "slower than predicted in": slow}
-        return Verdict("violated", sentence, predictions, estimates, interval, evidence, witness)
+        return Verdict("violated", sentence, predictions, estimates, (worst.low, worst.high), evidence, witness)
     if open_names:
         name = max(open_names, key=lambda each: missing[each])
-        e = fitted[name]
+        e, (against, allowed) = fitted[name], facing[name]
         width = e.half_width / missing[name]
         noise = math.sqrt(replicas_needed(parameters, standard_error / mean, half_width=width))
         cure = (
@@ -271,16 +300,16 @@ def judge_upper_exponents(
             if fit.lack_of_fit < BENT
             else "it takes cells nearer to the limit, because the data bend by more than their noise"
         )
-        excess = f"an excess of 1/6 over {predicted[name]:g}" if e.high >= predicted[name] + SMALLEST_EXCESS else "much"
+        excess = f"{excess_of} {predicted[name]:g}" if against.high >= allowed + SMALLEST_EXCESS else "much"
         sentence = (
             f"The interval of the exponent of {name}, {e.low:.3f} to {e.high:.3f}, does not exclude {excess}: {cure}."
         )
         return Verdict("inconclusive", sentence, predictions, estimates, (e.low, e.high), evidence)
     attained = all(e.low <= predicted[name] <= e.high for name, e in fitted.items())
-    looked = "every interval holds its prediction" if attained else "some decay faster"
-    sentence = f"No exponent is slower than the bound's at {fit.confidence:.0%} confidence; {looked}."
+    looked = "every interval holds its prediction" if attained else better
+    sentence = f"No exponent is {wrong_side} at {fit.confidence:.0%} confidence; {looked}."
     evidence = {**evidence, "every exponent attained": attained}
-    return Verdict("consistent", sentence, predictions, estimates, interval, evidence)
+    return Verdict("consistent", sentence, predictions, estimates, (worst.low, worst.high), evidence)
 
 
 def shortfall(exponent: Exponent, predicted: float, resolution: float) -> float:

@@ -1,4 +1,4 @@
-"""The published orders of FedAda^2: where they vanish, and how fast they can, by exact certificates."""
+"""The plane of the two steps' exponents, cut where another ratio of the published bound of FedAda^2 is the largest."""
 
 from __future__ import annotations
 
@@ -7,58 +7,17 @@ from fractions import Fraction
 
 import numpy as np
 import xarray as xr
-from sympy import Eq, Expr, Ge, Le, Rational, sqrt
+from sympy import Eq, Expr
 
 from tightrate.rates.orders.domination import dominated
 from tightrate.rates.orders.phase_diagram import RegimeMap, winner_map
-from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.catalogue import theorem
-from tightrate.rates.symbols.alphabet import R, eta, gamma
+from tightrate.rates.symbols.alphabet import eta, gamma
 from tightrate.verify.experiment import experiment
-from tightrate.verify.judging.order import Question, decided
+from tightrate.verify.papers.lee2024.orders import RATE, SMALL
 from tightrate.verify.session import Session
 
-SMALL, LARGE = Le(R * eta**2, 1), Ge(R * eta**2, 1)
-SLIGHTLY_LARGER = R ** Rational(-49, 100)  # the client step of case (B)
-UPPER_END = R ** Rational(12, 25)  # of the server steps of case (B)
-GROWING_SERVER = R ** Rational(1, 3)
 WINDOW = ((Fraction(-1), Fraction(1)), (Fraction(-3, 2), Fraction(1, 2)))  # exponents of gamma and of eta
-
-
-def questions(published: Bound, best: Bound) -> Mapping[str, Question]:
-    """What the corollaries say about the bound of the theorem, as inequalities up to constants.
-
-    A sum vanishes exactly if its largest terms do: so each case is two inequalities, the bound against those terms
-    and back.
-    """
-    first_two = 1 / (gamma * eta * R) + gamma * eta
-    case_b = 1 / (gamma * sqrt(R)) + gamma / UPPER_END
-    at_b = Eq(eta, SLIGHTLY_LARGER)
-    rate = 1 / sqrt(R)
-    on_the_line = Eq(gamma * eta, rate)
-    at_prescribed = published.expression.subs({gamma: 1, eta: rate})
-    return {
-        "(A) bound <~ first two ratios + R^(-1/2)": Question(published, first_two + rate, (SMALL, Le(gamma * eta, 1))),
-        "(A) first two ratios <~ bound": Question(first_two, published, (SMALL,)),
-        "(B) bound <~ 1/(gamma sqrt R) + gamma R^(-12/25) + R^(-12/25)": Question(
-            published, case_b + 1 / UPPER_END, (at_b, Le(gamma, UPPER_END))
-        ),
-        "(B) 1/(gamma sqrt R) + gamma R^(-12/25) <~ bound": Question(case_b, published, (at_b,)),
-        "bound at gamma = R^(1/3) <~ R^(-11/75)": Question(
-            published, GROWING_SERVER / UPPER_END, (at_b, Eq(gamma, GROWING_SERVER))
-        ),
-        "R^(-1/2) <~ bound": Question(rate, published),
-        "bound at gamma = 1, eta = R^(-1/2) <~ R^(-1/2)": Question(at_prescribed, rate),
-        "rate as stated <~ R^(-1/2)": Question(best, rate),
-        "bound on the line <~ R^(-1/2)": Question(published, rate, (SMALL, on_the_line)),
-        "eta <~ bound for large client steps": Question(eta, published, (LARGE,)),
-    }
-
-
-@experiment("lee2024-orders")
-def orders(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """Cases (A) and (B), a growing server step, the best exponent and the line on which it is attained."""
-    return decided(questions(theorem("lee2024/thm6").bound, theorem("lee2024/cor8").bound))
 
 
 def regimes(terms: Mapping[str, Expr]) -> RegimeMap:
@@ -95,14 +54,13 @@ def regime_plane(session: Session) -> xr.Dataset:  # noqa: ARG001
     }
     least = min(values.values())
     ends = sorted(vertex for vertex, value in values.items() if value == least)
-    rate = 1 / sqrt(R)
-    on_line = dominated(bound, rate, (SMALL, Eq(gamma * eta, rate))).relation
+    on_line = dominated(bound, RATE, (SMALL, Eq(gamma * eta, RATE))).relation
     return xr.Dataset(
         {
             "x": (("cell", "vertex"), corners[..., 0]),
             "y": (("cell", "vertex"), corners[..., 1]),
             "exponent": (("cell", "coefficient"), affine),
-            "dominant": (("cell",), dominant),
+            "dominant": ("cell", dominant),
             "best": (("end", "coordinate"), np.array([[float(v) for v in end] for end in (ends[0], ends[-1])])),
         },
         attrs={
