@@ -268,9 +268,9 @@ def test_a_witness_can_be_run_again(session: Session) -> None:
     witness = dict(verdict_on("thm3-safe-value", data).witness or {})
     search = SEARCHES[witness.pop("search")]
     point = {axis.name: np.array([witness[axis.name]]) for axis in search.axes}
-    trial = search.trial(point)
-    assert float(trial.measured[0]) == pytest.approx(witness["measured"], rel=1e-9)
-    assert float(trial.bound[0]) * 0.7 == pytest.approx(witness["bound"], rel=1e-12)
+    found = search.tried(point)
+    assert float(found.measured[0]) == pytest.approx(witness["measured"], rel=1e-9)
+    assert float(found.bound[0]) * 0.7 == pytest.approx(witness["bound"], rel=1e-12)
 
 
 # --- The parts -------------------------------------------------------------------------------------------------------

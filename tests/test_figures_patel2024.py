@@ -22,7 +22,7 @@ from tightrate.figures.style import Columns, Family
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.evaluation import evaluate
 from tightrate.verify.mutation import experiment as power
-from tightrate.verify.mutation.bounds import Trialled
+from tightrate.verify.mutation.mutants import JudgedMutant
 from tightrate.verify.mutation.suite import PowerReport
 from tightrate.verify.papers import who_wins_runs as maps
 from tightrate.verify.papers.patel2024 import moving_fixed_point_runs as moving
@@ -30,20 +30,20 @@ from tightrate.verify.papers.patel2024 import table_runs as patel2024_table
 from tightrate.verify.session import Session
 
 
-def twins(family: str, contradicted: int, rejected: int) -> list[Trialled]:
+def mutants(family: str, contradicted: int, rejected: int) -> list[JudgedMutant]:
     """Contradicted mutants of one family, the first of them rejected."""
-    return [Trialled(family, "it", "changed", "contradicted", i < rejected, "values") for i in range(contradicted)]
+    return [JudgedMutant(family, "it", "changed", "contradicted", i < rejected, "values") for i in range(contradicted)]
 
 
 @cache
 def suite() -> xr.Dataset:
     """The counts of an invented suite: three families, one of them without any contradicted mutant."""
     others = [
-        Trialled("exponent off", "it", "changed", "weaker", False, "order"),
-        Trialled("only weaker", "it", "changed", "weaker", False, "order"),
-        Trialled("true statement", "it", "as catalogued", "true", False, "order"),
+        JudgedMutant("exponent off", "it", "changed", "weaker", False, "order"),
+        JudgedMutant("only weaker", "it", "changed", "weaker", False, "order"),
+        JudgedMutant("true statement", "it", "as catalogued", "true", False, "order"),
     ]
-    found = [*twins("exponent off", 169, 160), *twins("lambda outside the root", 1, 1), *others]
+    found = [*mutants("exponent off", 169, 160), *mutants("lambda outside the root", 1, 1), *others]
     return power.counted(PowerReport(tuple(found), 1.0))
 
 
@@ -184,7 +184,7 @@ def test_the_label_goes_where_the_room_is() -> None:
 # Power
 
 
-def test_bars_are_the_kill_rates_of_families_that_have_contradicted_twins() -> None:
+def test_bars_are_the_kill_rates_of_families_that_have_contradicted_mutants() -> None:
     (ax,) = power_report.picture(suite()).axes
     widths = [patch.get_width() for bars in ax.containers for patch in bars if patch.get_gid() == "kill-rate"]
     assert [text.get_text() for text in ax.get_yticklabels()] == ["exponent off", "lambda outside the root"]
@@ -192,7 +192,7 @@ def test_bars_are_the_kill_rates_of_families_that_have_contradicted_twins() -> N
     assert {"160 of 169", "1 of 1"} <= {text.get_text() for text in ax.texts}
 
 
-def test_few_twins_show_little() -> None:
+def test_few_mutants_show_little() -> None:
     shown = certain(np.array([0, 1, 59, 299]), np.array([3, 1, 59, 299]))
     assert shown == pytest.approx([0.0, 0.05, 0.95, 0.99], abs=1e-3)
 

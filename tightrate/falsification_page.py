@@ -27,7 +27,7 @@ def print_falsifications(found: Sequence[Falsification], shown: Console) -> None
 
 def _paragraph(found: Falsification) -> list[RenderableType]:
     verdict, search = found.verdict, found.search
-    title = search.name if search else found.theorem
+    title = search.name if search else found.theorem_id
     lines: list[RenderableType] = [Text.assemble((title, "bold"), "  ", (verdict.status, STATUS_STYLE[verdict.status]))]
     if search is not None:
         lines.append(Text(f"  {search.statement}"))
@@ -44,7 +44,7 @@ def _paragraph(found: Falsification) -> list[RenderableType]:
 
 
 def power_page(report: PowerReport) -> RenderableType:
-    """The kill rate by family, what was counted apart, and the twins that were judged wrongly."""
+    """The mutation score by family, what is reported separately, and the mutants that were judged wrongly."""
     columns = ("family", "contradicted", "rejected", "rate", "weaker", "equivalent", "undecidable")
     rows = [_row(family) for family in (*report.families, report.total)]
     alarms, survivors = report.false_alarms, report.survivors
@@ -52,10 +52,10 @@ def power_page(report: PowerReport) -> RenderableType:
     judged = [_row(means) for means in report.judged_by]
     lines += [table(("judged on", *columns[1:]), judged, right=1), Text()]
     lines.append(Text(f"{report.true_statements} true statements judged, {len(alarms)} false alarms."))
-    lines += [Text(f"  false alarm: {twin.source}, {twin.change} ({twin.by})", "red") for twin in alarms]
-    lines += [Text(f"  not rejected: {twin.source}, {twin.change} ({twin.by})", "red") for twin in survivors]
-    failed = "The verifier missed too much, or said no to what is true."
-    outcome = "The verifier can say no." if report.passed else failed
+    lines += [Text(f"  false alarm: {one.source}, {one.change} ({one.by})", "red") for one in alarms]
+    lines += [Text(f"  not rejected: {one.source}, {one.change} ({one.by})", "red") for one in survivors]
+    failed = "The mutation score is below the threshold, or something true was rejected."
+    outcome = "The mutation score meets the threshold, and nothing true was rejected." if report.passed else failed
     lines.append(Text(f"{outcome} {report.seconds:.0f} s.", "bold"))
     return Group(*lines)
 

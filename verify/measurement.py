@@ -7,7 +7,7 @@ point.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,6 +84,25 @@ class Measurement:
         names = {symbol.name for symbol in expression.free_symbols}
         found: Any = at(expression, {name: value for name, value in self.symbols.items() if name in names})
         return found if isinstance(found, Named) else Named(found)
+
+    def mapped(self, change: Callable[[Named], Named]) -> Measurement:
+        """The same measurement with all its arrays changed alike."""
+
+        def changed(arrays: Mapping[str, Named]) -> dict[str, Named]:
+            return {name: change(array) for name, array in arrays.items()}
+
+        return Measurement(
+            change(self.measured),
+            self.what,
+            changed(self.symbols),
+            change(self.stderr),
+            change(self.rounding),
+            changed(self.instance),
+        )
+
+    def isel(self, **places: Any) -> Measurement:
+        """Some of the points, by their positions along axes."""
+        return self.mapped(lambda array: array.isel(places, missing_dims="ignore"))
 
     def witness(self, place: Mapping[Any, Any], **beside: Named) -> dict[str, float | str]:
         """All that is known at one point, `beside` what the judge adds, with the point's coordinates."""

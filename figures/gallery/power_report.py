@@ -1,4 +1,4 @@
-"""How many wrong twins the verifier rejects: kill rate by family, with counts."""
+"""How many mutants the verifier rejects: kill rate by family, with counts."""
 
 from __future__ import annotations
 
@@ -21,25 +21,23 @@ NAMES: dict[Columns, float] = {1: 1.36, 2: 1.75}  # inches for the names of the 
 
 @figure(
     "power-report",
-    title="How many wrong twins the verifier rejects",
+    title="How many mutants the verifier rejects",
     caption=(
         "Statements and implementations were made wrong on purpose in every family of mistakes, and judged as if they"
-        " were right. Bars: the share of the twins that some exact value, shipped instance or matching bound"
-        " contradicts"
-        " and that the verifier rejected; at the right how many of how many. The dark part is what the counts"
-        " would show at"
-        " 95 % confidence if the twins were drawn at random: one of one says little. At least {required:.0%}"
-        " over all families together is required (dashed line)."
-        " In all {total_rejected} of {total_contradicted} contradicted twins were rejected; {total_others} further"
-        " twins are weaker but true, equivalent or undecidable and must not be rejected, nor must the {true_statements}"
-        " true statements: there were {false_alarms} false alarms."
+        " were right. Bars: the share of the mutants that some exact value, shipped instance or matching bound"
+        " contradicts and that the verifier rejected; at the right how many of how many. The dark part is what the"
+        " counts would show at 95 % confidence if the mutants were drawn at random: one of one says little. At least"
+        " {required:.0%} over all families together is required (dashed line)."
+        " In all {total_rejected} of {total_contradicted} contradicted mutants were rejected; {total_others} further"
+        " mutants are weaker but true, equivalent or undecidable and must not be rejected, nor must the"
+        " {true_statements} true statements: there were {false_alarms} false alarms."
     ),
     experiment=power.power,
     needs=("contradicted", "rejected", "required"),
     cost="full",
 )
 def power_report(data: xr.Dataset, columns: Columns) -> Figure:
-    """One horizontal bar for each family that has contradicted twins, largest families first."""
+    """One horizontal bar for each family that has contradicted mutants, largest families first."""
     some = data.isel(family=np.flatnonzero(data.contradicted.values > 0))
     some = some.isel(family=np.argsort(-some.contradicted.values, kind="stable"))
     rows = np.arange(some.sizes["family"])
@@ -69,7 +67,7 @@ def power_report(data: xr.Dataset, columns: Columns) -> Figure:
     ax.set_xlim(0, 1)
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
-    ax.set_xlabel("contradicted twins that were rejected")
+    ax.set_xlabel("contradicted mutants that were rejected")
     ax.spines["left"].set_visible(False)
     return picture
 

@@ -108,7 +108,8 @@ def _holds(relation: Boolean, values: Mapping[str, Any]) -> Any:
         raise TightrateError(f"the condition {relation} is not a relation between two expressions")
     left, right = (at(side, values) for side in (relation.lhs, relation.rhs))
     larger = np.maximum(np.abs(left), np.abs(right))
-    near = np.isfinite(larger) & (np.abs(left - right) <= ROUNDING * larger)
+    with np.errstate(invalid="ignore"):  # infinite sides are compared as they are
+        near = np.isfinite(larger) & (np.abs(left - right) <= ROUNDING * larger)
     if isinstance(relation, sympy.Eq):
         return (left == right) | near
     if isinstance(relation, sympy.Ne):

@@ -94,6 +94,16 @@ def compiled(expression: Expr) -> Callable[..., NDArray[np.float64]]:
     return vectorized(expression)
 
 
+@cache
+def _names(expression: Expr) -> tuple[str, ...]:
+    return tuple(sorted(symbol.name for symbol in expression.free_symbols))
+
+
+@cache
+def _constant(expression: Expr) -> float:
+    return evaluate(expression, {})
+
+
 def at(expression: Expr, values: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
     """An expression at values of its symbols, by their ASCII names; names that it does not have are ignored.
 
@@ -106,8 +116,10 @@ def at(expression: Expr, values: Mapping[str, Any] | None = None, /, **more: Any
     >>> at(L * B**2 / R, L=1.0, B=2.0, R=np.array([8, 16]))
     array([0.5 , 0.25])
     """
+    names = _names(expression)
+    if not names:
+        return _constant(expression)
     given = {**(values or {}), **more}
-    names = sorted(symbol.name for symbol in expression.free_symbols)
     missing = [name for name in names if name not in given]
     if missing:
         raise TightrateError(f"missing value for {', '.join(missing)}; give {missing[0]}=VALUE")

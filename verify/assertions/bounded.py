@@ -47,18 +47,29 @@ class Bounded:
         return (self.measurement,)
 
     @property
+    def side(self) -> Side:
+        """The side of the theorem's bound."""
+        kind = self.theorem.bound.kind
+        if kind == "exact":
+            raise TightrateError(f"{self.theorem.id} is an equality: assert Equal, AtMost or AtLeast")
+        return kind
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the right side is the theorem's bound as it stands."""
+        return not self.term and self.expression is None and self.right is None
+
+    @property
     def inequality(self) -> AtMost | AtLeast:
         """The inequality that the theorem states."""
         bound = self.theorem.bound
-        if bound.kind == "exact":
-            raise TightrateError(f"{self.theorem.id} is an equality: assert Equal, AtMost or AtLeast")
         if self.right is not None:
             right = self.right
         elif self.expression is not None:
             right = self.measurement.at(self.expression)
         else:
             right = self.measurement.at(bound.term(self.term).expression if self.term else bound.expression)
-        return (AtMost if bound.kind == "upper" else AtLeast)(self.measurement, right)
+        return (AtMost if self.side == "upper" else AtLeast)(self.measurement, right)
 
     def check(self) -> Verdict:
         """The one rule of this module."""

@@ -15,6 +15,10 @@ TREND = 0.05
 """A ratio measured / bound must keep growing with at least this exponent to contradict a bound with hidden constants:
 a third of the smallest excess, and more than exact values still drift by at the ends of the shipped sweeps."""
 
+UNBOUNDED = 0.1
+"""A ratio that grows by this power at every level of a scaling sequence is taken to be unbounded: a tenth, because a
+maximum over few points wobbles from level to level by half of that."""
+
 ATTAINED = 0.5
 """A bound that some instance uses to half of its value or more is called attained within a factor of 2."""
 

@@ -16,30 +16,29 @@ import numpy as np
 
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.rates.statements.catalogue import theorem, theorem_ids
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.verify.assertions.bounded import Bounded
+from tightrate.verify.assertions.thresholds import ATTAINED, UNBOUNDED
+from tightrate.verify.assertions.trend import Scaling
+from tightrate.verify.falsification.optimizer import BATCH, maximize
 from tightrate.verify.falsification.search import (
-    BATCH,
     SEARCHES,
-    SLACK,
     Array,
     Extreme,
     Point,
+    ScalingSequence,
     Search,
-    Trial,
+    Tried,
     extreme_ratio,
-    maximize,
-    point_of,
-    tried,
 )
+from tightrate.verify.measurement import Measurement
 from tightrate.verify.registry import CLAIMS
 from tightrate.verify.session import Progress, silent
 from tightrate.verify.verdict import Verdict
 
 ROUND = 1536  # evaluations of one restart
-GROWS = 0.1  # a ratio that grows by this power at every rung of a ladder is taken to grow for ever
-LOOKED_TIGHT = 0.5
-# Upper bounds with constants that no search can test, with the reason; without an entry, none is written.
-NOT_SEARCHABLE: Mapping[str, str] = {}
-NO_SEARCH = "No search is written for it; one file in verify/searches would do."
+SLACK = 1e-9  # relative: what rounding may leave in a bound
+NO_SEARCH = "No search is written for it; one file in verify/falsification/instances would do."
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Falsification:
     """A search with its verdict, what it cost, and the command that runs the witness again."""
 
     search: Search | None
-    theorem: str
+    theorem_id: str
     verdict: Verdict
     evaluations: int
     seconds: float
@@ -64,7 +63,7 @@ def searches_for(pattern: str) -> tuple[Search, ...]:
     found = tuple(
         search
         for name, search in SEARCHES.entries().items()
-        if fnmatchcase(name, pattern) or fnmatchcase(search.theorem, pattern)
+        if fnmatchcase(name, pattern) or fnmatchcase(search.theorem_id, pattern)
     )
     if not found and not _theorems(pattern):
         raise unknown_name("theorem", pattern, {*SEARCHES.names(), *theorem_ids()})
@@ -91,63 +90,66 @@ def falsify(
     """
     searches = searches_for(pattern)
     if not searches:
-        return tuple(_not_searched(theorem_id) for theorem_id in _theorems(pattern))
+        return tuple(_not_searched(theorem(theorem_id)) for theorem_id in _theorems(pattern))
     if evaluations is None and seconds is None:
         evaluations = ROUND
     share = None if seconds is None else seconds / len(searches)
     if seconds is None:
-        tell = _counting(progress, f"points tried against {pattern}", (evaluations or ROUND) * len(searches))
+        watch = _counting(progress, f"points tried against {pattern}", (evaluations or ROUND) * len(searches))
     else:
-        tell = _timing(progress, f"seconds against {pattern}", seconds)
+        watch = _timing(progress, f"seconds against {pattern}", seconds)
     return tuple(
-        run_search(search, seconds=share, evaluations=evaluations, seed=seed, tell=tell) for search in searches
+        run_search(search, seconds=share, evaluations=evaluations, seed=seed, watch=watch) for search in searches
     )
 
 
-Tell = Callable[[int], None]
+Watch = Callable[[int], None]
+"""Called with the number of points of every batch."""
 
 
-def _counting(progress: Progress, what: str, total: int) -> Tell:
+def _counting(progress: Progress, what: str, total: int) -> Watch:
     tried_so_far = 0
 
-    def tell(points: int) -> None:
+    def watch(points: int) -> None:
         nonlocal tried_so_far
         tried_so_far += points
         progress(what, min(tried_so_far, total), total)
 
-    return tell
+    return watch
 
 
-def _timing(progress: Progress, what: str, seconds: float) -> Tell:
+def _timing(progress: Progress, what: str, seconds: float) -> Watch:
     began, total = perf_counter(), max(1, round(seconds))
     return lambda _: progress(what, min(int(perf_counter() - began), total), total)
 
 
-def _told(search: Search, tell: Tell) -> Search:
-    """The same search, which says after every batch how many points it had."""
+def _watched(search: Search, watch: Watch) -> Search:
+    """The same search, which reports the points of every batch."""
 
-    def trial(point: Point) -> Trial:
-        found = search.trial(point)
-        tell(len(next(iter(point.values()))))
+    def trial(theorem: Theorem, point: Point) -> Measurement:
+        found = search.trial(theorem, point)
+        watch(found.measured.size)
         return found
 
     return replace(search, trial=trial)
 
 
-def _not_searched(theorem_id: str) -> Falsification:
-    source = theorem(theorem_id)
+def _not_searched(source: Theorem) -> Falsification:
     if source.bound.kind == "lower":
         sentence = "A lower bound says that some instance is bad: no other instance can refute it."
     elif source.bound.kind == "exact":
         sentence = "A closed form is checked by its claims, not by a search."
     elif source.bound.constants != "explicit":
-        sentence = "Its constants are hidden: no instance can refute it by value, and no ladder of instances is known."
+        sentence = (
+            "Its constants are hidden: no instance can refute it by value, and no scaling sequence of instances is"
+            " known."
+        )
     else:
-        sentence = NOT_SEARCHABLE.get(theorem_id, NO_SEARCH)
-    judging = [name for name, claim in CLAIMS.entries().items() if claim.theorem_id == theorem_id]
+        sentence = NO_SEARCH
+    judging = [name for name, claim in CLAIMS.entries().items() if claim.theorem_id == source.id]
     if judging:
         sentence = f"{sentence} Shipped experiments judge it: tightrate verify {' '.join(judging)}"
-    return Falsification(None, theorem_id, Verdict("not-applicable", sentence, "", ""), 0, 0.0)
+    return Falsification(None, source.id, Verdict("not-applicable", sentence, "", ""), 0, 0.0)
 
 
 def run_search(
@@ -156,24 +158,24 @@ def run_search(
     seconds: float | None = None,
     evaluations: int | None = None,
     seed: int = 0,
-    tell: Tell | None = None,
+    watch: Watch | None = None,
 ) -> Falsification:
-    """One search, by value or along its ladder; `tell` is called with the number of points of every batch."""
-    watched = search if tell is None else _told(search, tell)
+    """One search, by value or along its scaling sequence."""
+    watched = search if watch is None else _watched(search, watch)
     began = perf_counter()
     deadline = np.inf if seconds is None else began + seconds
     budget = evaluations if evaluations is not None else ROUND
-    judge = _climb if search.ladder is not None else _by_value
-    restart, best = 0, judge(watched, budget, seed, deadline)
+    attack = _by_value if search.sequence is None else _by_scaling
+    restart, best = 0, attack(watched, budget, seed, deadline)
     used = best[1]
     while seconds is not None and evaluations is None and perf_counter() < deadline and best[0].status != "violated":
         restart += 1
-        again = judge(watched, budget, seed + restart, deadline)
+        again = attack(watched, budget, seed + restart, deadline)
         used += again[1]
         best = max(best, again, key=lambda found: _rank(search, found[0]))
     verdict = best[0]
     command = _command(search, verdict.witness) if verdict.witness else ""
-    return Falsification(search, search.theorem, verdict, used, perf_counter() - began, command)
+    return Falsification(search, search.theorem_id, verdict, used, perf_counter() - began, command)
 
 
 def _rank(search: Search, verdict: Verdict) -> tuple[bool, float]:
@@ -181,143 +183,206 @@ def _rank(search: Search, verdict: Verdict) -> tuple[bool, float]:
     return verdict.status == "violated", -np.inf if np.isnan(ratio) else ratio if search.side == "upper" else -ratio
 
 
+def _predicted(search: Search) -> str:
+    sign = "<=" if search.side == "upper" else ">="
+    of_value = f"{search.theorem.bound.measure.name} {sign} bound"
+    return of_value if search.sequence is None else "a ratio that stays bounded"
+
+
+def _plain(point: Point, place: int = 0) -> dict[str, float]:
+    """One point of a batch."""
+    return {name: float(values[place]) for name, values in point.items()}
+
+
+def _batch(point: Mapping[str, float]) -> dict[str, Array]:
+    return {name: np.array([value]) for name, value in point.items()}
+
+
+# --- By value ---------------------------------------------------------------------------------------------------------
+
+
 def _by_value(search: Search, budget: int, seed: int, deadline: float) -> tuple[Verdict, int]:
     extreme = extreme_ratio(search, evaluations=budget, seed=seed, deadline=deadline)
-    return _judge(search, extreme), extreme.evaluations
+    return _judge_extreme(search, extreme), extreme.evaluations
 
 
-def _judge(search: Search, extreme: Extreme) -> Verdict:
+def _judge_extreme(search: Search, extreme: Extreme) -> Verdict:
     if np.isnan(extreme.ratio):
         return Verdict("inconclusive", "No point was found that meets all conditions.", _predicted(search), "nothing")
-    witness = {name: float(value[0]) for name, value in point_of(search, extreme.position[None]).items()}
-    return judge_point(search, witness, evaluations=extreme.evaluations)
+    return judge_point(search, _plain(search.point(extreme.position[None])), evaluations=extreme.evaluations)
 
 
-def judge_point(search: Search, witness: Mapping[str, float], *, evaluations: int = 1) -> Verdict:
+def judge_point(search: Search, point: Mapping[str, float], *, evaluations: int = 1) -> Verdict:
     """The verdict on one point: this is what running a witness again does."""
-    trial, admissible = tried(search, {name: np.array([value]) for name, value in witness.items()})
-    measured, bound = float(np.ravel(trial.measured)[0]), float(np.ravel(trial.bound)[0])
-    rounding = float(np.ravel(np.broadcast_to(trial.rounding, (1,)))[0])
+    found = search.tried(_batch(point))
+    measured, bound, rounding = (float(part[0]) for part in (found.measured, found.bound, found.rounding))
     ratio = measured / bound if bound else np.inf if measured > rounding else 0.0
-    letters = {name: float(np.ravel(np.broadcast_to(value, (1,)))[0]) for name, value in trial.letters.items()}
     evidence: dict[str, Any] = {
         "extreme ratio": ratio,
         "measured": measured,
         "bound": bound,
         "points tried": evaluations,
         "method": search.method,
-        "letters": letters,
+        "symbols": {name: float(value.values[0]) for name, value in found.measurement.symbols.items()},
     }
     texts = (_predicted(search), f"measured / bound = {ratio:.4g}")
-    if not bool(admissible[0]):
+    if not bool(found.admissible[0]):
         return Verdict("not-applicable", "A condition of the theorem fails at this point.", *texts, evidence=evidence)
-    over = measured > bound * (1 + SLACK) + rounding
-    under = measured < bound * (1 - SLACK) - rounding
-    if over if search.side == "upper" else under:
-        word = "exceeds the upper bound" if search.side == "upper" else "is below the lower bound"
+    verdict = Bounded(search.theorem, with_slack(found)).check()
+    upper = search.side == "upper"
+    if verdict.status == "violated":
+        word = "exceeds the upper bound" if upper else "is below the lower bound"
         sentence = f"The measured value {word}: ratio {ratio:.6g} inside all conditions that numbers can decide."
-        return Verdict("violated", sentence, *texts, evidence=evidence, witness=dict(witness))
-    tight = ratio >= LOOKED_TIGHT if search.side == "upper" else ratio <= 1 / LOOKED_TIGHT
-    kind = "largest" if search.side == "upper" else "smallest"
-    looked = "it looked tight" if tight else "it was not seen tight"
-    sentence = f"No violation was found; {looked} ({kind} ratio {ratio:.4g})."
-    return Verdict("consistent", sentence, *texts, evidence={**evidence, "looked tight": tight, "point": dict(witness)})
+        return Verdict("violated", sentence, *texts, evidence=evidence, witness=dict(point))
+    attained = ratio >= ATTAINED if upper else ratio <= 1 / ATTAINED
+    how = "attained within a factor of 2" if attained else "not attained within a factor of 2"
+    sentence = f"No violation was found; the bound was {how} ({'largest' if upper else 'smallest'} ratio {ratio:.4g})."
+    evidence |= {"attained within a factor of 2": attained, "point": dict(point)}
+    return Verdict(verdict.status, sentence, *texts, evidence=evidence)
 
 
-def _predicted(search: Search) -> str:
-    sign = "<=" if search.side == "upper" else ">="
-    return f"{search.source.bound.measure.name} {sign} bound" if search.ladder is None else "a ratio that does not grow"
+def with_slack(found: Tried) -> Measurement:
+    """The measurement, its rounding with that of the bound beside it."""
+    slack = found.measurement.rounding + SLACK * np.abs(found.bound)
+    return replace(found.measurement, rounding=slack)
 
 
-def _climb(search: Search, budget: int, seed: int, deadline: float) -> tuple[Verdict, int]:
-    """The largest ratio at every rung, and the power by which it grows from one rung to the next."""
-    assert search.ladder is not None
-    ladder = search.ladder
-    ratios, used, position = [], 0, np.zeros(len(search.axes))
-    each = max(budget // len(ladder.rungs), 2 * BATCH)
+# --- Along a scaling sequence -----------------------------------------------------------------------------------------
+
+
+def _by_scaling(search: Search, budget: int, seed: int, deadline: float) -> tuple[Verdict, int]:
+    """The largest ratio at every level, and the power by which it grows from one level to the next."""
+    sequence = _sequence(search)
+    each = max(budget // len(sequence.levels), 2 * BATCH)
+    ratios: list[float] = []
     known: list[Array] = []
-    for rung in ladder.rungs:
+    used = 0
+    for level in sequence.levels:
         extreme = extreme_ratio(
-            search, evaluations=each, seed=seed, deadline=deadline, fixed={ladder.axis: rung}, known=known
+            search, evaluations=each, seed=seed, deadline=deadline, held={sequence.axis: level}, known=known
         )
         ratios.append(extreme.ratio)
-        used, position = used + extreme.evaluations, extreme.position
-        known.append(position)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        powers = np.diff(np.log(ratios)) / np.diff(np.log(ladder.rungs))
-    grows = bool(np.all(powers >= GROWS))
-    family, family_powers = _along(search, _top(search, position))
-    if grows and not np.all(family_powers >= GROWS):
+        known.append(extreme.position)
+        used += extreme.evaluations
+    powers = _powers(np.array(ratios), sequence)
+    grows = bool(np.all(powers >= UNBOUNDED))
+    witness = _at_last_level(search, known[-1])
+    alone = judge_sequence(search, witness)
+    if grows and alone.status != "violated":
         position, more = _growing_family(search, known, each, seed, deadline)
         used += more
-        family, family_powers = _along(search, _top(search, position))
-    witness = _top(search, position)
-    texts = (_predicted(search), "ratios " + ", ".join(f"{ratio:.3g}" for ratio in ratios))
+        witness = _at_last_level(search, position)
+        alone = judge_sequence(search, witness)
+    texts = (_predicted(search), _listed(ratios))
     evidence = {
         "extreme ratio": ratios[-1],
-        "ratios": dict(zip((f"{ladder.axis} = {rung:g}" for rung in ladder.rungs), ratios, strict=True)),
+        "ratios": _by_level(sequence, ratios),
         "powers": powers,
-        "ratios of the witness along the ladder": family,
-        "powers of the witness": family_powers,
+        "ratios of the witness along the sequence": np.array(list(alone.evidence["ratios"].values())),
+        "powers of the witness": alone.evidence["powers"],
         "points tried": used,
         "method": search.method,
     }
     if not np.isfinite(ratios).all():
-        return Verdict("inconclusive", "At some rung no point meets all conditions.", *texts, evidence=evidence), used
-    path = f"{ladder.axis} from {ladder.rungs[0]:g} to {ladder.rungs[-1]:g}"
-    if grows and np.all(family_powers >= GROWS):
+        return Verdict("inconclusive", "At some level no point meets all conditions.", *texts, evidence=evidence), used
+    along = f"{sequence.axis} from {sequence.levels[0]:g} to {sequence.levels[-1]:g}"
+    if grows and alone.status == "violated":
         sentence = (
-            f"measured / bound grows with {path}, at the end by the power {powers[-1]:.2f}, also with everything else"
+            f"measured / bound grows with {along}, at the end by the power {powers[-1]:.2f}, also with everything else"
             " held fixed: no constant makes the bound hold."
         )
         return Verdict("violated", sentence, *texts, evidence=evidence, witness=witness), used
-    sentence = f"The largest ratio found does not keep growing with {path} (last power {powers[-1]:.2f})."
+    sentence = f"The largest ratio found does not keep growing with {along} (last power {powers[-1]:.2f})."
     return Verdict("consistent", sentence, *texts, evidence={**evidence, "point": witness}), used
 
 
-def _top(search: Search, position: Array) -> dict[str, float]:
-    """The point of a position at the last rung of the ladder."""
-    assert search.ladder is not None
-    top = {search.ladder.axis: search.ladder.rungs[-1]}
-    return {name: float(value[0]) for name, value in point_of(search, position[None], top).items()}
+def judge_sequence(search: Search, point: Mapping[str, float]) -> Verdict:
+    """The verdict on one point along the scaling sequence, everything else held fixed: what runs a witness again.
+
+    A ratio counts as unbounded only where it grows at every level, not at the end alone.
+    """
+    sequence = _sequence(search)
+    found, ratios = _along(search, _batch(point))
+    powers = _powers(ratios[0], sequence)
+    evidence = {
+        "extreme ratio": float(ratios[0, -1]),
+        "ratios": _by_level(sequence, ratios[0].tolist()),
+        "powers": powers,
+        "method": search.method,
+    }
+    texts = (_predicted(search), _listed(ratios[0].tolist()))
+    if not found.admissible.all():
+        return Verdict("not-applicable", "At some level a condition of the theorem fails.", *texts, evidence=evidence)
+    coordinates = {sequence.axis: np.array(sequence.levels)}
+    levels = found.measurement.mapped(
+        lambda array: array.rename(point=sequence.axis).assign_coords(coordinates) if array.dims else array
+    )
+    verdict = Scaling(search.theorem, levels, along=[sequence.axis], resolution=UNBOUNDED).check()
+    if verdict.status == "violated" and bool(np.all(powers >= UNBOUNDED)):
+        sentence = f"measured / bound grows along the sequence, at the end by the power {powers[-1]:.2f}."
+        return Verdict("violated", sentence, *texts, evidence=evidence, witness=dict(point))
+    if verdict.status == "error":
+        return replace(verdict, evidence=evidence)
+    sentence = f"measured / bound does not keep growing along the sequence (last power {powers[-1]:.2f})."
+    return Verdict("consistent", sentence, *texts, evidence=evidence)
+
+
+def _sequence(search: Search) -> ScalingSequence:
+    if search.sequence is None or search.side != "upper":
+        raise TightrateError(f"{search.name} has no scaling sequence against an upper bound")
+    return search.sequence
 
 
 def _growing_family(
     search: Search, known: Sequence[Array], budget: int, seed: int, deadline: float
 ) -> tuple[Array, int]:
-    """Of positions with everything but the ladder held fixed, one whose least power along the ladder is largest."""
-    assert search.ladder is not None
-    rungs = len(search.ladder.rungs)
+    """Of positions with everything but the sequence held fixed, one whose least power along it is largest."""
+    sequence = _sequence(search)
+    levels = len(sequence.levels)
 
     def least_power(positions: Array) -> Array:
-        least = _along_all(search, point_of(search, positions))[1].min(axis=1)
+        least = _powers(_along(search, search.point(positions))[1], sequence).min(axis=1)
         return np.where(np.isnan(least), -np.inf, least)
 
-    generator = np.random.default_rng([seed, rungs])
+    generator = np.random.default_rng([seed, levels])
     position, _, used = maximize(
         least_power, len(search.axes), evaluations=max(budget, 2 * BATCH), generator=generator, deadline=deadline,
         known=known,
     )  # fmt: skip
-    return position, used * rungs
+    return position, used * levels
 
 
-def _along(search: Search, witness: Mapping[str, float]) -> tuple[Array, Array]:
-    """The ratios at the rungs of the ladder with everything else held fixed, and their powers; nan outside."""
-    ratios, powers = _along_all(search, {name: np.array([value]) for name, value in witness.items()})
-    return ratios[0], powers[0]
-
-
-def _along_all(search: Search, points: Point) -> tuple[Array, Array]:
-    """The same for many points: ratios (n, rungs) and powers (n, rungs - 1)."""
-    assert search.ladder is not None
-    rungs = np.array(search.ladder.rungs)
+def _along(search: Search, points: Point) -> tuple[Tried, Array]:
+    """The points (n) at every level of the sequence, level by level, and their ratios (n, levels); nan outside."""
+    sequence = _sequence(search)
     count = len(next(iter(points.values())))
-    spread = {name: np.repeat(values, len(rungs)) for name, values in points.items()}
-    trial, admissible = tried(search, {**spread, search.ladder.axis: np.tile(rungs, count)})
+    spread = {name: np.repeat(values, len(sequence.levels)) for name, values in points.items()}
+    found = search.tried({**spread, sequence.axis: np.tile(sequence.levels, count)})
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(admissible, trial.measured / trial.bound, np.nan).reshape(count, -1)
-        powers = np.diff(np.log(ratios), axis=1) / np.diff(np.log(rungs))
-    return ratios, powers
+        ratios = np.where(found.admissible, found.measured / found.bound, np.nan)
+    return found, ratios.reshape(count, -1)
+
+
+def _powers(ratios: Array, sequence: ScalingSequence) -> Array:
+    """The powers of the level by which ratios (..., levels) grow from one level to the next."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.diff(np.log(ratios), axis=-1) / np.diff(np.log(sequence.levels)))
+
+
+def _at_last_level(search: Search, position: Array) -> dict[str, float]:
+    sequence = _sequence(search)
+    return _plain(search.point(position[None], {sequence.axis: sequence.levels[-1]}))
+
+
+def _by_level(sequence: ScalingSequence, ratios: Sequence[float]) -> dict[str, float]:
+    return {f"{sequence.axis} = {level:g}": ratio for level, ratio in zip(sequence.levels, ratios, strict=True)}
+
+
+def _listed(ratios: Sequence[float]) -> str:
+    return "ratios " + ", ".join(f"{ratio:.3g}" for ratio in ratios)
+
+
+# --- Witnesses and JSON -----------------------------------------------------------------------------------------------
 
 
 def _command(search: Search, witness: Mapping[str, float] | None) -> str:
@@ -337,37 +402,17 @@ def run_witness(name: str, witness: Mapping[str, float]) -> Falsification:
         raise TightrateError(f"missing {', '.join(missing)}; give {missing[0]}=VALUE")
     began = perf_counter()
     point = {axis: float(witness[axis]) for axis in known}
-    verdict = judge_point(search, point) if search.ladder is None else _judge_ladder(search, point)
-    return Falsification(search, search.theorem, verdict, 1, perf_counter() - began, _command(search, witness))
-
-
-def _judge_ladder(search: Search, witness: Mapping[str, float]) -> Verdict:
-    assert search.ladder is not None
-    ratios, powers = _along(search, witness)
-    texts = (_predicted(search), "ratios " + ", ".join(f"{ratio:.3g}" for ratio in ratios))
-    rungs = (f"{search.ladder.axis} = {rung:g}" for rung in search.ladder.rungs)
-    evidence = {
-        "extreme ratio": float(ratios[-1]),
-        "ratios": dict(zip(rungs, ratios.tolist(), strict=True)),
-        "powers": powers,
-        "method": search.method,
-    }
-    if np.isnan(ratios).any():
-        return Verdict("not-applicable", "At some rung a condition of the theorem fails.", *texts, evidence=evidence)
-    if np.all(powers >= GROWS):
-        sentence = f"measured / bound grows along the ladder, at the end by the power {powers[-1]:.2f}."
-        return Verdict("violated", sentence, *texts, evidence=evidence, witness=dict(witness))
-    sentence = f"measured / bound does not keep growing along the ladder (last power {powers[-1]:.2f})."
-    return Verdict("consistent", sentence, *texts, evidence=evidence)
+    verdict = judge_point(search, point) if search.sequence is None else judge_sequence(search, point)
+    return Falsification(search, search.theorem_id, verdict, 1, perf_counter() - began, _command(search, witness))
 
 
 def falsification_as_json(found: Falsification) -> dict[str, Any]:
     """One result for `falsify --json`."""
     search, verdict = found.search, found.verdict
     return {
-        "theorem": found.theorem,
+        "theorem": found.theorem_id,
         "search": search.name if search else None,
-        "statement": search.statement if search else theorem(found.theorem).statement,
+        "statement": search.statement if search else theorem(found.theorem_id).statement,
         "verdict": verdict.status,
         "expected": search.expected if search else "not-applicable",
         "sentence": verdict.sentence,

@@ -1,4 +1,4 @@
-"""Power against wrong implementations: each shipped algorithm and its wrong twins beside a run written out by hand.
+"""Mutants of implementations: each shipped algorithm and its mutants beside a run written out by hand.
 
 The hand-written runs below follow the papers' boxes line by line and share no code with the simulator.  Gradients come
 from heterogeneous machines with a bend (so that nothing is linear by accident) plus noise that is drawn once.
@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from tightrate.simulator.algorithm import Algorithm, worker_mean
@@ -34,9 +33,9 @@ from tightrate.simulator.communication import (
     MinibatchState,
     StateAveraging,
 )
-from tightrate.verify.judging.by_value import judge_identity
-from tightrate.verify.mutation.bounds import Trialled
-from tightrate.verify.verdict import Verdict
+from tightrate.verify.assertions.equal import Equal
+from tightrate.verify.measurement import Measurement, Named
+from tightrate.verify.mutation.mutants import Judge, JudgedMutant, Truth, check
 
 Array = NDArray[np.float64]
 Gradient = Callable[[Array, int], Array]
@@ -44,7 +43,6 @@ Gradient = Callable[[Array, int], Array]
 K, R, M, D = 3, 5, 4, 2
 ETA, GAMMA, BETA1, BETA2, LAMBDA, RHO, MOMENTUM, DAMPING = 0.15, 0.8, 0.6, 0.7, 0.3, 0.9, 0.5, 0.4
 START = np.array([1.5, -0.7])
-IdentityJudge = Callable[[Array, Array], Verdict]
 
 
 def gradients(seed: int = 11) -> Gradient:
@@ -157,7 +155,7 @@ def fedada2_by_hand(gradient: Gradient) -> Array:
     return np.array(outputs)
 
 
-# --- Wrong twins -----------------------------------------------------------------------------------------------------
+# --- Mutants ---------------------------------------------------------------------------------------------------------
 
 
 class OwnMomentum(StateAveraging):
@@ -314,7 +312,7 @@ class RepeatedAverage(StateAveraging):
 
 
 @dataclass(frozen=True)
-class Twin:
+class Implementation:
     """An algorithm beside the run by hand that it should agree with; `family` is "true statement" for shipped ones."""
 
     family: str
@@ -325,8 +323,8 @@ class Twin:
     equivalent: bool = False
 
 
-def twins() -> tuple[Twin, ...]:
-    """The shipped algorithms and their wrong twins."""
+def implementations() -> tuple[Implementation, ...]:
+    """The shipped algorithms and their mutants."""
     sgdm = local_sgdm(eta=ETA, beta1=BETA1, rho=RHO).optimizer
     adam = local_adam(eta=ETA, beta1=BETA1, beta2=BETA2, lam=LAMBDA, rho=RHO).optimizer
     plain, batch = local_sgd(eta=ETA, gamma=GAMMA), minibatch_sgd(eta=ETA)
@@ -377,10 +375,10 @@ def twins() -> tuple[Twin, ...]:
     )  # fmt: skip
     unclipped, adam_free = replace(sgdm, rho=None), replace(adam, beta1=0 * adam.beta1)
     hands = {name: by_hand for name, _, by_hand in shipped}
-    true = tuple(Twin("true statement", name, "as shipped", lambda a=a: a, hand) for name, a, hand in shipped)  # type: ignore[misc]
-    broken = tuple(Twin(family, name, change, make, hands[name]) for family, name, change, make in wrong)
+    true = tuple(Implementation("true statement", name, "as shipped", lambda a=a: a, hand) for name, a, hand in shipped)  # type: ignore[misc]
+    broken = tuple(Implementation(family, name, change, make, hands[name]) for family, name, change, make in wrong)
     same = (
-        Twin(
+        Implementation(
             "server step twice",
             "local-sgd-outer-momentum",
             "gamma times the whole move: the same",
@@ -388,29 +386,30 @@ def twins() -> tuple[Twin, ...]:
             heavy_ball_by_hand,
             equivalent=True,
         ),
-        Twin("clip after momentum", "local-sgdm", "rho = inf: the same",
+        Implementation("clip after momentum", "local-sgdm", "rho = inf: the same",
              lambda: StateAveraging(ClippedMomentum(**vars(unclipped))),
              lambda g: run(StateAveraging(unclipped), g), equivalent=True),
-        Twin("u not synchronized", "local-adam", "averaged twice: the same",
+        Implementation("u not synchronized", "local-adam", "averaged twice: the same",
              lambda: RepeatedAverage(adam), adam_by_hand, equivalent=True),
-        Twin("moment reset", "local-adam", "beta1 = 0, u reset: the same",
+        Implementation("moment reset", "local-adam", "beta1 = 0, u reset: the same",
              lambda: NoMemory(adam_free), lambda g: run(StateAveraging(adam_free), g), equivalent=True),
     )  # fmt: skip
     return (*true, *broken, *same)
 
 
-def identity_judge(measured: Array, exact: Array) -> Verdict:
-    """The judge of identities to rounding."""
-    found, expected = (xr.DataArray(values, dims=("R", "d")) for values in (10 + measured, 10 + exact))
-    return judge_identity(found, expected, xr.ones_like(found), what="iterate", relative=1e-11, witness={})
+def same_iterates(measured: Array, exact: Array) -> Equal:
+    """That two runs have the same outputs (R, d), to rounding of numbers near 10."""
+    found, expected = (Named(10 + values, dims=("R", "d")) for values in (measured, exact))
+    return Equal(Measurement(found, "iterate"), expected, scale=Named(1.0), relative=1e-11)
 
 
-def by_identity(judge: IdentityJudge = identity_judge) -> Iterator[Trialled]:
-    """Every twin against its run by hand; the truth is whether they differ by more than rounding in plain numbers."""
+def by_identity(judge: Judge = check) -> Iterator[JudgedMutant]:
+    """Every implementation against its run by hand; the truth is whether plain numbers differ by more than rounding."""
     gradient = gradients()
-    for twin in twins():
-        measured, exact = run(twin.algorithm(), gradient), twin.by_hand(gradient)
+    for one in implementations():
+        measured, exact = run(one.algorithm(), gradient), one.by_hand(gradient)
         differs = float(np.abs(measured - exact).max()) > 1e-9
-        truth = "true" if twin.family == "true statement" else "contradicted" if differs else "equivalent"
-        rejected = judge(measured, exact).status == "violated"
-        yield Trialled(twin.family, twin.source, twin.change, truth, rejected, "a run by hand")
+        truth: Truth = "contradicted" if differs else "equivalent"
+        truth = "true" if one.family == "true statement" else truth
+        rejected = judge(same_iterates(measured, exact)).status == "violated"
+        yield JudgedMutant(one.family, one.source, one.change, truth, rejected, "a run by hand")

@@ -1,4 +1,4 @@
-"""Power against wrong closed forms: mutants of exact statements, judged by runs of the shipped rules step by step.
+"""Mutants of exact statements, judged by runs of the shipped rules step by step.
 
 Whether a mutant is wrong is decided by plain comparison with the runs, where rounding is ten thousand times smaller
 than the difference.
@@ -7,11 +7,11 @@ than the difference.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-import xarray as xr
+from numpy.typing import NDArray
 
 from tightrate.constructions.coordinate_pair import coordinate_pair
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
@@ -24,27 +24,21 @@ from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.algorithms.local_sgdm import local_sgdm
 from tightrate.simulator.batch.randomness import stream
 from tightrate.simulator.sampled.sampling import sample
-from tightrate.verify.falsification.search import values_of
-from tightrate.verify.judging.by_value import judge_identity
-from tightrate.verify.mutation.bounds import Array, Trialled
-from tightrate.verify.mutation.mutants import mutants
-from tightrate.verify.verdict import Verdict
+from tightrate.verify.assertions.equal import Equal
+from tightrate.verify.falsification.search import over_points
+from tightrate.verify.measurement import Measurement
+from tightrate.verify.mutation.mutants import Judge, JudgedMutant, Truth, check, mutants
+from tightrate.verify.mutation.values import values_at
 
+Array = NDArray[np.float64]
 INSTANCES, ROUNDS = 60, 6
+RELATIVE = 1e-9  # error that the judge allows
 AGREES, DIFFERS = 1e-10, 1e-6  # relative errors of a right closed form at most, of a wrong one at least
-FormJudge = Callable[[Array, Array], Verdict]
-
-
-@dataclass(frozen=True)
-class Runs:
-    """What runs gave, and the letters of every value; both (n,)."""
-
-    letters: Mapping[str, Array]
-    measured: Array
+RESOLVED = 1e-5  # of the largest value; below, rounding shows
 
 
 def drawn(name: str) -> dict[str, Array]:
-    """Random letters: scales over two decades, steps inside the conditions of all statements."""
+    """Random symbols: scales over two decades, steps inside the conditions of all statements."""
     generator, n = stream(5, experiment=f"closed-form-{name}"), INSTANCES
     L, B = (10 ** generator.uniform(-1, 1, n) for _ in range(2))
     return {
@@ -60,71 +54,71 @@ def drawn(name: str) -> dict[str, Array]:
     }
 
 
-def of_runs(problem: Problem, letters: Mapping[str, Array], measured: Literal["gap", "distance"]) -> Runs:
+def of_runs(problem: Problem, symbols: Mapping[str, Array], measured: Literal["gap", "distance"]) -> Measurement:
     """Local gradient descent from 0 after each of some rounds."""
-    run = sample(local_sgd(eta=letters["eta"], gamma=letters["gamma"]), problem, K=letters["K"], R=ROUNDS)
+    run = sample(local_sgd(eta=symbols["eta"], gamma=symbols["gamma"]), problem, K=symbols["K"], R=ROUNDS)
     values = (run.gaps if measured == "gap" else run.distances)[:, 1:]
     R = np.broadcast_to(np.arange(1.0, ROUNDS + 1), values.shape)
-    spread = {name: np.repeat(letter, ROUNDS) for name, letter in letters.items()}
-    return Runs({**spread, "R": R.ravel()}, values.ravel())
+    spread = {name: np.repeat(value, ROUNDS) for name, value in symbols.items()}
+    return over_points(values.ravel(), {**spread, "R": R.ravel()})
 
 
-def coordinates() -> Runs:
+def coordinates() -> Measurement:
     """The coordinate pair."""
-    letters = drawn("coordinates")
-    return of_runs(coordinate_pair(L=letters["L"], B=letters["B"]), letters, "distance")
+    symbols = drawn("coordinates")
+    return of_runs(coordinate_pair(L=symbols["L"], B=symbols["B"]), symbols, "distance")
 
 
-def rank_one() -> Runs:
+def rank_one() -> Measurement:
     """The rank-one pair."""
-    letters = drawn("rank-one")
-    return of_runs(rank_one_pair(cosine=letters["cosine"], L=letters["L"], B=letters["B"]), letters, "gap")
+    symbols = drawn("rank-one")
+    return of_runs(rank_one_pair(cosine=symbols["cosine"], L=symbols["L"], B=symbols["B"]), symbols, "gap")
 
 
-def beside_slow(measured: Literal["gap", "distance"]) -> Runs:
+def beside_slow(measured: Literal["gap", "distance"]) -> Measurement:
     """Two quadratics with a bias; beside a slow coordinate for the gap."""
-    letters = drawn("two-quadratics")
+    symbols = drawn("two-quadratics")
     if measured == "distance":
-        letters = {**letters, "mu": 0 * letters["mu"], "B": 0 * letters["B"]}
+        symbols = {**symbols, "mu": 0 * symbols["mu"], "B": 0 * symbols["B"]}
     problem = zeta_quadratic_pair(
-        zeta=letters["zeta_star"], tau=letters["tau"], L=letters["L"], mu=letters["mu"], B=letters["B"]
+        zeta=symbols["zeta_star"], tau=symbols["tau"], L=symbols["L"], mu=symbols["mu"], B=symbols["B"]
     )
-    return of_runs(problem, letters, measured)
+    return of_runs(problem, symbols, measured)
 
 
-def one_parabola() -> Runs:
+def one_parabola() -> Measurement:
     """One parabola of every curvature."""
-    letters = drawn("parabola")
-    letters["curvature"] = letters["L"]
-    problem = DiagonalQuadratics(letters["L"][:, None, None], letters["B"][:, None, None])
-    return of_runs(problem, letters, "distance")
+    symbols = drawn("parabola")
+    symbols["curvature"] = symbols["L"]
+    problem = DiagonalQuadratics(symbols["L"][:, None, None], symbols["B"][:, None, None])
+    return of_runs(problem, symbols, "distance")
 
 
-def moved() -> Runs:
+def moved() -> Measurement:
     """The share of its distance that one machine moves in a round."""
-    letters = {**drawn("moved"), "gamma": np.ones(INSTANCES)}
-    letters["curvature"] = letters["L"]
-    problem = DiagonalQuadratics(letters["L"][:, None, None], letters["B"][:, None, None])
-    run = sample(local_sgd(eta=letters["eta"]), problem, K=letters["K"], R=1)
-    return Runs({**letters, "R": np.ones(INSTANCES)}, 1 - run.distances[:, 1] / letters["B"])
+    symbols = {**drawn("moved"), "gamma": np.ones(INSTANCES)}
+    symbols["curvature"] = symbols["L"]
+    problem = DiagonalQuadratics(symbols["L"][:, None, None], symbols["B"][:, None, None])
+    run = sample(local_sgd(eta=symbols["eta"]), problem, K=symbols["K"], R=1)
+    return over_points(1 - run.distances[:, 1] / symbols["B"], {**symbols, "R": 1.0})
 
 
-def piecewise() -> Runs:
+def piecewise() -> Measurement:
     """One round from the optimum of the piecewise pair."""
-    letters = drawn("piecewise")
-    letters |= {"eta": letters["eta"] * letters["L"], "L": np.ones(INSTANCES), "zeta_star": np.full(INSTANCES, 0.7)}
+    symbols = drawn("piecewise")
+    symbols |= {"eta": symbols["eta"] * symbols["L"], "L": np.ones(INSTANCES), "zeta_star": np.full(INSTANCES, 0.7)}
     problem = zeta_piecewise_pair(zeta=0.7, L=1.0)
-    method = local_sgd(eta=letters["eta"], gamma=letters["gamma"])
-    run = sample(method, problem, K=letters["K"], R=1, start=problem.optimum)
-    return Runs({**letters, "R": np.ones(INSTANCES)}, run.distances[:, 1])
+    method = local_sgd(eta=symbols["eta"], gamma=symbols["gamma"])
+    run = sample(method, problem, K=symbols["K"], R=1, start=problem.optimum)
+    return over_points(run.distances[:, 1], {**symbols, "R": 1.0})
 
 
-def flat_variance(auxiliary: bool) -> Runs:
+def flat_variance(auxiliary: bool) -> Measurement:
     """Variance after K steps of momentum on a constant gradient: the sum of squares of what each kick leaves."""
-    letters = drawn("flat")
-    letters |= {"sigma": letters["B"], "beta1": letters["cosine"]}
-    algorithm = local_sgdm(eta=letters["eta"], beta1=letters["beta1"])
-    most = int(letters["K"].max())
+    symbols = drawn("flat")
+    symbols |= {"sigma": symbols["B"], "beta1": symbols["cosine"]}
+    algorithm = local_sgdm(eta=symbols["eta"], beta1=symbols["beta1"])
+    most = int(symbols["K"].max())
     variance = np.zeros(INSTANCES)
     for kick in range(most):
         state = algorithm.init(np.zeros((INSTANCES, 1, 1)))
@@ -132,11 +126,11 @@ def flat_variance(auxiliary: bool) -> Runs:
             gradient = np.full((INSTANCES, 1, 1), 1.0 if k == kick else 0.0)
             state = algorithm.local_step(state, gradient)
             left = (algorithm.averaged(state) if auxiliary else algorithm.point(state))[:, 0, 0]
-            variance += np.where(k + 1 == letters["K"], left**2, 0.0)
-    return Runs({**letters, "R": np.ones(INSTANCES)}, letters["sigma"] ** 2 * variance)
+            variance += np.where(k + 1 == symbols["K"], left**2, 0.0)
+    return over_points(symbols["sigma"] ** 2 * variance, {**symbols, "R": 1.0})
 
 
-FORMS: Mapping[str, Callable[[], Runs]] = {
+FORMS: Mapping[str, Callable[[], Measurement]] = {
     "patel2024/eq8": coordinates,
     "patel2024/prop7-exact": rank_one,
     "patel2024/prop19": moved,
@@ -149,35 +143,26 @@ FORMS: Mapping[str, Callable[[], Runs]] = {
 }
 
 
-def form_judge(measured: Array, exact: Array) -> Verdict:
-    """The judge of identities to rounding."""
-    found, expected = (xr.DataArray(values, dims="instance") for values in (measured, exact))
-    return judge_identity(
-        found, expected, abs(found).max() + xr.zeros_like(found), what="value", relative=1e-9, witness={}
-    )
-
-
-def by_closed_form(judge: FormJudge = form_judge) -> Iterator[Trialled]:
+def by_closed_form(judge: Judge = check) -> Iterator[JudgedMutant]:
     """Mutants of closed forms, judged on runs of the shipped rules; values lost to rounding are left out."""
     for theorem_id, runs_of in FORMS.items():
-        runs, source = runs_of(), theorem(theorem_id)
-        kept = runs.measured > 1e-5 * runs.measured.max()
-        measured = runs.measured[kept]
-        letters = {name: values[kept] for name, values in runs.letters.items()}
-        exact = values_of(source.bound.expression, letters)
-        alarm = judge(measured, exact).status == "violated"
-        yield Trialled("true statement", theorem_id, "as catalogued", "true", alarm, "runs")
+        source, found = theorem(theorem_id), runs_of()
+        largest = found.measured.max()
+        found = found.isel(point=np.flatnonzero(found.measured > RESOLVED * largest))
+        as_stated = Equal(found, source, scale=largest, relative=RELATIVE)
+        alarm = judge(as_stated).status == "violated"
+        yield JudgedMutant("true statement", theorem_id, "as catalogued", "true", alarm, "runs")
         for mutant in mutants(source.bound):
             where = (mutant.family, theorem_id, mutant.change)
-            if any(letter not in letters for letter in mutant.bound.letters):
-                yield Trialled(*where, "undecidable", False, "runs")  # a letter that the runs have no value for
+            if any(name not in found.symbols for name in mutant.bound.letters):
+                yield JudgedMutant(*where, "undecidable", False, "runs")  # a symbol that the runs have no value for
                 continue
-            with np.errstate(all="ignore"):
-                claimed = np.broadcast_to(values_of(mutant.bound.expression, letters), measured.shape)
-            yield Trialled(*where, _truth(measured, claimed), judge(measured, claimed).status == "violated", "runs")
+            rejected = judge(replace(as_stated, exact=mutant.of(source))).status == "violated"
+            truth = _truth(found.measured.values, values_at(mutant.bound, found))
+            yield JudgedMutant(*where, truth, rejected, "runs")
 
 
-def _truth(measured: Array, claimed: Array) -> str:
+def _truth(measured: Array, claimed: Array) -> Truth:
     defined = np.isfinite(claimed)
     error = np.abs(claimed[defined] / measured[defined] - 1)
     if np.any(error > DIFFERS):

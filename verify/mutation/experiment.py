@@ -1,4 +1,4 @@
-"""The power suite as an experiment: how many wrong twins of each family the verifier rejects."""
+"""The power suite as an experiment: how many mutants of each family the verifier rejects."""
 
 from __future__ import annotations
 

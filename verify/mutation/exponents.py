@@ -1,7 +1,7 @@
-"""Power against wrong exponents: twins of the claims on exponents, judged on the paths of their tests, each run once.
+"""Mutants of the claims on exponents, judged on the paths of their tests, each run once.
 
-The twin of a claim has a wrong exponent in the term that its paths isolate, or K and R swapped, or M dropped, or it
-denies the term.  Whether it is wrong is decided here by plain slopes of measured / twin between the ends of the path
+The mutant of a claim has a wrong exponent in the term that its paths isolate, or K and R swapped, or M dropped, or it
+denies the term.  Whether it is wrong is decided here by plain slopes of measured / mutant between the ends of the path
 and of its later half, in logarithms; the judge fits intervals over noise, windows and transients.
 """
 
@@ -12,18 +12,18 @@ from dataclasses import replace
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.verify.exponents.exponent_test import ExponentTest, run_exponent_test
-from tightrate.verify.falsification.search import values_of
 from tightrate.verify.judging.paths import MOST_LOGARITHMS, RESOLUTION, judge_exponents
-from tightrate.verify.mutation.bounds import Array, Trialled
-from tightrate.verify.mutation.mutants import BoundMutant, mutants
+from tightrate.verify.mutation.mutants import BoundMutant, JudgedMutant, Truth, mutants
 from tightrate.verify.papers.exponents_runs import EXPONENT_TESTS
 from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
 
+Array = NDArray[np.float64]
 PathJudge = Callable[[xr.Dataset], Verdict]
 LETTER = "letter: "
 MOVES = 1e-9  # of a logarithm along a path
@@ -38,7 +38,7 @@ def quick_tests() -> tuple[ExponentTest, ...]:
 
 def by_path(
     session: Session, tests: Sequence[ExponentTest] | None = None, judge: PathJudge = judge_exponents
-) -> Iterator[Trialled]:
+) -> Iterator[JudgedMutant]:
     """Twins of every test's claim; those that change nothing along its paths are undecidable there."""
     chosen = quick_tests() if tests is None else tests
     for number, test in enumerate(chosen):
@@ -46,15 +46,15 @@ def by_path(
         bound = theorem(test.theorem).bound
         data = run_exponent_test(test, session).assign_attrs(side=bound.kind)
         alarm = judge(data).status == "violated"
-        yield Trialled("true statement", test.id, "as catalogued", "true", alarm, "paths")
+        yield JudgedMutant("true statement", test.id, "as catalogued", "true", alarm, "paths")
         for mutant in twins(bound, test.term):
             where = (mutant.family, test.id, mutant.change)
             beside = against(data, mutant.bound) if _known(data, mutant.bound) else None
             if beside is None or not _moves(data, beside):
-                yield Trialled(*where, "undecidable", False, "paths")
+                yield JudgedMutant(*where, "undecidable", False, "paths")
                 continue
             rejected = judge(beside).status == "violated"
-            yield Trialled(*where, _truth(data, beside), rejected, "paths")
+            yield JudgedMutant(*where, _truth(data, beside), rejected, "paths")
 
 
 def twins(bound: Bound, term: str) -> Iterator[BoundMutant]:
@@ -73,7 +73,7 @@ def _known(data: xr.Dataset, bound: Bound) -> bool:
 def against(data: xr.Dataset, bound: Bound) -> xr.Dataset:
     """The data of an exponent test with this bound in place of the isolated term."""
     letters = {name: data[LETTER + name].values for name in bound.letters}
-    values = np.broadcast_to(values_of(bound.expression, letters), data.measured.shape)
+    values = np.broadcast_to(bound.at(letters), data.measured.shape)
     twin = data.term.copy(data=values)
     return data.assign(term=twin, bound=data.bound - data.term + twin)
 
@@ -87,7 +87,7 @@ def _moves(data: xr.Dataset, beside: xr.Dataset) -> bool:
     return bool(np.any(np.abs(steps[np.isfinite(steps)]) > MOVES))
 
 
-def _truth(data: xr.Dataset, beside: xr.Dataset) -> str:
+def _truth(data: xr.Dataset, beside: xr.Dataset) -> Truth:
     sign = 1 if data.attrs["side"] == "upper" else -1
     paths = [beside.isel(path=path) for path in range(beside.sizes["path"])]
     if any(_outgrown(one, sign, hidden=bool(data.attrs["hidden_logarithms"])) for one in paths):

@@ -1,8 +1,8 @@
-"""Proof that the verifier can say no: a suite of wrong twins, and how many of them are rejected.
+"""Proof that the verifier rejects what is wrong: a suite of mutants, and how many of them are rejected.
 
 Mutants that some exact value, shipped instance or catalogued matching bound contradicts must be rejected.  Mutants
-that are weaker but true, the same as the original, or that no number at hand decides are counted apart and must not be
-rejected, and neither must any true statement.
+that are weaker but true, the same as the original, or that no number at hand decides are reported separately and must
+not be rejected, and neither must any true statement.
 """
 
 from __future__ import annotations
@@ -14,34 +14,18 @@ from time import perf_counter
 from typing import Any
 
 from tightrate.verify.mutation.algorithms import by_identity
-from tightrate.verify.mutation.bounds import MATCHED, Trialled, by_claim, by_exponent, by_order, by_value
+from tightrate.verify.mutation.claims import bounding_claims, by_claim, one_experiment_of_each_paper
 from tightrate.verify.mutation.closed_forms import by_closed_form
 from tightrate.verify.mutation.exponents import by_path
+from tightrate.verify.mutation.fitted_exponents import by_exponent
+from tightrate.verify.mutation.mutants import JudgedMutant
+from tightrate.verify.mutation.orders import MATCHED, by_order
+from tightrate.verify.mutation.values import by_value, one_of_each_kind, value_searches
 from tightrate.verify.session import Profile, Progress, Session, silent
 
 REQUIRED = 0.95  # the share of the contradicted mutants that must be rejected
 HUNTED = 256  # points of each search against a mutant that the searches for the true bound left undecided
-QUICK_UPPER = ("dekel2012/convex", "khaled2025/eq2")
-QUICK_PAIRS = tuple(pair for pair in MATCHED if pair[0] in QUICK_UPPER)
-QUICK_SEARCHES = (
-    "cheng2024/lemA*-sharp",
-    "chezhegov2024/hutchinson",
-    "chezhegov2024/id-sc",
-    "chezhegov2024/lemma1-sharp-growth-*",
-    "chezhegov2024/het-c-own",
-    "dekel2012/explicit",
-    "khaled2025/lemma7*",
-    "khaled2025/thm1",
-    "khaled2025/thm3-safe@kink",
-    "lee2024/client-displacement",
-    "lee2024/h2*",
-    "patel2024/discrepancy",
-    "patel2024/prop13-*",
-    "patel2024/prop7-constant",
-    "patel2024/thm22-explicit",
-    "patel2024/thm27-step",
-    "woodworth2020a/quadratic",
-)
+QUICK_PAIRS = 2  # matched bounds in the quick profile
 
 
 @dataclass(frozen=True)
@@ -63,43 +47,47 @@ class Family:
 
 @dataclass(frozen=True)
 class PowerReport:
-    """All twins, and what follows from them."""
+    """All judged mutants, the true statements among them, and what follows."""
 
-    twins: tuple[Trialled, ...]
+    judged: tuple[JudgedMutant, ...]
     seconds: float
+
+    @property
+    def mutants(self) -> list[JudgedMutant]:
+        """The mutants, without the true statements."""
+        return [one for one in self.judged if one.truth != "true"]
 
     @property
     def families(self) -> tuple[Family, ...]:
         """The counts by family, in the order in which they first occur."""
-        names = dict.fromkeys(twin.family for twin in self.twins if twin.truth != "true")
-        return tuple(_family(name, [twin for twin in self.twins if twin.family == name]) for name in names)
+        names = dict.fromkeys(one.family for one in self.mutants)
+        return tuple(_family(name, [one for one in self.mutants if one.family == name]) for name in names)
 
     @property
     def total(self) -> Family:
         """The counts of all families together."""
-        return _family("all", [twin for twin in self.twins if twin.truth != "true"])
+        return _family("all", self.mutants)
 
     @property
     def true_statements(self) -> int:
         """How many true statements were judged."""
-        return sum(twin.truth == "true" for twin in self.twins)
+        return len(self.judged) - len(self.mutants)
 
     @property
     def judged_by(self) -> tuple[Family, ...]:
         """The counts by what they were judged on, in the order in which it first occurs."""
-        means = dict.fromkeys(twin.by.partition(",")[0] for twin in self.twins)
-        wrong = [twin for twin in self.twins if twin.truth != "true"]
-        return tuple(_family(one, [twin for twin in wrong if twin.by.partition(",")[0] == one]) for one in means)
+        means = dict.fromkeys(one.by.partition(",")[0] for one in self.judged)
+        return tuple(_family(way, [one for one in self.mutants if one.by.partition(",")[0] == way]) for way in means)
 
     @property
-    def survivors(self) -> tuple[Trialled, ...]:
+    def survivors(self) -> tuple[JudgedMutant, ...]:
         """Contradicted mutants that were not rejected."""
-        return tuple(twin for twin in self.twins if twin.truth == "contradicted" and not twin.rejected)
+        return tuple(one for one in self.judged if one.truth == "contradicted" and not one.rejected)
 
     @property
-    def false_alarms(self) -> tuple[Trialled, ...]:
+    def false_alarms(self) -> tuple[JudgedMutant, ...]:
         """True statements, and mutants that nothing contradicts, that were rejected all the same."""
-        return tuple(twin for twin in self.twins if twin.truth != "contradicted" and twin.rejected)
+        return tuple(one for one in self.judged if one.truth != "contradicted" and one.rejected)
 
     @property
     def passed(self) -> bool:
@@ -107,36 +95,45 @@ class PowerReport:
         return self.total.kill_rate >= REQUIRED and not self.false_alarms and self.total.contradicted > 0
 
 
-def _family(name: str, twins: Sequence[Trialled]) -> Family:
-    truths = Counter(twin.truth for twin in twins)
-    rejected = sum(twin.truth == "contradicted" and twin.rejected for twin in twins)
+def _family(name: str, mutants: Sequence[JudgedMutant]) -> Family:
+    truths = Counter(one.truth for one in mutants)
+    rejected = sum(one.truth == "contradicted" and one.rejected for one in mutants)
     return Family(name, truths["contradicted"], rejected, truths["weaker"], truths["equivalent"], truths["undecidable"])
 
 
 def power_report(profile: Profile = "quick", progress: Progress = silent) -> PowerReport:
     """Judge the whole suite, or a part that takes less than half a minute; always the same answer.
 
-    The full profile takes in all searches, hunts for points that are adverse to the mutants themselves, and runs the
-    paths of all exponent tests once.
+    The full profile takes in all searches, claims and matched bounds, hunts for points that are adverse to the mutants
+    themselves, and runs the paths of all exponent tests once; the quick one takes one search for each kind of
+    instance and one experiment of each paper.
     """
     began = perf_counter()
     quick = profile == "quick"
     session = Session(progress=progress)  # datasets of the quick size serve both profiles
-    parts: tuple[tuple[str, Iterator[Trialled]], ...] = (
+    searches, claims, pairs, hunted = value_searches(), bounding_claims(), MATCHED, HUNTED
+    if quick:
+        searches, claims, pairs, hunted = (
+            one_of_each_kind(searches),
+            one_experiment_of_each_paper(claims),
+            MATCHED[:QUICK_PAIRS],
+            0,
+        )
+    parts: tuple[tuple[str, Iterator[JudgedMutant]], ...] = (
         ("wrong implementations", by_identity()),
         ("wrong exponents, exact values", by_exponent()),
         ("wrong closed forms, runs", by_closed_form()),
-        ("wrong bounds, shipped datasets", by_claim(session)),
-        ("wrong bounds, exact values", by_value(QUICK_SEARCHES) if quick else by_value(("*",), hunt=HUNTED)),
-        ("wrong bounds, order algebra", by_order(QUICK_PAIRS if quick else MATCHED)),
+        ("wrong bounds, shipped datasets", by_claim(session, claims)),
+        ("wrong bounds, exact values", by_value(searches, hunt=hunted)),
+        ("wrong bounds, order algebra", by_order(pairs)),
         ("wrong exponents, paths", iter(()) if quick else by_path(session)),
     )
-    twins: list[Trialled] = []
+    judged: list[JudgedMutant] = []
     for done, (what, part) in enumerate(parts):
         progress(f"power: {what}", done, len(parts))
-        twins += part
+        judged += part
     progress("power", len(parts), len(parts))
-    return PowerReport(tuple(twins), perf_counter() - began)
+    return PowerReport(tuple(judged), perf_counter() - began)
 
 
 def power_as_json(report: PowerReport) -> dict[str, Any]:
@@ -148,8 +145,8 @@ def power_as_json(report: PowerReport) -> dict[str, Any]:
         "families": [_as_json("family", family) for family in report.families],
         "judged_by": [_as_json("judged_by", family) for family in report.judged_by],
         "true_statements": report.true_statements,
-        "false_alarms": [vars(twin) for twin in report.false_alarms],
-        "survivors": [vars(twin) for twin in report.survivors],
+        "false_alarms": [vars(one) for one in report.false_alarms],
+        "survivors": [vars(one) for one in report.survivors],
         "seconds": round(report.seconds, 1),
     }
 

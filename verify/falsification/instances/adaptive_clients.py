@@ -9,9 +9,10 @@ import numpy as np
 
 from tightrate.constructions.pieces import LogCosh
 from tightrate.constructions.separable import SeparableMachines, average_root
-from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithms.fedada2 import fedada2
-from tightrate.verify.falsification.search import Array, Axis, Ladder, Point, Search, Trial, values_of
+from tightrate.verify.falsification.search import Array, Axis, Point, ScalingSequence, Search, over_points
+from tightrate.verify.measurement import Measurement
 
 CLIENTS = 3
 METHOD = "the shipped algorithm run step by step, no randomness"
@@ -62,23 +63,21 @@ def run(problem: SeparableMachines, point: Point, *, R: Array, eta: Array, gamma
     return total / R, least
 
 
-def trial(point: Point, *, theorem_id: str, measured: Literal["mean", "least"], common: bool) -> Trial:
+def trial(theorem: Theorem, point: Point, *, measured: Literal["mean", "least"], common: bool) -> Measurement:
     """One local step; the steps are the prescribed ones, or those of the point."""
-    source = theorem(theorem_id)
     one = np.ones_like(point["start"])
     R = np.round(point["R"])
-    letters = {"K": one, "R": R, "M": CLIENTS * one, "d": one, "delay": one, "gamma": point.get("gamma", one)}
-    letters |= {name: point[name] for name in ("lambda", "server_damping")}
+    symbols = {"K": one, "R": R, "M": CLIENTS * one, "d": one, "delay": one, "gamma": point.get("gamma", one)}
+    symbols |= {name: point[name] for name in ("lambda", "server_damping")}
     problem = clients(point, common)
     constants = problem.constants
-    letters |= {name: constants[name] for name in ("L", "G_inf", "Delta", "zeta_inf")}
+    symbols |= {name: constants[name] for name in ("L", "G_inf", "Delta", "zeta_inf")}
     if "eta_scaled" in point:
-        letters["eta"] = point["eta_scaled"] / np.sqrt(R)
+        symbols["eta"] = point["eta_scaled"] / np.sqrt(R)
     else:
-        letters["eta"] = point["eta"] if "eta" in point else values_of(source.step("eta"), letters)
-    mean, least = run(problem, point, R=R, eta=letters["eta"], gamma=letters["gamma"])
-    value = mean if measured == "mean" else least
-    return Trial(value, values_of(source.bound.expression, letters), letters)
+        symbols["eta"] = point["eta"] if "eta" in point else theorem.step_at("eta", symbols)
+    mean, least = run(problem, point, R=R, eta=symbols["eta"], gamma=symbols["gamma"])
+    return over_points(mean if measured == "mean" else least, symbols)
 
 
 def _search(
@@ -91,28 +90,27 @@ def _search(
 ) -> Search:
     return Search(
         name=f"{theorem_id}@{name}" if name else theorem_id,
-        theorem=theorem_id,
+        theorem_id=theorem_id,
         where="three log-cosh clients" + (", all the same" if common else " that differ"),
-        side="upper",
-        axes=(*(OF_ORDER_ONE if "ladder" in details else INSTANCE), *axes),
-        trial=partial(trial, theorem_id=theorem_id, measured=measured, common=common),
+        axes=(*(OF_ORDER_ONE if "sequence" in details else INSTANCE), *axes),
+        trial=partial(trial, measured=measured, common=common),
         method=METHOD,
-        **{"expected": "consistent", **details},
-    )  # fmt: skip
+        **details,
+    )
 
 
 STEPS = (Axis("R", 1, 200, "whole"), Axis("eta", 1e-3, 1.0), Axis("gamma", 1e-2, 1.0))
 GROWING = Axis("R", 100, 3200, "whole")
-CLIMBED = Ladder("R", (100, 400, 1600, 3200))
+ROUNDS = ScalingSequence("R", (100, 400, 1600, 3200))
 
 proved = _search("lee2024/proved", "mean", *STEPS)
 proved_tuned = _search("lee2024/proved-tuned", "mean", Axis("R", 1, 200, "whole"), Axis("gamma", 1e-2, 1.0))
 cor8 = _search(
-    "lee2024/cor8", "least", GROWING, ladder=CLIMBED, expected="violated",
+    "lee2024/cor8", "least", GROWING, sequence=ROUNDS, expected="violated",
     variant="as it is summarised, without a condition on the heterogeneity of the clients",
 )  # fmt: skip
 thm6 = _search(
-    "lee2024/thm6", "least", GROWING, Axis("eta_scaled", 0.5, 1.0), ladder=CLIMBED, expected="violated",
+    "lee2024/thm6", "least", GROWING, Axis("eta_scaled", 0.5, 1.0), sequence=ROUNDS, expected="violated",
     variant="as it is summarised, without a condition on the heterogeneity of the clients",
 )  # fmt: skip
-cor8_identical = _search("lee2024/cor8", "least", GROWING, common=True, name="identical-clients", ladder=CLIMBED)
+cor8_identical = _search("lee2024/cor8", "least", GROWING, common=True, name="identical-clients", sequence=ROUNDS)

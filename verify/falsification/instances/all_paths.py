@@ -6,7 +6,7 @@ one round of equal machines in expectation need the paths of one machine only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from tightrate.constructions.pieces import Clipped
 from tightrate.constructions.separable import SeparableMachines, placed
-from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.admissible_steps import fastest_averaging, largest_step, mentions
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithm import Algorithm
 from tightrate.simulator.algorithms.local_adam import local_adam
 from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.algorithms.local_sgdm import local_sgdm
 from tightrate.verify.falsification.instances.kinked_functions import bent_parabola, level
-from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, largest_step, mentions, values_of
-from tightrate.verify.papers.chezhegov2024.changing_scaling import fastest_averaging
+from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, over_points, pooled
+from tightrate.verify.measurement import Measurement
 
 MACHINES, MOST_STEPS, MOST_ROUNDS, LONGEST_ROUND = 2, 4, 2, 8
 POINTS_AT_ONCE = 512
@@ -139,14 +139,13 @@ def _bent(point: Point, paths: Paths) -> SeparableMachines:
     return bent_parabola(*(_repeated(point[name], paths) for name in ("flat", "slope", "B")))
 
 
-def spread_trial(point: Point, *, theorem_id: str, pairs: bool) -> Trial:
+def spread_trial(theorem: Theorem, point: Point, *, pairs: bool) -> Measurement:
     """Equal machines in one round: the largest expected spread at any step, from the law of one machine's iterate."""
-    source = theorem(theorem_id)
     paths = Paths.of(LONGEST_ROUND, 1)
     one = np.ones_like(point["K"])
-    letters = {"L": one, "K": point["K"], "M": point["M"], "sigma": point["sigma"]}
-    letters["eta"] = point["used"] * largest_step(source.conditions, letters)
-    algorithm = local_sgd(eta=_repeated(letters["eta"], paths))
+    symbols = {"L": one, "K": point["K"], "M": point["M"], "sigma": point["sigma"]}
+    symbols["eta"] = point["used"] * largest_step(theorem.conditions, symbols)
+    algorithm = local_sgd(eta=_repeated(symbols["eta"], paths))
     chances = paths.chances(point["probability"], LONGEST_ROUND)
     value = np.zeros_like(one)
     for moment in walk(algorithm, _bent(point, paths), point, paths, start=0 * one, K=point["K"], R=one):
@@ -155,61 +154,58 @@ def spread_trial(point: Point, *, theorem_id: str, pairs: bool) -> Trial:
         seen = moment.taken.reshape(x.shape)[:, 0]
         value = np.maximum(value, np.where(seen, np.sum(chances * (x - mean) ** 2, axis=1), 0.0))
     value = value * (1 - 1 / point["M"]) * (2 if pairs else 1)
-    return Trial(value, values_of(source.bound.expression, letters), letters, rounding=1e-14 * point["B"] ** 2)
+    return over_points(value, symbols, rounding=1e-14 * point["B"] ** 2)
 
 
-def drift_trial(point: Point) -> Trial:
+def drift_trial(theorem: Theorem, point: Point) -> Measurement:
     """The quantile of the largest spread of two machines at any step of a round."""
-    source = theorem("khaled2025/lemma10")
     paths = Paths.of(MOST_STEPS, MACHINES)
     one = np.ones_like(point["K"])
-    letters = {"L": one, "K": point["K"], "delta": point["delta"]}
-    letters["sigma"] = np.maximum(*np.abs(jumps(point)))
-    letters["eta"] = point["used"] * largest_step(source.conditions, letters)
-    algorithm = local_sgd(eta=_repeated(letters["eta"], paths))
+    symbols = {"L": one, "K": point["K"], "delta": point["delta"]}
+    symbols["sigma"] = np.maximum(*np.abs(jumps(point)))
+    symbols["eta"] = point["used"] * largest_step(theorem.conditions, symbols)
+    algorithm = local_sgd(eta=_repeated(symbols["eta"], paths))
     value = np.zeros((len(one), paths.second.shape[1]))
     for moment in walk(algorithm, _bent(point, paths), point, paths, start=0 * one, K=point["K"], R=one):
         apart = np.var(algorithm.point(moment.updated)[..., 0], axis=-1)
         value = np.maximum(value, apart.reshape(value.shape))
     exact = quantile(value, paths.chances(point["probability"], MOST_STEPS), point["delta"])
-    return Trial(exact, values_of(source.bound.expression, letters), letters, rounding=1e-13 * point["B"] ** 2)
+    return over_points(exact, symbols, rounding=1e-13 * point["B"] ** 2)
 
 
-def guarantee_trial(point: Point) -> Trial:
+def guarantee_trial(theorem: Theorem, point: Point) -> Measurement:
     """The quantile of the gap of the average over all local iterates, with any outer step."""
-    source = theorem("khaled2025/thm4-safe")
     paths = Paths.of(MOST_STEPS, MACHINES)
     one = np.ones_like(point["K"])
     R = np.minimum(point["most_rounds"], np.floor(MOST_STEPS / point["K"]))
-    letters = {"L": one, "K": point["K"], "R": R, "M": MACHINES * one, "delta": point["delta"], "gamma": point["gamma"]}
-    letters |= {"B": point["B"], "sigma": np.maximum(*np.abs(jumps(point)))}
-    letters["eta"] = point["used"] * largest_step(source.conditions, letters)
+    symbols = {"L": one, "K": point["K"], "R": R, "M": MACHINES * one, "delta": point["delta"], "gamma": point["gamma"]}
+    symbols |= {"B": point["B"], "sigma": np.maximum(*np.abs(jumps(point)))}
+    symbols["eta"] = point["used"] * largest_step(theorem.conditions, symbols)
     problem = _bent(point, paths)
-    algorithm = local_sgd(eta=_repeated(letters["eta"], paths), gamma=_repeated(point["gamma"], paths))
+    algorithm = local_sgd(eta=_repeated(symbols["eta"], paths), gamma=_repeated(point["gamma"], paths))
     total, steepest = np.zeros(len(problem.tilts)), np.zeros(len(problem.tilts))
     for moment in walk(algorithm, problem, point, paths, start=0 * one, K=point["K"], R=R):
         total = total + np.where(moment.taken, algorithm.point(moment.before)[..., 0].mean(axis=-1), 0.0)
         met = np.where(moment.taken, np.abs(moment.gradient[..., 0]).max(axis=-1), 0.0)
         steepest = np.maximum(steepest, met)
     gap = problem.gap((total / _repeated(point["K"] * R, paths))[:, None]).reshape(len(one), -1)
-    letters["G"] = steepest.reshape(len(one), -1).max(axis=1)
+    symbols["G"] = steepest.reshape(len(one), -1).max(axis=1)
     exact = quantile(gap, paths.chances(point["probability"], MOST_STEPS), point["delta"])
-    return Trial(exact, values_of(source.bound.expression, letters), letters, rounding=1e-13 * point["B"] ** 2)
+    return over_points(exact, symbols, rounding=1e-13 * point["B"] ** 2)
 
 
-def clipped_trial(point: Point, *, theorem_id: str, measured: Measured) -> Trial:
+def clipped_trial(theorem: Theorem, point: Point, *, measured: Measured) -> Measurement:
     """Local SGDM or Local Adam with clipping on Huber's function, of smoothness 1 and bounded slopes."""
-    source = theorem(theorem_id)
     paths = Paths.of(MOST_STEPS, MACHINES)
     n = len(point["K"])
     R = np.minimum(point["most_rounds"], np.floor(MOST_STEPS / point["K"]))
-    letters = _letters(point, source, R)
-    steps = {name: _repeated(letters[name], paths) for name in ("eta", "beta1", "rho")}
+    symbols = symbols_of(theorem, point, R)
+    steps = {name: _repeated(symbols[name], paths) for name in ("eta", "beta1", "rho")}
     with_adam = "lambda" in point
     if with_adam:
-        adam = local_adam(**steps, beta2=_repeated(letters["beta2"], paths), lam=_repeated(letters["lambda"], paths))
+        adam = local_adam(**steps, beta2=_repeated(symbols["beta2"], paths), lam=_repeated(symbols["lambda"], paths))
     algorithm = adam if with_adam else local_sgdm(**steps)
-    damping = _repeated(letters["lambda"], paths)[:, None] if with_adam else np.zeros((1, 1))
+    damping = _repeated(symbols["lambda"], paths)[:, None] if with_adam else np.zeros((1, 1))
     problem = _huber(_repeated(point["steepest"], paths), _repeated(point["B"], paths))
     value = np.zeros(n * paths.second.shape[1])
     H_r = damping + np.zeros((len(value), 1))
@@ -226,7 +222,7 @@ def clipped_trial(point: Point, *, theorem_id: str, measured: Measured) -> Trial
         value.reshape(n, -1), paths.chances(point["probability"], MOST_STEPS), point["delta"]
     )  # fmt: skip
     length = {"x": point["B"], "z": point["B"] ** 2, "scaled-z": point["B"] ** 2}.get(measured, np.ones(n))
-    return Trial(exact, values_of(source.bound.expression, letters), letters, rounding=1e-13 * length)
+    return over_points(exact, symbols, rounding=1e-13 * length)
 
 
 def _seen(algorithm: Any, moment: Moment, measured: Measured, H_r: Array, root: Any) -> Array:
@@ -243,22 +239,22 @@ def _seen(algorithm: Any, moment: Moment, measured: Measured, H_r: Array, root: 
     return np.asarray(np.ptp(H_r / root(state), axis=-1))
 
 
-def _letters(point: Point, source: Theorem, R: Array) -> dict[str, Array]:
-    """The letters of cheng2024 in one dimension; steps and averaging as large as allowed, times a share."""
+def symbols_of(theorem: Theorem, point: Point, R: Array) -> dict[str, Array]:
+    """The symbols of cheng2024 in one dimension; steps and averaging as large as allowed, times a share."""
     one = np.ones_like(point["K"])
     noise = level(jumps(point), point["probability"], point["alpha"])
-    letters = {"L": one, "d": one, "weak": 0 * one, "M": MACHINES * one, "R": R, "sigma": noise}
-    letters |= {"sigma_inf": noise, "sigma_2alpha": noise, "G": point["steepest"], "G_inf": point["steepest"]}
-    letters |= {name: point[name] for name in ("K", "B", "alpha", "beta1", "delta")}
-    letters["rho"] = point["threshold"] * np.maximum(3 * noise, 2 * point["steepest"])
+    symbols = {"L": one, "d": one, "weak": 0 * one, "M": MACHINES * one, "R": R, "sigma": noise}
+    symbols |= {"sigma_inf": noise, "sigma_2alpha": noise, "G": point["steepest"], "G_inf": point["steepest"]}
+    symbols |= {name: point[name] for name in ("K", "B", "alpha", "beta1", "delta")}
+    symbols["rho"] = point["threshold"] * np.maximum(3 * noise, 2 * point["steepest"])
     if "lambda" in point:
-        letters["lambda"] = letters["moreau"] = point["lambda"]
-        letters["Delta"] = _huber(point["steepest"], point["B"]).gap(np.zeros((len(one), 1)))
-        slow = mentions(source.conditions, "beta2")
-        letters["beta2"] = 1 - point["averaged"] * (fastest_averaging(source, letters) if slow else one)
-    bounded = mentions(source.conditions, "eta")
-    letters["eta"] = point["used"] * (largest_step(source.conditions, letters) if bounded else one)
-    return letters
+        symbols["lambda"] = symbols["moreau"] = point["lambda"]
+        symbols["Delta"] = _huber(point["steepest"], point["B"]).gap(np.zeros((len(one), 1)))
+        slow = mentions(theorem.conditions, "beta2")
+        symbols["beta2"] = 1 - point["averaged"] * (fastest_averaging(theorem.conditions, symbols) if slow else one)
+    bounded = mentions(theorem.conditions, "eta")
+    symbols["eta"] = point["used"] * (largest_step(theorem.conditions, symbols) if bounded else one)
+    return symbols
 
 
 def _huber(steepest: Array, B: Array) -> SeparableMachines:
@@ -268,54 +264,39 @@ def _huber(steepest: Array, B: Array) -> SeparableMachines:
     return placed(piece, np.zeros((n, 1, 1)), B, root=np.zeros((n, 1)))
 
 
-def in_blocks(point: Point, *, tried: Callable[[Point], Trial]) -> Trial:
+def in_blocks(theorem: Theorem, point: Point, *, trial: Trial) -> Measurement:
     """The trials of many points, some at a time, because every point has all its paths in memory."""
     count = len(next(iter(point.values())))
     starts = range(0, count, POINTS_AT_ONCE)
-    blocks = [tried({name: value[i : i + POINTS_AT_ONCE] for name, value in point.items()}) for i in starts]
-    if len(blocks) == 1:
-        return blocks[0]
-    letters = {name: np.concatenate([block.letters[name] for block in blocks]) for name in blocks[0].letters}
-    measured, bound = (np.concatenate([getattr(block, name) for block in blocks]) for name in ("measured", "bound"))
-    rounding = np.concatenate([np.broadcast_to(block.rounding, block.measured.shape) for block in blocks])
-    return Trial(measured, bound, letters, rounding)
+    parts = [{name: value[i : i + POINTS_AT_ONCE] for name, value in point.items()} for i in starts]
+    return pooled([trial(theorem, part) for part in parts])
 
 
-def _search(theorem_id: str, where: str, axes: tuple[Axis, ...], tried: Callable[[Point], Trial]) -> Search:
+def _search(theorem_id: str, where: str, axes: tuple[Axis, ...], trial: Trial) -> Search:
     return Search(
         name=theorem_id,
-        theorem=theorem_id,
+        theorem_id=theorem_id,
         where=where,
-        side="upper",
         axes=axes,
-        trial=partial(in_blocks, tried=tried),
-        expected="consistent",
+        trial=partial(in_blocks, trial=trial),
         method=METHOD,
     )
 
 
 def _of_clipping(label: str, measured: Measured, *axes: Axis) -> Search:
-    theorem_id = f"cheng2024/{label}"
-    tried = partial(clipped_trial, theorem_id=theorem_id, measured=measured)
     return _search(
-        theorem_id,
+        f"cheng2024/{label}",
         "Huber's function, two machines, at most four steps",
         (*HUBER, *LAW, DELTA, *TIMES, USED, *axes),
-        tried,
+        partial(clipped_trial, measured=measured),
     )
 
 
 ROUND = (Axis("K", 1, LONGEST_ROUND, "whole"), Axis("M", 2, 1e4, "whole"))
 KINK = "a parabola with two curvatures"
 
-lemma7 = _search(
-    "khaled2025/lemma7", KINK, (*BENT, *LAW, *ROUND, USED),
-    partial(spread_trial, theorem_id="khaled2025/lemma7", pairs=True),
-)  # fmt: skip
-lemma7_mean = _search(
-    "khaled2025/lemma7-mean", KINK, (*BENT, *LAW, *ROUND, USED),
-    partial(spread_trial, theorem_id="khaled2025/lemma7-mean", pairs=False),
-)  # fmt: skip
+lemma7 = _search("khaled2025/lemma7", KINK, (*BENT, *LAW, *ROUND, USED), partial(spread_trial, pairs=True))
+lemma7_mean = _search("khaled2025/lemma7-mean", KINK, (*BENT, *LAW, *ROUND, USED), partial(spread_trial, pairs=False))
 lemma10 = _search("khaled2025/lemma10", f"{KINK}, two machines", (*BENT, *LAW, DELTA, TIMES[0], USED), drift_trial)
 thm4 = _search(
     "khaled2025/thm4-safe", f"{KINK}, two machines, at most four steps",

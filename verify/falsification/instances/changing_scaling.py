@@ -9,13 +9,14 @@ from functools import partial
 
 import numpy as np
 
-from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.admissible_steps import fastest_averaging, largest_step, mentions
+from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithms.savic import Scaling, savic
 from tightrate.simulator.exact.step_moments import step_moments
 from tightrate.verify.falsification.instances.heterogeneous_quadratics import columns, table
 from tightrate.verify.falsification.instances.scaling_rules import RULE
-from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, largest_step, mentions, values_of
-from tightrate.verify.papers.chezhegov2024.changing_scaling import fastest_averaging
+from tightrate.verify.falsification.search import Array, Axis, Point, Search, over_points
+from tightrate.verify.measurement import Measurement
 
 COORDINATES, MACHINES, MOST_ROUNDS = 2, 2, 30
 METHOD = "exact second moments, every step taken, the matrix by the shipped rule from given increments"
@@ -38,27 +39,26 @@ DIFFERENT = (
 )
 
 
-def scalings(point: Point, scaling: Scaling, letters: dict[str, Array]) -> Array:
+def scalings(point: Point, scaling: Scaling, symbols: dict[str, Array]) -> Array:
     """The matrix of every round, (n, R, d), which tends from the first one to the increments."""
-    d_min, width = letters["d_min"][:, None], (letters["d_max"] - letters["d_min"])[:, None]
+    d_min, width = symbols["d_min"][:, None], (symbols["d_max"] - symbols["d_min"])[:, None]
     first, increment = (d_min + columns(point, name) * width for name in ("first", "increment"))
     states = []
     for i in range(COORDINATES):
         method = savic(
-            eta=1.0, d_min=letters["d_min"], beta2=letters["beta2"], d_start=first[:, i], scaling=scaling
+            eta=1.0, d_min=symbols["d_min"], beta2=symbols["beta2"], d_start=first[:, i], scaling=scaling
         )  # fmt: skip
         state = method.init(np.zeros((len(first), 1, 1)))
         found = []
-        for _ in range(int(letters["R"].max())):
+        for _ in range(int(symbols["R"].max())):
             state = method.observe_curvature(state, increment[:, i, None, None])
             found.append(state.D_hat[:, 0, 0])
         states.append(np.stack(found, axis=-1))
     return np.stack(states, axis=-1)
 
 
-def trial(point: Point, *, theorem_id: str, scaling: Scaling) -> Trial:
+def trial(theorem: Theorem, point: Point, *, scaling: Scaling) -> Measurement:
     """The share `used` of the largest step and the share `averaged` of the fastest averaging that are allowed."""
-    source = theorem(theorem_id)
     start, noise = columns(point, "start"), columns(point, "noise")
     one = np.ones_like(point["K"])
     if "minimizer00" in point:
@@ -70,7 +70,7 @@ def trial(point: Point, *, theorem_id: str, scaling: Scaling) -> Trial:
         machines, level = point["M"], noise / np.sqrt(point["M"])[:, None]
     mean_curvature = curvature.mean(axis=-1)
     optimum = (curvature * minimizer).mean(axis=-1) / mean_curvature
-    letters = {
+    symbols = {
         "L": curvature.max(axis=(1, 2)),
         "mu": curvature.min(axis=(1, 2)),
         "zeta_star": np.sqrt(np.sum((curvature * (optimum[..., None] - minimizer)) ** 2, axis=1).mean(axis=-1)),
@@ -82,24 +82,24 @@ def trial(point: Point, *, theorem_id: str, scaling: Scaling) -> Trial:
         "d_min": point["d_min"],
         "d_max": point["d_min"] * point["spread"],
     }
-    of_step = [condition for condition in source.conditions if not mentions((condition,), "beta2")]
-    letters["eta"] = point["used"] * largest_step(of_step, letters)
-    letters["beta2"] = 1 - point["averaged"] * fastest_averaging(source, letters)
-    D = scalings(point, scaling, letters)
-    letters["B_scaled"] = np.sqrt(np.sum(D[:, 0] * (start - optimum) ** 2, axis=-1))
+    of_step = [condition for condition in theorem.conditions if not mentions((condition,), "beta2")]
+    symbols["eta"] = point["used"] * largest_step(of_step, symbols)
+    symbols["beta2"] = 1 - point["averaged"] * fastest_averaging(theorem.conditions, symbols)
+    D = scalings(point, scaling, symbols)
+    symbols["B_scaled"] = np.sqrt(np.sum(D[:, 0] * (start - optimum) ** 2, axis=-1))
     found = step_moments(
         curvature,
         minimizer,
         start=start,
         optimum=optimum,
-        steps=letters["eta"][:, None, None] / D,
+        steps=symbols["eta"][:, None, None] / D,
         noise=level,
-        K=letters["K"],
-        R=letters["R"],
+        K=symbols["K"],
+        R=symbols["R"],
     )
-    of_distance = source.bound.measure.name == "squared-distance"
+    of_distance = theorem.bound.measure.name == "squared-distance"
     value = found.last.sum(axis=-1) if of_distance else np.sum(mean_curvature / 2 * found.average, axis=-1)
-    return Trial(value, values_of(source.bound.expression, letters), letters, rounding=1e-13 * letters["B"] ** 2)
+    return over_points(value, symbols, rounding=1e-13 * symbols["B"] ** 2)
 
 
 def _search(label: str, rule: str) -> Search:
@@ -107,12 +107,10 @@ def _search(label: str, rule: str) -> Search:
     differ = "het" in label
     return Search(
         name=theorem_id,
-        theorem=theorem_id,
+        theorem_id=theorem_id,
         where="two quadratic machines that differ" if differ else "one quadratic in two coordinates on every machine",
-        side="upper",
         axes=(*COMMON, *(DIFFERENT if differ else EQUAL)),
-        trial=partial(trial, theorem_id=theorem_id, scaling=RULE[rule]),
-        expected="consistent",
+        trial=partial(trial, scaling=RULE[rule]),
         method=METHOD,
     )
 

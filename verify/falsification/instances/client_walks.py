@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithms.fedada2 import DelayedAdam, DelayedPreconditioner, client_parameters
 from tightrate.simulator.algorithms.fedadagrad import server_adagrad
 from tightrate.simulator.algorithms.local_sgdm import sgdm
@@ -17,7 +17,8 @@ from tightrate.simulator.algorithms.sgd import SGD
 from tightrate.simulator.batch.hyperparameters import per_replica
 from tightrate.simulator.communication import FederatedOptimization
 from tightrate.simulator.optimizer import Optimizer
-from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, values_of
+from tightrate.verify.falsification.search import Array, Axis, Point, Search, over_points
+from tightrate.verify.measurement import Measurement
 
 METHOD = "the shipped client and server, step by step, no randomness"
 MOST_STEPS, MOST_DELAY, MACHINES, DIMENSION = 8, 3, 2, 2
@@ -54,35 +55,34 @@ def gradients(point: Point) -> Array:
     return np.where(step < point["K"], found, 0.0)
 
 
-def displacement_trial(point: Point, *, theorem_id: str, client: Client) -> Trial:
+def displacement_trial(_: Theorem, point: Point, *, client: Client) -> Measurement:
     """How far K local steps move the one coordinate."""
     steps = gradients(point)
     one = np.ones_like(point["K"])
-    letters = {"K": point["K"], "eta": point["eta"], "delay": point.get("delay", one), "G_inf": steps.max(axis=0)}
-    letters["lambda"] = one if client == "momentum" else point["lambda"]
+    symbols = {"K": point["K"], "eta": point["eta"], "delay": point.get("delay", one), "G_inf": steps.max(axis=0)}
+    symbols["lambda"] = one if client == "momentum" else point["lambda"]
     if "complement" in point:
-        letters["beta2"] = 1 - point["complement"]
-        letters["beta1"] = point["remembered"] * (np.sqrt(letters["beta2"]) if client == "adam" else one)
+        symbols["beta2"] = 1 - point["complement"]
+        symbols["beta1"] = point["remembered"] * (np.sqrt(symbols["beta2"]) if client == "adam" else one)
     value = np.zeros_like(one)
-    for delay in np.unique(letters["delay"]):
-        chosen = letters["delay"] == delay
-        mine = {name: values[chosen] for name, values in letters.items()}
+    for delay in np.unique(symbols["delay"]):
+        chosen = symbols["delay"] == delay
+        mine = {name: values[chosen] for name, values in symbols.items()}
         walked = _walked(_client(client, mine, int(delay)), steps[:, chosen])
         value[chosen] = walked[mine["K"].astype(int), np.arange(len(mine["K"]))]
-    bound = values_of(theorem(theorem_id).bound.expression, letters)
     rounding = 1e-13 * value
     if client == "adagrad":  # of the sum 1 + (G/lambda)^2 in the bound
-        rounding = rounding + 1e-15 * letters["eta"] * letters["lambda"] / np.maximum(letters["G_inf"], 1e-300)
-    return Trial(value, bound, letters, rounding)
+        rounding = rounding + 1e-15 * symbols["eta"] * symbols["lambda"] / np.maximum(symbols["G_inf"], 1e-300)
+    return over_points(value, symbols, rounding=rounding)
 
 
-def _client(kind: Client, letters: dict[str, Array], delay: int) -> Optimizer[Any]:
+def _client(kind: Client, symbols: dict[str, Array], delay: int) -> Optimizer[Any]:
     if kind == "momentum":
-        return sgdm(letters["eta"], letters["beta1"], np.inf)
+        return sgdm(symbols["eta"], symbols["beta1"], np.inf)
     if kind == "adagrad":
-        return DelayedPreconditioner(**client_parameters(letters["eta"], letters["lambda"], 0.0, delay, 0.0))
-    shared = client_parameters(letters["eta"], letters["lambda"], letters["beta1"], delay, 0.0)
-    return DelayedAdam(**shared, beta2=per_replica("beta2", letters["beta2"]))
+        return DelayedPreconditioner(**client_parameters(symbols["eta"], symbols["lambda"], 0.0, delay, 0.0))
+    shared = client_parameters(symbols["eta"], symbols["lambda"], symbols["beta1"], delay, 0.0)
+    return DelayedAdam(**shared, beta2=per_replica("beta2", symbols["beta2"]))
 
 
 def _walked(client: Optimizer[Any], steps: Array) -> Array:
@@ -95,7 +95,7 @@ def _walked(client: Optimizer[Any], steps: Array) -> Array:
     return np.stack(found)
 
 
-def run_trial(point: Point, *, theorem_id: str, adaptive: Literal["clients", "server"]) -> Trial:
+def run_trial(_: Theorem, point: Point, *, adaptive: Literal["clients", "server"]) -> Measurement:
     """The gap of L |x|^2 / 2 after R rounds in which noise pushes away from the optimum, more and more."""
     n = len(point["K"])
     server: Optimizer[Any]
@@ -116,9 +116,9 @@ def run_trial(point: Point, *, theorem_id: str, adaptive: Literal["clients", "se
         state = algorithm.synchronize(state)
         ended = r + 1 == point["R"]
         value = np.where(ended, np.sum(algorithm.output(state)[:, 0] ** 2, axis=-1) / 2, value)
-    letters = {name: point[name] for name in ("K", "R", "eta", "gamma", "B")}
-    letters |= {"L": np.ones(n), "d": np.full(n, float(DIMENSION)), "delay": np.ones(n)}
-    return Trial(value, values_of(theorem(theorem_id).bound.expression, letters), letters, rounding=1e-13 * value)
+    symbols = {name: point[name] for name in ("K", "R", "eta", "gamma", "B")}
+    symbols |= {"L": np.ones(n), "d": np.full(n, float(DIMENSION)), "delay": np.ones(n)}
+    return over_points(value, symbols, rounding=1e-13 * value)
 
 
 def _where(mask: NDArray[np.bool_], new: Any, old: Any) -> Any:
@@ -131,16 +131,14 @@ def _where(mask: NDArray[np.bool_], new: Any, old: Any) -> Any:
 
 
 def _search(
-    theorem_id: str, where: str, axes: tuple[Axis, ...], tried: Callable[..., Trial], name: str = "", **how: Any
+    theorem_id: str, where: str, axes: tuple[Axis, ...], trial: Callable[..., Measurement], name: str = "", **how: Any
 ) -> Search:
     return Search(
         name=f"{theorem_id}@{name}" if name else theorem_id,
-        theorem=theorem_id,
+        theorem_id=theorem_id,
         where=where,
-        side="upper",
         axes=axes,
-        trial=partial(tried, theorem_id=theorem_id, **how),
-        expected="consistent",
+        trial=partial(trial, **how),
         method=METHOD,
     )
 

@@ -7,8 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from tightrate.rates.statements.catalogue import theorem
-from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, values_of
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.verify.falsification.search import Array, Axis, Point, Search, over_points
+from tightrate.verify.measurement import Measurement
 
 METHOD = "exact: a law with three values"
 LAW = (
@@ -37,22 +38,21 @@ def law(point: Point) -> tuple[Array, Array]:
     return probability, values - np.sum(probability * values, axis=-1, keepdims=True)
 
 
-def trial(point: Point, *, theorem_id: str, measured: Measured) -> Trial:
+def trial(_: Theorem, point: Point, *, measured: Measured) -> Measurement:
     """Bias and moments of the clipped variable, or the fourth moment of the mean of M independent copies."""
     probability, deviation = law(point)
-    bound = theorem(theorem_id).bound.expression
     if measured == "fourth":
         second, fourth = (np.sum(probability * deviation**power, axis=-1) for power in (2, 4))
         M = point["M"]
-        letters = {"sigma": fourth**0.25, "M": M}
-        return Trial((fourth + 3 * (M - 1) * second**2) / M**3, values_of(bound, letters), letters)
+        symbols = {"sigma": fourth**0.25, "M": M}
+        return over_points((fourth + 3 * (M - 1) * second**2) / M**3, symbols)
     alpha = point["alpha"]
     largest = np.abs(deviation).max(axis=-1, keepdims=True)
     moment = np.sum(probability * np.abs(deviation / largest) ** alpha[:, None], axis=-1)
-    letters = {"alpha": alpha, "sigma": largest[:, 0] * moment ** (1 / alpha)}
-    rho = letters["rho"] = point["rho"] if "rho" in point else point["rho_noise"] * letters["sigma"]
+    symbols = {"alpha": alpha, "sigma": largest[:, 0] * moment ** (1 / alpha)}
+    rho = symbols["rho"] = point["rho"] if "rho" in point else point["rho_noise"] * symbols["sigma"]
     center = point["mean"][:, None] * rho[:, None]
-    letters["G_inf"] = np.abs(center[:, 0])
+    symbols["G_inf"] = np.abs(center[:, 0])
     clipped = np.clip(center + deviation, -rho[:, None], rho[:, None])
     average = np.sum(probability * clipped, axis=-1, keepdims=True)
     about = center if measured == "moment" else average
@@ -62,21 +62,19 @@ def trial(point: Point, *, theorem_id: str, measured: Measured) -> Trial:
     elif measured == "squared-bias":  # d coordinates with the same law
         bias = np.abs(average - center)[:, 0]
         value, rounding = point["d"] * bias**2, point["d"] * rounding * (2 * bias + rounding)
-        letters |= {"sigma_inf": letters["sigma"], "sigma_2alpha": letters["sigma"] * point["d"] ** (1 / (2 * alpha))}
+        symbols |= {"sigma_inf": symbols["sigma"], "sigma_2alpha": symbols["sigma"] * point["d"] ** (1 / (2 * alpha))}
     else:
         value = np.sum(probability * np.abs(clipped - about) ** alpha[:, None], axis=-1)
-    return Trial(value, values_of(bound, letters), letters, rounding)
+    return over_points(value, symbols, rounding=rounding)
 
 
 def _search(theorem_id: str, measured: Measured, *axes: Axis) -> Search:
     return Search(
         name=theorem_id,
-        theorem=theorem_id,
+        theorem_id=theorem_id,
         where="laws with three values",
-        side="upper",
         axes=(*LAW, *axes),
-        trial=partial(trial, theorem_id=theorem_id, measured=measured),
-        expected="consistent",
+        trial=partial(trial, measured=measured),
         method=METHOD,
     )
 

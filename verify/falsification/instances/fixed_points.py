@@ -8,9 +8,11 @@ from typing import Literal
 import numpy as np
 
 from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.admissible_steps import largest_step
+from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.exact.local_gradient_descent import round_map
-from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, largest_step, values_of
+from tightrate.verify.falsification.search import Array, Axis, Point, Search, over_points
+from tightrate.verify.measurement import Measurement
 from tightrate.verify.verdict import Status
 
 MACHINES, DIMENSION = 3, 2
@@ -49,45 +51,44 @@ def machines(point: Point) -> QuadraticMachines:
     return QuadraticMachines((hessians + np.swapaxes(hessians, -1, -2)) / 2, table("minimizer"))
 
 
-def trial(point: Point, *, theorem_id: str, measured: Measured) -> Trial:
+def trial(theorem: Theorem, point: Point, *, measured: Measured) -> Measurement:
     """Constants measured on the instance; the inner step is the share `used` of the largest one allowed."""
-    source = theorem(theorem_id)
     problem = machines(point)
     one = np.ones_like(point["K"])
-    letters = {name: problem.constants[name] for name in CONSTANTS}
-    letters |= {"K": point["K"], "R": point.get("R", one), "gamma": one}
-    letters["eta"] = point["used"] / letters["L"]
+    symbols = {name: problem.constants[name] for name in CONSTANTS}
+    symbols |= {"K": point["K"], "R": point.get("R", one), "gamma": one}
+    symbols["eta"] = point["used"] / symbols["L"]
     if "gamma_used" in point:
-        letters["gamma"] = point["gamma_used"] * largest_step(source.conditions, letters, "gamma")
+        symbols["gamma"] = point["gamma_used"] * largest_step(theorem.conditions, symbols, "gamma")
     if "gamma_free" in point:
-        letters["gamma"] = point["gamma_free"]
+        symbols["gamma"] = point["gamma_free"]
     if "scaling0" in point:  # local steps of the variables D^(1/2) x
         scaling = np.stack([point[f"scaling{i}"] for i in range(DIMENSION)], axis=-1)
-        letters |= {"d_min": scaling.min(axis=-1), "d_max": scaling.max(axis=-1)}
-        letters["eta"] = letters["eta"] * letters["d_min"]
+        symbols |= {"d_min": scaling.min(axis=-1), "d_max": scaling.max(axis=-1)}
+        symbols["eta"] = symbols["eta"] * symbols["d_min"]
         problem = in_scaled_variables(problem, scaling)
     start = problem.optimum if measured == "movement" else np.zeros_like(problem.optimum)
-    rounds = round_map(problem, K=letters["K"], eta=letters["eta"], gamma=letters["gamma"], start=start)
+    rounds = round_map(problem, K=symbols["K"], eta=symbols["eta"], gamma=symbols["gamma"], start=start)
     mean_optimum = problem.minimizers.mean(axis=-2)
     size = np.linalg.norm(problem.minimizers, axis=-1).max(axis=-1)
     if measured == "contraction":
-        value = np.abs(1 - letters["gamma"][:, None] * rounds.eigenvalues).max(axis=-1)
+        value = np.abs(1 - symbols["gamma"][:, None] * rounds.eigenvalues).max(axis=-1)
         size = one
     elif measured == "start":
         value = problem.gap(np.zeros_like(problem.optimum))
     elif measured == "movement":
-        value = np.linalg.norm(rounds.after(one) - problem.optimum, axis=-1) / (letters["K"] * letters["eta"])
-        size = size / (letters["K"] * letters["eta"])
+        value = np.linalg.norm(rounds.after(one) - problem.optimum, axis=-1) / (symbols["K"] * symbols["eta"])
+        size = size / (symbols["K"] * symbols["eta"])
     else:
         pairs = {
             "discrepancy": (rounds.fixed_point, problem.optimum),
             "fixed-point-to-mean": (rounds.fixed_point, mean_optimum),
             "optimum-to-mean": (problem.optimum, mean_optimum),
-            "transient": (rounds.after(letters["R"]), rounds.fixed_point),
-            "distance": (rounds.after(letters["R"]), problem.optimum),
+            "transient": (rounds.after(symbols["R"]), rounds.fixed_point),
+            "distance": (rounds.after(symbols["R"]), problem.optimum),
         }
         value = np.linalg.norm(np.subtract(*pairs[measured]), axis=-1)
-    return Trial(value, values_of(source.bound.expression, letters), letters, rounding=1e-11 * size)
+    return over_points(value, symbols, rounding=1e-11 * size)
 
 
 def in_scaled_variables(problem: QuadraticMachines, scaling: Array) -> QuadraticMachines:
@@ -97,17 +98,17 @@ def in_scaled_variables(problem: QuadraticMachines, scaling: Array) -> Quadratic
     return QuadraticMachines((hessians + np.swapaxes(hessians, -1, -2)) / 2, problem.minimizers * root[:, None])
 
 
-def dissimilarity_trial(point: Point, *, theorem_id: str, of_worst: bool) -> Trial:
+def dissimilarity_trial(_: Theorem, point: Point, *, of_worst: bool) -> Measurement:
     """|grad F_m - grad F| of the worst machine, or its root mean square, at a point at most D away from the start 0."""
     problem = machines(point)
-    letters = {name: problem.constants[name] for name in CONSTANTS}
-    letters |= {"D": point["D"], "M": np.full_like(point["D"], MACHINES)}
+    symbols = {name: problem.constants[name] for name in CONSTANTS}
+    symbols |= {"D": point["D"], "M": np.full_like(point["D"], MACHINES)}
     direction = np.stack([np.cos(point["direction"]), np.sin(point["direction"])], axis=-1)
     x = (point["inside"] * point["D"])[:, None] * direction
     gradients = problem.gradient(np.broadcast_to(x[:, None], problem.minimizers.shape))
     apart = np.linalg.norm(gradients - gradients.mean(axis=-2, keepdims=True), axis=-1)
     value = apart.max(axis=-1) if of_worst else np.sqrt((apart**2).mean(axis=-1))
-    return Trial(value, values_of(theorem(theorem_id).bound.expression, letters), letters, rounding=1e-13)
+    return over_points(value, symbols, rounding=1e-13)
 
 
 def _search(
@@ -119,12 +120,10 @@ def _search(
 ) -> Search:
     return Search(
         name=f"{theorem_id}@{name}" if name else theorem_id,
-        theorem=theorem_id,
+        theorem_id=theorem_id,
         where="three strongly convex quadratic machines in the plane",
-        side="upper",
         axes=(*instance, *axes),
-        trial=partial(trial, theorem_id=theorem_id, measured=measured),
-        expected="consistent",
+        trial=partial(trial, measured=measured),
         method=METHOD,
     )
 
@@ -133,11 +132,10 @@ def _of_dissimilarity(label: str, *, of_worst: bool, expected: Status = "consist
     theorem_id = f"patel2024/{label}"
     return Search(
         name=theorem_id,
-        theorem=theorem_id,
+        theorem_id=theorem_id,
         where="three strongly convex quadratic machines in the plane",
-        side="upper",
         axes=(*MACHINE, *BALL),
-        trial=partial(dissimilarity_trial, theorem_id=theorem_id, of_worst=of_worst),
+        trial=partial(dissimilarity_trial, of_worst=of_worst),
         expected=expected,
         method="gradients at one point",
     )

@@ -7,11 +7,13 @@ from typing import Literal
 
 import numpy as np
 
-from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.admissible_steps import largest_step
+from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.exact.diagonal_moments import response
 from tightrate.simulator.exact.step_moments import step_moments
-from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, largest_step, values_of
+from tightrate.verify.falsification.search import Array, Axis, Point, Search, over_points
+from tightrate.verify.measurement import Measurement
 
 MACHINES, COORDINATES = 2, 2
 METHOD = "exact second moments of the shipped algorithm on diagonal quadratics, noise of two equal jumps"
@@ -53,9 +55,8 @@ def dissimilarity(curvature: Array, minimizer: Array, start: Array, noise: Array
     return np.asarray(np.linalg.norm(np.maximum(*difference), axis=-1) / 2)
 
 
-def trial(point: Point, *, theorem_id: str, output: Literal["average", "weighted", "consensus"]) -> Trial:
+def trial(theorem: Theorem, point: Point, *, output: Literal["average", "weighted", "consensus"]) -> Measurement:
     """Plain averaging at the prescribed step, or at the share `used` of the largest one that is allowed."""
-    source = theorem(theorem_id)
     curvature, minimizer = table(point, "curvature"), table(point, "minimizer")
     start = columns(point, "start")
     noise = columns(point, "noise") if "noise0" in point else np.zeros_like(start)
@@ -64,7 +65,7 @@ def trial(point: Point, *, theorem_id: str, output: Literal["average", "weighted
     mean_curvature = curvature.mean(axis=1)
     optimum = (curvature * minimizer).mean(axis=1) / mean_curvature
     at_optimum = np.sum((curvature * (optimum[:, None] - minimizer)) ** 2, axis=-1).mean(axis=-1)
-    letters = {
+    symbols = {
         "L": curvature.max(axis=(1, 2)),
         "mu": curvature.min(axis=(1, 2)),
         "tau": np.abs(curvature[:, 0] - curvature[:, 1]).max(axis=-1),
@@ -83,35 +84,34 @@ def trial(point: Point, *, theorem_id: str, output: Literal["average", "weighted
         "R": point["R"],
     }
     if "used" in point:
-        letters["eta"] = point["used"] * largest_step(source.conditions, letters)
+        symbols["eta"] = point["used"] * largest_step(theorem.conditions, symbols)
     else:
-        letters["eta"] = values_of(source.step("eta"), letters)
-    bound = values_of(source.bound.expression, letters)
+        symbols["eta"] = theorem.step_at("eta", symbols)
     if output == "consensus":
         each_step = step_moments(
             np.moveaxis(curvature, 1, 2),
             np.moveaxis(minimizer, 1, 2),
             start=start,
             optimum=optimum,
-            steps=np.broadcast_to(letters["eta"][:, None, None], (len(start), 1, COORDINATES)),
+            steps=np.broadcast_to(symbols["eta"][:, None, None], (len(start), 1, COORDINATES)),
             noise=noise,
-            K=letters["K"],
-            R=letters["R"],
+            K=symbols["K"],
+            R=symbols["R"],
         )
-        return Trial(each_step.consensus, bound, letters, rounding=1e-13)
+        return over_points(each_step.consensus, symbols, rounding=1e-13)
     found = response(
         local_sgd,
-        {"eta": letters["eta"][:, None] / scaling},
+        {"eta": symbols["eta"][:, None] / scaling},
         curvature,
         minimizer,
         start=start,
-        K=letters["K"],
-        R=letters["R"],
+        K=symbols["K"],
+        R=symbols["R"],
         output="average",
-        forgetting=letters["mu"] * letters["eta"] / 2 if output == "weighted" else None,
+        forgetting=symbols["mu"] * symbols["eta"] / 2 if output == "weighted" else None,
     )
     gap = found.expected(mean_curvature / 2, noise**2)
-    return Trial(gap, bound, letters, rounding=1e-13)
+    return over_points(gap, symbols, rounding=1e-13)
 
 
 def _search(
@@ -122,12 +122,10 @@ def _search(
 ) -> Search:
     return Search(
         name=theorem_id,
-        theorem=theorem_id,
+        theorem_id=theorem_id,
         where="two quadratic machines of different curvature and optimum",
-        side="upper",
         axes=(*instance, *axes),
-        trial=partial(trial, theorem_id=theorem_id, output=output),
-        expected="consistent",
+        trial=partial(trial, output=output),
         method=METHOD,
     )
 

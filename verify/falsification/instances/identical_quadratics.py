@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
-from tightrate.rates.statements.catalogue import theorem
-from tightrate.rates.statements.theorem import Condition
+from tightrate.rates.statements.admissible_steps import largest_step
+from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.exact.diagonal_moments import Response, response
-from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, largest_step, values_of
+from tightrate.verify.falsification.search import Array, Axis, Point, Search, over_points
+from tightrate.verify.measurement import Measurement
 
 COORDINATES = 3
 METHOD = "exact second moments of the shipped algorithm on a diagonal quadratic"
@@ -35,12 +36,12 @@ Output = Literal["last", "average", "weighted"]
 
 
 def instance(point: Point) -> tuple[Array, Array, Array, dict[str, Array]]:
-    """Curvatures (largest 1), starts and noise levels (n, d), and the letters that follow from them."""
+    """Curvatures (largest 1), starts and noise levels (n, d), and the symbols that follow from them."""
     first = np.ones_like(point["start0"])
     columns = [first, *(point[f"curvature{i}"] for i in range(1, COORDINATES))]
     curvature = np.stack(columns, axis=-1)
     start, noise = (np.stack([point[f"{name}{i}"] for i in range(COORDINATES)], axis=-1) for name in ("start", "noise"))
-    letters = {
+    symbols = {
         "L": first,
         "mu": curvature.min(axis=-1),
         "B": np.linalg.norm(start, axis=-1),
@@ -48,55 +49,51 @@ def instance(point: Point) -> tuple[Array, Array, Array, dict[str, Array]]:
         **{name: point[name] for name in ("K", "R", "M")},
         **dict.fromkeys(("tau", "zeta", "zeta_star", "Q", "beta1"), 0 * first),
     }
-    return curvature, start, noise, letters
+    return curvature, start, noise, symbols
 
 
 def trial(
+    theorem: Theorem,
     point: Point,
     *,
-    theorem_id: str,
     algorithm: str,
     output: Output,
-    conditions: Sequence[Condition] | None = None,
     extra: Mapping[str, float] | None = None,
     measured: Literal["gap", "squared-distance", "scaled-squared-distance"] = "gap",
-) -> Trial:
+) -> Measurement:
     """Run the algorithm at the prescribed step, or at the share `used` of the largest one that is allowed."""
-    source = theorem(theorem_id)
-    curvature, start, noise, letters = instance(point)
-    letters |= {name: np.full_like(letters["L"], value) for name, value in (extra or {}).items()}
+    curvature, start, noise, symbols = instance(point)
+    symbols |= {name: np.full_like(symbols["L"], value) for name, value in (extra or {}).items()}
     if "scaling0" in point:
         scaling = np.stack([point[f"scaling{i}"] for i in range(COORDINATES)], axis=-1)
-        letters |= {"d_min": scaling.min(axis=-1), "d_max": scaling.max(axis=-1)}
-        letters["B_scaled"] = np.sqrt(np.sum(scaling * start**2, axis=-1))
+        symbols |= {"d_min": scaling.min(axis=-1), "d_max": scaling.max(axis=-1)}
+        symbols["B_scaled"] = np.sqrt(np.sum(scaling * start**2, axis=-1))
     else:
         scaling = np.ones_like(start)
-    letters["gamma"] = point.get("gamma", np.ones_like(letters["L"]))
+    symbols["gamma"] = point.get("gamma", np.ones_like(symbols["L"]))
     if "complement" in point:
-        letters["momentum"] = 1 - point["complement"]
-    if source.steps:
+        symbols["momentum"] = 1 - point["complement"]
+    if theorem.steps:
         for name in ("gamma", "eta"):
-            if name in source.steps:
-                letters[name] = values_of(source.step(name), letters)
-        letters = {name: np.broadcast_to(value, letters["L"].shape) for name, value in letters.items()}
+            if name in theorem.steps:
+                symbols[name] = theorem.step_at(name, symbols)
+        symbols = {name: np.broadcast_to(value, symbols["L"].shape) for name, value in symbols.items()}
     else:
-        checked = source.conditions if conditions is None else conditions
-        letters["eta"] = point["used"] * largest_step(checked, letters)
-    run = _run(algorithm, output, letters, curvature, start, scaling)
+        symbols["eta"] = point["used"] * largest_step(theorem.conditions, symbols)
+    run = _run(algorithm, output, symbols, curvature, start, scaling)
     weights = {"gap": curvature / 2, "squared-distance": np.ones_like(start), "scaled-squared-distance": scaling}
     value = run.expected(weights[measured], noise**2)
-    bound = values_of(source.bound.expression, letters)
-    return Trial(value, bound, letters, rounding=1e-14 * letters["B"] ** 2)
+    return over_points(value, symbols, rounding=1e-14 * symbols["B"] ** 2)
 
 
 def _run(
-    algorithm: str, output: Output, letters: Mapping[str, Array], curvature: Array, start: Array, scaling: Array
+    algorithm: str, output: Output, symbols: Mapping[str, Array], curvature: Array, start: Array, scaling: Array
 ) -> Response:
     """Noise of M workers is averaged: one machine with 1/M of the variance has the same moments."""
     construct: Callable[..., Any] = ALGORITHMS[algorithm]
     accepted = construct.__kwdefaults__ or {}
     names = {"eta", *accepted} & {"eta", "gamma", "momentum"}
-    steps = {name: letters[name][:, None] + 0 * start for name in names}
+    steps = {name: symbols[name][:, None] + 0 * start for name in names}
     steps["eta"] = steps["eta"] / scaling
     found = response(
         construct,
@@ -104,23 +101,21 @@ def _run(
         curvature[:, None, :],
         np.zeros_like(curvature)[:, None, :],
         start=start,
-        K=letters["K"],
-        R=letters["R"],
+        K=symbols["K"],
+        R=symbols["R"],
         output="last" if output == "last" else "average",
-        forgetting=letters["mu"] * letters["eta"] / 2 if output == "weighted" else None,
+        forgetting=symbols["mu"] * symbols["eta"] / 2 if output == "weighted" else None,
     )
-    return Response(found.mean, found.variance / letters["M"][:, None])
+    return Response(found.mean, found.variance / symbols["M"][:, None])
 
 
 def _search(theorem_id: str, algorithm: str, output: Output, *axes: Axis, **details: Any) -> Search:
     return Search(
         name=theorem_id,
-        theorem=theorem_id,
+        theorem_id=theorem_id,
         where="one quadratic in three coordinates on every machine",
-        side="upper",
         axes=(*INSTANCE, *axes),
-        trial=partial(trial, theorem_id=theorem_id, algorithm=algorithm, output=output, **details),
-        expected="consistent",
+        trial=partial(trial, algorithm=algorithm, output=output, **details),
         method=METHOD,
     )
 

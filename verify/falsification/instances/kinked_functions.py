@@ -7,8 +7,8 @@ constants holds in this limit; M = inf in its formula.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -17,15 +17,15 @@ import numpy as np
 from tightrate.constructions.pieces import Kinked
 from tightrate.constructions.separable import SeparableMachines, placed
 from tightrate.rates.papers.khaled2025.outer_momentum import LEGIBLE_LIMIT, STEPS_WITH_MOMENTUM, momentum_condition
-from tightrate.rates.statements.bound import Bound
-from tightrate.rates.statements.catalogue import theorem
-from tightrate.rates.statements.theorem import Condition
+from tightrate.rates.statements.admissible_steps import largest_step
+from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.algorithms.fedavg import fedavg
 from tightrate.simulator.algorithms.local_sgd_outer_acceleration import local_sgd_outer_acceleration
 from tightrate.simulator.algorithms.local_sgd_outer_momentum import local_sgd_outer_momentum
 from tightrate.simulator.communication import FederatedOptimization
-from tightrate.verify.falsification.search import Array, Axis, Ladder, Point, Search, Trial, largest_step, values_of
+from tightrate.verify.falsification.search import Array, Axis, Point, ScalingSequence, Search, over_points
+from tightrate.verify.measurement import Measurement
 
 MOST_LOCAL_STEPS = 5
 METHOD = "exact: the limit of infinitely many machines, noise with two values, all paths of a round summed"
@@ -115,56 +115,53 @@ def _where(running: Any, new: Any, old: Any) -> Any:
 
 
 def trial(
-    point: Point,
-    *,
-    bound: Callable[[], Bound],
-    conditions: Callable[[], Sequence[Condition]],
-    algorithm: Callable[..., FederatedOptimization],
-    output: Output,
-) -> Trial:
+    theorem: Theorem, point: Point, *, algorithm: Callable[..., FederatedOptimization], output: Output
+) -> Measurement:
     """L = 1; axes that stand for a letter are that letter, the others are explained where the axes are listed."""
     one = np.ones_like(point["flat"])
-    letters = {"L": one, "M": np.inf * one, "gamma": one, "mu": point["flat"], "B": one, "K": one, "sigma": 0 * one}
-    letters |= {"beta1": 0 * one, "alpha": point.get("moment", 2 * one)}
-    letters |= {name: value for name, value in point.items() if name in LETTERS}
+    symbols = {"L": one, "M": np.inf * one, "gamma": one, "mu": point["flat"], "B": one, "K": one, "sigma": 0 * one}
+    symbols |= {"beta1": 0 * one, "alpha": point.get("moment", 2 * one)}
+    symbols |= {name: value for name, value in point.items() if name in LETTERS}
     if "inverse_complement" in point:  # momentum close to 1: the outer step and the rounds scale with 1 - momentum
         complement = 1 / point["inverse_complement"]
-        letters |= {"momentum": 1 - complement, "gamma": point["adjusted"] * complement}
-        letters["R"] = np.maximum(np.round(point["rounds"] / complement), 1)
+        symbols |= {"momentum": 1 - complement, "gamma": point["adjusted"] * complement}
+        symbols["R"] = np.maximum(np.round(point["rounds"] / complement), 1)
     if "inverse_step" in point:  # eta L K small: the rounds scale with 1/sqrt(eta L K)
-        letters["eta"] = 1 / (point["inverse_step"] * letters["K"])
-        letters["R"] = np.maximum(np.round(point["rounds"] * np.sqrt(point["inverse_step"])), 1)
+        symbols["eta"] = 1 / (point["inverse_step"] * symbols["K"])
+        symbols["R"] = np.maximum(np.round(point["rounds"] * np.sqrt(point["inverse_step"])), 1)
     else:
-        letters["eta"] = point["used"] * largest_step(conditions(), {**letters, "rho": np.inf * one, "G_inf": one})
+        symbols["eta"] = point["used"] * largest_step(
+            theorem.conditions, {**symbols, "rho": np.inf * one, "G_inf": one}
+        )
     probability = point.get("probability", one / 2)
-    size = letters["sigma"] / np.sqrt(probability * (1 - probability))
-    gathered = letters["eta"] * letters["sigma"] * np.sqrt(letters["K"])
+    size = symbols["sigma"] / np.sqrt(probability * (1 - probability))
+    gathered = symbols["eta"] * symbols["sigma"] * np.sqrt(symbols["K"])
     if "inverse_step" in point:
-        letters["B"] = 0 * one  # started at the optimum: nothing but drift
-    length = np.where(gathered > 0, gathered, letters["B"])
-    problem = bent_parabola(point["flat"], point["slope"] ** 3 * length, letters["B"])
+        symbols["B"] = 0 * one  # started at the optimum: nothing but drift
+    length = np.where(gathered > 0, gathered, symbols["B"])
+    problem = bent_parabola(point["flat"], point["slope"] ** 3 * length, symbols["B"])
     jumps = ((1 - probability) * size, -probability * size)
     rho = point["threshold"] * np.maximum(*np.abs(jumps)) if "threshold" in point else None
     names = set(algorithm.__kwdefaults__ or {}) & {"gamma", "momentum"}
     found = run(
         problem,
-        algorithm(eta=letters["eta"], **{name: letters[name] for name in names}),
-        eta=letters["eta"],
-        K=letters["K"],
-        R=letters["R"],
-        start=np.where(point["side"] < 0, 0.0, 2 * letters["B"]),
+        algorithm(eta=symbols["eta"], **{name: symbols[name] for name in names}),
+        eta=symbols["eta"],
+        K=symbols["K"],
+        R=symbols["R"],
+        start=np.where(point["side"] < 0, 0.0, 2 * symbols["B"]),
         jumps=jumps,
         probability=probability,
         rho=rho,
         output=output,
-        forgetting=letters["mu"] * letters["eta"] / 2 if output == "weighted" else 0.0,
+        forgetting=symbols["mu"] * symbols["eta"] / 2 if output == "weighted" else 0.0,
     )
-    moment = level(jumps, probability, letters["alpha"])
-    letters |= {"D": found.farthest, "G_inf": found.steepest, "sigma_2alpha": moment}
-    letters["rho"] = np.inf * one if rho is None else rho
+    moment = level(jumps, probability, symbols["alpha"])
+    symbols |= {"D": found.farthest, "G_inf": found.steepest, "sigma_2alpha": moment}
+    symbols["rho"] = np.inf * one if rho is None else rho
     if rho is not None:
-        letters["sigma"] = moment
-    return Trial(found.gap, values_of(bound().expression, letters), letters, rounding=1e-13 * letters["B"] ** 2)
+        symbols["sigma"] = moment
+    return over_points(found.gap, symbols, rounding=1e-13 * symbols["B"] ** 2)
 
 
 def level(jumps: tuple[Array, Array], probability: Array, alpha: Array) -> Array:
@@ -179,14 +176,6 @@ FEDAVG, MOMENTUM, ACCELERATED = fedavg, local_sgd_outer_momentum, local_sgd_oute
 OUTER, BELOW_1 = Axis("gamma", 0.05, 30.0), Axis("gamma", 0.2, 1.0)
 
 
-def _bound_of(theorem_id: str) -> Bound:
-    return theorem(theorem_id).bound
-
-
-def _conditions_of(theorem_id: str) -> tuple[Condition, ...]:
-    return theorem(theorem_id).conditions
-
-
 def _search(
     theorem_id: str,
     algorithm: Callable[..., FederatedOptimization],
@@ -197,26 +186,18 @@ def _search(
 ) -> Search:
     return Search(
         name=f"{theorem_id}@{name}",
-        theorem=theorem_id,
+        theorem_id=theorem_id,
         where="a parabola with two curvatures, infinitely many machines",
-        side="upper",
         axes=(*FUNCTION, *axes),
-        trial=partial(
-            trial,
-            bound=partial(_bound_of, theorem_id),
-            conditions=details.pop("admitted", partial(_conditions_of, theorem_id)),
-            algorithm=algorithm,
-            output=output,
-        ),
-        expected=details.pop("expected", "consistent"),
+        trial=partial(trial, algorithm=algorithm, output=output),
         method=METHOD,
         **details,
-    )  # fmt: skip
+    )
 
 
-def first_power() -> tuple[Condition, ...]:
-    """The conditions of Theorem 2 as far as they are legible, with 1 - momentum to the first power."""
-    return (STEPS_WITH_MOMENTUM, momentum_condition(LEGIBLE_LIMIT, power=1))
+def first_power(thm2: Theorem) -> Theorem:
+    """Theorem 2 under its conditions as far as they are legible, with 1 - momentum to the first power."""
+    return replace(thm2, conditions=(STEPS_WITH_MOMENTUM, momentum_condition(LEGIBLE_LIMIT, power=1)))
 
 
 thm1 = _search("khaled2025/thm1", FEDAVG, "average", *NOISE, *RUN, OUTER)
@@ -231,9 +212,8 @@ thm2_first_power = _search(
     Axis("inverse_complement", 1e2, 10**3.5),
     name="first-power",
     variant="its second condition with 1 - momentum to the first power",
-    admitted=first_power,
-    conditions=first_power,
-    ladder=Ladder("inverse_complement", (1e2, 10**2.5, 1e3, 10**3.5)),
+    altered=first_power,
+    sequence=ScalingSequence("inverse_complement", (1e2, 10**2.5, 1e3, 10**3.5)),
     expected="violated",
 )  # fmt: skip
 thm3_safe = _search("khaled2025/thm3-safe", ACCELERATED, "last", *NOISE, *RUN, BELOW_1)
@@ -245,12 +225,12 @@ GROWING = (  # from the optimum, where only noise moves the iterates
     Axis("inverse_step", 1e2, 1e4),
     BELOW_1,
 )
-CLIMBED = Ladder("inverse_step", (1e2, 1e3, 1e4))
+SMALLER_STEPS = ScalingSequence("inverse_step", (1e2, 1e3, 1e4))
 thm3 = _search(
     "khaled2025/thm3", ACCELERATED, "last", *GROWING,
-    variant="as it probably is printed, without a drift term free of M", ladder=CLIMBED, expected="violated",
+    variant="as it probably is printed, without a drift term free of M", sequence=SMALLER_STEPS, expected="violated",
 )  # fmt: skip
-thm3_safe_growth = _search("khaled2025/thm3-safe", ACCELERATED, "last", *GROWING, name="growth", ladder=CLIMBED)
+thm3_safe_growth = _search("khaled2025/thm3-safe", ACCELERATED, "last", *GROWING, name="growth", sequence=SMALLER_STEPS)
 fixed_step_convex = _search("cheng2024/fixed-step-convex", FEDAVG, "average", *NOISE, *RUN)
 fixed_step_sc = _search("cheng2024/fixed-step-sc", FEDAVG, "weighted", *NOISE, *RUN)
 CLIPPING = (Axis("threshold", 0.05, 1.0), Axis("moment", 2.0, 8.0, "linear"))

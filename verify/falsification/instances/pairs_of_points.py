@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 import numpy as np
 
 from tightrate.constructions.pieces import Kinked, Rippled
 from tightrate.constructions.separable import SeparableMachines
-from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.admissible_steps import largest_step
+from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.moreau_envelope import envelope_gradient
-from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, largest_step, values_of
+from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, over_points
+from tightrate.verify.measurement import Measurement
 
 RIDGES = 3
 SUM_OF_RIDGES = (
@@ -33,7 +32,7 @@ RIPPLED = (
 )
 
 
-def contraction_trial(point: Point) -> Trial:
+def contraction_trial(theorem: Theorem, point: Point) -> Measurement:
     """|T x - T y| / |x - y| for T = I - eta grad f, f a sum of parabolas with two curvatures across lines."""
     angle, kink, left, right = (
         np.stack([point[f"{name}{j}"] for j in range(RIDGES)], axis=-1) for name in ("angle", "kink", "left", "right")
@@ -47,17 +46,15 @@ def contraction_trial(point: Point) -> Trial:
 
     x, y = (np.stack([point[f"{name}{i}"] for i in range(2)], axis=-1) for name in ("x", "y"))
     largest = np.maximum(left, right)[..., None, None] * normal[..., :, None] * normal[..., None, :]
-    letters = {"L": np.linalg.eigvalsh(largest.sum(axis=1))[..., -1]}
-    source = theorem("khaled2025/lemma1")
-    letters["eta"] = point["used"] * largest_step(source.conditions, letters)
-    moved = x - y - letters["eta"][:, None] * (gradient(x) - gradient(y))
+    symbols = {"L": np.linalg.eigvalsh(largest.sum(axis=1))[..., -1]}
+    symbols["eta"] = point["used"] * largest_step(theorem.conditions, symbols)
+    moved = x - y - symbols["eta"][:, None] * (gradient(x) - gradient(y))
     distance = np.linalg.norm(x - y, axis=-1)
-    bound = np.broadcast_to(values_of(source.bound.expression, letters), distance.shape)
-    size = 1 + letters["eta"] * letters["L"]
-    return Trial(np.linalg.norm(moved, axis=-1) / distance, bound, letters, rounding=1e-14 * size / distance)
+    size = 1 + symbols["eta"] * symbols["L"]
+    return over_points(np.linalg.norm(moved, axis=-1) / distance, symbols, rounding=1e-14 * size / distance)
 
 
-def envelope_trial(point: Point) -> Trial:
+def envelope_trial(_: Theorem, point: Point) -> Measurement:
     """|grad F(z)| / |grad F_gamma(z)| for a parabola with two curvatures and a ripple, of smoothness 1."""
     one = np.ones_like(point["z"])
     ripple = point["weak"] + point["curvature"]
@@ -69,25 +66,22 @@ def envelope_trial(point: Point) -> Trial:
     )
     at_zero = np.zeros((len(one), 1))
     problem = SeparableMachines(piece, at_zero, np.zeros((len(one), 1, 1)), at_zero)
-    letters = {"L": one, "weak": point["weak"], "lambda": point["lambda"]}
-    letters["moreau"] = point["lambda"] * (1 / (2 * point["weak"])) ** point["parameter"]
-    weights = (point["lambda"] * point["preconditioner"] / letters["moreau"])[:, None]
+    symbols = {"L": one, "weak": point["weak"], "lambda": point["lambda"]}
+    symbols["moreau"] = point["lambda"] * (1 / (2 * point["weak"])) ** point["parameter"]
+    weights = (point["lambda"] * point["preconditioner"] / symbols["moreau"])[:, None]
     z = point["z"][:, None]
     envelope = np.abs(envelope_gradient(problem, z, weights)[:, 0])
     value = np.abs(problem.gradient(z[:, None])[:, 0, 0]) / envelope
-    bound = values_of(theorem("cheng2024/lemC4-ratio").bound.expression, letters)
-    return Trial(value, bound, letters, rounding=1e-12 * weights[:, 0] * (1 + np.abs(point["z"])) / envelope)
+    return over_points(value, symbols, rounding=1e-12 * weights[:, 0] * (1 + np.abs(point["z"])) / envelope)
 
 
-def _search(theorem_id: str, where: str, axes: tuple[Axis, ...], tried: Callable[[Point], Trial]) -> Search:
+def _search(theorem_id: str, where: str, axes: tuple[Axis, ...], trial: Trial) -> Search:
     return Search(
         name=theorem_id,
-        theorem=theorem_id,
+        theorem_id=theorem_id,
         where=where,
-        side="upper",
         axes=axes,
-        trial=partial(tried),
-        expected="consistent",
+        trial=trial,
         method="gradients at two points, no randomness",
     )
 

@@ -11,9 +11,11 @@ from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.constructions.rank_one_pair import rank_one_pair
 from tightrate.rates.papers.patel2024.explicit_functions import slow_curvature
 from tightrate.rates.papers.patel2024.k_does_not_help import hard_cosine
-from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.evaluation import at
 from tightrate.simulator.exact.local_gradient_descent import RoundMap, round_map
-from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, values_of
+from tightrate.verify.falsification.search import Array, Axis, Point, Search, over_points
+from tightrate.verify.measurement import Measurement
 
 METHOD = "closed form of local gradient descent on quadratics"
 STEPS = (Axis("K", 2, 1e6, "whole"), Axis("R", 1, 1e4, "whole"))
@@ -22,29 +24,29 @@ HETEROGENEITY = (Axis("tau", 1e-3, 0.999), Axis("zeta_star", 1e-4, 1e3))
 Instance = Callable[[dict[str, Array]], QuadraticMachines]
 
 
-def hard_pair(letters: dict[str, Array]) -> QuadraticMachines:
+def hard_pair(symbols: dict[str, Array]) -> QuadraticMachines:
     """The rank-one pair at the angle that makes R rounds hard; sets the letter `cosine`."""
-    letters["cosine"] = values_of(hard_cosine(), letters)
-    return rank_one_pair(cosine=letters["cosine"], L=1.0, B=1.0, M=2)
+    symbols["cosine"] = at(hard_cosine(), symbols)
+    return rank_one_pair(cosine=symbols["cosine"], L=1.0, B=1.0, M=2)
 
 
-def two_quadratics(letters: dict[str, Array]) -> QuadraticMachines:
+def two_quadratics(symbols: dict[str, Array]) -> QuadraticMachines:
     """Curvatures 1 and 1 - tau with slopes +-zeta_star at the common optimum 0, where the run starts."""
-    curvatures = np.stack([letters["L"], letters["L"] - letters["tau"]], axis=-1)
-    slopes = letters["zeta_star"][:, None] * np.array([1.0, -1.0])
+    curvatures = np.stack([symbols["L"], symbols["L"] - symbols["tau"]], axis=-1)
+    slopes = symbols["zeta_star"][:, None] * np.array([1.0, -1.0])
     optimum = np.zeros((len(curvatures), 1))
     return QuadraticMachines(curvatures[..., None, None], (-slopes / curvatures)[..., None], known_optimum=optimum)
 
 
-def beside_a_slow_coordinate(letters: dict[str, Array]) -> QuadraticMachines:
+def beside_a_slow_coordinate(symbols: dict[str, Array]) -> QuadraticMachines:
     """The two quadratics beside a shared coordinate of curvature `mu` whose optimum is at distance B."""
-    letters["mu"] = values_of(slow_curvature(), letters)
-    steep = two_quadratics(letters)
-    n = len(letters["L"])
+    symbols["mu"] = at(slow_curvature(), symbols)
+    steep = two_quadratics(symbols)
+    n = len(symbols["L"])
     hessians = np.zeros((n, 2, 2, 2))
-    hessians[..., 0, 0], hessians[..., 1, 1] = steep.hessians[..., 0, 0], letters["mu"][:, None]
-    minimizers = np.stack([steep.minimizers[..., 0], np.broadcast_to(letters["B"][:, None], (n, 2))], axis=-1)
-    return QuadraticMachines(hessians, minimizers, known_optimum=np.stack([0 * letters["B"], letters["B"]], axis=-1))
+    hessians[..., 0, 0], hessians[..., 1, 1] = steep.hessians[..., 0, 0], symbols["mu"][:, None]
+    minimizers = np.stack([steep.minimizers[..., 0], np.broadcast_to(symbols["B"][:, None], (n, 2))], axis=-1)
+    return QuadraticMachines(hessians, minimizers, known_optimum=np.stack([0 * symbols["B"], symbols["B"]], axis=-1))
 
 
 def gap(problem: QuadraticMachines, rounds: RoundMap, R: Array) -> Array:
@@ -58,30 +60,27 @@ def discrepancy(problem: QuadraticMachines, rounds: RoundMap, R: Array) -> Array
 
 
 def trial(
+    _: Theorem,
     point: Point,
     *,
-    theorem_id: str,
     instance: Instance,
     measured: Callable[[QuadraticMachines, RoundMap, Array], Array],
-) -> Trial:
+) -> Measurement:
     """L = B = 1, which a change of units allows."""
     one = np.ones_like(point["R"])
-    letters = {"L": one, "B": one, "M": 2 * one, "gamma": one, **point}
-    problem = instance(letters)
-    rounds = round_map(problem, K=letters["K"], eta=letters["eta"], gamma=letters["gamma"])
-    bound = values_of(theorem(theorem_id).bound.expression, letters)
-    return Trial(measured(problem, rounds, letters["R"]), bound, letters, rounding=1e-14)
+    symbols = {"L": one, "B": one, "M": 2 * one, "gamma": one, **point}
+    problem = instance(symbols)
+    rounds = round_map(problem, K=symbols["K"], eta=symbols["eta"], gamma=symbols["gamma"])
+    return over_points(measured(problem, rounds, symbols["R"]), symbols, rounding=1e-14)
 
 
 def _search(theorem_id: str, where: str, instance: Instance, *axes: Axis, of_fixed_point: bool = False) -> Search:
     return Search(
         name=theorem_id,
-        theorem=theorem_id,
+        theorem_id=theorem_id,
         where=where,
-        side="lower",
         axes=(*STEPS, *axes),
-        trial=partial(trial, theorem_id=theorem_id, instance=instance, measured=discrepancy if of_fixed_point else gap),
-        expected="consistent",
+        trial=partial(trial, instance=instance, measured=discrepancy if of_fixed_point else gap),
         method=METHOD,
     )
 

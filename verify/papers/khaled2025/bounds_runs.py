@@ -24,7 +24,7 @@ from tightrate.simulator.batch.randomness import stream
 from tightrate.simulator.exact.moments import exact_moments
 from tightrate.verify.experiment import experiment
 from tightrate.verify.falsification.instances.identical_quadratics import INSTANCE, OUTER, USED, instance
-from tightrate.verify.falsification.search import SEARCHES, Axis, Search, largest_step, point_of, tried, values_of
+from tightrate.verify.falsification.search import SEARCHES, Axis, Search, largest_step, values_of
 from tightrate.verify.papers.khaled2025.average_gap_runs import average_local_gap
 from tightrate.verify.papers.khaled2025.rounds_runs import transcript
 from tightrate.verify.session import Session
@@ -71,7 +71,7 @@ def searched() -> tuple[Search, ...]:
     return tuple(
         search
         for name, search in SEARCHES.entries().items()
-        if name.startswith("khaled2025/") and search.ladder is None
+        if name.startswith("khaled2025/") and search.sequence is None
     )
 
 
@@ -86,13 +86,13 @@ def instances(session: Session) -> xr.Dataset:
     parts = []
     for search in searched():
         generator = stream(session.seed, experiment="khaled2025-instances", search=search.name)
-        point = point_of(search, generator.random((n, len(search.axes))))
-        trial, admissible = tried(search, point)
+        point = search.point(generator.random((n, len(search.axes))))
+        found = search.tried(point)
         columns = {
-            "measured": trial.measured,
-            "bound": trial.bound,
-            "admissible": admissible,
-            "rounding": trial.rounding,
+            "measured": found.measured,
+            "bound": found.bound,
+            "admissible": found.admissible,
+            "rounding": found.rounding,
         }
         columns |= {axis.name: point[axis.name] for axis in search.axes}
         variables = {name: (("instance",), np.broadcast_to(values, n)) for name, values in columns.items()}
