@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from sympy import Symbol
 
 from tightrate.constructions.noise import RademacherNoise
 from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.rates.statements.admissible_steps import fastest_averaging, largest_step
 from tightrate.rates.statements.catalogue import theorem as statement
-from tightrate.rates.statements.theorem import Condition, Theorem
+from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import beta2
 from tightrate.simulator.algorithms.savic import Scaling, savic
 from tightrate.simulator.batch.randomness import stream
@@ -22,7 +22,6 @@ from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.assertions.thresholds import CERTAIN
 from tightrate.verify.claim import claim
 from tightrate.verify.experiment import experiment
-from tightrate.verify.falsification.search import largest_step
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.papers.patel2024.fixed_point_runs import random_machines
 from tightrate.verify.session import Session
@@ -31,7 +30,6 @@ Array = NDArray[np.float64]
 M, DIMENSION, SIGMA, ROUNDS = 3, 3, 1.0, 40
 LOCAL_STEPS = np.array([1.0, 2.0, 4.0, 8.0])
 PILOT, FEWEST, MOST = 32, 64, 4096
-COMPLEMENT = Symbol("complement", positive=True)  # 1 - beta2
 
 # Each theorem with a shipped method whose increments are bounded and that its rule covers.
 CASES: tuple[tuple[str, Scaling], ...] = (
@@ -47,16 +45,6 @@ CASES: tuple[tuple[str, Scaling], ...] = (
     ("changing-het-c-rule2", "adahessian"),
     ("changing-het-c-rule3", "oasis"),
 )
-
-
-def fastest_averaging(source: Theorem, letters: Mapping[str, Array]) -> Array:
-    """The largest 1 - beta2, at most 1, that the theorem's conditions allow."""
-    conditions = [
-        Condition(one.text, one.relation.xreplace({beta2: 1 - COMPLEMENT}))
-        for one in source.conditions
-        if one.relation is not None and beta2 in one.relation.free_symbols
-    ]
-    return np.minimum(1.0, largest_step(conditions, letters, COMPLEMENT.name))
 
 
 @dataclass(frozen=True)
@@ -129,7 +117,7 @@ def random_instances(generator: np.random.Generator, n: int, source: Theorem, sc
     letters["B_scaled"] = np.sqrt(letters["d_start"]) * letters["B"]
     of_step = [one for one in source.conditions if one.relation is None or beta2 not in one.relation.free_symbols]
     letters["eta"] = largest_step(of_step, letters) * np.minimum(1.0, 10 ** generator.uniform(-1, 0.5, n))
-    letters["beta2"] = 1 - fastest_averaging(source, letters)
+    letters["beta2"] = 1 - fastest_averaging(source.conditions, letters)
     return Instances(problem, start, letters)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tightrate.constructions.logistic_regression import LogisticRegression, logistic_regression
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.rates.statements.admissible_steps import largest_step
 from tightrate.rates.statements.catalogue import theorem as statement
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithms.local_sgd import local_sgd
@@ -21,7 +22,6 @@ from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.assertions.equal import Vanishes
 from tightrate.verify.claim import claim
 from tightrate.verify.experiment import experiment
-from tightrate.verify.falsification.search import largest_step
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.papers.patel2024.fixed_point_runs import random_machines
 from tightrate.verify.session import Session

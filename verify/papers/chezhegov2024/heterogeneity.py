@@ -7,13 +7,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.rates.statements.admissible_steps import largest_step
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.evaluation import at
 from tightrate.simulator.batch.randomness import stream
 from tightrate.simulator.exact.local_gradient_descent import round_map
 from tightrate.verify.experiment import experiment
-from tightrate.verify.falsification.search import largest_step
 from tightrate.verify.papers.chezhegov2024.frozen_scaling import Instances, in_new_variables
 from tightrate.verify.papers.chezhegov2024.variants import badly_scaled
 from tightrate.verify.session import Session
