@@ -46,7 +46,7 @@ LOCAL_SGD = Statements(PAPER, constants="hidden with logs", iterate="an average 
 def convex() -> Stated:
     """Local SGD with plain averaging; the gradients of the machines differ by at most zeta everywhere."""
     return Stated(
-        {**{term.name: term.expression for term in convex_terms()}, "heterogeneity drift": heterogeneity_drift(zeta)},
+        {**convex_terms(), "heterogeneity drift": heterogeneity_drift(zeta)},
         conditions=(VANILLA,),
         setting=Setting("local-sgd", {"sigma": sigma, "zeta": zeta}),
     )

@@ -19,7 +19,6 @@ from tightrate.rates.papers.koloskova2020 import (
     VANILLA,
     noise_drift,
 )
-from tightrate.rates.statements.bound import Term
 from tightrate.rates.statements.builder import Stated, Statements, memory, own
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.setting import Setting
@@ -42,13 +41,13 @@ def local_optimization() -> Expr:
     return L * B**2 / (K * R)
 
 
-def convex_terms() -> tuple[Term, ...]:
+def convex_terms() -> dict[str, Expr]:
     """The three terms of the convex rate of local SGD on homogeneous machines."""
-    return (
-        Term("optimization", local_optimization()),
-        Term("statistical", dekel2012.statistical()),
-        Term("noise drift", noise_drift()),
-    )
+    return {
+        "optimization": local_optimization(),
+        "statistical": dekel2012.statistical(),
+        "noise drift": noise_drift(),
+    }
 
 
 @LOCAL_SGD.upper(

@@ -111,7 +111,7 @@ def eq2_explicit() -> Stated:
     """Theorem 1 at gamma = 1 and the balancing inner step; no cross term arises at gamma = 1."""
     constants = (8, 4, 4)
     return Stated(
-        {term.name: c * term.expression for c, term in zip(constants, local_sgd_terms(), strict=True)},
+        {name: c * term for c, (name, term) in zip(constants, local_sgd_terms().items(), strict=True)},
         conditions=(
             Condition("plain averaging", Eq(gamma, 1)),
             Condition("the balancing inner step", Eq(eta, local_step())),
