@@ -1,7 +1,8 @@
 """The catalogue: every statement of every paper, found by its id `paper/label`.
 
-A paper is one module of `tightrate.rates.papers`: a `PAPER` and one function for each statement, marked `@statement`.
-The functions run when a statement is first asked for, so that listing ids costs no algebra.
+A paper is one module of `tightrate.rates.papers`, or a package of them: a `PAPER` and one function for each statement,
+decorated by the paper's `Statements`.  Formulas are built when a statement is first asked for, so that listing ids,
+titles and kinds costs no algebra.
 """
 
 from __future__ import annotations

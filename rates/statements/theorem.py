@@ -1,4 +1,4 @@
-"""A theorem: a bound together with everything that says when, where and on whose word it holds."""
+"""A theorem: a bound together with everything that says when and where it holds, and its provenance."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PROVENANCE_MEANING: Mapping[ProvenanceLabel, str] = {
 
 @dataclass(frozen=True)
 class Provenance:
-    """On whose word a statement stands.
+    """Where a statement comes from, and whether it was read, recalled, derived again or proved by us.
 
     `where` points into the paper (statement number) or, for what we proved, names the section of `proof`;
     `proof` is the page of the documentation that has the proof of what is not the paper's.
@@ -202,7 +202,7 @@ class Theorem:
         return f"$\\displaystyle {display.sum_latex(self.bound.expressions, self.letters)}$"
 
     def _repr_html_(self) -> str:
-        """Title, statement, formula in the paper's letters, and on whose word it stands."""
+        """Title, statement, formula in the paper's letters, and provenance."""
         return (
             f"<div><b>{escape(self.id)}</b> {escape(self.title)}<p>{escape(self.statement)}</p>"
             f"{display.sum_mathml(self.bound.expressions, self.letters)}"
