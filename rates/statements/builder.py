@@ -35,7 +35,7 @@ class Stated:
     """The formulas of a statement: named terms in their order, and everything else that is made of symbols.
 
     `conditions` are its hypotheses, `steps` the step sizes that it prescribes, `setting` its algorithm and class for
-    comparison with other bounds; `notation` is that of `Theorem`.
+    comparison with other bounds.
     """
 
     terms: Mapping[str, Expr] | Sequence[Term]
@@ -43,7 +43,6 @@ class Stated:
     steps: Mapping[str, Expr] = field(default_factory=dict)
     errata: Sequence[Erratum] = ()
     setting: Setting | None = None
-    notation: Mapping[str, str] = field(default_factory=dict)
 
 
 Formulas = Stated | Mapping[str, Expr]
@@ -52,7 +51,7 @@ Formulas = Stated | Mapping[str, Expr]
 
 @dataclass(frozen=True)
 class Common:
-    """What statements of one paper may share; `units` and `dimensional` are those of `Bound`."""
+    """What statements may share; `units` and `dimensional` are those of `Bound`, `notation` that of `Theorem`."""
 
     paper: Paper
     _: KW_ONLY
@@ -64,6 +63,7 @@ class Common:
     holds: Holds = "in expectation"
     units: Mapping[str, Unit] = field(default_factory=dict)
     dimensional: bool = True
+    notation: Mapping[str, str] = field(default_factory=dict)
 
 
 class Own(TypedDict, total=False):
@@ -77,6 +77,7 @@ class Own(TypedDict, total=False):
     holds: Holds
     units: Mapping[str, Unit]
     dimensional: bool
+    notation: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -125,7 +126,7 @@ class Statement(Common):
             conditions=tuple(stated.conditions),
             steps=stated.steps,
             errata=tuple(stated.errata),
-            notation=stated.notation,
+            notation=self.notation,
             setting=stated.setting,
         )
 

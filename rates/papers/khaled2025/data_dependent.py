@@ -15,9 +15,8 @@ LOGARITHM = log(8 * R / delta)  # ours
 BOUNDED_GRADIENTS = Condition("every stochastic gradient met along the run has norm at most G")
 OUTER_NOT_TINY = Condition("ours, for the proof: the outer step is at least 1/sqrt(R)", Ge(gamma**2 * R, 1))
 CONDITIONS = (STEP_AT_MOST_INVERSE_L, BOUNDED_NOISE, BOUNDED_GRADIENTS)
-NOTATION = {"B": "d_0"}
 
-DATA_DEPENDENT = LOCAL_SGD.sharing(holds="with high probability")
+DATA_DEPENDENT = LOCAL_SGD.sharing(holds="with high probability", notation={"B": "d_0"})
 
 
 def _terms(noise: Expr, spread: Expr) -> dict[str, Expr]:
@@ -42,7 +41,6 @@ def thm4() -> Stated:
     return Stated(
         _terms(sigma**2 * IOTA, sqrt(IOTA * K)),
         conditions=(*CONDITIONS, OUTER_NOT_TINY),
-        notation=NOTATION,
         errata=(
             Erratum(
                 "bounded noise",
@@ -78,7 +76,6 @@ def thm4_safe() -> Stated:
             "drift noise": 6 * sqrt(5) * eta * sigma**2 * ell / sqrt(M * R),
         },
         conditions=CONDITIONS,
-        notation=NOTATION,
     )
 
 
@@ -105,7 +102,6 @@ def eq9() -> Stated:
         _terms(sigma**2, sqrt(K)),
         conditions=(*CONDITIONS, OUTER_NOT_TINY),
         steps={"gamma": prop2_minimizer(B**2 / (eta * R * K), eta * (sigma**2 + G**2), eta * K * G**2)},
-        notation=NOTATION,
         errata=(
             Erratum(
                 "first case",

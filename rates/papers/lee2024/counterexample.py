@@ -41,6 +41,7 @@ def counterexample() -> Stated:
 @THREE_CLIENTS.exact(
     "counterexample-family",
     "Three clients on which FedAda^2 stays at a gradient that small damping does not make small",
+    notation={"G_inf": "G"},
     provenance=own("counterexample to the summarised Theorem 6, the family", f"{PROOFS}#counterexample"),
 )
 def counterexample_family() -> Stated:
@@ -50,5 +51,4 @@ def counterexample_family() -> Stated:
     return Stated(
         {"gradient that stays": (G_inf**2 / (3 * (G_inf + 2 * lam))) ** 2},
         conditions=ONE_STEP_OF_THREE_CLIENTS,
-        notation={"G_inf": "G"},
     )
