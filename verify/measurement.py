@@ -118,6 +118,8 @@ def values_at(place: Mapping[Any, Any], arrays: Mapping[str, Named]) -> dict[str
         if here.size != 1:
             continue  # an array with axes of its own is no part of a point
         value = here.values.item()
+        if value != value:
+            continue  # points of another kind have this parameter
         found[name] = value if isinstance(value, str) else float(value)
         for dim, where in here.coords.items():
             if where.size == 1:

@@ -29,7 +29,8 @@ from tightrate.figures.style import Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import B, L
-from tightrate.verify.papers.khaled2025 import acceleration_runs
+from tightrate.verify.measurement import Measurement
+from tightrate.verify.papers.khaled2025 import outer_acceleration
 
 RATES: Mapping[str, str] = {"accelerated": "khaled2025/cor1", "plain": "khaled2025/eq2"}
 STYLES: Mapping[str, tuple[int, tuple[float, ...]]] = {"accelerated": (0, ()), "plain": (0, (4, 2))}
@@ -51,20 +52,20 @@ def exponent(rule: str, name: str) -> Expr:
         " −1 in H for both; they are reached as R grows. Thin line in (a): the bound 2D²/(γηHR(R+1)) for the smallest"
         " H, proved for this toolkit."
     ),
-    experiment=acceleration_runs.acceleration,
-    needs=("gap", "bound"),
+    experiment=outer_acceleration.acceleration,
+    needs=("gap",),
     cost="full",
 )
 def acceleration(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels with a common vertical axis: against R and against K."""
-    source = theorem(data.attrs["theorem"])
+    source = outer_acceleration.accelerated_value.theorem
     unit = data.attrs["L"] * data.attrs["B"] ** 2
     shown = data.gap / unit
     picture, axes = panels(2, columns, tall=2.4, between=0.2, left=0.58)
     local_steps, rounds = _three(data.K.values), _three(data.R.values[1:])
     _lines(axes[0], shown, "R", "K", local_steps, source)
     _lines(axes[1], shown, "K", "R", rounds, source)
-    bound = drawable(data.bound.isel(K=0) / unit)
+    bound = drawable(Measurement.of(data.isel(K=0), "gap").at(source.bound.expression) / unit)
     axes[0].plot(data.R, bound, color=ordered_inks(3)[0].color, linewidth=0.7, gid="bound")
     values = drawable(shown)
     for ax in axes:

@@ -21,8 +21,7 @@ from tightrate.figures.drawing import (
 )
 from tightrate.figures.figure import figure
 from tightrate.figures.style import GREY, ORDERED_INKS, Columns
-from tightrate.rates.statements.catalogue import theorem
-from tightrate.verify.papers.khaled2025 import figure_1_runs
+from tightrate.verify.papers.khaled2025 import figure_1
 
 SHOWN = (0.01, 0.5, 5.0, 15.0, 50.0)  # noise levels of the right panel
 
@@ -40,12 +39,12 @@ SHOWN = (0.01, 0.5, 5.0, 15.0, 50.0)  # noise levels of the right panel
         " x⋆)|²/2, every outer step diverges: there ηL is at least {literal_steepness:.0f}, here at most"
         " {steepness:.2f}."
     ),
-    experiment=figure_1_runs.figure_1,
+    experiment=figure_1.figure_1,
     needs=("loss", "floor", "literal_steepness", "steepness"),
 )
 def best_outer_step(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: the best outer step against the noise, and the loss against the outer step."""
-    source = theorem(data.attrs["theorem"])
+    source = figure_1.less_than_1_can_be_best.theorem
     picture, axes = panels(2, columns, tall=2.2, between=0.55, right=0.62)
     gamma = letter("gamma", source)
     _best(axes[0], data, gamma)

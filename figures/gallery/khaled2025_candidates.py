@@ -12,9 +12,8 @@ from matplotlib.ticker import LogLocator
 from tightrate.figures.drawing import HALO, Array, common_height, count, formula, letter, log_axis, panels
 from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, ORDERED_INKS, Columns
-from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, L, R, sigma
-from tightrate.verify.papers.khaled2025 import best_steps_runs
+from tightrate.verify.papers.khaled2025 import proposition_1
 
 PLACES = (0, 2, 4)  # among the ordered inks
 LEVELS = (1.2, 1.5, 2.0, 5.0)
@@ -32,13 +31,13 @@ LEVELS = (1.2, 1.5, 2.0, 5.0)
         " and B leave out. The black edges are where the cubic of candidate B has its root at 1/(4L), and where it"
         " loses its positive root."
     ),
-    experiment=best_steps_runs.regime_map,
+    experiment=proposition_1.regime_map,
     needs=("candidate", "gamma", "plain_until", "vanishing_from"),
     cost="full",
 )
 def candidates(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels of one plane, for few and for many machines."""
-    source = theorem(data.attrs["theorem"])
+    source = proposition_1.prop1_three_candidates.theorem
     picture, axes = panels(2, columns, tall=2.3, between=0.2)
     for ax, mark, M in zip(axes, "ab", data.M.values, strict=True):
         _map(ax, data.sel(M=M), letter("gamma", source), letter("eta", source))

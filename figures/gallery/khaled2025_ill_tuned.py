@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from tightrate.figures.drawing import SMALL, drawable, formula, label_along, letter, log_axis, panels
 from tightrate.figures.figure import figure
 from tightrate.figures.style import GREY, ORDERED_INKS, Columns
-from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, L, gamma
-from tightrate.verify.papers.khaled2025 import ill_tuned_runs
+from tightrate.verify.measurement import Measurement
+from tightrate.verify.papers.khaled2025 import inner_step_too_small
 
 PLAIN, LARGEST = ORDERED_INKS[4], ORDERED_INKS[1]
 
@@ -27,19 +27,20 @@ PLAIN, LARGEST = ORDERED_INKS[4], ORDERED_INKS[1]
         " (dashed). Thin lines: Theorem 1's bound (re-derived), which without noise is its optimization term alone;"
         " the bound for γ = 1 lies above the gap at the start for small η. (b) That largest outer step."
     ),
-    experiment=ill_tuned_runs.ill_tuned,
-    needs=("local_gap", "bound", "gamma", "limit", "start"),
+    experiment=inner_step_too_small.ill_tuned,
+    needs=("local_gap", "gamma", "limit", "start"),
     cost="full",
 )
 def ill_tuned(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: the gap against the inner step, and the outer step that repairs it."""
-    source = theorem(data.attrs["theorem"])
+    source = inner_step_too_small.ill_tuned_below_thm1.theorem
     unit = data.attrs["L"] * data.attrs["B"] ** 2
     eta = data.eta.values * data.attrs["L"]
     picture, (left, right) = panels(2, columns, tall=2.2, between=0.6, left=0.55)
     outer = letter("gamma", source)
     curves = {name: drawable(data.local_gap.sel(outer=name) / unit) for name in ("plain", "largest")}
-    bounds = {name: drawable(data.bound.sel(outer=name) / unit) for name in ("plain", "largest")}
+    bound = Measurement.of(data, "local_gap").at(source.bound.expression)
+    bounds = {name: drawable(bound.sel(outer=name) / unit) for name in ("plain", "largest")}
     for ax in (left, right):
         log_axis(ax, "x")
         log_axis(ax, "y")

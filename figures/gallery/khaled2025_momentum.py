@@ -26,9 +26,9 @@ from tightrate.figures.drawing import (
 )
 from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, GREY, Columns
-from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, L, gamma, momentum
-from tightrate.verify.papers.khaled2025 import momentum_runs
+from tightrate.verify.measurement import Measurement
+from tightrate.verify.papers.khaled2025 import outer_momentum
 
 ROUNDS = 1000.0
 
@@ -44,24 +44,26 @@ ROUNDS = 1000.0
         " with (1 − μ)²; open ones: outside, where nothing is claimed. Thin line: the theorem's bound (re-derived),"
         " which without noise depends on γ/(1 − μ) alone."
     ),
-    experiment=momentum_runs.adjusted_steps,
-    needs=("gap", "bound", "gamma", "admissible"),
+    experiment=outer_momentum.adjusted_steps,
+    needs=("gap", "gamma"),
     cost="full",
 )
 def adjusted_outer_step(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels with a common vertical axis: against gamma, and against gamma / (1 - momentum)."""
-    source = theorem(data.attrs["theorem"])
+    source = outer_momentum.momentum_below_thm2.theorem
     at = data.sel(R=ROUNDS, method="nearest")
     unit = data.attrs["L"] * data.attrs["B"] ** 2
     picture, axes = panels(2, columns, tall=2.3, between=0.2, left=0.55)
     inks = ordered_inks(data.sizes["momentum"])
-    bound = drawable(at.bound.isel(momentum=0) / unit)
+    gap = Measurement.of(at, "gap")
+    bound = drawable(gap.at(source.bound.expression).isel(momentum=0) / unit)
+    admissible = source.holds_at(gap.symbols).transpose("momentum", "adjusted").values
     gaps = drawable(at.gap / unit)
     for i, ink in enumerate(inks):
         for ax, x in zip(axes, (at.gamma.values[i], data.adjusted.values), strict=True):
             ax.plot(x, gaps[i], color=ink.color, linewidth=0.9, gid="gap")
             for inside in (True, False):
-                rows = np.flatnonzero(at.admissible.values[i] == inside)
+                rows = np.flatnonzero(admissible[i] == inside)
                 rows = rows if ax is axes[0] else rows[rows % len(inks) == i]  # markers take turns where lines coincide
                 marks: dict[str, Any] = {"linestyle": "none", "marker": ink.marker, "color": ink.color, "zorder": 3}
                 ax.plot(x[rows], gaps[i][rows], markerfacecolor=ink.color if inside else "white", **marks)

@@ -72,7 +72,12 @@ class Scaling:
             for dim, value in line.items()
             if not isinstance(value, list)
         }
-        return replace(verdict, witness={**self.measurement.witness(place), **verdict.witness})
+        moving = {
+            name: [float(value) for value in array.isel({d: i for d, i in place.items() if d in array.dims})]
+            for name, array in self.measurement.symbols.items()
+            if set(array.dims) - set(place) == {verdict.witness["along"]}
+        }
+        return replace(verdict, witness={**self.measurement.witness(place), **moving, **verdict.witness})
 
     def mutants(self) -> Mapping[str, Assertion]:
         """A bound that falls faster (slower, for a lower bound) along one axis by half a power."""

@@ -1,13 +1,12 @@
-"""Identities of a round, along every trajectory: the shipped algorithms step by step, with every gradient written down.
+"""Identities of a round, along every trajectory: what the rules are in special cases, and the regret of a round.
 
 Objectives are convex and smooth, with curvature that changes along the way; what is checked is algebra, so that neither
-convexity nor the law of the noise matters.
+convexity nor the law of the noise nor the size of the steps matters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,36 +21,17 @@ from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.algorithms.local_sgd_outer_acceleration import local_sgd_outer_acceleration
 from tightrate.simulator.algorithms.local_sgd_outer_momentum import local_sgd_outer_momentum
 from tightrate.simulator.batch.randomness import stream
+from tightrate.verify.assertions.equal import Vanishes
+from tightrate.verify.claim import claim
 from tightrate.verify.experiment import experiment
+from tightrate.verify.measurement import Measurement
+from tightrate.verify.papers.khaled2025.transcript import Transcript, transcript
 from tightrate.verify.session import Session
 
 Array = NDArray[np.float64]
 WORKERS, DIMENSION = 4, 3
-
-
-@dataclass(frozen=True)
-class Transcript:
-    """A run written down: outputs x (R+1, n, d), points y (R, K+1, n, M, d), gradients taken there (R, K, n, M, d)."""
-
-    outputs: Array
-    points: Array
-    gradients: Array
-
-
-def transcript(algorithm: Algorithm[Any], problem: Problem, start: Array, noise: Array) -> Transcript:
-    """Run from `start` (n, d) with the given noise (R, K, n, M, d), by the algorithm's own rules."""
-    rounds, steps, n, workers, d = noise.shape
-    state = algorithm.init(np.ascontiguousarray(np.broadcast_to(start[:, None], (n, workers, d))))
-    outputs, points, gradients = [algorithm.output(state)[:, 0]], np.empty((rounds, steps + 1, n, workers, d)), []
-    for r in range(rounds):
-        for h in range(steps):
-            points[r, h] = algorithm.point(state)
-            gradients.append(problem.gradient(points[r, h]) + noise[r, h])
-            state = algorithm.local_step(state, gradients[-1])
-        points[r, steps] = algorithm.point(state)
-        state = algorithm.synchronize(state)
-        outputs.append(algorithm.output(state)[:, 0])
-    return Transcript(np.stack(outputs), points, np.stack(gradients).reshape(noise.shape))
+ROUNDING = 1e-12  # of the sum of the moduli of an identity's parts
+ANY_STEPS = "an identity of the rule holds for steps of any size"
 
 
 def regret_errors(run: Transcript, optimum: Array, eta: Array, gamma: Array) -> dict[str, Array]:
@@ -93,9 +73,9 @@ def round_errors(
     """The relative error of every identity on n random instances; the rules may be exchanged for others.
 
     `lemma6`, `eq13`: largest over the rounds.  `averaging`: gamma = 1 against the mean of the workers.  `product`:
-    two runs of one local step whose eta and gamma differ but not eta gamma, against minibatch steps.  `no momentum`:
+    two runs of one local step whose eta and gamma differ but not eta gamma, against minibatch steps.  `no_momentum`:
     momentum 0 against the rule without.  `acceleration`: one local step against the two sequences of the accelerated
-    method written out.  `no noise`: one worker against four.
+    method written out.  `no_noise`: one worker against four.
     """
     generator = stream(seed, experiment="khaled2025-rounds")
     L, B = 10 ** generator.uniform(-2, 2, n), 10 ** generator.uniform(-2, 2, n)
@@ -127,7 +107,7 @@ def round_errors(
         batch.append(batch[-1] - step[:, None] * (problem.gradient(at) + once[r, 0]).mean(axis=-2))
     pairs = [run(local(eta=eta * f, gamma=gamma / f), once).outputs for f in (1.0, factor)]
     errors["product"] = np.maximum(*(_apart(pair, np.stack(batch), optimum) for pair in pairs))
-    errors["no momentum"] = _apart(run(momentum(eta=eta, gamma=gamma, momentum=0.0)).outputs, whole.outputs, optimum)
+    errors["no_momentum"] = _apart(run(momentum(eta=eta, gamma=gamma, momentum=0.0)).outputs, whole.outputs, optimum)
     below_1 = np.minimum(gamma, 1.0)
     fast = run(accelerated(eta=eta, gamma=below_1), once).outputs
     errors["acceleration"] = _apart(fast, accelerated_minibatch(problem, start, once, eta, below_1), optimum)
@@ -136,12 +116,10 @@ def round_errors(
         for rule in (local, accelerated)
         for of in (problem, alone)
     ]
-    errors["no noise"] = np.maximum(*(_apart(quiet[i].outputs, quiet[i + 1].outputs, optimum) for i in (0, 2)))
+    errors["no_noise"] = np.maximum(*(_apart(quiet[i].outputs, quiet[i + 1].outputs, optimum) for i in (0, 2)))
+    columns = {**errors, "L": L, "B": B, "eta": eta, "gamma": gamma, "gamma_at_most_1": below_1}
     return xr.Dataset(
-        {
-            **{name: (("instance",), error) for name, error in errors.items()},
-            **{name: (("instance",), value) for name, value in (("L", L), ("B", B), ("eta", eta), ("gamma", gamma))},
-        },
+        {name: ("instance", values) for name, values in columns.items()},
         attrs={"seed": seed, "M": WORKERS, "K": steps, "R": rounds, "d": DIMENSION},
     )
 
@@ -163,3 +141,114 @@ def rounds(session: Session) -> xr.Dataset:
     n = session.choose(quick=300, full=5000)
     both = [round_errors(session.seed + i, n, local=rule) for i, rule in enumerate((local_sgd, fedavg))]
     return xr.concat(both, dim="instance", combine_attrs="drop_conflicts")
+
+
+# --- What the rules are in special cases -----------------------------------------------------------------------------
+
+
+@claim(
+    "khaled2025/plain-averaging",
+    "With gamma = 1 generalized local SGD averages the workers' iterates after every round.",
+    theorem="khaled2025/eq2",
+    kind="identity",
+    data=rounds,
+    expected="confirmed",
+)
+def plain_averaging(data: xr.Dataset) -> Vanishes:
+    """Random smooth functions with a soft kink and random noise, step by step: every synchronized iterate against the
+    mean of the workers' last local iterates."""
+    what = "distance of the synchronized iterate at gamma = 1 from the workers' mean"
+    return Vanishes(Measurement.of(data, "averaging", what=what, symbols={"gamma": 1.0}), ROUNDING)
+
+
+@claim(
+    "khaled2025/one-local-step",
+    "With one local step the run depends on gamma and eta through their product only: it is minibatch SGD.",
+    theorem="khaled2025/minibatch",
+    kind="identity",
+    data=rounds,
+    expected="confirmed",
+)
+def one_local_step(data: xr.Dataset) -> Vanishes:
+    """Two pairs of steps with the same product on the same noise, each against minibatch SGD with step gamma eta."""
+    what = "distance of the run with one local step from minibatch SGD"
+    return Vanishes(Measurement.of(data, "product", what=what, symbols={"K": 1.0}), ROUNDING)
+
+
+@claim(
+    "khaled2025/no-momentum",
+    "With momentum 0 the rule with outer momentum is generalized local SGD.",
+    theorem="khaled2025/thm2",
+    kind="identity",
+    data=rounds,
+    expected="confirmed",
+    outside=ANY_STEPS,
+)
+def no_momentum(data: xr.Dataset) -> Vanishes:
+    """Both rules on the same functions with the same noise."""
+    what = "distance of the run with momentum 0 from the rule without"
+    return Vanishes(Measurement.of(data, "no_momentum", what=what, symbols={"momentum": 0.0}), ROUNDING)
+
+
+@claim(
+    "khaled2025/accelerated-one-local-step",
+    "With one local step the accelerated outer loop is accelerated minibatch SGD.",
+    theorem="khaled2025/thm3",
+    kind="identity",
+    data=rounds,
+    expected="confirmed",
+    outside=ANY_STEPS,
+)
+def accelerated_one_local_step(data: xr.Dataset) -> Vanishes:
+    """The shipped rule against the two sequences u and z written out with the minibatch gradient."""
+    what = "distance of the accelerated run with one local step from accelerated minibatch SGD"
+    symbols = {"K": 1.0, "gamma": "gamma_at_most_1"}
+    return Vanishes(Measurement.of(data, "acceleration", what=what, symbols=symbols), ROUNDING)
+
+
+@claim(
+    "khaled2025/no-noise-no-workers",
+    "Without noise the number of workers changes nothing, with and without acceleration.",
+    theorem="khaled2025/thm1",
+    kind="identity",
+    data=rounds,
+    expected="confirmed",
+    outside=ANY_STEPS,
+)
+def no_noise_no_workers(data: xr.Dataset) -> Vanishes:
+    """The same run with one worker and with four."""
+    what = "distance of the runs with one worker and with four, without noise"
+    symbols = {"sigma": 0.0, "gamma": "gamma_at_most_1"}
+    return Vanishes(Measurement.of(data, "no_noise", what=what, symbols=symbols), ROUNDING)
+
+
+# --- The regret of a round -------------------------------------------------------------------------------------------
+
+
+@claim(
+    "khaled2025/lemma6",
+    "Lemma 6: in every round sum_h <y_h - x_r, g_h> = (eta/2) sum_h |g_h|^2 - |y_H - x_r|^2 / (2 eta), whatever eta.",
+    theorem="khaled2025/thm1",
+    kind="identity",
+    data=rounds,
+    expected="confirmed",
+    outside=ANY_STEPS,
+)
+def lemma6(data: xr.Dataset) -> Vanishes:
+    """Both sides along every round of random runs of the shipped rules, relative to the sum of their parts' sizes."""
+    return Vanishes(Measurement.of(data, "lemma6", what="residual of Lemma 6"), ROUNDING)
+
+
+@claim(
+    "khaled2025/eq13",
+    "Eq. (13): |x_{r+1} - x*|^2 = |x_r - x*|^2 - 2 gamma eta sum_h <y_h - x*, g_h> + gamma eta^2 sum_h |g_h|^2"
+    " + gamma (gamma - 1) eta^2 |G_r|^2 in every round of every run.",
+    theorem="khaled2025/thm1",
+    kind="identity",
+    data=rounds,
+    expected="confirmed",
+    outside=ANY_STEPS,
+)
+def eq13(data: xr.Dataset) -> Vanishes:
+    """Both sides along every round of random runs of the shipped rules, outer steps below and above 1."""
+    return Vanishes(Measurement.of(data, "eq13", what="residual of Eq. (13)"), ROUNDING)
