@@ -11,6 +11,7 @@ import xarray as xr
 from figure_checks import check_files, check_labels
 from matplotlib.axes import Axes
 
+from tightrate.figures.figure import FIGURES as FIGURES_BY_NAME
 from tightrate.figures.figure import FigureSpec
 from tightrate.figures.gallery.khaled2025_acceleration import acceleration as accelerated_loop
 from tightrate.figures.gallery.khaled2025_acceleration import exponent
@@ -21,25 +22,15 @@ from tightrate.figures.gallery.khaled2025_momentum import adjusted_outer_step
 from tightrate.figures.style import Columns, Family
 from tightrate.rates.papers.khaled2025.best_steps import best_steps
 from tightrate.rates.statements.catalogue import theorem
-from tightrate.verify.papers.khaled2025.acceleration_runs import acceleration
-from tightrate.verify.papers.khaled2025.best_steps_runs import CANDIDATES, regime_map
-from tightrate.verify.papers.khaled2025.figure_1_runs import figure_1
-from tightrate.verify.papers.khaled2025.ill_tuned_runs import ill_tuned
-from tightrate.verify.papers.khaled2025.momentum_runs import adjusted_steps
+from tightrate.verify.papers.khaled2025.proposition_1 import CANDIDATES
 from tightrate.verify.session import Session
 
-FIGURES = {
-    best_outer_step: figure_1,
-    repaired: ill_tuned,
-    adjusted_outer_step: adjusted_steps,
-    accelerated_loop: acceleration,
-    candidates: regime_map,
-}
+FIGURES = tuple(FIGURES_BY_NAME[name] for name in FIGURES_BY_NAME.match("khaled2025-*"))
 
 
 @cache
 def data_of(spec: FigureSpec) -> xr.Dataset:
-    return FIGURES[spec](Session())
+    return spec.experiment(Session())
 
 
 @pytest.mark.parametrize("spec", FIGURES, ids=lambda spec: spec.name)
@@ -85,12 +76,13 @@ def test_the_best_step_line_and_band_are_the_datas() -> None:
     assert vertices[:, 1].max() == best.max()
 
 
-def test_bounds_and_limits_are_the_datasets() -> None:
+def test_bounds_are_the_theorems_and_limits_the_datas() -> None:
     data = data_of(repaired)
     left, _ = repaired.picture(data).axes
+    bound = theorem("khaled2025/thm1").bound.at(L=1.0, B=1.0, sigma=0.0, K=8, R=64, M=1, eta=data.eta, gamma=data.gamma)
     for name in ("plain", "largest"):
         np.testing.assert_array_equal(drawn(left, name)[0], data.local_gap.sel(outer=name))
-        np.testing.assert_array_equal(drawn(left, f"bound: {name}")[0], data.bound.sel(outer=name))
+        np.testing.assert_array_equal(drawn(left, f"bound: {name}")[0], bound.sel(outer=name))
     assert set(drawn(left, "limit")[0]) == {data.attrs["limit"]}
 
 
@@ -100,8 +92,8 @@ def test_every_momentum_is_drawn_and_the_bound_is_the_theorems() -> None:
     at = data.sel(R=1000.0)
     for ax in (left, right):
         np.testing.assert_array_equal(np.stack(drawn(ax, "gap")), at.gap)
-    letters = {"L": 1.0, "B": 1.0, "sigma": 0.0, "K": 8, "M": 1, "R": 1000.0, "eta": data.attrs["eta"], "momentum": 0.0}
-    bound = theorem("khaled2025/thm2").bound.function(**letters)(gamma=data.adjusted.values)
+    symbols = {"L": 1.0, "B": 1.0, "sigma": 0.0, "K": 8, "M": 1, "R": 1000.0, "eta": data.attrs["eta"], "momentum": 0.0}
+    bound = theorem("khaled2025/thm2").bound.at(symbols, gamma=data.adjusted.values)
     np.testing.assert_allclose(drawn(right, "bound")[0], bound, rtol=1e-13)
 
 

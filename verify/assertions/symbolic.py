@@ -45,15 +45,17 @@ class Symbolic:
         wrong |= {name: text(excess) for name, excess in nonnegative.items() if not excess.is_nonnegative}
         evidence = {name: text(right) for name, (_, right) in self.equal.items()}
         evidence |= {name: text(excess) for name, excess in excesses.items()}
-        predicted = "difference 0" + (", excess positive" if excesses else "")
+        expected = {"difference 0": differences, "excess positive": positive, "excess not negative": nonnegative}
+        predicted = ", ".join(name for name, found in expected.items() if found)
         count = len(differences) + len(excesses)
         if not count or wrong:
             sentence = f"{len(wrong)} of {count} identities and inequalities are not evident."
             witness = dict(wrong) or None
             status: Status = "violated" if wrong else "error"
             return Verdict(status, sentence, predicted, "; ".join(wrong.values()), evidence=evidence, witness=witness)
-        signs = f" and finds the sign of all {len(excesses)} inequalities" if excesses else ""
-        sentence = f"Computer algebra simplifies the difference to 0 in all {len(differences)} identities{signs}."
+        done = [f"simplifies the difference to 0 in all {len(differences)} identities"] if differences else []
+        done += [f"finds the sign of all {len(excesses)} inequalities"] if excesses else []
+        sentence = f"Computer algebra {' and '.join(done)}."
         return Verdict("confirmed", sentence, predicted, predicted, evidence=evidence)
 
     def mutants(self) -> Mapping[str, Assertion]:

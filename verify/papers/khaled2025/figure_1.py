@@ -110,8 +110,8 @@ def stationary_loss(modes: DiagonalQuadratics) -> Array:
 
 @claim(
     "khaled2025/figure1-trend",
-    "In the experiment of Figure 1, with Hessian Q, the best outer step never rises with the noise: it is at least 1 for"
-    " the smallest and below 1 for the largest.",
+    "In the experiment of Figure 1, with Hessian Q, the best outer step never rises with the noise: it is at least 1"
+    " for the smallest and below 1 for the largest.",
     theorem="khaled2025/stationary",
     kind="regime",
     data=figure_1,

@@ -69,7 +69,7 @@ def _of_known_sign(expression: Expr) -> Expr:
 def small_steps_suffice(theorem: Theorem) -> Symbolic:
     """What the condition leaves of its limit, less what the two simple ones leave of theirs, by computer algebra for
     outer steps above and below 1: an expression that is evidently not negative is the proof."""
-    return Symbolic(positive=remainders(theorem.conditions[0]))
+    return Symbolic(nonnegative=remainders(theorem.conditions[0]))
 
 
 # --- The rate with the largest outer step that is allowed ------------------------------------------------------------

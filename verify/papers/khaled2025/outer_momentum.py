@@ -65,7 +65,6 @@ def adjusted_steps(session: Session) -> xr.Dataset:
     )
 
 
-
 @claim(
     "khaled2025/momentum-adjusted-outer-step",
     "Momentum acts through gamma / (1 - momentum): at a fixed adjusted step the gap of the average tends to the gap"
@@ -114,7 +113,8 @@ def summed_gaps(algorithm: Algorithm[Any], problem: Problem, K: int, start: Arra
     """The gaps at x_0, x_1, ... without noise, added up until nothing is left, by the shipped rules step by step."""
     quiet = np.broadcast_to(0.0, (ENDLESS * K, *start.shape))
     run = step_by_step(algorithm, problem, noise=quiet, K=K, start=start)
-    return np.sum([problem.gap(algorithm.output(step.before)[:, 0]) for step in run if step.starts_round], axis=0)
+    gaps = [problem.gap(algorithm.output(step.before)[:, 0]) for step in run if step.starts_round]
+    return np.asarray(np.sum(gaps, axis=0))
 
 
 @experiment("khaled2025-momentum-transient")

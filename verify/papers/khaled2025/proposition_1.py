@@ -79,11 +79,11 @@ def best_steps(session: Session) -> xr.Dataset:
             value[CANDIDATES.index(pair.candidate), i] = pair.value
             plain[i] = pair.eta if pair.candidate == "plain averaging" else plain[i]
         grid[:, i] = least_on_grid(rate, symbols, points)
-    columns = dict(zip(("grid", "eta", "gamma"), grid, strict=True))
-    columns |= {"clipped": plain >= 0.25, "K": K, "R": R, "M": M, "sigma": sigma}
+    columns = {"K": K, "R": R, "M": M, "sigma": sigma, **dict(zip(("grid", "eta", "gamma"), grid, strict=True))}
     return xr.Dataset(
         {
             "value": (("candidate", "instance"), value),
+            "clipped": ("instance", plain >= 0.25),
             **{name: ("instance", column) for name, column in columns.items()},
         },
         coords={"candidate": list(CANDIDATES)},

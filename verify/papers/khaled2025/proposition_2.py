@@ -23,7 +23,7 @@ ROWS = 200  # of the grid at once
 
 @experiment("khaled2025-proposition-2")
 def proposition_2(session: Session) -> xr.Dataset:
-    """a/x + b x + c |1 - x| on random a, b, c: its `value` at Proposition 2's `minimizer`, and the least on a `grid`."""
+    """a/x + b x + c |1 - x| for random a, b, c: its `value` at Proposition 2's `minimizer`, its least on a `grid`."""
     n = session.choose(quick=300, full=3000)
     generator = stream(session.seed, experiment="khaled2025-proposition-2")
     a, b, c = 10 ** generator.uniform(-2, 2, (3, n))
@@ -38,7 +38,10 @@ def proposition_2(session: Session) -> xr.Dataset:
     columns = {
         "value": value(stated[:, None], slice(None))[:, 0],
         "grid": np.concatenate([value(x, rows).min(axis=1) for rows in blocks]),
-        **{"minimizer": stated, "a": a, "b": b, "c": c},
+        "minimizer": stated,
+        "a": a,
+        "b": b,
+        "c": c,
     }
     return xr.Dataset({name: ("instance", values) for name, values in columns.items()}, attrs={"seed": session.seed})
 

@@ -24,7 +24,7 @@ from tightrate.simulator.batch.randomness import stream
 from tightrate.verify.assertions.equal import Vanishes
 from tightrate.verify.claim import claim
 from tightrate.verify.experiment import experiment
-from tightrate.verify.measurement import Measurement
+from tightrate.verify.measurement import Measurement, Source
 from tightrate.verify.papers.khaled2025.transcript import Transcript, transcript
 from tightrate.verify.session import Session
 
@@ -202,7 +202,7 @@ def no_momentum(data: xr.Dataset) -> Vanishes:
 def accelerated_one_local_step(data: xr.Dataset) -> Vanishes:
     """The shipped rule against the two sequences u and z written out with the minibatch gradient."""
     what = "distance of the accelerated run with one local step from accelerated minibatch SGD"
-    symbols = {"K": 1.0, "gamma": "gamma_at_most_1"}
+    symbols: dict[str, Source | None] = {"K": 1.0, "gamma": "gamma_at_most_1"}
     return Vanishes(Measurement.of(data, "acceleration", what=what, symbols=symbols), ROUNDING)
 
 
@@ -218,7 +218,7 @@ def accelerated_one_local_step(data: xr.Dataset) -> Vanishes:
 def no_noise_no_workers(data: xr.Dataset) -> Vanishes:
     """The same run with one worker and with four."""
     what = "distance of the runs with one worker and with four, without noise"
-    symbols = {"sigma": 0.0, "gamma": "gamma_at_most_1"}
+    symbols: dict[str, Source | None] = {"sigma": 0.0, "gamma": "gamma_at_most_1"}
     return Vanishes(Measurement.of(data, "no_noise", what=what, symbols=symbols), ROUNDING)
 
 

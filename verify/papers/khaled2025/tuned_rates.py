@@ -206,9 +206,7 @@ def attained(theorem: Theorem, data: xr.Dataset, what: str) -> Facts:
     slopes = Limits(lines, what, "gap / term has exponent 0 in H, R and M", 0.05)
     below = Bounded(theorem, Measurement.of(chosen, "gap", what=what))
     share = Fact(min(shares), at_least=0.5)
-    return Facts(
-        {"smallest share of the term in the bound": share}, main=Every({"exponents": slopes, "bound": below})
-    )
+    return Facts({"smallest share of the term in the bound": share}, main=Every({"exponents": slopes, "bound": below}))
 
 
 @claim(
