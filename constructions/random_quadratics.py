@@ -1,4 +1,4 @@
-"""Random strongly convex quadratic machines with prescribed constants."""
+"""Random strongly convex quadratic machines: one instance with prescribed constants, and batches of any."""
 
 from __future__ import annotations
 
@@ -56,6 +56,25 @@ def random_quadratics(
     hessians = _fan_of_hessians(generator, M, d, mu, L, tau)
     displacements = _displacements(generator, hessians, zeta_star, None if zeta_opt is None else zeta_opt / L)
     return QuadraticMachines(hessians, optimum + displacements, known_optimum=optimum)
+
+
+def random_machines(generator: np.random.Generator, n: int, M: int, d: int) -> QuadraticMachines:
+    """A batch of n random instances of M machines with minimizers of their own, far from each other.
+
+    Spectra lie in [mu, 1] with mu log-uniform; the Hessians of one instance differ a lot or little.
+
+    >>> random_machines(np.random.default_rng(0), n=5, M=3, d=2).hessians.shape
+    (5, 3, 2, 2)
+    """
+    mu = 10 ** generator.uniform(-2, -0.05, (n, 1, 1))
+    spread = 10 ** generator.uniform(-3, 0, (n, 1, 1))
+    center = generator.uniform(0, 1, (n, 1, d))
+    position = np.clip(center + spread * generator.uniform(-1, 1, (n, M, d)), 0, 1)
+    spectrum = mu + (1 - mu) * position
+    basis = np.linalg.qr(np.eye(d) + spread[..., None] * generator.standard_normal((n, M, d, d)))[0]
+    hessians = (basis * spectrum[..., None, :]) @ np.swapaxes(basis, -1, -2)
+    hessians = (hessians + np.swapaxes(hessians, -1, -2)) / 2
+    return QuadraticMachines(hessians, generator.standard_normal((n, M, d)))
 
 
 def _fan_of_hessians(generator: np.random.Generator, M: int, d: int, mu: float, L: float, tau: float) -> Array:

@@ -8,6 +8,7 @@ import sympy
 import xarray as xr
 from sympy import Expr
 
+from tightrate.constructions.random_quadratics import random_machines
 from tightrate.constructions.zeta_piecewise_pair import zeta_piecewise_pair
 from tightrate.rates.orders.domination import dominated
 from tightrate.rates.papers.chezhegov2024 import Rule
@@ -28,7 +29,6 @@ from tightrate.verify.papers.chezhegov2024 import (
     slides,
     variants,
 )
-from tightrate.verify.papers.patel2024.fixed_point_runs import random_machines
 from tightrate.verify.session import Session
 
 

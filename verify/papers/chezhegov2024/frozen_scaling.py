@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tightrate.constructions.logistic_regression import LogisticRegression, logistic_regression
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.random_quadratics import random_machines
 from tightrate.rates.statements.admissible_steps import largest_step
 from tightrate.rates.statements.catalogue import theorem as statement
 from tightrate.rates.statements.theorem import Theorem
@@ -23,7 +24,6 @@ from tightrate.verify.assertions.equal import Vanishes
 from tightrate.verify.claim import claim
 from tightrate.verify.experiment import experiment
 from tightrate.verify.measurement import Measurement
-from tightrate.verify.papers.patel2024.fixed_point_runs import random_machines
 from tightrate.verify.session import Session
 
 Array = NDArray[np.float64]

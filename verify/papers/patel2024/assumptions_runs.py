@@ -13,7 +13,7 @@ from scipy import stats
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.constructions.random_quadratics import random_machines, random_quadratics
 from tightrate.constructions.structured_noise import RareJumpNoise
 from tightrate.rates.papers.patel2024.assumptions import covariate_shift
 from tightrate.rates.relations.misprints import misprint
@@ -25,7 +25,6 @@ from tightrate.simulator.batch.randomness import stream
 from tightrate.simulator.exact.local_gradient_descent import round_map
 from tightrate.simulator.exact.moments import exact_moments
 from tightrate.verify.experiment import experiment
-from tightrate.verify.papers.patel2024.fixed_point_runs import random_machines
 from tightrate.verify.session import Session
 
 Array = NDArray[np.float64]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from tightrate.constructions.random_quadratics import random_machines
 from tightrate.simulator.batch.randomness import stream
 from tightrate.simulator.exact.local_gradient_descent import round_map
 from tightrate.verify.experiment import experiment
-from tightrate.verify.papers.patel2024.fixed_point_runs import random_machines
 from tightrate.verify.session import Session
 
 

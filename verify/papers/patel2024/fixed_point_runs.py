@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.constructions.random_quadratics import random_machines, random_quadratics
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.evaluation import vectorized
 from tightrate.simulator.algorithms.local_sgd import local_sgd
@@ -30,19 +30,6 @@ def predicted_fixed_point(problem: QuadraticMachines, K: Array, eta: Array) -> t
     C = C_m.mean(axis=-3)
     pull = (C_m @ problem.minimizers[..., None]).mean(axis=-3)
     return np.asarray(np.linalg.solve(C, pull)[..., 0]), np.asarray(C)
-
-
-def random_machines(generator: np.random.Generator, n: int, M: int, d: int) -> QuadraticMachines:
-    """n random instances: spectra in [mu, 1] with mu log-uniform, curvatures of one instance spread a lot or little."""
-    mu = 10 ** generator.uniform(-2, -0.05, (n, 1, 1))
-    spread = 10 ** generator.uniform(-3, 0, (n, 1, 1))
-    center = generator.uniform(0, 1, (n, 1, d))
-    position = np.clip(center + spread * generator.uniform(-1, 1, (n, M, d)), 0, 1)
-    spectrum = mu + (1 - mu) * position
-    basis = np.linalg.qr(np.eye(d) + spread[..., None] * generator.standard_normal((n, M, d, d)))[0]
-    hessians = (basis * spectrum[..., None, :]) @ np.swapaxes(basis, -1, -2)
-    hessians = (hessians + np.swapaxes(hessians, -1, -2)) / 2
-    return QuadraticMachines(hessians, generator.standard_normal((n, M, d)))
 
 
 @experiment("discrepancy-instances")

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.constructions.random_quadratics import random_machines, random_quadratics
 from tightrate.rates.relations.misprints import misprint
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.evaluation import vectorized
@@ -17,7 +17,6 @@ from tightrate.simulator.exact.local_gradient_descent import round_map
 from tightrate.simulator.sampled.sampling import sample
 from tightrate.verify.experiment import experiment
 from tightrate.verify.papers.patel2024.assumptions_runs import in_letters
-from tightrate.verify.papers.patel2024.fixed_point_runs import random_machines
 from tightrate.verify.session import Session
 
 Array = NDArray[np.float64]

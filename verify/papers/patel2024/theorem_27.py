@@ -10,6 +10,7 @@ from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.problem import Problem
 from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.random_quadratics import random_machines
 from tightrate.rates.papers.patel2024.theorem_27 import thm27_recursion
 from tightrate.rates.statements.catalogue import theorem as statement
 from tightrate.rates.statements.theorem import Theorem
@@ -21,7 +22,6 @@ from tightrate.verify.assertions.trend import Scaling
 from tightrate.verify.claim import claim
 from tightrate.verify.experiment import experiment
 from tightrate.verify.measurement import Measurement
-from tightrate.verify.papers.patel2024.fixed_point_runs import random_machines
 from tightrate.verify.session import Session
 
 Array = NDArray[np.float64]
