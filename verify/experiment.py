@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from tightrate.verify.cache.code_digest import code_digest
 
@@ -61,3 +63,22 @@ def found_in(module: str, name: str) -> Experiment:
         if isinstance(value, Experiment) and value.name == name:
             return value
     raise LookupError(f"{module} has no experiment {name!r}")
+
+
+def labelled(*dims: str, **columns: ArrayLike) -> xr.Dataset:
+    """A dataset of arrays whose axes are the first ones of `dims`; a number holds everywhere.
+
+    >>> labelled("instance", "R", L=1.0, eta=np.ones(2), gap=np.ones((2, 5)))["gap"].dims
+    ('instance', 'R')
+    """
+    return xr.Dataset({name: (dims[: np.ndim(values)], values) for name, values in columns.items()})
+
+
+def all_instances(batches: Iterable[xr.Dataset]) -> xr.Dataset:
+    """The instances of all batches, one after another; arrays of unequal sizes are padded with nan.
+
+    >>> pairs, triples = labelled("instance", M=2, eta=np.ones(3)), labelled("instance", M=3, eta=np.ones(1))
+    >>> all_instances([pairs, triples]).M.values
+    array([2, 2, 2, 3])
+    """
+    return xr.concat(list(batches), "instance", data_vars="all", join="outer")

@@ -54,15 +54,15 @@ class Measurement:
         """A variable of a dataset, or an array made from its variables.
 
         Every variable, coordinate and numeric attribute that bears the name of a symbol of the alphabet is that
-        symbol, unless `symbols` says otherwise (None: not to be taken); `instance` names further variables.
+        symbol, unless `symbols` says otherwise (None: not to be taken); `instance` names further variables, also arrays
+        that make up one instance.
 
         >>> data = xr.Dataset({"gap": ("R", [0.5, 0.25])}, coords={"R": [1, 2]}, attrs={"L": 1.0})
         >>> sorted(Measurement.of(data, "gap", symbols={"B": 2.0}).symbols)
         ['B', 'L', 'R']
         """
         given = symbols or {}
-        known = {name for name in LETTERS if _has(data, name)} - set(given)
-        found = {name: _taken(data, name) for name in sorted(known)}
+        found = {name: values for name, values in symbols_of(data).items() if name not in given}
         found |= {name: _taken(data, source) for name, source in given.items() if source is not None}
         return Measurement(
             _taken(data, measured),
@@ -104,17 +104,43 @@ class Measurement:
         """Some of the points, by their positions along axes."""
         return self.mapped(lambda array: array.isel(places, missing_dims="ignore"))
 
-    def witness(self, place: Mapping[Any, Any], **beside: Named) -> dict[str, float | str]:
-        """All that is known at one point, `beside` what the judge adds, with the point's coordinates."""
-        return values_at(place, {**self.instance, **self.symbols, **beside})
+    def witness(self, place: Mapping[Any, Any], **beside: Named) -> dict[str, Any]:
+        """All that is known at one point, `beside` what the judge adds, with the point's coordinates.
+
+        An array of the instance, such as a matrix, is given as nested lists, without the nan that pads it.
+        """
+        arrays = {name: _at(place, array) for name, array in self.instance.items()}
+        lists = {name: _without_padding(array).values.tolist() for name, array in arrays.items() if array.ndim}
+        return {**values_at(place, {**self.instance, **self.symbols, **beside}), **lists}
 
 
-def values_at(place: Mapping[Any, Any], arrays: Mapping[str, Named]) -> dict[str, float | str]:
+def symbols_of(data: xr.Dataset) -> dict[str, Named]:
+    """The variables, coordinates and numeric attributes of a dataset that bear the name of a symbol of the alphabet.
+
+    >>> theorem_values = symbols_of(xr.Dataset(coords={"R": [1, 2]}, attrs={"L": 1.0, "seed": 7}))
+    >>> {name: values.values.tolist() for name, values in theorem_values.items()}
+    {'L': 1.0, 'R': [1, 2]}
+    """
+    return {name: _taken(data, name) for name in sorted(LETTERS) if _has(data, name)}
+
+
+def _at(place: Mapping[Any, Any], array: Named) -> Named:
+    """An array at one place; axes that the place does not have remain."""
+    here: Named = array.isel({dim: int(position) for dim, position in place.items() if dim in array.dims})
+    return here
+
+
+def _without_padding(array: Named) -> Named:
+    for dim in array.dims:
+        array = array.dropna(dim, how="all")
+    return array
+
+
+def values_at(place: Mapping[Any, Any], arrays: Mapping[str, Named]) -> dict[str, Any]:
     """The values of all arrays at one place, with its coordinates, numbers or names."""
-    index = {str(dim): int(position) for dim, position in place.items()}
-    found: dict[str, float | str] = {}
+    found: dict[str, Any] = {}
     for name, array in arrays.items():
-        here = array.isel({dim: i for dim, i in index.items() if dim in array.dims})
+        here = _at(place, array)
         if here.size != 1:
             continue  # an array with axes of its own is no part of a point
         value = here.values.item()

@@ -35,7 +35,7 @@ from tightrate.verify.papers.cheng2024.rates_runs import (
     tuned,
     two_curvatures,
 )
-from tightrate.verify.papers.who_wins_runs import Plane, mapped
+from tightrate.verify.papers.who_wins import Plane, mapped
 from tightrate.verify.session import Session
 
 ALPHA, DELTA, SIGMA = 4, 0.05, 4.0

@@ -1,4 +1,4 @@
-"""The path of the fixed point in the plane: from the optimum to the mean of the machines' optima."""
+"""patel2024, Prop. 19 in the plane: the path of the fixed point from the optimum to the mean of the optima."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.sampled.sampling import sample
 from tightrate.verify.experiment import experiment
-from tightrate.verify.papers.patel2024.fixed_point_runs import predicted_fixed_point
+from tightrate.verify.papers.patel2024.fixed_point import predicted_fixed_point
 from tightrate.verify.session import Session
 
 CURVATURES = (1.0, 0.06)  # of every machine, along its own two axes
@@ -37,8 +37,7 @@ def moving_fixed_point(session: Session) -> xr.Dataset:
     """
     problem = three_machines()
     L, mu = (float(problem.constants[name]) for name in ("L", "mu"))
-    K = np.unique(np.round(np.geomspace(1, 3000, 60)))
-    K = np.union1d(K, SIMULATED)
+    K = np.union1d(np.round(np.geomspace(1, 3000, 60)), SIMULATED)
     eta = np.array(STEPS) / L
     path = predicted_fixed_point(problem, *np.broadcast_arrays(K, eta[:, None]))[0]
     ends = np.full(path.shape, np.nan)
@@ -51,11 +50,11 @@ def moving_fixed_point(session: Session) -> xr.Dataset:
         {
             "path": (("eta", "K", "axis"), path),
             "simulated": (("eta", "K", "axis"), ends),
-            "optimum": (("axis",), problem.optimum),
-            "mean_optimum": (("axis",), problem.minimizers.mean(axis=0)),
+            "optimum": ("axis", problem.optimum),
+            "mean_optimum": ("axis", problem.minimizers.mean(axis=0)),
             "optima": (("machine", "axis"), problem.minimizers),
             "hessian": (("axis", "other"), problem.mean_hessian),
         },
         coords={"eta": eta, "K": K},
-        attrs={"L": L, "mu": mu, "M": problem.workers, "theorem": "patel2024/prop19"},
+        attrs={"L": L, "mu": mu, "M": problem.workers},
     )

@@ -1,0 +1,146 @@
+"""patel2024, Props. 1 and 13: how far apart the gradients of quadratic machines are, on a ball and far out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.random_quadratics import random_machines
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.simulator.batch.randomness import stream
+from tightrate.verify.assertions.bounded import Bounded
+from tightrate.verify.assertions.equal import Equal
+from tightrate.verify.claim import claim
+from tightrate.verify.experiment import all_instances, experiment, labelled
+from tightrate.verify.measurement import Measurement
+from tightrate.verify.session import Session
+
+Array = NDArray[np.float64]
+FAR = 1e9  # a distance at which the dissimilarity of unequal Hessians dominates everything
+
+
+def one_against_all(machines: int, gradient: float) -> QuadraticMachines:
+    """Equal Hessians in one dimension; one machine has `gradient` at the optimum, the others share its opposite."""
+    slopes = np.full(machines, -gradient / (machines - 1))
+    slopes[0] = gradient
+    return QuadraticMachines(np.ones((1, machines, 1, 1)), 1.0 - slopes[None, :, None])
+
+
+def deviations(problem: QuadraticMachines, x: Array) -> Array:
+    """|grad F_m - grad F| of every machine at points x (..., n, d), the same for all machines."""
+    shape = (*x.shape[:-1], problem.workers, problem.dimension)
+    gradients = problem.gradient(np.broadcast_to(x[..., None, :], shape))
+    return np.asarray(np.linalg.norm(gradients - gradients.mean(axis=-2, keepdims=True), axis=-1))
+
+
+def growth_far_out(problem: QuadraticMachines) -> Array:
+    """What FAR units of length along the worst eigenvector of all A_m - A add to the dissimilarity, per length."""
+    n, M, d = problem.minimizers.shape
+    widths, axes = np.linalg.eigh(problem.hessians - problem.mean_hessian[:, None])
+    farthest = np.abs(widths).reshape(n, -1).argmax(axis=-1)
+    ray = axes.swapaxes(-1, -2).reshape(n, -1, d)[np.arange(n), farthest]
+    ends = (problem.gradient(np.broadcast_to(reach * ray[:, None], (n, M, d))) for reach in (FAR, 0.0))
+    added = np.subtract(*ends)
+    return np.asarray(np.linalg.norm(added - added.mean(axis=-2, keepdims=True), axis=-1).max(axis=-1) / FAR)
+
+
+@experiment("patel2024-dissimilarity")
+def gradients_apart(session: Session) -> xr.Dataset:
+    """Random quadratic machines, and one against all others: how far gradients are apart on a ball about the start.
+
+    `worst` and `mean` (instance) are the largest |grad F_m - grad F| and the largest root mean square over m, over
+    random points at distance D; `slope` the growth of |grad F_m - grad F| per length far out along the worst direction.
+    """
+    each = session.choose(quick=100, full=2000)
+    generator = stream(session.seed, experiment="patel2024-dissimilarity")
+    problems = [random_machines(generator, each, M, d) for M, d in ((2, 2), (4, 3), (8, 2))]
+    problems += [one_against_all(M, 0.7) for M in (2, 3, 5, 17)]
+
+    def batches() -> Iterator[xr.Dataset]:
+        for problem in problems:
+            n, M, d = problem.minimizers.shape
+            D: Array = np.power(10, generator.uniform(-1.5, 1.5, n))
+            directions = generator.standard_normal((128, n, 1, d))
+            x = D[:, None, None] * directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+            apart = deviations(problem, x[..., 0, :])
+            yield (
+                labelled(
+                    "instance",
+                    worst=apart.max(axis=(0, -1)),
+                    mean=np.sqrt((apart**2).mean(axis=-1)).max(axis=0),
+                    slope=growth_far_out(problem),
+                    **{name: problem.constants[name] for name in ("zeta_star", "tau", "tau_mean", "B")},
+                    D=D,
+                    M=float(M),
+                    d=float(d),
+                )
+                .assign(
+                    hessians=(("instance", "machine", "row", "column"), problem.hessians),
+                    minimizers=(("instance", "machine", "row"), problem.minimizers),
+                )
+                .assign_coords(machine=range(M), row=range(d), column=range(d))
+            )
+
+    return all_instances(batches())
+
+
+@claim(
+    "patel2024/prop1",
+    "The gradients of quadratic machines with unequal Hessians are arbitrarily far apart: far out by |x| times the"
+    " largest |A_m - A|.",
+    kind="exact value",
+    data=gradients_apart,
+    expected="confirmed",
+)
+def prop1(data: xr.Dataset) -> Equal:
+    """What 10^9 units of length along the worst eigenvector add to the dissimilarity, per length, against the largest
+    |A_m - A| of the matrices; it vanishes only where all Hessians coincide."""
+    slope = Measurement.of(data, "slope", what="dissimilarity over distance")
+    unit = xr.ones_like(data.tau_mean)
+    return Equal(slope, data.tau_mean, scale=unit, relative=1e-9, absolute=1e-12, matters=1e-3)
+
+
+def on_the_ball(data: xr.Dataset, measured: str) -> Measurement:
+    """A dissimilarity on the ball, with the machines of every instance."""
+    rounding = 1e-13 * (data.zeta_star + data.tau * (data.D + data.B))
+    what, machines = "dissimilarity on the ball", ["hessians", "minimizers"]
+    return Measurement.of(data, measured, what=what, rounding=rounding, instance=machines)
+
+
+@claim(
+    "patel2024/prop13-as-printed",
+    "Prop. 13 as printed: on the ball of radius D every machine's gradient is within zeta_star + tau D of the mean.",
+    theorem="patel2024/prop13",
+    kind="erratum",
+    data=gradients_apart,
+    expected="violated",
+)
+def prop13_as_printed(theorem: Theorem, data: xr.Dataset) -> Bounded:
+    """Erratum E2: random quadratic machines, and equal Hessians with one machine's gradient against all others."""
+    return Bounded(theorem, on_the_ball(data, "worst"))
+
+
+@claim(
+    "patel2024/prop13-mean",
+    "The root mean square of the machines' deviations is at most zeta_star + tau (D + B) on the ball.",
+    kind="bound with constants",
+    data=gradients_apart,
+)
+def prop13_mean(theorem: Theorem, data: xr.Dataset) -> Bounded:
+    """The same instances, 128 random points of each sphere."""
+    return Bounded(theorem, on_the_ball(data, "mean"))
+
+
+@claim(
+    "patel2024/prop13-worst",
+    "Every machine's deviation is at most sqrt(M - 1) zeta_star + tau (D + B) on the ball, and this is attained.",
+    kind="bound with constants",
+    data=gradients_apart,
+)
+def prop13_worst(theorem: Theorem, data: xr.Dataset) -> Bounded:
+    """The same instances; one machine against all others attains it."""
+    return Bounded(theorem, on_the_ball(data, "worst"))
