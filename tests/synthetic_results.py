@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 
+from tightrate.rates.papers.patel2024.k_does_not_help import hard_cosine
 from tightrate.rates.papers.patel2024.theorem_27 import thm27_logarithm
 from tightrate.rates.statements.catalogue import theorem
-from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.rates.symbols.evaluation import at
 from tightrate.verify.claim import Finding, judge
+from tightrate.verify.experiment import labelled
 from tightrate.verify.registry import CLAIMS
 from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
@@ -21,18 +22,18 @@ def k_does_not_help() -> xr.Dataset:
     """Every K at 1.7 times the lower bound; the slow run comes down to it at a speed that K sets."""
     K = np.array([1.0, 10.0, 100.0, 1000.0, np.inf])
     R = np.array([1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0])
-    bound = theorem("patel2024/prop7-constant").bound.function(L=1.0, B=1.0)(R=R)
+    bound = theorem("patel2024/prop7-constant").bound.at(L=1.0, B=1.0, R=R)
     slow = 0.25 * np.exp(-0.02 * np.minimum(K, 1e4)[:, None] * R) + 2 * bound
     return xr.Dataset(
         {
             "best_gap": (("K", "R"), np.broadcast_to(1.7 * bound, slow.shape).copy()),
-            "best_eta": (("K", "R"), np.ones(slow.shape)),
-            "best_gamma": (("K", "R"), np.ones(slow.shape)),
+            "eta": (("K", "R"), np.ones(slow.shape)),
+            "gamma": (("K", "R"), np.ones(slow.shape)),
             "slow_gap": (("K", "R"), slow),
-            "bound": (("R",), bound),
+            "cosine": ("R", at(hard_cosine(), R=R)),
         },
         coords={"K": K, "R": R},
-        attrs={"L": 1.0, "B": 1.0, "M": 2, "small_step": 0.01, "theorem": "patel2024/prop7-constant"},
+        attrs={"L": 1.0, "B": 1.0, "M": 2, "small_step": 0.01},
     )
 
 
@@ -40,18 +41,11 @@ def fixed_point_floor() -> xr.Dataset:
     """A floor at four fifths of its sharp bound, which saturates."""
     constants = {"L": 1.0, "mu": 0.1, "tau": 0.3, "tau_mean": 0.15, "zeta_mean": 1.0, "B": 1.0}
     K, eta = np.array([1.0, 2.0, 10.0, 100.0]), np.geomspace(1e-3, 1, 7)
-    sharp, first_order = (
-        theorem(f"patel2024/{label}").bound.function(**constants)(K=K[:, None], eta=eta)
-        for label in ("discrepancy", "discrepancy-small-step")
-    )
+    sharp = theorem("patel2024/discrepancy").bound.at(constants, K=K[:, None], eta=eta)
     floor = 0.8 * sharp / (1 + sharp)
     simulated = np.where(np.arange(len(eta)) % 3 == 0, floor, np.nan)
-    arrays = {"floor": floor, "simulated": simulated, "sharp": sharp, "first_order": first_order}
-    return xr.Dataset(
-        {name: (("K", "eta"), values) for name, values in arrays.items()},
-        coords={"K": K, "eta": eta},
-        attrs={**constants, "M": 2, "d": 2, "theorem": "patel2024/discrepancy"},
-    )
+    found = labelled("K", "eta", floor=floor, simulated=simulated).assign_coords(K=K, eta=eta)
+    return found.assign_attrs(**constants, M=2, d=2)
 
 
 def krm_sweep(**exponents: float) -> xr.Dataset:
@@ -59,33 +53,22 @@ def krm_sweep(**exponents: float) -> xr.Dataset:
     axes = {"K": [8.0, 16.0, 32.0, 64.0], "R": [16.0, 32.0, 64.0, 128.0], "M": [2.0, 4.0, 8.0, 16.0]}
     parameters = {"mu": 0.5, "L": 1.0, "d": 4, "tau": 0.0, "zeta_star": 1.0, "sigma": 4.0, "B": 4.0}
     mesh = dict(zip(axes, np.meshgrid(*axes.values(), indexing="ij"), strict=True))
-    expression = thm27_logarithm()
-    letters = {symbol.name for symbol in expression.free_symbols}
-    logarithm = vectorized(expression)(**{name: v for name, v in {**parameters, **mesh}.items() if name in letters})
+    logarithm = at(thm27_logarithm(), parameters, **mesh)
+    eta = theorem("patel2024/thm27").step_at("eta", parameters, **mesh)
     gap = 5.0 * logarithm * np.prod([mesh[name] ** exponents.get(name, -1.0) for name in mesh], axis=0)
     wobble = 1 + 0.01 * np.random.Generator(np.random.SFC64(7)).standard_normal(gap.shape)
-    arrays = {"gap_mean": gap * wobble, "gap_stderr": 0.01 * gap, "bound": 11 * gap, "eta": gap, "logarithm": logarithm}
-    return xr.Dataset(
-        {name: (tuple(axes), values) for name, values in arrays.items()},
-        coords=axes,
-        attrs={"sweep": json.dumps({"parameters": parameters, "axes": axes}), "replicas": 64, "replicas_needed": 64},
-    )
+    found = labelled(*axes, gap_mean=gap * wobble, gap_stderr=0.01 * gap, bound=11 * gap, eta=eta)
+    return found.assign_coords(axes).assign_attrs(parameters, gamma=1.0, replicas=64, replicas_needed=64)
 
 
 def fixed_point_convergence() -> xr.Dataset:
     """Two runs that start farther out than B: the printed transient fails, the corrected one holds."""
-    names = ("L", "mu", "tau", "tau_mean", "zeta_star", "zeta_mean", "zeta_opt", "B", "K", "eta", "gamma", "size")
-    distance = np.array([[2.0, 1.0, 0.5], [2.0, 1.2, 0.4]])
-    return xr.Dataset(
-        {
-            "to_fixed_point": (("instance", "R"), distance),
-            "bound": (("instance", "R"), 1.2 * distance),
-            "printed": (("instance", "R"), 0.5 * distance),
-            **{name: (("instance",), np.ones(2)) for name in names},
-        },
-        coords={"R": np.arange(3)},
-        attrs={"seed": 1, "M": 2, "d": 1},
-    )
+    R = np.arange(3)
+    symbols = {"L": 1.0, "mu": 0.5, "eta": 0.5, "K": 2.0, "B": 1.0, "gamma": 1.0}
+    transient = theorem("patel2024/thm22-explicit").bound.at(symbols, zeta_opt=3.0, R=R)
+    distance = np.array([[0.8], [0.7]]) * transient  # the start distance B alone gives a quarter
+    found = labelled("instance", "R", to_fixed_point=distance, size=np.ones(2), zeta_opt=3.0, **symbols)
+    return found.assign_coords(R=R).assign_attrs(M=2, d=1)
 
 
 def session() -> Session:

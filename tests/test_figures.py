@@ -22,9 +22,12 @@ from tightrate.figures.drawing import Label, ordered_inks, place_labels, slope_t
 from tightrate.figures.figure import FIGURES, save, staleness
 from tightrate.figures.gallery.krm_sweep import predicted_law
 from tightrate.figures.style import ORDERED_INKS, Columns, Family
+from tightrate.rates.papers.patel2024.theorem_27 import thm27_logarithm
 from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.evaluation import at
 from tightrate.verify.cache.netcdf import load_dataset, save_dataset
-from tightrate.verify.papers.patel2024 import k_does_not_help_runs as k_does_not_help
+from tightrate.verify.measurement import symbols_of
+from tightrate.verify.papers.patel2024.local_steps_do_not_help import rank_one_at_the_hard_angle
 
 DATA = {
     "k-does-not-help": synthetic_results.k_does_not_help,
@@ -123,7 +126,7 @@ def test_a_triangle_of_another_exponent_looks_different() -> None:
 
 def test_the_predicted_law_is_the_symbolic_power_law_with_its_logarithm() -> None:
     data = DATA["krm-sweep"]()
-    law = predicted_law(data) / data.logarithm
+    law = predicted_law(data) / at(thm27_logarithm(), symbols_of(data))
     for name in ("K", "R", "M"):
         slopes = np.log(law).diff(name) / np.log(data[name]).diff(name)
         np.testing.assert_allclose(slopes, -1.0, rtol=1e-12)
@@ -151,13 +154,21 @@ def test_the_fitted_exponent_in_the_corner_tells_a_wrong_slope() -> None:
     assert fitted == pytest.approx([-1, -1, -0.5], abs=0.02)
 
 
-def test_the_lower_bound_line_is_the_datasets() -> None:
-    for factor in (1.0, 3.0):
-        data = DATA["k-does-not-help"]()
-        data["bound"] = factor * data.bound
-        for ax in FIGURES["k-does-not-help"].picture(data).axes:
-            drawn = [np.asarray(line.get_ydata()) for line in ax.lines]
-            assert any(np.array_equal(values, data.bound.values) for values in drawn)
+def test_the_lower_bound_line_is_the_theorems() -> None:
+    data = DATA["k-does-not-help"]()
+    bound = theorem("patel2024/prop7-constant").bound.at(L=1.0, B=1.0, R=data.R.values)
+    for ax in FIGURES["k-does-not-help"].picture(data).axes:
+        drawn = [np.asarray(line.get_ydata()) for line in ax.lines]
+        assert any(np.array_equal(values, bound) for values in drawn)
+        assert not any(np.array_equal(values, 3 * bound) for values in drawn)
+
+
+def test_the_bounds_of_the_floor_are_the_theorems() -> None:
+    data = DATA["fixed-point-floor"]()
+    for label in ("discrepancy", "discrepancy-small-step"):
+        along_eta = theorem(f"patel2024/{label}").bound.at(symbols_of(data.sel(K=100.0))).values
+        drawn = [np.asarray(line.get_ydata()) for line in FIGURES["fixed-point-floor"].picture(data).axes[1].lines]
+        assert any(len(values) == len(along_eta) and np.allclose(values, along_eta, rtol=1e-14) for values in drawn)
 
 
 def test_all_local_steps_are_drawn_with_their_own_values() -> None:
@@ -171,7 +182,7 @@ def test_all_local_steps_are_drawn_with_their_own_values() -> None:
 
 def test_units_divide_the_axes_out() -> None:
     data = DATA["k-does-not-help"]()
-    scaled = data.assign({name: data[name] * 12.0 for name in ("slow_gap", "best_gap", "bound")})
+    scaled = data.assign({name: data[name] * 12.0 for name in ("slow_gap", "best_gap")})
     scaled.attrs |= {"L": 3.0, "B": 2.0}
     for one, other in zip(*(FIGURES["k-does-not-help"].picture(d).axes for d in (data, scaled)), strict=True):
         for line, twin in zip(one.lines, other.lines, strict=True):
@@ -252,7 +263,7 @@ def test_foreign_data_are_refused_in_one_line() -> None:
     with pytest.raises(TightrateError, match="k-does-not-help needs slow_gap, best_gap"):
         pair.picture(DATA["krm-sweep"]())
     with pytest.raises(TightrateError, match="draws results of krm-sweep, not of k-does-not-help"):
-        krm.picture(DATA["krm-sweep"]().assign_attrs(experiment=k_does_not_help.k_does_not_help))
+        krm.picture(DATA["krm-sweep"]().assign_attrs(experiment=rank_one_at_the_hard_angle.name))
     with pytest.raises(TightrateError, match="needs gap_stderr"):
         krm.picture(DATA["krm-sweep"]().drop_vars("gap_stderr"))
 

@@ -24,9 +24,9 @@ from tightrate.rates.symbols.evaluation import evaluate
 from tightrate.verify.mutation import experiment as power
 from tightrate.verify.mutation.mutants import JudgedMutant
 from tightrate.verify.mutation.suite import PowerReport
-from tightrate.verify.papers import who_wins_runs as maps
-from tightrate.verify.papers.patel2024 import moving_fixed_point_runs as moving
-from tightrate.verify.papers.patel2024 import table_runs as patel2024_table
+from tightrate.verify.papers import who_wins as maps
+from tightrate.verify.papers.patel2024 import fixed_point_in_the_plane as moving
+from tightrate.verify.papers.patel2024 import tables as patel2024_table
 from tightrate.verify.session import Session
 
 

@@ -13,12 +13,11 @@ from tightrate.verify.cache.code_digest import code_digest, reached
 from tightrate.verify.cache.result_cache import ResultStore
 from tightrate.verify.claim import judge_all
 from tightrate.verify.experiment import Experiment
-from tightrate.verify.papers.patel2024 import closed_form_runs as closed_form
-from tightrate.verify.papers.patel2024 import fixed_point_runs
+from tightrate.verify.papers.patel2024 import closed_forms, discrepancy
 from tightrate.verify.registry import CLAIMS, claims_of
 from tightrate.verify.session import Session
 
-CHEAP = (closed_form.coordinate_closed_form, fixed_point_runs.discrepancy_instances)
+CHEAP = (closed_forms.coordinate_runs, discrepancy.instances)
 
 
 def test_processes_change_no_bit() -> None:
@@ -30,8 +29,8 @@ def test_processes_change_no_bit() -> None:
 
 
 def test_a_result_says_where_it_comes_from() -> None:
-    dataset, seconds = Session(seed=7).result(closed_form.coordinate_closed_form)
-    assert {**dataset.attrs, **closed_form.coordinate_closed_form.origin("quick", 7)} == dataset.attrs
+    dataset, seconds = Session(seed=7).result(closed_forms.coordinate_runs)
+    assert {**dataset.attrs, **closed_forms.coordinate_runs.origin("quick", 7)} == dataset.attrs
     assert seconds > 0
 
 
@@ -41,16 +40,16 @@ def store(tmp_path: Path) -> ResultStore:
 
 
 def test_a_kept_result_is_taken_only_when_asked_for(store: ResultStore) -> None:
-    first = Session(store=store).result(closed_form.coordinate_closed_form)[0]
-    again, seconds = Session(store=store, reuse=True).result(closed_form.coordinate_closed_form)
+    first = Session(store=store).result(closed_forms.coordinate_runs)[0]
+    again, seconds = Session(store=store, reuse=True).result(closed_forms.coordinate_runs)
     assert seconds == 0
     xr.testing.assert_identical(first, again)
-    assert Session(store=store).result(closed_form.coordinate_closed_form)[1] > 0
+    assert Session(store=store).result(closed_forms.coordinate_runs)[1] > 0
 
 
 @pytest.mark.parametrize("change", ["seed", "code", "damage"])
 def test_a_foreign_or_damaged_result_is_computed_again(store: ResultStore, change: str) -> None:
-    dataset = Session(store=store).result(closed_form.coordinate_closed_form)[0]
+    dataset = Session(store=store).result(closed_forms.coordinate_runs)[0]
     path = store.path("coordinate-pair", "quick", 20240511)
     if change == "damage":
         path.write_bytes(path.read_bytes()[:500])
@@ -58,12 +57,12 @@ def test_a_foreign_or_damaged_result_is_computed_again(store: ResultStore, chang
         store.write(dataset.assign_attrs(**{change: 1 if change == "seed" else "0" * 16}))
     wanted = Session(store=store, reuse=True, seed=1 if change == "seed" else 20240511)
     if change == "seed":  # the newest of that seed says it is of that seed: it is taken
-        assert wanted.result(closed_form.coordinate_closed_form)[1] == 0
+        assert wanted.result(closed_forms.coordinate_runs)[1] == 0
         path.rename(store.path("coordinate-pair", "quick", 2))  # a file under another's name is not
-        assert Session(store=store, reuse=True, seed=2).result(closed_form.coordinate_closed_form)[1] > 0
+        assert Session(store=store, reuse=True, seed=2).result(closed_forms.coordinate_runs)[1] > 0
         return
-    assert wanted.result(closed_form.coordinate_closed_form)[1] > 0
-    assert store.read(closed_form.coordinate_closed_form.origin("quick", 20240511)) is not None
+    assert wanted.result(closed_forms.coordinate_runs)[1] > 0
+    assert store.read(closed_forms.coordinate_runs.origin("quick", 20240511)) is not None
 
 
 def test_an_experiment_that_fails_is_heard_when_its_claim_is_judged() -> None:
@@ -100,7 +99,7 @@ def test_every_claim_says_how_it_is_tested() -> None:
 
 
 def test_a_code_digest_hangs_on_all_code_that_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = "tightrate.verify.papers.patel2024.closed_form_runs"
+    module = "tightrate.verify.papers.patel2024.closed_forms"
     within = reached([module])
     assert {
         "tightrate.rates.papers.patel2024",

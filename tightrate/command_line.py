@@ -359,13 +359,16 @@ def counterexample(as_json: AsJson = False) -> None:
     from tightrate.output import console, print_json, progress, say
     from tightrate.pages import counterexample_conclusion, counterexample_page
     from tightrate.verify.cache.result_cache import default_store
-    from tightrate.verify.papers.patel2024.fixed_point_runs import fixed_point_floor
-    from tightrate.verify.papers.patel2024.k_does_not_help_runs import k_does_not_help
+    from tightrate.verify.measurement import symbols_of
+    from tightrate.verify.papers.patel2024 import discrepancy, local_steps_do_not_help
     from tightrate.verify.session import Session
 
     with progress() as watcher:
         session = Session(progress=watcher, store=default_store(), reuse=True)
-        pair, floor = (session.data(run) for run in (k_does_not_help, fixed_point_floor))
+        pair = session.data(local_steps_do_not_help.rank_one_at_the_hard_angle)
+        floor = session.data(discrepancy.floor)
+    pair = pair.assign(bound=local_steps_do_not_help.k_does_not_help.theorem.bound.at(symbols_of(pair)))
+    floor = floor.assign(sharp=discrepancy.sharp_discrepancy.theorem.bound.at(symbols_of(floor)))
     if as_json:
         print_json(
             {

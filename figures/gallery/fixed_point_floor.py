@@ -26,14 +26,13 @@ from tightrate.figures.drawing import (
 )
 from tightrate.figures.figure import figure
 from tightrate.figures.style import GREY, Columns
-from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import L, eta
-from tightrate.verify.papers.patel2024 import fixed_point_runs
+from tightrate.verify.measurement import symbols_of
+from tightrate.verify.papers.patel2024 import discrepancy
 
 LINES = 3  # of each panel
 BOUND_WIDTH = 0.7
 FIRST_ORDER = (0, (5, 2.5))
-SMALL_STEP = "patel2024/discrepancy-small-step"  # whose exponent of eta the triangle shows
 
 
 @figure(
@@ -48,14 +47,15 @@ SMALL_STEP = "patel2024/discrepancy-small-step"  # whose exponent of eta the tri
         " machines' optima, and the first-order bound, proportional to η(K − 1) for small η, tells how the floor"
         " vanishes; triangle: its exponent of η. At K = 1 there is no floor."
     ),
-    experiment=fixed_point_runs.fixed_point_floor,
-    needs=("floor", "simulated", "sharp", "first_order"),
+    experiment=discrepancy.floor,
+    needs=("floor", "simulated"),
 )
 def fixed_point_floor(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: against K for a few eta, and against eta for a few K, each with both bounds."""
-    source = theorem(data.attrs["theorem"])
-    unit = data.attrs["B"]
-    scaled = data[["floor", "simulated", "sharp", "first_order"]] / unit
+    source, small_step = discrepancy.sharp_discrepancy.theorem, discrepancy.first_order_discrepancy.theorem
+    known = symbols_of(data)
+    bounds = {"sharp": source.bound.at(known), "first_order": small_step.bound.at(known)}
+    scaled = data[["floor", "simulated"]].assign(bounds) / data.attrs["B"]
     # At K = 1 floor and bounds are zero, which rounding hides and a log axis cannot show.
     scaled = scaled.where(scaled.K > 1, drop=True).assign_coords(eta=scaled.eta * data.attrs["L"])
     picture, axes = panels(2, columns, tall=2.2)
@@ -67,10 +67,8 @@ def fixed_point_floor(data: xr.Dataset, columns: Columns) -> Figure:
     _lines(axes[0], scaled, along="K", name=formula(eta * L, source))
     _lines(axes[1], scaled, along="eta", name=letter("K", source))
     _key(axes[1])
-    small_step = theorem(SMALL_STEP).bound.terms[0].monomial.exponents["eta"]
-    slope_triangle(
-        axes[1], (scaled.eta.values[0] * 4, axes[1].get_ylim()[0] * 2), 4.0, small_step, letter("eta", source)
-    )
+    slope = small_step.bound.terms[0].monomial.exponents["eta"]
+    slope_triangle(axes[1], (scaled.eta.values[0] * 4, axes[1].get_ylim()[0] * 2), 4.0, slope, letter("eta", source))
     axes[0].set_xlabel(f"local steps per round ${letter('K', source)}$")
     axes[1].set_xlabel(rf"inner step $\eta$ in units of $1/{letter('L', source)}$")
     common_height(axes, rf"${source.bound.measure.latex}$  in units of ${letter('B', source)}$")

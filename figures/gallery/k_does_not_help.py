@@ -27,9 +27,9 @@ from tightrate.figures.drawing import (
 )
 from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, FORBIDDEN, Columns
-from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, L, eta
-from tightrate.verify.papers.patel2024 import k_does_not_help_runs
+from tightrate.verify.measurement import symbols_of
+from tightrate.verify.papers.patel2024 import local_steps_do_not_help
 
 LOCAL_STEPS = (1.0, 10.0, 100.0, 1000.0, np.inf)
 
@@ -45,14 +45,14 @@ LOCAL_STEPS = (1.0, 10.0, 100.0, 1000.0, np.inf)
         " every K lies on one curve; triangle: the exponent of the lower bound. Nothing can enter the grey region below"
         " it."
     ),
-    experiment=k_does_not_help_runs.k_does_not_help,
-    needs=("slow_gap", "best_gap", "bound"),
+    experiment=local_steps_do_not_help.rank_one_at_the_hard_angle,
+    needs=("slow_gap", "best_gap"),
 )
 def k_does_not_help(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: a small inner step with plain averaging, and the best steps of each K and R."""
-    source = theorem(data.attrs["theorem"])
+    source = local_steps_do_not_help.k_does_not_help.theorem
     unit = data.attrs["L"] * data.attrs["B"] ** 2
-    R, bound = data.R.values, drawable(data.bound / unit)
+    R, bound = data.R.values, drawable(source.bound.at(symbols_of(data)) / unit)
     local_steps = [steps for steps in LOCAL_STEPS if steps in data.K]
     inks = dict(zip(local_steps, ordered_inks(len(local_steps)), strict=True))
     slow, best = (

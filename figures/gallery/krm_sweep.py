@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,19 +26,23 @@ from tightrate.figures.drawing import (
 )
 from tightrate.figures.figure import figure
 from tightrate.figures.style import Columns
-from tightrate.rates.statements.bound import Term
-from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import K, M, R
-from tightrate.rates.symbols.evaluation import evaluate
-from tightrate.verify.judging.power_law import Exponent, fit_power_law
-from tightrate.verify.papers.patel2024 import krm_sweep_runs
+from tightrate.rates.symbols.evaluation import at
+from tightrate.verify.assertions.power_law import PowerLaw
+from tightrate.verify.measurement import symbols_of
+from tightrate.verify.papers.patel2024 import krm_sweep as claims
 
-RATE = "patel2024/thm27"  # the theorem whose statistical term gives the exponents
 MEANING = {"K": "local steps per round", "R": "communication rounds", "M": "workers"}
 # Each panel: what it runs along, and what its lines differ in; the third axis stays at its middle value.
 PANELS = (("K", "R"), ("R", "M"), ("M", "K"))
-CONFIDENCE = 0.99
+
+
+def asserted(data: xr.Dataset) -> PowerLaw:
+    """What the claim asserts of the sweep: the statistical term's exponents, the step's logarithm as a known factor."""
+    law = claims.krm_exponents.assertion(data)
+    assert isinstance(law, PowerLaw)
+    return law
 
 
 def predicted_law(data: xr.Dataset) -> xr.DataArray:
@@ -48,17 +50,12 @@ def predicted_law(data: xr.Dataset) -> xr.DataArray:
 
     That constant, the mean of log(gap / law), is the only number that is not the theorem's.
     """
-    exponents = statistical_term().monomial.exponents
-    law: xr.DataArray = data.logarithm
-    for name in MEANING:
-        law = law * data[name] ** float(exponents[name])
+    power_law = asserted(data)
+    law: xr.DataArray = np.exp(xr.DataArray(power_law.offset))
+    for name, power in power_law.predicted.items():
+        law = law * data[name] ** power
     constant = np.exp(np.log(data.gap_mean.where(np.isfinite(data.gap_mean)) / law).mean())
     return law * float(constant)
-
-
-def statistical_term() -> Term:
-    """The term that dominates when the noise does."""
-    return theorem(RATE).bound.term("statistical")
 
 
 @figure(
@@ -71,18 +68,17 @@ def statistical_term() -> Term:
         " all cells at once; triangles: its exact exponents without the logarithm. Thin lines: the bound with the"
         " constants of its proof. In the corners the exponent that the whole sweep gives, with its 99 % interval."
     ),
-    experiment=krm_sweep_runs.krm_sweep,
-    needs=("gap_mean", "gap_stderr", "logarithm", "bound", "sweep"),
+    experiment=claims.runs,
+    needs=("gap_mean", "gap_stderr", "bound"),
 )
 def krm_sweep(data: xr.Dataset, columns: Columns) -> Figure:
     """Three panels with a common vertical axis: against K, R and M."""
-    source = theorem(RATE)
-    noise_unit = statistical_term().expression * K * R * M
-    parameters = json.loads(data.attrs["sweep"])["parameters"]
-    unit = evaluate(noise_unit, parameters)
+    source = claims.krm_exponents.theorem
+    noise_unit = source.bound.term("statistical").expression * K * R * M
+    unit = float(at(noise_unit, symbols_of(data)))
     shown = data[["gap_mean", "gap_stderr", "bound"]].transpose("K", "R", "M") / unit
     law = predicted_law(data) / unit
-    fitted = _fitted_exponents(data)
+    judged = asserted(data).check().evidence
     picture, axes = panels(3, columns, tall=2.1, left=0.55, between=0.14)
     everything = np.concatenate([drawable(shown.gap_mean).ravel(), drawable(shown.bound).ravel()])
     for ax, mark, (along, lines) in zip(axes, "abc", PANELS, strict=True):
@@ -95,28 +91,15 @@ def krm_sweep(data: xr.Dataset, columns: Columns) -> Figure:
         (fixed,) = {*MEANING} - {along, lines}
         middle = float(data[fixed].values[(data.sizes[fixed] - 1) // 2])
         _panel(ax, shown.sel({fixed: middle}), law.sel({fixed: middle}), along, lines, source)
-        if along in fitted:
-            e = fitted[along]
-            values = [f"{value:.3f}".replace("-", "−") for value in (e.estimate, e.low, e.high)]
+        fitted = judged.get(f"exponent of {along}")
+        if fitted is not None:
+            values = [f"{fitted[name]:.3f}".replace("-", "−") for name in ("estimate", "low", "high")]
             text = "fitted exponent {} ({} to {})".format(*values)
             ax.text(1, 1, text, ha="right", va="top", fontsize=SMALL, transform=ax.transAxes)
         ax.set_xlabel(f"{MEANING[along]} ${letter(along, source)}$")
         ax.set_title(f"({mark}) ${letter(fixed, source)}={count(middle)}$")
     common_height(axes, rf"${source.bound.measure.latex}$  in units of ${formula(noise_unit, source)}$")
     return picture
-
-
-def _fitted_exponents(data: xr.Dataset) -> Mapping[str, Exponent]:
-    """The exponents that the whole sweep gives, with the logarithm as a known factor; none where a cell diverged."""
-    cells = data[["gap_mean", "gap_stderr", "logarithm"]].transpose(*MEANING).stack(cell=tuple(MEANING))
-    if not bool(np.isfinite(cells.gap_mean).all()):
-        return {}
-    parameters = {name: cells[name].values for name in MEANING}
-    offset = np.log(cells.logarithm.values)
-    fit = fit_power_law(
-        parameters, cells.gap_mean.values, cells.gap_stderr.values, offset=offset, confidence=CONFIDENCE
-    )
-    return fit.exponents
 
 
 def _panel(ax: Axes, data: xr.Dataset, law: xr.DataArray, along: str, lines: str, source: Theorem) -> None:
@@ -146,6 +129,5 @@ def _panel(ax: Axes, data: xr.Dataset, law: xr.DataArray, along: str, lines: str
     law_of_top = drawable(law.isel({lines: 0}))
     label_along(ax, (x[0], law_of_top[0]), (x[-1], law_of_top[-1]), "statistical term", offset=3, color=ink.text)
     lowest = drawable(law.isel({lines: -1}))
-    slope_triangle(
-        ax, (x[0], lowest[0] * 0.25), 2.5, statistical_term().monomial.exponents[along], letter(along, source)
-    )
+    exponents = source.bound.term("statistical").monomial.exponents
+    slope_triangle(ax, (x[0], lowest[0] * 0.25), 2.5, exponents[along], letter(along, source))

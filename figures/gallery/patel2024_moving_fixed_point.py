@@ -28,7 +28,7 @@ from tightrate.figures.style import BLACK, GREY, Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import L, eta
-from tightrate.verify.papers.patel2024 import moving_fixed_point_runs
+from tightrate.verify.papers.patel2024 import fixed_point_in_the_plane
 
 NAMED = (30.0, 100.0)  # local steps that are written beside the path of the smallest step
 
@@ -48,13 +48,13 @@ NAMED = (30.0, 100.0)  # local steps that are written beside the path of the sma
         " The distance from the optimum (thick, rising) and from the mean of the optima (thin, falling) in units of the"
         " distance between the two. H is the smoothness constant (L elsewhere in tightrate)."
     ),
-    experiment=moving_fixed_point_runs.moving_fixed_point,
+    experiment=fixed_point_in_the_plane.moving_fixed_point,
     needs=("path", "simulated", "optimum", "mean_optimum", "optima", "hessian"),
     cost="full",
 )
 def moving_fixed_point(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: the paths in the plane, and distances against K."""
-    source = theorem(data.attrs["theorem"])
+    source = theorem("patel2024/prop19")
     picture, axes = panels(2, columns, tall=2.5, between=0.62, left=0.5)
     inks = ordered_inks(data.sizes["eta"])
     _plane(axes[0], data, inks)

@@ -28,7 +28,7 @@ from tightrate.figures.figure import figure
 from tightrate.figures.style import GREY, Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, L
-from tightrate.verify.papers.patel2024 import table_runs
+from tightrate.verify.papers.patel2024 import tables as runs
 
 LOWER = (0, (4, 1.6))
 # What stands at the right end of each line; a lower bound that meets its upper bound is named with it.
@@ -60,7 +60,7 @@ MET = {"koloskova2020/convex": "patel2024/thm9-vanilla", "ghadimi2012/convex": "
         " step that"
         " τ alone leaves."
     ),
-    experiment=table_runs.tables,
+    experiment=runs.tables,
     needs=("first", "second", "first_upper", "second_upper", "table_1", "table_2"),
     cost="full",
 )

@@ -19,7 +19,7 @@ from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, FORBIDDEN, ORDERED_INKS, Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
-from tightrate.verify.papers import who_wins_runs
+from tightrate.verify.papers import who_wins as planes_of_bounds
 
 # Pale inks in the order of their lightness; hatches repeat the difference for grey print.
 LOOKS: Mapping[str, tuple[int, str]] = {
@@ -59,12 +59,12 @@ ROOM_FOR_NAMES, ROOM_FOR_WORDS, ROOM_FOR_A_NUMBER = 0.1, 0.05, 0.04  # half heig
         " so that no"
         " claim is made. The map compares proved bounds, not methods: a method with a worse bound may be as good."
     ),
-    experiment=who_wins_runs.who_wins,
+    experiment=planes_of_bounds.who_wins,
     needs=("x", "y", "wins", "planes"),
 )
 def who_wins(data: xr.Dataset, columns: Columns) -> Figure:
     """One panel for each plane."""
-    source = theorem(data.attrs["theorem"])
+    source = theorem("patel2024/thm15")
     planes = data.attrs["planes"]
     picture, axes = panels(len(planes), columns, tall=1.85, between=0.42, top=0.42, bottom=0.42, left=0.45)
     for i, (ax, plane) in enumerate(zip(axes, planes, strict=True)):

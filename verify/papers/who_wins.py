@@ -108,5 +108,5 @@ def mapped(planes: tuple[Plane, ...]) -> xr.Dataset:
             "wins": (("plane", "cell", "bound"), wins),
         },
         coords={"bound": names},
-        attrs={"planes": described, "theorem": "patel2024/thm15"},
+        attrs={"planes": described},
     )
