@@ -51,7 +51,7 @@ def predicted_law(data: xr.Dataset) -> xr.DataArray:
     That constant, the mean of log(gap / law), is the only number that is not the theorem's.
     """
     power_law = asserted(data)
-    law: xr.DataArray = np.exp(xr.DataArray(power_law.offset))
+    law = xr.DataArray(np.exp(xr.DataArray(power_law.offset)))
     for name, power in power_law.predicted.items():
         law = law * data[name] ** power
     constant = np.exp(np.log(data.gap_mean.where(np.isfinite(data.gap_mean)) / law).mean())

@@ -135,7 +135,7 @@ def over_reaches(K: Array, reach: Array, R: Array, M: int, replicas: int, sessio
     eta = reach / (L * K[:, None])
     drift, error = np.empty(eta.shape), np.empty(eta.shape)
     for i, j in np.ndindex(eta.shape):
-        drift[i, j], error[i, j] = drift_of_noise(eta[i, j], K[i], M, int(R[j]), replicas, session.seed)
+        drift[i, j], error[i, j] = drift_of_noise(float(eta[i, j]), float(K[i]), M, int(R[j]), replicas, session.seed)
     found = labelled("K", "reach", drift=drift, error=error, eta=eta).assign_coords(K=K, reach=reach)
     return found.assign_attrs(L=L, sigma=1.0, gamma=1.0, M=M, replicas=replicas)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
+from sympy import log
 
 from tightrate.rates.papers.patel2024.theorem_27 import thm27_logarithm
 from tightrate.rates.statements.theorem import Theorem
@@ -62,7 +62,7 @@ def krm_exponents(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
     """Exponents from the statistical term's monomial; the prescribed step's logarithm enters as a known factor."""
     gap = mean_gap(data)
     predicted = exponents_of(theorem.bound.term("statistical"), AXES)
-    return PowerLaw(gap, predicted, resolution=0.1, offset=np.log(gap.at(thm27_logarithm())))
+    return PowerLaw(gap, predicted, resolution=0.1, offset=gap.at(log(thm27_logarithm())))
 
 
 @claim(

@@ -151,8 +151,9 @@ def best_steps(session: Session) -> xr.Dataset:
 )
 def two_quadratics_floor(theorem: Theorem, data: xr.Dataset) -> Bounded:
     """The exact gap, minimized over a grid of inner steps, for K up to 1000 and R up to 10^6."""
-    steps = {"eta": "best_eta", "gamma": 1.0}
-    return Bounded(theorem, Measurement.of(data, "best_gap", what="gap at the best inner step", symbols=steps))
+    what = "gap at the best inner step"
+    plain = Measurement.of(data, "best_gap", what=what, symbols={"eta": "best_eta", "gamma": 1.0})
+    return Bounded(theorem, plain)
 
 
 @claim(

@@ -1,0 +1,227 @@
+"""Assertions and exponent fits on numbers made up for the purpose: what passes, what is refused, what stays open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tightrate.common.errors import TightrateError
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import B, K, L, R
+from tightrate.verify.assertions.assertion import Assertion, Every, Fact, Facts
+from tightrate.verify.assertions.bounded import AtLeast, AtMost
+from tightrate.verify.assertions.equal import Equal, Vanishes
+from tightrate.verify.assertions.limit import Limits, Line
+from tightrate.verify.assertions.order import Order, at_most, not_at_most
+from tightrate.verify.assertions.power_law import PowerLaw, fit_power_law, replicas_needed
+from tightrate.verify.assertions.trend import Scaling
+from tightrate.verify.measurement import Measurement
+from tightrate.verify.verdict import Verdict
+
+SIDES = (AtMost, AtLeast)
+
+
+def found(values: xr.DataArray, stderr: xr.DataArray | float = 0.0) -> Measurement:
+    return Measurement(values, "it", stderr=xr.DataArray(stderr))
+
+
+# --- By value --------------------------------------------------------------------------------------------------------
+
+
+def test_a_nan_is_never_an_identity_and_never_within_a_bound() -> None:
+    good, bad = xr.DataArray([1.0, 2.0], dims="i"), xr.DataArray([1.0, np.nan], dims="i")
+    for measured, other in ((bad, good), (good, bad)):
+        for assertion in (
+            Equal(found(measured), other),
+            AtMost(found(measured), other),
+            AtLeast(found(measured), other),
+        ):
+            assert assertion.check().status == "error"
+    assert Vanishes(found(0 * bad), 1e-12).check().status == "error"
+    assert AtMost(found(bad), good / 2).check().status == "violated"  # whatever the other point is
+
+
+def test_the_witness_is_the_worst_place_with_its_symbols_and_its_instance() -> None:
+    measured = xr.DataArray([1.0, 5.0, 2.0], dims="i", coords={"i": [10, 20, 30]})
+    matrices = xr.DataArray([[1.0, 2.0, np.nan], [3.0, 4.0, np.nan], [5.0, 6.0, 7.0]], dims=("i", "row"))
+    with_matrices = Measurement(measured, "it", symbols={"L": 2 * measured}, instance={"matrix": matrices})
+    witness = AtMost(with_matrices, xr.ones_like(measured)).check().witness
+    assert witness == {"L": 10.0, "measured": 5.0, "bound": 1.0, "i": 20.0, "matrix": [3.0, 4.0]}
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_bound_on_noisy_means_is_judged_by_both_ends(side: type[AtMost]) -> None:
+    sign = 1 if side is AtMost else -1
+    bound = xr.DataArray([1.0, 1.0], dims="i")
+
+    def judged(room: float, error: float) -> Verdict:
+        mean = bound - sign * xr.DataArray([room, 0.9], dims="i")
+        return side(found(mean, stderr=error * xr.ones_like(bound)), bound).check()
+
+    assert judged(0.2, 0.03).status == "consistent"
+    unsettled = judged(0.2, 0.08)
+    assert unsettled.status == "inconclusive"
+    assert "4 times the replicas" in unsettled.sentence
+    assert judged(0.2, 0.0799 / np.sqrt(4)).status == "consistent"
+    assert judged(-0.2, 0.08).status == "inconclusive"
+    assert judged(-0.2, 0.03).status == "violated"
+    assert judged(float("nan"), 0.03).status == "error"
+    assert "another cell" in judged(0.0, 0.03).sentence
+
+
+# --- Facts and parts -------------------------------------------------------------------------------------------------
+
+
+def test_a_fact_out_of_its_range_or_without_a_number_is_a_violation() -> None:
+    def judged(value: float) -> str:
+        return Facts({"it": Fact(value, at_least=1.0, at_most=2.0)}).check().status
+
+    assert [judged(value) for value in (1.0, 1.5, 2.0)] == 3 * ["consistent"]
+    assert [judged(value) for value in (0.9, 2.1, float("nan"), float("inf"))] == 4 * ["violated"]
+
+
+def test_facts_beside_an_assertion_never_improve_its_verdict() -> None:
+    one = xr.DataArray(1.0)
+    mains: Mapping[str, Assertion] = {
+        "confirmed": Equal(found(one), one),
+        "violated": Equal(found(one), 2 * one),
+        "inconclusive": AtMost(found(one, stderr=one), one),
+    }
+    for status, main in mains.items():
+        assert Facts({"it": Fact(0.0, at_most=1.0)}, main=main).check().status == status
+        assert Facts({"it": Fact(2.0, at_most=1.0)}, main=main).check().status == "violated"
+        assert Every({"first": main, "second": mains["confirmed"]}).check().status == status
+
+
+# --- Orders ----------------------------------------------------------------------------------------------------------
+
+
+def test_orders_are_confirmed_or_refuted_with_a_path() -> None:
+    smaller, larger = L * B**2 / (K * R), L * B**2 / R
+    assert Order([at_most(smaller, larger), not_at_most(larger, smaller)]).check().status == "confirmed"
+    refuted = Order([at_most(larger, smaller)]).check()
+    assert refuted.status == "violated"
+    assert refuted.witness is not None
+    assert refuted.witness["exponents"] == {"K": "1"}
+    assert Order([not_at_most(smaller, larger)]).check().status == "violated"
+    assert Order([]).check().status == "error"
+
+
+def test_an_unchecked_answer_never_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asserted = Order([at_most(L / R, L)])
+    assert asserted.check().status == "confirmed"
+    monkeypatch.setattr("tightrate.verify.assertions.order.check_certificate", lambda *_: False)
+    assert asserted.check().status == "inconclusive"
+
+
+# --- Trends ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_trend_has_a_side_and_no_excuse() -> None:
+    x = np.geomspace(1, 1e4, 9)
+    grid = xr.DataArray(x, dims="R", coords={"R": x})
+    source = theorem("patel2024/prop7")
+
+    def judged(measured: xr.DataArray, side: str) -> str:
+        asserted = Scaling(source, found(measured), along=["R"], right=xr.ones_like(grid), side=side)  # type: ignore[arg-type]
+        return asserted.check().status
+
+    for side, sign in (("upper", 1), ("lower", -1)):
+        assert judged(grid ** (sign * 0.1), side) == "violated"
+        assert judged(grid ** (-sign * 0.5), side) == "consistent"
+        assert judged(grid ** (sign * 0.01), side) == "consistent"
+    assert judged((1 / grid).where(grid < 5000), "upper") == "error"  # the end is missing
+
+
+def test_a_slope_on_its_way_says_where_it_arrives() -> None:
+    x = np.ldexp(1.0, np.arange(6))
+    first = Limits([Line("x", x, x * np.exp(-1 / x), 1.0)], what="y", predicted="", resolution=0.01).check()
+    assert first.status == "inconclusive"
+    end = float(first.sentence.split("near x = ")[1].rstrip("."))
+    longer = np.ldexp(1.0, np.arange(int(np.ceil(np.log2(end))) + 1))
+    line = Line("x", longer, longer * np.exp(-1 / longer), 1.0)
+    assert Limits([line], what="y", predicted="", resolution=0.01).check().status == "consistent"
+
+
+# --- Power laws ------------------------------------------------------------------------------------------------------
+
+AXES = {"K": np.array([1.0, 2, 4, 8, 16]), "R": np.array([1.0, 3, 9, 27])}
+GRID = {name: values.ravel() for name, values in zip(AXES, np.meshgrid(*AXES.values(), indexing="ij"), strict=True)}
+K_ONLY = xr.DataArray(AXES["K"], dims="K", coords={"K": AXES["K"]})
+PRODUCT = K_ONLY * xr.DataArray(AXES["R"], dims="R", coords={"R": AXES["R"]})
+
+
+def power_law(y: xr.DataArray, noise: float, resolution: float, **predicted: float) -> Verdict:
+    return PowerLaw(found(y, stderr=noise * y), predicted, resolution).check()
+
+
+@given(st.floats(-3, 3), st.floats(-3, 3), st.floats(1e-6, 1e6))
+def test_an_exact_power_law_is_recovered(a: float, b: float, constant: float) -> None:
+    y = constant * GRID["K"] ** a * GRID["R"] ** b
+    fit = fit_power_law(GRID, y, 1e-3 * y)
+    assert fit.exponents["K"].estimate == pytest.approx(a, abs=1e-9)
+    assert fit.exponents["R"].estimate == pytest.approx(b, abs=1e-9)
+    assert fit.constant == pytest.approx(constant, rel=1e-8)
+
+
+def test_intervals_cover_as_often_as_they_say() -> None:
+    generator, hits, trials = np.random.default_rng(0), 0, 400
+    truth = GRID["K"] ** -0.5 / GRID["R"]
+    for _ in range(trials):
+        noisy = truth * np.exp(0.05 * generator.standard_normal(truth.shape))
+        fit = fit_power_law(GRID, noisy, 0.05 * noisy, confidence=0.9)
+        hits += all(fit.exponents[n].low <= p <= fit.exponents[n].high for n, p in (("K", -0.5), ("R", -1.0)))
+    assert hits / trials > 0.8  # two 90 % intervals at once
+
+
+def test_curvature_widens_the_interval() -> None:
+    straight = 1 / GRID["K"]
+    widths = []
+    for y in (straight, straight + 0.02):
+        exponent = fit_power_law(GRID, y, 1e-4 * y).exponents["K"]
+        widths.append(exponent.high - exponent.low)
+    assert widths[1] > 100 * widths[0]
+
+
+def test_too_few_replicas_are_inconclusive_and_the_pilot_says_how_many_are_needed() -> None:
+    y = 1 / PRODUCT
+    assert power_law(y, 0.5, 0.05, K=-1, R=-1).status == "inconclusive"
+    needed = replicas_needed(GRID, np.full_like(GRID["K"], 1.0), half_width=0.05)
+    assert power_law(y, 1 / np.sqrt(2 * needed), 0.05, K=-1, R=-1).status == "consistent"
+
+
+@pytest.mark.parametrize("excess", [0.0, 0.04, 0.1, 0.15])
+def test_the_replicas_that_an_unsettled_exponent_asks_for_settle_it(excess: float) -> None:
+    """With noise 0.5 nothing is settled; at the number of replicas that the sentence says, everything is."""
+    y = K_ONLY ** (-1 + excess)
+
+    def judged(noise: float) -> Verdict:
+        return power_law(y, noise, 0.5, K=-1.0)
+
+    first = judged(0.5)
+    assert first.status == "inconclusive"
+    times = re.search(r"about (\d+) times the replicas", first.sentence)
+    assert times is not None
+    factor = int(times.group(1))
+    assert judged(0.5 / np.sqrt(1.1 * factor)).status == ("violated" if excess > 1 / 12 else "consistent")
+    assert judged(0.5 / np.sqrt(0.7 * factor)).status == "inconclusive"
+
+
+def test_data_that_bend_ask_for_other_cells_not_for_replicas() -> None:
+    bent = np.exp(0.3 * (np.log2(AXES["K"]) - 2) ** 2) / K_ONLY
+    verdict = power_law(bent, 1e-6, 0.05, K=-1.0)
+    assert verdict.status == "inconclusive"
+    assert "cells nearer to the limit" in verdict.sentence
+
+
+def test_exponents_that_the_cells_cannot_tell_apart_are_refused() -> None:
+    with pytest.raises(TightrateError, match="independently"):
+        fit_power_law({"K": GRID["K"], "T": GRID["K"] ** 2}, GRID["K"], GRID["K"])
+    with pytest.raises(TightrateError, match="diverged"):
+        fit_power_law(GRID, np.full_like(GRID["K"], np.inf), GRID["K"])
