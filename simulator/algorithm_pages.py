@@ -9,7 +9,8 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from tightrate.rates.formulas import display
-from tightrate.rates.pages.markdown import GENERATED, anchor, page, plain, table
+from tightrate.rates.formulas.inline import as_markdown
+from tightrate.rates.pages.markdown import GENERATED, anchor, page, table
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.algorithm import ALGORITHMS, Description
@@ -44,10 +45,10 @@ def algorithm_page(name: str) -> str:
     return page(
         GENERATED.format(command=COMMAND),
         f"# {name}",
-        plain(found.summary),
+        as_markdown(found.summary),
         f"```text\n{found.box}\n```" if found.box else "",
-        plain(found.remarks),
-        f"Source: {plain(found.source)}.",
+        as_markdown(found.remarks),
+        f"Source: {as_markdown(found.source)}.",
         "## Parameters",
         table(("parameter", "meaning", "default"), [_parameter(*entry) for entry in found.parameters.items()]),
         "## Theorems",
@@ -62,7 +63,7 @@ def index_page() -> str:
     rows = []
     for name in ALGORITHMS.names():
         found = ALGORITHMS.describe(name)
-        rows.append((f"[{name}]({name}.md)", plain(found.summary), plain(found.source)))
+        rows.append((f"[{name}]({name}.md)", as_markdown(found.summary), as_markdown(found.source)))
     return page(
         GENERATED.format(command=COMMAND),
         "# Algorithms",
@@ -74,7 +75,7 @@ def index_page() -> str:
 
 def _parameter(name: str, own: Parameter) -> tuple[str, str, str]:
     known = LETTERS.get(name)
-    meaning = plain(known.meaning) if known else OWN_MEANING.get(name, "")
+    meaning = as_markdown(known.meaning) if known else OWN_MEANING.get(name, "")
     letter = f" (${known.latex}$)" if known else ""
     return f"`{name}`{letter}", meaning, "required" if own.required else f"`{own.default}`"
 
@@ -84,7 +85,7 @@ def _theorems(found: Description) -> str:
     for theorem_id in found.theorems:
         entry = theorem(theorem_id)
         link = f"[{theorem_id}](../papers/{entry.paper.id}.md#{anchor(entry.label)})"
-        rows.append((link, plain(entry.title), f"${display.sum_latex(entry.bound.expressions, entry.letters)}$"))
+        rows.append((link, as_markdown(entry.title), f"${display.sum_latex(entry.bound.expressions, entry.letters)}$"))
     return table(("statement", "title", "bound"), rows) if rows else "The catalogue has no statement about it."
 
 

@@ -16,12 +16,12 @@ from rich.console import Console
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.noise import NOISES
 from tightrate.constructions.problem import PROBLEMS
-from tightrate.live_sweep import live
-from tightrate.output import number
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.sampled.run import Run
 from tightrate.simulator.sampled.sampling import sample
+from tightrate.terminal.live_sweep import live
+from tightrate.terminal.output import number
 from tightrate.verify.cache.netcdf import load_dataset, save_dataset
 from tightrate.verify.sweep.cell_store import CellStore
 from tightrate.verify.sweep.plan import Plan

@@ -82,7 +82,7 @@ def list_command(
 
     Example: tightrate list theorems
     """
-    from tightrate.output import console, print_json, table
+    from tightrate.terminal.output import console, print_json, table
 
     columns, rows = _listing(kind)
     if as_json:
@@ -131,8 +131,9 @@ def show(theorem_id: TheoremId, as_json: AsJson = False) -> None:
 
     Example: tightrate show patel2024/prop7
     """
-    from tightrate.output import console, print_json
-    from tightrate.pages import theorem_as_json, theorem_page
+    from tightrate.rates.pages.theorem_facts import theorem_as_json
+    from tightrate.terminal.output import console, print_json
+    from tightrate.terminal.theorem import theorem_page
 
     found = _theorems(theorem_id)
     if as_json:
@@ -166,11 +167,11 @@ def evaluate(theorem_id: TheoremId, values: Values = None, as_json: AsJson = Fal
 
     Example: tightrate evaluate patel2024/prop7-constant L=1 B=1 R=10
     """
-    from tightrate.arguments import read_values
-    from tightrate.output import console, print_json
-    from tightrate.pages import evaluation_as_json, evaluation_page
     from tightrate.rates.statements.catalogue import theorem
     from tightrate.rates.symbols.alphabet import LETTERS, check_value
+    from tightrate.terminal.arguments import read_values
+    from tightrate.terminal.output import console, print_json
+    from tightrate.terminal.theorem import evaluation_as_json, evaluation_page
 
     found = theorem(theorem_id)
     given = read_values(values or [])
@@ -206,10 +207,10 @@ def compare(
 
     Example: tightrate compare patel2024/thm9 'L*B^2/R + sigma*B/sqrt(M*K*R)' --given 'K >= sigma^2*R/(L*B)^2'
     """
-    from tightrate.output import console, print_json
-    from tightrate.pages import comparison_page
     from tightrate.rates.relations.bound_check import compare_bounds, read_bound, read_hypotheses
     from tightrate.rates.statements.paper_notation import parse_letters
+    from tightrate.terminal.bound import comparison_page
+    from tightrate.terminal.output import console, print_json
 
     spelled = parse_letters(letters) if letters else None
     left, right = read_bound(first, spelled), read_bound(second, spelled)
@@ -233,11 +234,11 @@ def check_bound_command(
 
     Example: tightrate check-bound '\\frac{HB^2}{R} + \\frac{\\sigma B}{\\sqrt{MKR}}' --letters H=L
     """
-    from tightrate.output import console, print_json, working
-    from tightrate.pages import bound_as_json, bound_page, table_page
     from tightrate.rates.formulas.parse import parse
     from tightrate.rates.relations.bound_check import check_bound, compare_table, read_hypotheses, read_table
     from tightrate.rates.statements.paper_notation import parse_letters
+    from tightrate.terminal.bound import bound_as_json, bound_page, table_page
+    from tightrate.terminal.output import console, print_json, working
 
     if (bound is None) == (file is None):
         raise TightrateError("give either a BOUND or --file TABLE")
@@ -276,12 +277,12 @@ def rounds(theorem_id: TheoremId, values: Values = None, as_json: AsJson = False
 
     Example: tightrate rounds koloskova2020/convex eps=0.01 L=1 B=1 sigma=1 zeta_star=0 M=8 K=16
     """
-    from tightrate.arguments import read_values
-    from tightrate.output import console, print_json
-    from tightrate.pages import rounds_as_json, rounds_page
     from tightrate.rates.orders.communication_complexity import rounds_to_accuracy
     from tightrate.rates.statements.catalogue import theorem
     from tightrate.rates.symbols.alphabet import check_value, letter
+    from tightrate.terminal.arguments import read_values
+    from tightrate.terminal.bound import rounds_as_json, rounds_page
+    from tightrate.terminal.output import console, print_json
 
     found = theorem(theorem_id)
     given = read_values(values or [])
@@ -315,14 +316,14 @@ def simulate(
 
     Example: tightrate simulate local-sgd rank-one-pair cosine=0.9 eta=1 K=inf R=20
     """
-    from tightrate.arguments import read_names, read_number, read_pairs, read_settings
     from tightrate.common.threads import one_blas_thread
-    from tightrate.output import console, json_text, print_json, working
-    from tightrate.pages import simulation_as_json, simulation_page
     from tightrate.rates.statements.catalogue import theorem as theorem_of
     from tightrate.simulator.parameters import spelled
     from tightrate.simulator.simulate import known_parameters
     from tightrate.simulator.simulate import simulate as run
+    from tightrate.terminal.arguments import read_names, read_number, read_pairs, read_settings
+    from tightrate.terminal.output import console, json_text, print_json, working
+    from tightrate.terminal.simulation import simulation_as_json, simulation_page
 
     claimed = theorem_of(theorem) if theorem is not None else None
     known = known_parameters(algorithm, problem, noise=noise, output=cast("Output", output), theorem=claimed)
@@ -356,8 +357,8 @@ def counterexample(as_json: AsJson = False) -> None:
 
     Example: tightrate counterexample --json
     """
-    from tightrate.output import console, print_json, progress, say
-    from tightrate.pages import counterexample_conclusion, counterexample_page
+    from tightrate.terminal.counterexample import counterexample_conclusion, counterexample_page
+    from tightrate.terminal.output import console, print_json, progress, say
     from tightrate.verify.cache.result_cache import default_store
     from tightrate.verify.measurement import symbols_of
     from tightrate.verify.papers.patel2024 import discrepancy, local_steps_do_not_help
@@ -399,8 +400,8 @@ def sweep(
 
     Example: tightrate sweep examples/krm_sweep.toml --jobs 2
     """
-    from tightrate.live_sweep import live, summary
-    from tightrate.output import say
+    from tightrate.terminal.live_sweep import live, summary
+    from tightrate.terminal.output import say
     from tightrate.verify.cache.netcdf import check_writable, save_dataset
     from tightrate.verify.sweep.run import CellStore, read_sweep, run_sweep
 
@@ -435,8 +436,8 @@ def verify(
 
     Example: tightrate verify 'patel2024/*'
     """
-    from tightrate.output import console, print_json, progress
-    from tightrate.pages import report_card
+    from tightrate.terminal.output import console, print_json, progress
+    from tightrate.terminal.verdicts import report_card
     from tightrate.verify.cache.result_cache import default_store
     from tightrate.verify.claim import judge_all
     from tightrate.verify.findings_json import finding_as_json
@@ -464,8 +465,8 @@ def verify(
 
 def _report_power(profile: Profile, as_json: bool) -> int:
     """`verify --power`."""
-    from tightrate.falsification_page import power_page
-    from tightrate.output import console, print_json, progress
+    from tightrate.terminal.falsification import power_page
+    from tightrate.terminal.output import console, print_json, progress
     from tightrate.verify.mutation.suite import power_as_json, power_report
 
     with progress() as watcher:
@@ -479,8 +480,9 @@ def _report_power(profile: Profile, as_json: bool) -> int:
 
 def _judge_own_paper(path: Path, session: Session, report: Path | None, as_json: bool) -> int:
     """`verify --paper FILE.py`."""
-    from tightrate.output import console, print_json, say
-    from tightrate.pages import bound_as_json, bound_page, report_card
+    from tightrate.terminal.bound import bound_as_json, bound_page
+    from tightrate.terminal.output import console, print_json, say
+    from tightrate.terminal.verdicts import report_card
     from tightrate.verify.findings_json import finding_as_json
     from tightrate.verify.user_paper import judge_paper
 
@@ -532,7 +534,7 @@ def figure(
     Example: tightrate figure k-does-not-help --format pdf,svg --columns 1
     """
     from tightrate.figures.figure import FIGURES, FORMATS, save, staleness
-    from tightrate.output import progress, say
+    from tightrate.terminal.output import progress, say
     from tightrate.verify.cache.netcdf import load_dataset
     from tightrate.verify.cache.result_cache import default_store
     from tightrate.verify.session import Session
@@ -578,8 +580,8 @@ def reproduce(
     Example: tightrate reproduce --profile full --out report
     """
     from tightrate.figures.report import reproduce as make_report
-    from tightrate.output import console, progress, say
-    from tightrate.pages import report_card
+    from tightrate.terminal.output import console, progress, say
+    from tightrate.terminal.verdicts import report_card
     from tightrate.verify.cache.result_cache import default_store
     from tightrate.verify.session import Session
 
@@ -601,7 +603,7 @@ def new_paper_command(
 
     Example: tightrate new-paper doe2026
     """
-    from tightrate.output import say
+    from tightrate.terminal.output import say
     from tightrate.verify.user_paper import new_paper
 
     path = new_paper(name, out)
@@ -626,10 +628,10 @@ def falsify(
 
     Example: tightrate falsify khaled2025/thm2 --seconds 20
     """
-    from tightrate.arguments import read_values
     from tightrate.common.threads import one_blas_thread
-    from tightrate.falsification_page import print_falsifications
-    from tightrate.output import console, print_json, progress
+    from tightrate.terminal.arguments import read_values
+    from tightrate.terminal.falsification import print_falsifications
+    from tightrate.terminal.output import console, print_json, progress
     from tightrate.verify.falsification.falsify import falsification_as_json, run_witness
     from tightrate.verify.falsification.falsify import falsify as search_for_violation
 
@@ -671,13 +673,13 @@ def worst_case_command(
 
     Example: tightrate worst-case local-sgd K=4 R=2 eta=1 --against patel2024/prop7-constant
     """
-    from tightrate.arguments import read_values
-    from tightrate.output import console, json_text, print_json, working
     from tightrate.rates.statements.catalogue import theorem as theorem_of
     from tightrate.simulator.worst_case.worst_case import CLASSES, tuned_worst_case, worst_case
+    from tightrate.terminal.arguments import read_values
+    from tightrate.terminal.output import console, json_text, print_json, working
+    from tightrate.terminal.worst_case import worst_case_as_json, worst_case_page
     from tightrate.verify.cache.netcdf import write_whole
     from tightrate.verify.exact_worst_case import against
-    from tightrate.worst_case_page import worst_case_as_json, worst_case_page
 
     claimed = theorem_of(theorem) if theorem is not None else None
     given = read_values(values or [])

@@ -72,7 +72,12 @@ def as_html(text: str, letters: Letters | None = None) -> str:
 
 def as_markdown(text: str, letters: Letters | None = None) -> str:
     """A sentence as Markdown: formulas in LaTeX."""
-    return _rendered(text, str, lambda code: f"`{code}`", _LaTeX(letters or {}), lambda body: f"${body}$")
+    return _rendered(text, _escaped, lambda code: f"`{code}`", _LaTeX(letters or {}), lambda body: f"${body}$")
+
+
+def _escaped(words: str) -> str:
+    """Words whose asterisks mean themselves in Markdown."""
+    return words.replace("*", r"\*")
 
 
 def as_text(text: str, letters: Letters | None = None) -> str:

@@ -16,9 +16,10 @@ from pathlib import Path
 import sympy
 
 from tightrate.rates.formulas import display
+from tightrate.rates.formulas.inline import as_markdown
 from tightrate.rates.orders.certificate import Witness
 from tightrate.rates.orders.domination import OrderResult
-from tightrate.rates.pages.markdown import GENERATED, anchor, bullets, page, plain, table
+from tightrate.rates.pages.markdown import GENERATED, anchor, bullets, page, table
 from tightrate.rates.relations.implications import Outcome, decide, implications
 from tightrate.rates.relations.misprints import invisible_to_units, misprints
 from tightrate.rates.relations.upper_against_lower import PairCheck, Verdict, all_checks, needed_conditions
@@ -141,7 +142,7 @@ def _contradictions() -> list[str]:
         remarks = sorted({remark for check in found for remark in check.remarks})
         parts += [
             f"### {lower}",
-            f"{plain(found[0].lower.title)}: $${_formula(found[0].lower)}$$ Explained by the errata {labels} below.",
+            f"{as_markdown(found[0].lower.title)}: $${_formula(found[0].lower)}$$ Explained by the errata {labels} below.",
             table(("upper bound", "where", "because", "terms", "path", "ratio grows like"), rows),
             "The comparison passes over these differences:\n\n" + bullets(remarks) if remarks else "",
         ]
@@ -161,7 +162,7 @@ def _needed() -> list[tuple[str, ...]]:
     uppers = [entry for entry in entries if entry.bound.kind == "upper"]
     contradicted = _by_lower("contradiction")
     return [
-        (f"`{lower.id}`", plain(condition.text), f"`{check.upper.id}`", check.where, _path(check.result))
+        (f"`{lower.id}`", as_markdown(condition.text), f"`{check.upper.id}`", check.where, _path(check.result))
         for lower in entries
         if lower.bound.kind == "lower" and lower.id not in contradicted
         for condition, check in needed_conditions(lower, uppers)
@@ -207,7 +208,7 @@ def _failing() -> list[tuple[str, ...]]:
             f"`{implication.target}`" + _values(implication.target_at, " at "),
             _spelled_path(outcome.witness) if outcome.witness else outcome.reason,
             _spelled_growth(outcome.witness) if outcome.witness else "",
-            plain(implication.fails_because),
+            as_markdown(implication.fails_because),
         )
         for implication, outcome in _decided()
         if outcome.verdict != "proved"
@@ -266,7 +267,9 @@ def _errata() -> list[str]:
         items = []
         for erratum, entries in errata.items():
             where = ", ".join(f"[{e.label}](papers/{paper_id}.md#{anchor(e.label)})" for e in entries)
-            items.append(f"**{erratum.label}** ({where}): {plain(erratum.text)} *Evidence:* {plain(erratum.evidence)}")
+            items.append(
+                f"**{erratum.label}** ({where}): {as_markdown(erratum.text)} *Evidence:* {as_markdown(erratum.evidence)}"
+            )
         parts += [f"### Errata of {paper_id}", bullets(items)]
     return parts
 
@@ -281,7 +284,7 @@ def _misprints(found: Iterable[Misprint]) -> list[tuple[str, ...]]:
             if entry.found != str(entry.measure.unit)
             else entry.found,
             f"${display.latex(entry.corrected)}$" if entry.corrected is not None else "not known",
-            plain(entry.explanation),
+            as_markdown(entry.explanation),
         )
         for entry in found
     ]

@@ -10,33 +10,25 @@ from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from sympy import Expr, Le, Max, Min, Mod, Piecewise, true
-from sympy.logic.boolalg import Boolean
+from sympy import Expr, Le
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas import display
+from tightrate.rates.formulas.inline import as_markdown
 from tightrate.rates.orders.regimes import dominant_region, solved
-from tightrate.rates.pages.markdown import GENERATED, anchor, bullets, page, plain, table
-from tightrate.rates.statements.bound import Bound, Term
+from tightrate.rates.pages.markdown import GENERATED, anchor, bullets, page, table
+from tightrate.rates.pages.theorem_facts import branch_facts, facts, in_markdown, kind_in_words, sign
 from tightrate.rates.statements.catalogue import paper, paper_ids, theorem_ids, theorems
-from tightrate.rates.statements.theorem import Condition, Paper, Theorem
+from tightrate.rates.statements.theorem import Paper, Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.rates.symbols.hypothesis import Hypothesis
-from tightrate.rates.symbols.monomial import monomial
 
 Verdicts = Mapping[str, Sequence[Mapping[str, str]]]
 """For each statement's id the claims about it: `claim`, `verdict`, `statement`, `predicted` and `measured`."""
 
 VERDICTS = "verdicts.json"
 COMMAND = "python -m tightrate.rates.pages.paper_pages docs/papers"
-SIGNS: Mapping[tuple[str, str], str] = {
-    ("upper", "explicit"): r"\le",
-    ("lower", "explicit"): r"\ge",
-    ("exact", "explicit"): "=",
-    ("exact", "hidden"): r"\asymp",
-}
 LONGEST_FACTORS = 80  # characters of LaTeX
-HIDDEN: Mapping[str, str] = {"upper": r"\lesssim", "lower": r"\gtrsim"}
 
 
 def paper_page(paper_id: str, verdicts: Verdicts | None = None) -> str:
@@ -53,7 +45,10 @@ def paper_page(paper_id: str, verdicts: Verdicts | None = None) -> str:
         f"{found.reference.authors}. *{found.reference.title}*. {found.reference.venue}, {found.reference.year}.",
         found.caution,
         _letters(found),
-        table(("statement", "kind", "bounds"), [(_link(e), _kind(e.bound), e.bound.measure.meaning) for e in entries]),
+        table(
+            ("statement", "kind", "bounds"),
+            [(_link(e), kind_in_words(e.bound), e.bound.measure.meaning) for e in entries],
+        ),
         *_sections(entries, verdicts or {}),
         "## Reference",
         f"```bibtex\n{found.reference.bibtex}\n```",
@@ -88,12 +83,7 @@ def _letters(found: Paper) -> str:
 
 
 def _link(entry: Theorem) -> str:
-    return f"[{entry.label}](#{anchor(entry.label)}): {plain(entry.title)}"
-
-
-def _kind(bound: Bound) -> str:
-    constants = {"explicit": "explicit constants", "hidden": "up to constants", "hidden with logs": "up to logarithms"}
-    return f"{bound.kind}, {constants[bound.constants]}"
+    return f"[{entry.label}](#{anchor(entry.label)}): {as_markdown(entry.title)}"
 
 
 def _sections(entries: Sequence[Theorem], verdicts: Verdicts) -> Iterator[str]:
@@ -101,16 +91,17 @@ def _sections(entries: Sequence[Theorem], verdicts: Verdicts) -> Iterator[str]:
     told: dict[tuple[str, str], str] = {}
     for entry in entries:
         bound = entry.bound
+        related = as_markdown(f"${sign(bound)}$").strip("$")
         errata = []
         for erratum in entry.errata:
             first = told.setdefault((erratum.label, erratum.text), entry.label)
-            words = f"{plain(erratum.text)} Evidence: {plain(erratum.evidence)}"
+            words = f"{as_markdown(erratum.text)} Evidence: {as_markdown(erratum.evidence)}"
             words = words if first == entry.label else f"See [{first}](#{anchor(first)})."
             errata.append(f"*Erratum {erratum.label}.* {words}")
         yield page(
             f"## {entry.label}",
-            f"**{plain(entry.title)}.** {plain(entry.statement)}",
-            f"$${bound.measure.latex}\\;{_sign(bound)}\\;{display.sum_latex(bound.expressions, entry.letters)}$$",
+            f"**{as_markdown(entry.title)}.** {as_markdown(entry.statement)}",
+            f"$${bound.measure.latex}\\;{related}\\;{display.sum_latex(bound.expressions, entry.letters)}$$",
             _own_letters(entry),
             _terms(entry),
             _regimes(entry),
@@ -120,10 +111,6 @@ def _sections(entries: Sequence[Theorem], verdicts: Verdicts) -> Iterator[str]:
         )
 
 
-def _sign(bound: Bound) -> str:
-    return SIGNS.get((bound.kind, bound.constants)) or HIDDEN[bound.kind]
-
-
 def _own_letters(entry: Theorem) -> str:
     """Letters that this statement alone writes differently."""
     own = {name: latex for name, latex in entry.notation.items() if entry.paper.notation.get(name) != latex}
@@ -131,18 +118,22 @@ def _own_letters(entry: Theorem) -> str:
 
 
 def _terms(entry: Theorem) -> str:
-    """Every term, or every branch of it, with the exponents of its letters."""
-    rows = [(name, branch, monomial(branch)) for term in entry.bound.terms for name, branch in _branches(term, entry)]
-    letters = [name for name in LETTERS if any(name in shape.exponents for _, _, shape in rows)]
-    header = ["term", "formula", *(f"${entry.letters.get(name, LETTERS[name].latex)}$" for name in letters)]
+    """Every term, or every branch of it, with the exponents of its symbols."""
+    rows = [branch for term in entry.bound.terms for branch in branch_facts(term)]
+    names = [name for name in LETTERS if any(name in row.exponents for row in rows)]
+    header = ["term", "formula", *(f"${entry.letters.get(name, LETTERS[name].latex)}$" for name in names)]
     cells = [
-        [name, _math(branch, entry), *(_exponent(shape.exponents.get(letter), entry) for letter in letters)]
-        for name, branch, shape in rows
+        [
+            as_markdown(row.name, entry.letters),
+            _math(row.expression, entry),
+            *(_math(row.exponents[name], entry) if name in row.exponents else "" for name in names),
+        ]
+        for row in rows
     ]
-    if not all(shape.is_pure for _, _, shape in rows):
+    if any(row.factors for row in rows):
         header.append("times")
-        for line, (_, _, shape) in zip(cells, rows, strict=True):
-            line.append(_factors(shape.factors, entry))
+        for line, row in zip(cells, rows, strict=True):
+            line.append(_factors(row.factors, entry))
     return table(header, cells)
 
 
@@ -181,7 +172,7 @@ def _inequality(inequality: Hypothesis, entry: Theorem) -> str:
 def _verdicts(judged: Sequence[Mapping[str, str]]) -> str:
     """The claims about a statement, and what became of them."""
     rows = [
-        (f"`{one['claim']}`", f"**{one['verdict']}**", plain(one["statement"]), plain(one["measured"]))
+        (f"`{one['claim']}`", f"**{one['verdict']}**", as_markdown(one["statement"]), as_markdown(one["measured"]))
         for one in judged
     ]
     return table(("claim", "verdict", "what is claimed", "measured"), rows) if rows else ""
@@ -193,57 +184,22 @@ def _factors(factors: Sequence[Expr], entry: Theorem) -> str:
     return ", ".join(spelled) if sum(map(len, spelled)) <= LONGEST_FACTORS else "other factors"
 
 
-def _branches(term: Term, entry: Theorem) -> list[tuple[str, Expr]]:
-    """The alternatives of a term, each with what it is called."""
-    expression = term.expression
-    if isinstance(expression, Piecewise):
-        return [
-            (f"{term.name} ({'otherwise' if condition == true else 'if ' + _math(condition, entry)})", value)
-            for value, condition in expression.args
-        ]
-    if isinstance(expression, (Min, Max)):
-        which = "smallest" if isinstance(expression, Min) else "largest"
-        return [(f"{term.name}, {which} of: {i}", branch) for i, branch in enumerate(term.branches, start=1)]
-    return [(term.name, expression)]
-
-
 def _math(expression: Expr, entry: Theorem) -> str:
     return f"${display.latex(expression, entry.letters)}$"
 
 
-def _exponent(power: Expr | None, entry: Theorem) -> str:
-    return "" if power is None else _math(power, entry)
-
-
 def _facts(entry: Theorem) -> list[str]:
-    bound = entry.bound
-    units = {
-        "yes": f"every term has the unit of the measure, {bound.measure.unit}",
-        "not-checkable": "not checkable, because the order hides constants that have units",
-        "no": "INCONSISTENT",
-    }
-    word = entry.provenance
-    proof = f", proof in [{word.proof}](../{word.proof.replace('#', '.md#')})" if word.proof else ""
-    return [
-        f"Bounds: {bound.measure.meaning}; {_kind(bound)}; taken at: {entry.iterate}; holds {entry.holds}.",
-        f"About: `{entry.algorithm}`; {plain(entry.problem_class)}.",
-        *(f"If: {_condition(condition, entry)}" for condition in entry.conditions),
-        *(f"Step `{name}`: {_math(step, entry)}" for name, step in entry.steps.items()),
-        f"Units: {units[bound.units_consistent()]}.",
-        f"On the word of: {word.meaning} ({plain(word.where)}){proof}.",
-    ]
-
-
-def _condition(condition: Condition, entry: Theorem) -> str:
-    relation = condition.relation
-    if relation is None:
-        return f"{plain(condition.text)} (not checkable from numbers)"
-    return plain(condition.text) + ("" if _is_wordy(relation) else f": ${display.latex(relation, entry.letters)}$")
-
-
-def _is_wordy(relation: Boolean) -> bool:
-    """Whether it has no printed form: divisibility is said in words."""
-    return bool(relation.has(Mod))
+    """Every fact but those that the page says otherwise."""
+    found = []
+    for fact in facts(entry, entry.letters):
+        if fact.name == "paper" or fact.name.startswith(("erratum", "letters")):
+            continue
+        content = in_markdown(fact.content, entry.letters)
+        if fact.name == "proof":
+            page, _, section = content.removeprefix("docs/").partition("#")
+            content = f"[{page}](../{page}.md#{section})"
+        found.append(f"{as_markdown(fact.name, entry.letters).capitalize()}: {content}.")
+    return found
 
 
 def read_verdicts(path: Path) -> Verdicts:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tightrate.output import console, number
+from tightrate.terminal.output import console, number
 
 if TYPE_CHECKING:
     from tightrate.verify.sweep.cell import Result

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from tightrate.output import STATUS_STYLE, table
+from tightrate.terminal.output import STATUS_STYLE, table
 
 if TYPE_CHECKING:
     from tightrate.verify.falsification.falsify import Falsification

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from tightrate.output import number, table
 from tightrate.simulator.worst_case.worst_case import CLASSES, MEASURES, WorstCase
+from tightrate.terminal.output import number, table
 from tightrate.verify.exact_worst_case import AgainstTheorem
 
 

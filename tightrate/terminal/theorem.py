@@ -1,0 +1,81 @@
+"""A theorem, and its values, as the command line shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sympy
+from rich.console import Group, RenderableType
+from rich.text import Text
+from sympy import Expr
+
+from tightrate.rates.formulas import display
+from tightrate.rates.formulas.inline import as_text
+from tightrate.rates.pages.theorem_facts import facts, in_terminal, sign, term_facts
+from tightrate.rates.statements.theorem import Evaluation, Theorem
+from tightrate.terminal.output import number, table
+
+
+def theorem_page(theorem: Theorem, width: int) -> RenderableType:
+    """A theorem for a person: the formula in the paper's letters, its terms, and every fact about it.
+
+    A formula wider than `width` is left to the table of its terms.
+    """
+    bound, letters = theorem.bound, theorem.letters
+    heading = Text.assemble((theorem.id, "bold cyan"), "  ", (as_text(theorem.title, letters), "bold"))
+    lead = f"  {bound.measure.name} {as_text(f'${sign(bound)}$')} "
+    terms = table(
+        ("term", "formula", "exponents"),
+        [
+            (one.name, display.unicode(one.expression, letters), exponents_text(one.exponents) + times(one.factors))
+            for one in term_facts(bound)
+        ],
+    )
+    told = table(
+        ("", ""), [(as_text(one.name, letters), in_terminal(one.content, letters)) for one in facts(theorem, letters)]
+    )
+    formula = Text(_drawn(theorem, lead, width), no_wrap=True)
+    return Group(heading, Text(as_text(theorem.statement, letters)), Text(), formula, Text(), terms, Text(), told)
+
+
+def _drawn(theorem: Theorem, lead: str, width: int) -> str:
+    """The formula on several lines behind what it bounds, if there is room for it."""
+    lines = display.sum_stacked(theorem.bound.expressions, theorem.letters).splitlines()
+    middle = len(lines) // 2
+    drawn = [(lead if place == middle else " " * len(lead)) + line for place, line in enumerate(lines)]
+    return "\n".join(drawn) if max(map(len, drawn)) <= width else f"{lead}the sum of"
+
+
+def exponents_text(exponents: Mapping[str, Expr]) -> str:
+    """Symbols with their powers in a term."""
+    return ", ".join(f"{name} {display.unicode(sympy.factor(power))}" for name, power in exponents.items())
+
+
+def times(factors: Sequence[Expr]) -> str:
+    """That a term has factors which are no powers."""
+    return " × other factors" if factors else ""
+
+
+def evaluation_as_json(theorem: Theorem, evaluation: Evaluation) -> dict[str, Any]:
+    """The contract of `evaluate --json`."""
+    return {
+        "id": theorem.id,
+        "value": evaluation.value,
+        "terms": dict(evaluation.terms),
+        "constants": theorem.bound.constants,
+        "conditions": [{"text": condition.text, "status": status} for condition, status in evaluation.conditions],
+    }
+
+
+def evaluation_page(theorem: Theorem, evaluation: Evaluation) -> RenderableType:
+    """Terms, total, and which conditions hold."""
+    rows = [(name, number(value)) for name, value in evaluation.terms.items()]
+    rows.append(("total", number(evaluation.value)))
+    note = "" if theorem.bound.constants == "explicit" else f"  (constants {theorem.bound.constants}: taken as 1)"
+    conditions = [(as_text(condition.text), status) for condition, status in evaluation.conditions]
+    heading = Text.assemble((theorem.id, "bold cyan"), f"  {as_text(theorem.title)}{note}")
+    parts: list[RenderableType] = [heading, Text(), table(("term", "value"), rows, right=1)]
+    if conditions:
+        parts += [Text(), table(("condition", "at these values"), conditions)]
+    return Group(*parts)
