@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tightrate.rates.formulas.inline import as_markdown
 from tightrate.rates.pages.catalogue_audit import findings_page, implications_page
-from tightrate.rates.pages.markdown import anchor, bullets, page, plain, table
+from tightrate.rates.pages.markdown import anchor, bullets, page, table
 from tightrate.rates.pages.paper_pages import VERDICTS, index_page, paper_page, read_verdicts
 from tightrate.rates.relations.implications import implications
 from tightrate.rates.relations.misprints import invisible_to_units, misprints
@@ -67,12 +68,12 @@ def test_findings_skip_nothing() -> None:
     found = committed("findings.md")
     for entry in theorems():
         for erratum in entry.errata:
-            assert plain(erratum.text) in found, (entry.id, erratum.label)
-            assert plain(erratum.evidence) in found, (entry.id, erratum.label)
+            assert as_markdown(erratum.text) in found, (entry.id, erratum.label)
+            assert as_markdown(erratum.evidence) in found, (entry.id, erratum.label)
     for misprint in (*misprints(), *invisible_to_units()):
         assert f"`{misprint.id}`" in found
     for implication in implications():
-        assert not implication.fails_because or plain(implication.fails_because) in found
+        assert not implication.fails_because or as_markdown(implication.fails_because) in found
 
 
 @pytest.mark.parametrize("paper_id", paper_ids())
@@ -80,9 +81,9 @@ def test_paper_pages_skip_nothing(paper_id: str) -> None:
     found = committed(f"papers/{paper_id}.md")
     for entry in theorems(f"{paper_id}/*"):
         section = found.split(f"\n## {entry.label}\n")[1].split("\n## ")[0]
-        assert plain(entry.statement) in section
+        assert as_markdown(entry.statement) in section
         assert all(f"| {term.name}" in section for term in entry.bound.terms)
-        assert all(plain(condition.text) in section for condition in entry.conditions)
+        assert all(as_markdown(condition.text) in section for condition in entry.conditions)
         assert all(f"*Erratum {erratum.label}.*" in section for erratum in entry.errata)
         assert entry.provenance.meaning in section
         assert not entry.provenance.proof or f"(../{entry.provenance.proof.replace('#', '.md#')})" in section
@@ -120,4 +121,4 @@ def test_markdown() -> None:
     assert table(("a",), [(r"$\|\sigma\|$",)]).splitlines()[-1] == r"| $\Vert\sigma\Vert$ |"
     assert page("a", "", "b\n") == "a\n\nb\n"
     assert bullets(["a", "b"]) == "- a\n- b"
-    assert plain("x*") == r"x\*"
+    assert as_markdown("x*") == r"x\*"

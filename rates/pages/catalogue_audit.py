@@ -142,7 +142,8 @@ def _contradictions() -> list[str]:
         remarks = sorted({remark for check in found for remark in check.remarks})
         parts += [
             f"### {lower}",
-            f"{as_markdown(found[0].lower.title)}: $${_formula(found[0].lower)}$$ Explained by the errata {labels} below.",
+            f"{as_markdown(found[0].lower.title)}: $${_formula(found[0].lower)}$$",
+            f"Explained by the errata {labels} below.",
             table(("upper bound", "where", "because", "terms", "path", "ratio grows like"), rows),
             "The comparison passes over these differences:\n\n" + bullets(remarks) if remarks else "",
         ]
@@ -267,9 +268,8 @@ def _errata() -> list[str]:
         items = []
         for erratum, entries in errata.items():
             where = ", ".join(f"[{e.label}](papers/{paper_id}.md#{anchor(e.label)})" for e in entries)
-            items.append(
-                f"**{erratum.label}** ({where}): {as_markdown(erratum.text)} *Evidence:* {as_markdown(erratum.evidence)}"
-            )
+            text, evidence = as_markdown(erratum.text), as_markdown(erratum.evidence)
+            items.append(f"**{erratum.label}** ({where}): {text} *Evidence:* {evidence}")
         parts += [f"### Errata of {paper_id}", bullets(items)]
     return parts
 
