@@ -194,7 +194,7 @@ def test_what_noise_may_explain_does_not_refute_a_bound(claim: Claim, session: S
 
 def test_the_control_variate_keeps_the_mean_spread_and_makes_it_exact_after_the_first_step(session: Session) -> None:
     data = session.data(drift.frozen_scaling_drift)
-    values = {"K": data.since_averaging, "M": drift.MACHINES, "eta": drift.STEP, "sigma": data.attrs["scaled_sigma"]}
+    values = {"K": data.since_averaging, "M": drift.WORKERS, "eta": drift.STEP, "sigma": data.attrs["scaled_sigma"]}
     bound = theorem("khaled2025/lemma7-mean").bound.at(values)
     first, later = data.since_averaging == 1, data.since_averaging > 1
     np.testing.assert_allclose(data.spread[first], bound[first], rtol=1e-12)

@@ -186,7 +186,7 @@ def effective_step(theorem: Theorem) -> Symbolic:
 
 
 def rate_of(optimization: Expr) -> Expr:
-    """x of a term with the factor (1 - x)^{K R} or exp(-x K R): how fast the start is forgotten."""
+    """x of a term with the factor (1 - x)^{K R} or exp(-x K R): how fast the start decays."""
     for part in optimization.args:
         if part.is_Pow and part.exp == K * R:
             return 1 - part.base

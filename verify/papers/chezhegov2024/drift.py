@@ -1,6 +1,6 @@
 """Drift under a frozen scaling matrix where it shows: a kinked coordinate beside a slow one, sampled step by step.
 
-On quadratics the gradient of the mean is the mean gradient, so that local steps on equal machines cost nothing.
+On quadratics the gradient of the mean is the mean gradient, so that local steps on equal workers cost nothing.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ Array = NDArray[np.float64]
 L, CURVATURE = 1.0, 0.25  # right and left of the kink; the slow coordinate has the left one too
 D_MIN, D_MAX = 1.0, 2.0  # of the kinked coordinate, of the slow one
 LABELS = ("id-sc", "id-c", "het-c")
-LOCAL_STEPS, MACHINES, ROUNDS, SIGMA, STEP = 64, 1024, 16, 1.0, 1 / 64  # of the noisy runs
-TILT, COPIES, TILTED_ROUNDS = 1.0, 4096, 150  # of the machines that differ; two of them are run for all copies
+LOCAL_STEPS, WORKERS, ROUNDS, SIGMA, STEP = 64, 1024, 16, 1.0, 1 / 64  # of the noisy runs
+TILT, COPIES, TILTED_ROUNDS = 1.0, 4096, 150  # of the workers that differ; two of them are run for all copies
 TILTED_STEP = D_MIN / (8 * L * (LOCAL_STEPS - 1))  # the largest one
 
 
-def in_new_variables(zeta: float, machines: int) -> SeparableMachines:
+def in_new_variables(zeta: float, workers: int) -> SeparableMachines:
     """f(D^{-1/2} y) for the kinked pair with D = (D_MAX, D_MIN): again a kinked pair, with other constants."""
     scaled = {"L": L / D_MIN, "curvature": CURVATURE / D_MIN, "mu": CURVATURE / D_MAX, "zeta": zeta / np.sqrt(D_MIN)}
-    return zeta_piecewise_pair(**scaled, B=1.0, M=machines)
+    return zeta_piecewise_pair(**scaled, B=1.0, M=workers)
 
 
 @experiment("frozen-scaling-drift")
 def frozen_scaling_drift(session: Session) -> xr.Dataset:
     """Local SGD from the optimum in the variables D^{1/2} x, where it is the method with the frozen matrix D.
 
-    `mean`, `stderr` (theorem): what each theorem bounds, its mean over replicas and the error of that: equal machines
+    `mean`, `stderr` (theorem): what each theorem bounds, its mean over replicas and the error of that: equal workers
     with noise for (id-sc) and (id-c), tilted ones without for (het-c).  Of the noisy runs: `squared` (replica, t) is
     the exact mean of |x_{t+1} - x*|^2 given the state at t, whose squared distance, gap and spread V_t are
     `squared_before`, `gap` and `spread_before`; `spread`, `spread_stderr` (t) are the mean of V_t, with the spread that
@@ -56,8 +56,8 @@ def frozen_scaling_drift(session: Session) -> xr.Dataset:
     constants in the new variables.
     """
     replicas, T = session.choose(quick=8, full=40), LOCAL_STEPS * ROUNDS
-    problem, sigma = in_new_variables(0.0, MACHINES), SIGMA / np.sqrt(D_MIN)
-    shape = (replicas, MACHINES, 2)
+    problem, sigma = in_new_variables(0.0, WORKERS), SIGMA / np.sqrt(D_MIN)
+    shape = (replicas, WORKERS, 2)
     noise = OnCoordinates(GaussianNoise(sigma), (1,))
     xi = drawn_noise(noise, steps=T, shape=shape, seed=session.seed, experiment="frozen-scaling-drift")
     found = {name: np.empty((replicas, T)) for name in ("squared", "squared_before", "gap", "spread_before")}
@@ -67,7 +67,7 @@ def frozen_scaling_drift(session: Session) -> xr.Dataset:
         mean = worker_average(seen.before.x)
         walk = np.zeros(shape) if seen.starts_round else walk
         moved = mean - STEP * worker_average(seen.exact) - problem.optimum
-        found["squared"][:, seen.t] = (moved**2).sum(axis=-1) + (STEP * sigma) ** 2 / MACHINES
+        found["squared"][:, seen.t] = (moved**2).sum(axis=-1) + (STEP * sigma) ** 2 / WORKERS
         found["squared_before"][:, seen.t] = ((mean - problem.optimum) ** 2).sum(axis=-1)
         found["gap"][:, seen.t] = problem.gap(mean)
         found["spread_before"][:, seen.t] = spread_of(seen.before.x)
@@ -77,11 +77,11 @@ def frozen_scaling_drift(session: Session) -> xr.Dataset:
         last = worker_average(seen.after.x)
     since_averaging = np.arange(T) % LOCAL_STEPS
     controlled = found["spread_before"] - without_gradients
-    controlled += (STEP * sigma) ** 2 * since_averaging * (1 - 1 / MACHINES)
+    controlled += (STEP * sigma) ** 2 * since_averaging * (1 - 1 / WORKERS)
     ends = {"id-sc": ((last - problem.optimum) ** 2).sum(axis=-1), "id-c": problem.gap(total / T)}
     means = [*(float(values.mean()) for values in ends.values()), tilted_gap()]
     errors = [*(float(values.std(ddof=1)) / np.sqrt(replicas) for values in ends.values()), 0.0]
-    noisy = {"K": LOCAL_STEPS, "R": ROUNDS, "M": MACHINES, "eta": STEP, "sigma": SIGMA, "sigma_star": SIGMA}
+    noisy = {"K": LOCAL_STEPS, "R": ROUNDS, "M": WORKERS, "eta": STEP, "sigma": SIGMA, "sigma_star": SIGMA}
     tilted = {"R": TILTED_ROUNDS, "M": COPIES, "eta": TILTED_STEP, "sigma": 0.0, "sigma_star": TILT}
     symbols = [noisy, noisy, {**noisy, **tilted}]
     shared = {"L": L, "mu": CURVATURE, "d_min": D_MIN, "d_max": D_MAX, "B": 0.0, "B_scaled": 0.0, "gamma": 1.0}
@@ -111,7 +111,7 @@ def spread_of(x: Array) -> Array:
 
 
 def tilted_gap() -> float:
-    """The gap of the average of all iterates on machines tilted up and down: two of them, or as many copies of both."""
+    """The gap of the average of all iterates on workers tilted up and down: two of them, or as many copies of both."""
     problem, T = in_new_variables(TILT, 2), LOCAL_STEPS * TILTED_ROUNDS
     quiet, total = np.zeros((T, 1, 2, 2)), np.zeros(2)
     method = local_sgd(eta=np.array(TILTED_STEP))
@@ -156,7 +156,7 @@ def without(theorem: Theorem, term: str) -> Expr:
     expected="violated",
 )
 def id_sc_without_drift(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Gaussian noise at a kink, 1024 equal machines from the optimum: the mean squared D-norm distance against the
+    """Gaussian noise at a kink, 1024 equal workers from the optimum: the mean squared D-norm distance against the
     other terms."""
     return Bounded(theorem, at_the_end(theorem, data), expression=without(theorem, "noise drift"))
 
@@ -183,7 +183,7 @@ def id_c_without_drift(theorem: Theorem, data: xr.Dataset) -> Bounded:
     expected="violated",
 )
 def het_c_without_drift(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Machines tilted up and down at a kink, without noise, from the optimum, at the largest step: the gap of the
+    """Workers tilted up and down at a kink, without noise, from the optimum, at the largest step: the gap of the
     average of all iterates."""
     return Bounded(theorem, at_the_end(theorem, data), expression=without(theorem, "drift"))
 

@@ -32,7 +32,7 @@ def scaled_fixed_point(session: Session) -> xr.Dataset:
     D holds the root mean squares of the clients' gradients at the start, clipped from below.  `reached` is the
     distance of the last iterate from x_inf = (sum C_m)^{-1} sum C_m x_m, C_m = I - (I - eta D^{-1} A_m)^K;
     `discrepancy` that of x_inf from x* in the norm of D, `remaining` that of the last iterate, `size` that of the
-    machines' optima, `left` what the runs had still to go.  L, mu, tau_mean and zeta_mean are those of the machines;
+    workers' optima, `left` what the runs had still to go.  L, mu, tau_mean and zeta_mean are those of the workers;
     `scaled_L` and so on are those of f(D^{-1/2} y).
     """
     n, M, d = session.choose(quick=150, full=1500), 3, 2
@@ -95,7 +95,7 @@ def fixed_point_of(problem: QuadraticMachines, D: Array, K: Array, eta: Array) -
     expected="confirmed",
 )
 def fixed_point_formula(data: xr.Dataset) -> Vanishes:
-    """Step-by-step runs until nothing moves, against the formula: the distance relative to the machines' optima."""
+    """Step-by-step runs until nothing moves, against the formula: the distance relative to the workers' optima."""
     return Vanishes(Measurement.of(data, data.reached / data["size"], what="relative distance from the formula"), 1e-11)
 
 
@@ -112,7 +112,7 @@ def drift_remains(data: xr.Dataset) -> Facts:
     remaining = Measurement.of(data, "remaining", what="final distance from the optimum in the norm of D")
     least = float((data.discrepancy / data["size"]).min(skipna=False))
     return Facts(
-        {"least |x_inf - x*|_D relative to the machines' optima": Fact(least, at_least=1e-9)},
+        {"least |x_inf - x*|_D relative to the workers' optima": Fact(least, at_least=1e-9)},
         main=Equal(remaining, data.discrepancy, data["size"], relative=1e-9),
     )
 

@@ -41,14 +41,13 @@ def scaled_heterogeneity(session: Session) -> xr.Dataset:
     |x_inf - x*|_D/sqrt(d_min) at the largest step that the worst case admits for that K; `worst` and `true` are its
     bounds by worst-case constants and by those of the scaled geometry.
     """
-    machines, level = 4, 0.1
+    workers, level = 4, 0.1
     zeta_star = np.geomspace(1e-2, 10, session.choose(quick=25, full=49))
     K = np.array([1.0, 4.0, 16.0, MOST_LOCAL_STEPS])
     generators = [stream(session.seed, experiment="scaled-heterogeneity") for _ in zeta_star]
     optimum = np.ones(len(SCALES))
     problems = [
-        badly_scaled(generator, machines, SCALES, z, optimum)
-        for generator, z in zip(generators, zeta_star, strict=True)
+        badly_scaled(generator, workers, SCALES, z, optimum) for generator, z in zip(generators, zeta_star, strict=True)
     ]
     hessians, minimizers = (np.stack([getattr(one, part) for one in problems]) for part in ("hessians", "minimizers"))
     problem = QuadraticMachines(hessians, minimizers, np.broadcast_to(optimum, minimizers[:, 0].shape))
@@ -82,7 +81,7 @@ def scaled_heterogeneity(session: Session) -> xr.Dataset:
         attrs={
             "seed": session.seed,
             "theorem": plain.id,
-            "M": machines,
+            "M": workers,
             "d": len(SCALES),
             "total_steps": TOTAL_STEPS,
             "most_local_steps": MOST_LOCAL_STEPS,

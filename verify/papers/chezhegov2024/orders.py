@@ -18,7 +18,7 @@ from tightrate.verify.papers.chezhegov2024.algebra import rate_of, simplified
 
 AT_A_STEP = ("id-sc", "id-sc-euclidean", "id-c", "het-c", "het-c-own")
 TUNED = ("id-sc-tuned", "id-c-tuned", "identical", "heterogeneous")
-CONTRACTING = ("id-sc", "id-sc-euclidean", "id-sc-tuned")  # the start is forgotten geometrically
+CONTRACTING = ("id-sc", "id-sc-euclidean", "id-sc-tuned")  # the start decays geometrically
 NO_SCALING: Mapping[Symbol, Expr] = {d_min: Integer(1), d_max: Integer(1), B_scaled: B}
 WIDER = (Ge(d_max, d_min), Ge(B_scaled**2, d_min * B**2), Le(B_scaled**2, d_max * B**2))
 
@@ -63,7 +63,7 @@ def never_helps(label: str) -> Iterator[Comparison]:
 def worst_case_never_helps() -> Every:
     """Every term of nine theorems by the order algebra, given d_min <= d_max and d_min B^2 <= B_D^2 <= d_max B^2.
 
-    What forgets the start geometrically is compared by its rate: exactly d_min/d_max of that with D = I.
+    What decays geometrically is compared by its rate: exactly d_min/d_max of that with D = I.
     """
     starts = {label: theorem(f"chezhegov2024/{label}").bound.term("optimization").expression for label in CONTRACTING}
     rates = {

@@ -24,7 +24,7 @@ from tightrate.verify.papers.chezhegov2024.frozen_scaling import in_new_variable
 from tightrate.verify.session import Session
 
 Array = NDArray[np.float64]
-DIMENSION, MACHINES, LOCAL_STEPS = 5, 4, 8
+DIMENSION, WORKERS, LOCAL_STEPS = 5, 4, 8
 MU, L = 0.1, 1.0
 REDUCTION = 1e-4  # of the squared distance
 CHECKED = 100  # steps after which a contraction is measured
@@ -57,9 +57,9 @@ def family(lies: str, ratio: float, draws: int, generator: np.random.Generator) 
         place = (1 - place if lies == "against" else place)[None]
     hessians = (basis * curvature) @ np.swapaxes(basis, -1, -2)
     hessians = (hessians + np.swapaxes(hessians, -1, -2)) / 2
-    machines = np.repeat(hessians[:, None], MACHINES, axis=1)
-    zero = np.zeros((len(hessians), MACHINES, DIMENSION))
-    return Family(QuadraticMachines(machines, zero, known_optimum=zero[:, 0]), ratio**place)
+    workers = np.repeat(hessians[:, None], WORKERS, axis=1)
+    zero = np.zeros((len(hessians), WORKERS, DIMENSION))
+    return Family(QuadraticMachines(workers, zero, known_optimum=zero[:, 0]), ratio**place)
 
 
 def squared_distances(image: QuadraticMachines, eta: Array, start: Array, steps: Array) -> Array:
@@ -109,7 +109,7 @@ def scaling_factor(session: Session) -> xr.Dataset:
             contraction[i, j, :n] = squared_distances(image, np.full(n, eta), slowest, np.full(n, CHECKED))
             floor[i, j, :n] = noise_floor(found, image, eta, flattest=lies != "random")
     dims = ("lies", "ratio", "draw")
-    symbols = {"M": MACHINES, "d": DIMENSION, "K": 1, "R": CHECKED, "L": L, "mu": MU, "eta": eta, "sigma": 1.0}
+    symbols = {"M": WORKERS, "d": DIMENSION, "K": 1, "R": CHECKED, "L": L, "mu": MU, "eta": eta, "sigma": 1.0}
     symbols |= {"d_min": 1.0, "B_scaled": 1.0}
     return xr.Dataset(
         {
@@ -139,7 +139,7 @@ def noise_floor(found: Family, image: QuadraticMachines, eta: float, *, flattest
     noise = OnCoordinates(GaussianNoise(1.0), (0,)) if flattest else GaussianNoise(1.0)
     level = 1 / found.D[:, 0] if flattest else 1 / found.D.mean(axis=-1)
     run = exact_moments(local_sgd(eta=np.full(n, eta)), image, K=LOCAL_STEPS, R=FOREVER, noise=noise)
-    return np.asarray(level * run.last.squared_distance * MU * MACHINES / eta)
+    return np.asarray(level * run.last.squared_distance * MU * WORKERS / eta)
 
 
 def contraction_of(data: xr.Dataset, measured: xr.DataArray) -> Measurement:
