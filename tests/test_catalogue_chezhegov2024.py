@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from sympy import Rational, sqrt
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.papers import chezhegov2024
-from tightrate.rates.papers.chezhegov2024 import Rule, rescale, rescale_expression
+from tightrate.rates.papers.chezhegov2024 import change_of_variables, scaling_matrix
+from tightrate.rates.papers.chezhegov2024.change_of_variables import rescale, rescale_expression
+from tightrate.rates.papers.chezhegov2024.scaling_matrix import Rule
 from tightrate.rates.statements import catalogue
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.measures import MEASURES
@@ -128,7 +129,7 @@ def test_frozen_theorems_are_images_of_local_sgd(label: str, source: str) -> Non
     [({mu: mu / d_min}, "statistical"), ({L: L / d_max}, "noise drift"), ({sigma: sigma / d_min}, "statistical")],
 )
 def test_a_wrong_image_is_a_different_theorem(wrong: dict[sympy.Symbol, sympy.Expr], term: str) -> None:
-    table = {**chezhegov2024.IMAGES, **wrong}
+    table = {**change_of_variables.IMAGES, **wrong}
     twin = bound("local-id-sc").term(term).expression.xreplace(table)
     assert sympy.simplify(twin - bound("id-sc").term(term).expression) != 0
 
@@ -162,7 +163,7 @@ def test_measures_without_an_image_are_refused() -> None:
     with pytest.raises(TightrateError, match="squared-gradient"):
         rescale(gradient)
     with pytest.raises(TightrateError, match="scaled-squared-distance"):
-        chezhegov2024.euclidean(bound("id-c"))
+        change_of_variables.euclidean(bound("id-c"))
 
 
 # --- Constants of the proofs -----------------------------------------------------------------------------------------
@@ -238,7 +239,7 @@ def test_adam_weight_is_bias_correction() -> None:
     beta, previous, fresh = sympy.symbols("beta previous fresh", positive=True)
     t = sympy.Symbol("t", integer=True, positive=True)
     corrected = (beta * previous * (1 - beta**t) + (1 - beta) * fresh) / (1 - beta ** (t + 1))
-    weight = chezhegov2024.adam_weight(beta, t)
+    weight = scaling_matrix.adam_weight(beta, t)
     assert sympy.simplify(corrected - (weight * previous + (1 - weight) * fresh)) == 0
 
 
@@ -265,10 +266,10 @@ def test_the_matrix_changes_and_grows_within_its_bounds(rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", BOTH_RULES)
 def test_slow_averaging_keeps_half_the_contraction(rule: Rule) -> None:
-    condition = chezhegov2024.slow_averaging(rule).relation
+    condition = scaling_matrix.slow_averaging(rule).relation
     assert condition is not None
     limit = condition.rhs
-    grown = chezhegov2024.growth(rule).subs(beta2, 1 - limit)
+    grown = scaling_matrix.growth(rule).subs(beta2, 1 - limit)
     assert sympy.simplify(grown - bound(f"cor1-{rule}").expression) == 0
     x = sympy.Symbol("x", nonnegative=True)
     assert sympy.expand(1 - x / 2 - (1 + x / 2) * (1 - x)) == x**2 / 2
@@ -405,7 +406,7 @@ def test_changing_scaling_holds_at_the_extreme_admissible_averaging(rule: Rule, 
     step = low / 4
     rate = step * smallest / high
     grown = ((1 - rate / 2) / (1 - rate)) ** local - 1 if block else rate / 2
-    per_unit = float(vectorized(chezhegov2024.growth(rule))(beta2=0.0, d_min=low, d_max=high))
+    per_unit = float(vectorized(scaling_matrix.growth(rule))(beta2=0.0, d_min=low, d_max=high))
     beta = 1 - grown / per_unit
     values = {"eta": step, "mu": smallest, "L": 1.0, "K": local, "d_min": low, "d_max": high, "beta2": beta + 1e-12}
     label = f"changing-block-{rule}" if block else f"changing-{rule}"
@@ -438,7 +439,7 @@ def test_every_constant_of_the_changing_case() -> None:
     for name in ("statistical", "noise drift"):
         assert sympy.simplify(changing.term(name).expression / frozen.term(name).expression) == Rational(9, 4)
     long_blocks = bound("changing-block-rule3").term("statistical").expression / frozen.term("statistical").expression
-    assert sympy.simplify(long_blocks - 2 * (1 + chezhegov2024.growth("rule3"))) == 0
+    assert sympy.simplify(long_blocks - 2 * (1 + scaling_matrix.growth("rule3"))) == 0
     for kind in ("c", "het-c"):
         source = bound("id-c" if kind == "c" else "het-c-own")
         assert bound(f"changing-{kind}-rule2").expression.equals(2 * source.expression)

@@ -11,7 +11,7 @@ from sympy import Expr
 from tightrate.constructions.random_quadratics import random_machines
 from tightrate.constructions.zeta_piecewise_pair import zeta_piecewise_pair
 from tightrate.rates.orders.domination import dominated
-from tightrate.rates.papers.chezhegov2024 import Rule
+from tightrate.rates.papers.chezhegov2024.scaling_matrix import Rule
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import d_max, d_min
 from tightrate.rates.symbols.evaluation import at

@@ -19,7 +19,6 @@ from tightrate.rates.orders.certificate import Certificate, Witness
 from tightrate.rates.orders.domination import compare, dominated
 from tightrate.rates.orders.one_sided_estimates import primitive_differences, with_exponentials
 from tightrate.rates.orders.parameter_tuning import invert, irredundant, minimize_over, monomials, specialize_expression
-from tightrate.rates.relations import unmoved
 from tightrate.rates.statements.catalogue import declared, theorem
 from tightrate.rates.statements.implication import (
     Implication,
@@ -40,7 +39,7 @@ def implications() -> tuple[Implication, ...]:
     >>> len({implication.source.partition("/")[0] for implication in implications()}) > 5
     True
     """
-    return (*declared("implications", Implication), *unmoved.implications())
+    return declared("implications", Implication)
 
 
 def special_cases() -> tuple[Specialization, ...]:

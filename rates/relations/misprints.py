@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import cache
 
 from tightrate.common.errors import unknown_name
-from tightrate.rates.relations import unmoved
 from tightrate.rates.statements.catalogue import declared
 from tightrate.rates.statements.misprint import Misprint
 
 
 @cache
 def _all() -> tuple[Misprint, ...]:
-    return (*declared("misprints", Misprint), *unmoved.misprints())
+    return declared("misprints", Misprint)
 
 
 def misprints() -> tuple[Misprint, ...]:

@@ -161,6 +161,16 @@ class Statements(Common):
         return Statement(kind=kind, label=label, title=title, provenance=provenance, formulas=formulas, **common)
 
 
+def in_words(words: str) -> Callable[[Callable[[], Formulas]], Callable[[], Formulas]]:
+    """Give a function its docstring, the statement in words, where one function states several cases."""
+
+    def give(formulas: Callable[[], Formulas]) -> Callable[[], Formulas]:
+        formulas.__doc__ = words
+        return formulas
+
+    return give
+
+
 def read(where: str, proof: str = "") -> Provenance:
     """Read in the paper, at this place; with the page of our proof where there is one."""
     return Provenance("read", where, proof)

@@ -8,7 +8,7 @@ titles and kinds costs no algebra.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import import_module
@@ -23,18 +23,6 @@ from tightrate.rates.statements.theorem import Paper, Theorem
 
 D = TypeVar("D")
 PAPERS = "tightrate.rates.papers"
-_MARK = "__statement_label__"
-
-
-def statement(label: str) -> Callable[[Callable[[], Theorem]], Callable[[], Theorem]]:
-    """Mark a function without arguments as the statement of that label in its module's paper."""
-
-    def mark(build: Callable[[], Theorem]) -> Callable[[], Theorem]:
-        built = cache(build)
-        setattr(built, _MARK, label)
-        return built
-
-    return mark
 
 
 def paper_ids() -> tuple[str, ...]:
@@ -83,15 +71,13 @@ def declared(name: str, kind: type[D]) -> tuple[D, ...]:
 
 
 @cache
-def _statements(paper_id: str) -> dict[str, Callable[[], Theorem]]:
-    found: dict[str, Callable[[], Theorem]] = {}
+def _statements(paper_id: str) -> dict[str, Statement]:
+    found: dict[str, Statement] = {}
     for module in modules_of(paper_id):
         for value in vars(module).values():
-            if isinstance(value, Statement) and value.paper.id == paper_id:
-                if found.setdefault(value.id, value) is not value:
-                    raise TightrateError(f"two statements have the id {value.id}; give each a label of its own")
-            elif hasattr(value, _MARK) and value.__module__ == module.__name__:
-                found[f"{paper_id}/{getattr(value, _MARK)}"] = value
+            own = isinstance(value, Statement) and value.paper.id == paper_id
+            if own and found.setdefault(value.id, value) is not value:
+                raise TightrateError(f"two statements have the id {value.id}; give each a label of its own")
     return found
 
 
@@ -125,20 +111,10 @@ def statements(pattern: str = "*") -> Iterator[Statement]:
     for paper_id in paper_ids():
         for name, found in _statements(paper_id).items():
             if fnmatchcase(name, pattern):
-                yield found if isinstance(found, Statement) else _entry_of(found())
+                yield found
 
 
 def theorems(pattern: str = "*") -> Iterator[Theorem]:
     """The statements whose id matches a shell-style pattern."""
     for found in statements(pattern):
         yield found()
-
-
-def _entry_of(found: Theorem) -> Statement:
-    """A statement of the old kind, which had to be built."""
-    names = ("paper", "label", "title", "provenance", "algorithm", "problem_class", "iterate", "holds")
-    common = {name: getattr(found, name) for name in names}
-    bound = found.bound
-    entry = Statement(**common, kind=bound.kind, constants=bound.constants, measure=bound.measure.name, formulas=dict)
-    entry.__dict__["theorem"] = found
-    return entry

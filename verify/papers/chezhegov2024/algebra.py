@@ -8,7 +8,7 @@ import sympy
 from sympy import Expr, Integer, Rational, Symbol, sqrt
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.papers.chezhegov2024 import Rule, adam_weight, slow_averaging
+from tightrate.rates.papers.chezhegov2024.scaling_matrix import Rule, adam_weight, slow_averaging
 from tightrate.rates.statements.catalogue import theorem as statement
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import B, B_scaled, K, L, R, beta2, d_max, d_min, eta, mu, tau_mean, zeta_mean

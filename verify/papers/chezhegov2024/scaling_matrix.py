@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.rates.papers.chezhegov2024 import Rule
+from tightrate.rates.papers.chezhegov2024.scaling_matrix import Rule
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithms.savic import SAVIC, SavicState, Scaling, savic
 from tightrate.simulator.batch.randomness import stream
