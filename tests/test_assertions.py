@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, K, L, R
-from tightrate.verify.assertions.assertion import Assertion, Every, Fact, Facts
+from tightrate.verify.assertions.assertion import Assertion, Controlled, Every, Fact, Facts
 from tightrate.verify.assertions.bounded import AtLeast, AtMost
 from tightrate.verify.assertions.equal import Equal, Vanishes
 from tightrate.verify.assertions.limit import Limits, Line
 from tightrate.verify.assertions.order import Order, at_most, not_at_most
 from tightrate.verify.assertions.power_law import PowerLaw, fit_power_law, replicas_needed
+from tightrate.verify.assertions.symbolic import Symbolic
 from tightrate.verify.assertions.trend import Scaling
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.verdict import Verdict
@@ -97,6 +98,29 @@ def test_facts_beside_an_assertion_never_improve_its_verdict() -> None:
         assert Facts({"it": Fact(0.0, at_most=1.0)}, main=main).check().status == status
         assert Facts({"it": Fact(2.0, at_most=1.0)}, main=main).check().status == "violated"
         assert Every({"first": main, "second": mains["confirmed"]}).check().status == status
+
+
+def test_a_violation_needs_its_control() -> None:
+    below, above = (AtMost(found(xr.DataArray(value)), xr.DataArray(1.0)) for value in (0.5, 2.0))
+    assert Controlled(above, control=below).check().status == "violated"
+    assert Controlled(below, control=below).check().status == "consistent"
+    lost = Controlled(above, control=above).check()
+    assert lost.status == "inconclusive"
+    assert lost.witness is None
+
+
+# --- Computer algebra ------------------------------------------------------------------------------------------------
+
+
+def test_a_sign_is_evident_or_it_is_not() -> None:
+    square = (K - R) ** 2
+    assert Symbolic({"square": (square, K**2 - 2 * K * R + R**2)}).check().status == "confirmed"
+    assert Symbolic(nonnegative={"square": square}).check().status == "confirmed"
+    assert Symbolic(positive={"square": square}).check().status == "violated"  # 0 at K = R
+    assert Symbolic(positive={"over one denominator": 1 / K - 1 / (K + R)}).check().status == "confirmed"
+    assert Symbolic(positive={"either sign": K - R}).check().status == "violated"
+    assert Symbolic(nonnegative={"either sign": K - R}).check().status == "violated"
+    assert Symbolic().check().status == "error"
 
 
 # --- Orders ----------------------------------------------------------------------------------------------------------
@@ -211,6 +235,20 @@ def test_the_replicas_that_an_unsettled_exponent_asks_for_settle_it(excess: floa
     factor = int(times.group(1))
     assert judged(0.5 / np.sqrt(1.1 * factor)).status == ("violated" if excess > 1 / 12 else "consistent")
     assert judged(0.5 / np.sqrt(0.7 * factor)).status == "inconclusive"
+
+
+@pytest.mark.parametrize("truth", [-0.3, 0.0, 0.25, 0.6])
+def test_an_exponent_from_below_is_that_of_the_reciprocal_from_above(truth: float) -> None:
+    u = xr.DataArray(np.array([1.0, 4, 16, 64, 256]), dims="u")
+    u = u.assign_coords(u=u)
+    for noise in (0.01, 0.5):
+        grows = PowerLaw(found(u**truth, noise * u**truth), {"u": 0.25}, 0.15, side="at least")
+        decays = PowerLaw(found(u**-truth, noise * u**-truth), {"u": -0.25}, 0.15)
+        assert grows.check().status == decays.check().status
+        assert grows.check().measured == f"u^{truth:.3f}"
+        if noise < 0.1:
+            assert grows.check().status == ("violated" if truth < 0.25 else "consistent")
+    assert PowerLaw(found(u.where(u < 50, 0.0)), {"u": 0.25}, 0.15, side="at least").check().status == "violated"
 
 
 def test_data_that_bend_ask_for_other_cells_not_for_replicas() -> None:
