@@ -73,8 +73,7 @@ def _best_K(theorem: Theorem, values: Mapping[str, float]) -> tuple[int, float]:
     """Every K up to min(T, LARGEST_K), with R = T / K."""
     budget = values["T"]
     K = np.arange(1, min(int(budget), LARGEST_K) + 1, dtype=np.float64)
-    fixed = {name: values[name] for name in theorem.bound.letters if name not in ("K", "R")}
-    found = np.broadcast_to(theorem.bound.function(**fixed)(K=K, R=budget / K), K.shape)
+    found = np.broadcast_to(theorem.bound.at({**values, "K": K, "R": budget / K}), K.shape)
     if np.isnan(found).all():
         return 1, math.nan
     index = int(np.nanargmin(found))

@@ -78,7 +78,7 @@ class OrderResult:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class OrderComparison:
     """Both directions together."""
 
     relation: Literal["A<=B", "A>=B", "A~B", "incomparable", "undecided"]
@@ -95,7 +95,7 @@ class Comparison:
         }
 
 
-def compare(left: Side, right: Side, given: Given = ()) -> Comparison:
+def compare(left: Side, right: Side, given: Given = ()) -> OrderComparison:
     """A <~ B, B <~ A, both or neither; undecided unless what is said is proved.
 
     >>> from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
@@ -115,7 +115,7 @@ def compare(left: Side, right: Side, given: Given = ()) -> Comparison:
             relation = "incomparable"
         case _:
             relation = "undecided"
-    return Comparison(relation, forward, backward)
+    return OrderComparison(relation, forward, backward)
 
 
 def dominated(left: Side, right: Side, given: Given = ()) -> OrderResult:

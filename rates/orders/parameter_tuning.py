@@ -279,7 +279,7 @@ def least_rounds(bound: Bound, values: Mapping[str, float], eps: float) -> float
     """
 
     def reached(rounds: int) -> bool:
-        return bound.evaluate({**values, "R": rounds}) <= eps
+        return bool(bound.at({**values, "R": rounds}) <= eps)
 
     high = 1
     while not reached(high):

@@ -10,7 +10,7 @@ from sympy import Add, Expr
 
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.rates.formulas.parse import parse, parse_hypothesis
-from tightrate.rates.orders.domination import Comparison, compare, dominated
+from tightrate.rates.orders.domination import OrderComparison, compare, dominated
 from tightrate.rates.orders.regimes import where_dominated
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.catalogue import paper_ids, statements, theorem
@@ -84,7 +84,7 @@ def side(bound: Theorem | tuple[Expr, ...]) -> Expr:
 
 def compare_bounds(
     first: Theorem | tuple[Expr, ...], second: Theorem | tuple[Expr, ...], given: Given = ()
-) -> Comparison:
+) -> OrderComparison:
     """Which of two bounds is smaller, up to constants."""
     return compare(side(first), side(second), given)
 

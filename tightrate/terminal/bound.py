@@ -20,11 +20,11 @@ from tightrate.terminal.theorem import exponents_text, times
 
 if TYPE_CHECKING:
     from tightrate.rates.orders.communication_complexity import RoundsAnswer
-    from tightrate.rates.orders.domination import Comparison, OrderResult
+    from tightrate.rates.orders.domination import OrderComparison, OrderResult
     from tightrate.rates.relations.bound_check import CheckedBound
 
 
-def comparison_page(sides: Sequence[Theorem | tuple[Expr, ...]], comparison: Comparison) -> RenderableType:
+def comparison_page(sides: Sequence[Theorem | tuple[Expr, ...]], comparison: OrderComparison) -> RenderableType:
     """The relation, with the path along which it fails or the words that it is proved."""
     meaning = {
         "A<=B": "A is at most B, up to constants",
