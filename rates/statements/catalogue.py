@@ -87,19 +87,28 @@ def theorem_ids(paper_id: str | None = None) -> tuple[str, ...]:
     return tuple(name for one in papers for name in _statements(one))
 
 
-def theorem(theorem_id: str) -> Theorem:
-    """The statement of that id.
+def statement(theorem_id: str) -> Statement:
+    """The entry of that id: title, kind, measure and provenance, without building a formula.
 
-    >>> theorem("patel2024/prop7").bound.kind
+    >>> statement("patel2024/prop7").kind
     'lower'
     """
     paper_id = theorem_id.partition("/")[0]
     if paper_id not in paper_ids():
         raise unknown_name("theorem", theorem_id, theorem_ids())
-    statements = _statements(paper_id)
-    if theorem_id not in statements:
-        raise unknown_name("theorem", theorem_id, statements)
-    return statements[theorem_id]()
+    known = _statements(paper_id)
+    if theorem_id not in known:
+        raise unknown_name("theorem", theorem_id, known)
+    return known[theorem_id]
+
+
+def theorem(theorem_id: str) -> Theorem:
+    """The theorem of that id, with its formulas.
+
+    >>> theorem("patel2024/prop7").bound.letters
+    ('R', 'L', 'B')
+    """
+    return statement(theorem_id)()
 
 
 def statements(pattern: str = "*") -> Iterator[Statement]:
@@ -115,6 +124,6 @@ def statements(pattern: str = "*") -> Iterator[Statement]:
 
 
 def theorems(pattern: str = "*") -> Iterator[Theorem]:
-    """The statements whose id matches a shell-style pattern."""
+    """The theorems whose id matches a shell-style pattern, with their formulas."""
     for found in statements(pattern):
         yield found()

@@ -26,7 +26,7 @@ from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.problem import PROBLEMS, Problem
 from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.catalogue import statement, theorem
 from tightrate.rates.symbols.evaluation import vectorized
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.exact.moments import exact_moments
@@ -105,7 +105,7 @@ class ExponentTest:
         """From which side the exponents are bounded."""
         if self.matched_by:
             return "both"
-        kind = theorem(self.theorem).bound.kind
+        kind = statement(self.theorem).kind
         return "both" if kind == "exact" else kind
 
     def designs(self) -> tuple[Design, ...]:
@@ -147,7 +147,6 @@ def run_exponent_test(test: ExponentTest, session: Session | None = None) -> xr.
     counts, which a hidden logarithm would hold), `replicas`, and every letter as `letter: NAME`.
     """
     session = session or Session()
-    found = theorem(test.theorem)
     parts = []
     designs = test.designs()
     for number, design in enumerate(designs):
@@ -181,7 +180,7 @@ def run_exponent_test(test: ExponentTest, session: Session | None = None) -> xr.
         "side": test.side,
         "matched_by": test.matched_by,
         "hidden_logarithms": int(_hides_logarithms(test)),
-        "measure": found.bound.measure.name,
+        "measure": statement(test.theorem).measure,
         "designs": json.dumps({name: design.as_dict() for name, design in zip(names, designs, strict=True)}),
     }
     return data
@@ -189,7 +188,7 @@ def run_exponent_test(test: ExponentTest, session: Session | None = None) -> xr.
 
 def _hides_logarithms(test: ExponentTest) -> bool:
     statements = [test.theorem, *([test.matched_by] if test.matched_by else [])]
-    return any(theorem(name).bound.constants == "hidden with logs" for name in statements)
+    return any(statement(name).constants == "hidden with logs" for name in statements)
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
@@ -202,7 +201,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 def measure(test: ExponentTest, design: Design, session: Session) -> Measurement:
     """The measure of the test's theorem along a design: exact where that is possible, else sampled."""
-    name = theorem(test.theorem).bound.measure.name
+    name = statement(test.theorem).measure
     if name not in EXACT_MEASURES:
         raise TightrateError(f"exponent tests measure {', '.join(EXACT_MEASURES)}, not {name}")
     points = [{letter: float(value[i]) for letter, value in design.values.items()} for i in range(len(design.n))]

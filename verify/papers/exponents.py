@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.catalogue import statement
 from tightrate.verify.claim import claim
 from tightrate.verify.exponents.exponent_test import ExponentTest
 from tightrate.verify.judging.paths import judge_exponents
@@ -37,7 +37,6 @@ def statement_of(test: ExponentTest) -> str:
     Where the term 'optimization' of dekel2012/explicit dominates, the gap of minibatch-sgd on log-spaced-quadratic \
 is of no larger order than that term along R.
     """
-    found = theorem(test.theorem)
     how = {
         "upper": "is of no larger order than that term",
         "lower": "is of no smaller order than that term",
@@ -49,7 +48,7 @@ is of no larger order than that term along R.
     tuned = " at its best step" if test.tuned else ""
     matched = f", as {test.matched_by} has it from the other side" if test.matched_by else ""
     return (
-        f"Where the term {test.term!r} of {test.theorem} dominates, the {found.bound.measure.name} of"
+        f"Where the term {test.term!r} of {test.theorem} dominates, the {statement(test.theorem).measure} of"
         f" {test.algorithm}{tuned} on {test.problem} {how} along {', '.join(letters)}{matched}."
     )
 
