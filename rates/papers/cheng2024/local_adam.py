@@ -24,13 +24,13 @@ from tightrate.rates.papers.cheng2024.preconditioner import (
 )
 from tightrate.rates.papers.cheng2024.rate_terms import (
     EVEN_NOISE,
-    NOT_TOO_UNEVEN_NOISE,
     ONE_BATCH,
     SMALL_ACCURACY,
     adam_terms,
     all_workers_log,
     local_steps_condition,
     minibatch,
+    not_too_uneven_noise,
     rate,
     small_accuracy,
     spread_steps,
@@ -379,7 +379,7 @@ def implications() -> Iterator[Implication]:
         "cheng2024/thmC2-steps",
         "~",
         {"beta1": 0, "beta2": 1},
-        given=(*NOT_TOO_UNEVEN_NOISE, Le(eps, L * Delta), Le(eps, LARGEST_ACCURACY)),
+        given=(*not_too_uneven_noise(), Le(eps, L * Delta), Le(eps, LARGEST_ACCURACY)),
         without_logarithms=True,
         letter="rho",
         floor=bias_threshold_adam(eps),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sympy import Add, Expr, Ge, Le, Max, Pow, Rational, exp, log, sqrt
+from sympy.logic.boolalg import Boolean
 
 from tightrate.rates.papers import dekel2012, koloskova2020, woodworth2020a
 from tightrate.rates.statements.theorem import Condition, Erratum
@@ -29,17 +30,18 @@ from tightrate.rates.symbols.alphabet import (
 
 ONE_BATCH = {"K": 1, "M": 1, "sigma": sigma / sqrt(K * M)}  # R steps on batches of K M gradients
 EVEN_NOISE = {"sigma_2alpha": sigma * d ** (1 / (2 * alpha) - Rational(1, 2))}
-NOT_TOO_UNEVEN_NOISE = (  # for K local steps
-    Le(sigma_2alpha * d ** (Rational(1, 2) - 1 / (2 * alpha)), sigma * K ** (Rational(1, 2) - 1 / alpha)),
-    Le(sigma, sigma_2alpha * d ** (Rational(1, 2) - 1 / (2 * alpha))),
-)
-
 SMALL_ACCURACY = Erratum(
     "accuracy",
     "The main text leaves out that the accuracy must be small relative to noise and gradients, which its full version"
     " assumes; so sigma -> 0 and K = 1 are not covered.",
     "Theorems B.4 and B.5 ask for a threshold of at least G_inf and sigma_inf, and for K of order log(M K R / delta).",
 )
+
+
+def not_too_uneven_noise() -> tuple[Boolean, ...]:
+    """The coordinates' noise levels are not too unequal for K local steps."""
+    largest = sigma_2alpha * d ** (Rational(1, 2) - 1 / (2 * alpha))
+    return Le(largest, sigma * K ** (Rational(1, 2) - 1 / alpha)), Le(sigma, largest)
 
 
 def spread_noise() -> Expr:

@@ -80,7 +80,9 @@ def hard_cosine() -> Expr:
     return 1 - 1 / (6 * R)
 
 
-HARD_ANGLE = Condition("the hard angle", Eq(cosine, hard_cosine()))
+def hard_angle(angle: Expr) -> Condition:
+    """The pair has the angle that makes R rounds hard."""
+    return Condition("the hard angle", Eq(cosine, angle))
 
 
 @NOISELESS_QUADRATICS.lower(
@@ -131,7 +133,7 @@ def prop7_constant() -> Stated:
     every inner step, every outer step and every K, K = inf included."""
     return Stated(
         {"optimization": L * B**2 / (108 * R)},
-        conditions=(EVEN_WORKERS, HARD_ANGLE, STEP_BELOW_2),
+        conditions=(EVEN_WORKERS, hard_angle(hard_cosine()), STEP_BELOW_2),
         setting=Setting("local-sgd-any-outer-step", SHARED_OPTIMUM),
     )
 
@@ -155,11 +157,7 @@ def prop7_any_machines() -> Stated:
     inner step, every outer step and every K."""
     return Stated(
         prop7_constant().bound.terms,
-        conditions=(
-            M_AT_LEAST_2,
-            Condition("the hard angle", Eq(cosine, hard_cosine_any_machines())),
-            STEP_BELOW_2,
-        ),
+        conditions=(M_AT_LEAST_2, hard_angle(hard_cosine_any_machines()), STEP_BELOW_2),
         setting=Setting("local-sgd-any-outer-step", SHARED_OPTIMUM),
     )
 
@@ -178,7 +176,7 @@ def prop7_tau() -> Stated:
         {"optimization": prop7_constant().bound.expression.subs(L, tau)},
         conditions=(
             EVEN_WORKERS,
-            HARD_ANGLE,
+            hard_angle(hard_cosine()),
             Condition("the blocks are no steeper than the shared coordinate", Le(tau, L)),
         ),
         setting=Setting("local-sgd-any-outer-step", {**SHARED_OPTIMUM, "tau": tau, DISSIMILARITY_IN_BALL: 3 * tau * B}),
