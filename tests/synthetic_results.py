@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from tightrate.rates.papers.patel2024.k_does_not_help import hard_cosine
+from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine
 from tightrate.rates.papers.patel2024.theorem_27 import thm27_logarithm
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.evaluation import at

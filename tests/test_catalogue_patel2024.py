@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tightrate.rates.papers.patel2024 import terms
 from tightrate.rates.papers.patel2024.errata import E1, E8
 from tightrate.rates.papers.patel2024.explicit_functions import slow_curvature
-from tightrate.rates.papers.patel2024.k_does_not_help import hard_cosine
+from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine
 from tightrate.rates.papers.patel2024.theorem_27 import thm27_logarithm
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, K, L, Q, R, eps, eta, mu, tau, zeta, zeta_opt, zeta_star

@@ -12,7 +12,7 @@ from sympy import Rational
 
 from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.constructions.zeta_quadratic_pair import zeta_quadratic_pair
-from tightrate.rates.papers.patel2024.k_does_not_help import hard_cosine, hard_cosine_any_machines
+from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine, hard_cosine_any_machines
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import R
 from tightrate.rates.symbols.evaluation import evaluate

@@ -10,7 +10,7 @@ import numpy as np
 from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.constructions.rank_one_pair import rank_one_pair
 from tightrate.rates.papers.patel2024.explicit_functions import slow_curvature
-from tightrate.rates.papers.patel2024.k_does_not_help import hard_cosine
+from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.evaluation import at
 from tightrate.simulator.exact.local_gradient_descent import RoundMap, round_map

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.constructions.rank_one_pair import rank_one_pair
 from tightrate.constructions.shared_coordinate_pair import shared_coordinate_pair
-from tightrate.rates.papers.patel2024.k_does_not_help import hard_cosine, hard_cosine_any_machines
+from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine, hard_cosine_any_machines
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols import alphabet
 from tightrate.rates.symbols.evaluation import at
