@@ -15,15 +15,14 @@ from matplotlib.patches import Polygon
 from sympy import simplify
 
 from tightrate.figures.figure import FIGURES
-from tightrate.figures.gallery.cheng2024_consensus import mean_squared_range, random_walk
+from tightrate.figures.gallery.cheng2024_consensus import random_walk
 from tightrate.figures.gallery.who_wins import inside
 from tightrate.figures.style import Columns, Family
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import L, weak
-from tightrate.verify.papers.cheng2024 import consensus_runs as cheng2024_consensus
 from tightrate.verify.papers.cheng2024.clipping import clipping_bias_over_threshold
-from tightrate.verify.papers.cheng2024.consensus_runs import consensus
-from tightrate.verify.papers.cheng2024.figure_rates_runs import (
+from tightrate.verify.papers.cheng2024.consensus import consensus, squared_range
+from tightrate.verify.papers.cheng2024.figure_rates import (
     METHODS,
     MIDDLE,
     exponent_of,
@@ -244,7 +243,6 @@ def test_the_linear_objective_is_a_random_walk() -> None:
     assert np.abs(away).max() < 5
     wrong = random_walk(data.attrs["M"], {"eta": eta, "sigma": sigma, "K": K**1.2 / K.min() ** 0.2})
     assert np.abs((data["mean"].values - wrong) / data.stderr.values).max() > 5
-    assert mean_squared_range(2) == pytest.approx(2, rel=1e-6)
 
 
 def test_consensus_lines_are_the_symbolic_ones() -> None:
@@ -254,7 +252,7 @@ def test_consensus_lines_are_the_symbolic_ones() -> None:
     for ax, name, power in zip(axes, middle, (2, 2, 1), strict=True):
         ((x, walk),) = lines_of(ax, "random walk")
         variance = [theorem("cheng2024/flat-variance-z").bound.evaluate({**middle, name: value}) for value in x]
-        np.testing.assert_allclose(walk, mean_squared_range(8) * np.array(variance), rtol=1e-12)
+        np.testing.assert_allclose(walk, squared_range([8])[0] * np.array(variance), rtol=1e-12)
         assert triangle_of(ax) == pytest.approx(power, rel=1e-12)
         ((x, bound),) = lines_of(ax, "bound")
         shared = {"M": 8.0, "R": 3.0, "d": 1.0, "alpha": 4.0, "delta": 0.05}
@@ -288,4 +286,4 @@ def test_bias_lines_are_the_lemma_and_triangles_have_its_exponents() -> None:
 
 def test_results_of_another_experiment_are_refused() -> None:
     with pytest.raises(Exception, match="draws results of cheng2024-figure-rates"):
-        FIGURES["cheng2024-winners"].picture(apart().assign_attrs(experiment=cheng2024_consensus.consensus))
+        FIGURES["cheng2024-winners"].picture(apart().assign_attrs(experiment=consensus.name))

@@ -8,8 +8,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.integrate import quad
-from scipy.stats import studentized_range
 
 from tightrate.figures.drawing import (
     Array,
@@ -31,8 +29,9 @@ from tightrate.figures.style import BLACK, GREY, Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import K, eta, sigma
-from tightrate.rates.symbols.evaluation import vectorized
-from tightrate.verify.papers.cheng2024 import consensus_runs
+from tightrate.verify.measurement import Measurement
+from tightrate.verify.papers.cheng2024.consensus import consensus as distances
+from tightrate.verify.papers.cheng2024.consensus import squared_range
 
 ROOM = 0.55  # for the labels, of the axis in logarithms
 AXES = {"eta": "inner step", "sigma": "noise", "K": "local steps"}
@@ -54,13 +53,14 @@ FLAT = "cheng2024/flat-variance-z"
         " B.1 on that quantile, with its constants, divided by the power of ten that is named. Its factor A falls with"
         " K as long as the clipping threshold dominates it, so that over these K it grows little."
     ),
-    experiment=consensus_runs.consensus,
-    needs=("mean", "stderr", "quantile", "bound", "M", "R", "beta1", "delta", "replicas"),
+    experiment=distances,
+    needs=("mean", "stderr", "quantile", "rho", "sigma_2alpha", "M", "R", "d", "alpha", "beta1", "delta", "replicas"),
     cost="full",
 )
 def consensus(data: xr.Dataset, columns: Columns) -> Figure:
     """Three panels along eta, sigma and K, the other two in the middle of the grid."""
     source = theorem("cheng2024/lemB1")
+    data = data.assign(bound=Measurement.of(data, "quantile").at(source.bound.expression))
     picture, axes = panels(len(AXES), columns, tall=2.3, left=0.58, between=0.12)
     middle = {name: float(data[name].values[data.sizes[name] // 2]) for name in AXES}
     slices = {name: data.sel({other: value for other, value in middle.items() if other != name}) for name in AXES}
@@ -82,18 +82,9 @@ def consensus(data: xr.Dataset, columns: Columns) -> Figure:
     return picture
 
 
-def mean_squared_range(n: int) -> float:
-    """E (max - min)^2 of n standard normal variables."""
-    value, _ = quad(lambda width: 2 * width * studentized_range.sf(width, n, np.inf), 0, 12, limit=100)
-    return float(value)
-
-
 def random_walk(workers: int, at: dict[str, Any]) -> Array:
     """The mean largest squared distance on a linear objective: the exact variance times the mean squared range."""
-    variance = vectorized(theorem(FLAT).bound.expression)
-    return mean_squared_range(workers) * variance(
-        **{name: np.asarray(value, dtype=float) for name, value in at.items()}
-    )
+    return np.asarray(squared_range([workers])[0] * theorem(FLAT).bound.at(at))
 
 
 def _panel(ax: Axes, data: xr.Dataset, name: str, at: dict[str, Any], shrunk: float, source: Theorem) -> None:

@@ -31,9 +31,9 @@ from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import B, Delta, L, alpha
 from tightrate.rates.symbols.evaluation import vectorized
-from tightrate.verify.papers.cheng2024 import figure_rates_runs
+from tightrate.verify.papers.cheng2024.figure_rates import figure_rates
 
-EXPERIMENT = figure_rates_runs.figure_rates
+EXPERIMENT = figure_rates
 ROOM = 0.62  # for the labels, of the axis in logarithms
 MEANING = {"K": "local steps", "R": "rounds", "M": "workers"}
 SHORT = {"optimization": "optim.", "weak convexity": "weak conv.", "statistical": "stat.", "noise drift": "drift"}

@@ -19,7 +19,7 @@ from tightrate.figures.gallery.who_wins import inside, pale, roomiest
 from tightrate.figures.style import BLACK, FORBIDDEN, GREY, Columns
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
-from tightrate.verify.papers.cheng2024 import figure_rates_runs
+from tightrate.verify.papers.cheng2024.figure_rates import figure_rates
 
 TINTS: Mapping[str, Any] = {"local": pale(4, 0.4), "minibatch": pale(1, 0.3), "start": FORBIDDEN}
 TIE = "#ffffff"
@@ -48,7 +48,7 @@ GRID = 61  # points along each axis, among which the words' places are chosen
         " comes much earlier: nothing is said of constants. In the grey part K is below log(MKR/δ), δ = {delta:g},"
         " where the theorem is silent; where it is dotted, nothing was run."
     ),
-    experiment=figure_rates_runs.figure_rates,
+    experiment=figure_rates,
     needs=(
         "x",
         "y",

@@ -21,7 +21,7 @@ from tightrate.rates.symbols.monomial import monomial
 from tightrate.verify.assertions.assertion import Assertion, joined
 from tightrate.verify.assertions.bounded import more
 from tightrate.verify.assertions.least_squares import check_independent, least_squares
-from tightrate.verify.assertions.thresholds import BENT, CONFIDENCE, SMALLEST_EXCESS
+from tightrate.verify.assertions.thresholds import BENT, CERTAIN, CONFIDENCE, SMALLEST_EXCESS
 from tightrate.verify.measurement import Measurement, Named
 from tightrate.verify.verdict import Verdict
 
@@ -177,6 +177,7 @@ class PowerLaw:
     resolution: float
     offset: Named | float = 0.0
     side: Side | Literal["equal"] = "at most"
+    resolved: bool = False
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -197,6 +198,11 @@ class PowerLaw:
         if set(mean.dims) != set(axes):
             names = ", ".join(map(str, mean.dims))
             raise TightrateError(f"the axes {names} are not those predicted: {', '.join(axes)}")
+        if self.resolved:
+            distance = (mean / error).values.ravel()
+            mean = mean.where(mean >= CERTAIN * error)
+            if int(mean.count()) < len(axes) + 2 <= np.isfinite(distance).sum():
+                return self._unresolved(np.sort(distance[np.isfinite(distance)])[::-1])
         if side == "at least" and bool((mean == 0).any()):
             witness = found.witness((mean == 0).argmax(...), measured=mean)
             predictions = ", ".join(f"{name}^{power:g}" for name, power in self.predicted.items())
@@ -212,21 +218,35 @@ class PowerLaw:
         last = found.witness({axis: mean.sizes[axis] - 1 for axis in axes}, measured=mean)
         return replace(verdict, witness={**last, **verdict.witness})
 
-    def mutants(self) -> Mapping[str, Assertion]:
-        """An exponent wrong by a third along each axis, so that what was measured decays (or grows) too slowly."""
-        off = 1 / 3 if self.side == "at least" else -1 / 3
-        return {
-            f"{name}^{power + off:.3g}": replace(self, predicted={**self.predicted, name: power + off})
-            for name, power in self.predicted.items()
-            if self.side == "equal" or self._attained(name, power + off)
-        }
+    def _unresolved(self, distance: Array) -> Verdict:
+        """Inconclusive, with the replicas that would resolve enough cells; distances in standard errors, falling."""
+        enough = len(self.predicted) + 2
+        last = float(distance[enough - 1])
+        needed = f"{more(CERTAIN / last)} the replicas" if last > 0 else "other cells: some means are not above zero"
+        sentence = (
+            f"{self.measurement.what}: fewer than {enough} cells lie {CERTAIN:g} standard errors above zero; it takes"
+            f" about {needed}."
+        )
+        predicted = ", ".join(f"{name}^{power:g}" for name, power in self.predicted.items())
+        return Verdict(
+            "inconclusive", sentence, predicted, "-", evidence={"standard errors above zero": distance.tolist()}
+        )
 
-    def _attained(self, name: str, wrong: float) -> bool:
-        """Whether the measured exponent is so near to the predicted one that a wrong one must be rejected."""
-        found = self.check().evidence.get(f"exponent of {name}")
-        if found is None:
-            return False
-        return bool(found["high"] < wrong if self.side == "at least" else found["low"] > wrong)
+    def mutants(self) -> Mapping[str, Assertion]:
+        """Along each axis an exponent wrong by the fewest sixths that the fit excludes: what was measured decays (or
+        grows) more slowly than that."""
+        verdict, sign = self.check(), 1 if self.side == "at least" else -1
+        evidence = verdict.evidence.get("no slower", verdict.evidence)
+        wrong = {}
+        for name, power in self.predicted.items():
+            fitted = evidence.get(f"exponent of {name}")
+            if fitted is not None:
+                room = sign * ((fitted["high"] if sign > 0 else fitted["low"]) - power)
+                wrong[name] = power + sign * (math.floor(max(6 * room, 0)) + 1) / 6
+        return {
+            f"{name}^{power:.3g}": replace(self, predicted={**self.predicted, name: power})
+            for name, power in wrong.items()
+        }
 
 
 WORDS: Mapping[Side, tuple[str, str, str, str]] = {

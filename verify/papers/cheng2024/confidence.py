@@ -123,8 +123,7 @@ def confidence_lower_bound(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 def logarithm(data: xr.Dataset) -> Named:
     """log(L B^2 / (2 eps)), what the order of Theorem D.1 leaves out."""
-    found: Named = np.log(data.L * data.attrs["B"] ** 2 / (2 * data.eps))
-    return found
+    return Named(np.log(data.L * data.attrs["B"] ** 2 / (2 * data.eps)))
 
 
 def uncertain_steps(data: xr.Dataset) -> Named:

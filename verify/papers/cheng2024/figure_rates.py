@@ -23,7 +23,7 @@ from tightrate.rates.symbols.monomial import monomial
 from tightrate.simulator.batch.randomness import stream
 from tightrate.simulator.exact.infinite_workers import RoundMap, TwoValues, round_maps
 from tightrate.verify.experiment import experiment
-from tightrate.verify.papers.cheng2024.rates_runs import (
+from tightrate.verify.papers.cheng2024.convex_instance import (
     LARGEST_STEP,
     B,
     L,
