@@ -25,9 +25,12 @@ from tightrate.verify.papers.cheng2024.consensus import consensus, squared_range
 from tightrate.verify.papers.cheng2024.figure_rates import (
     METHODS,
     MIDDLE,
+    RANGE,
     exponent_of,
     figure_rates,
     gain_exponents,
+    least_steps,
+    lines_along,
 )
 from tightrate.verify.papers.cheng2024.orders import CRITICAL_STEPS
 from tightrate.verify.session import Session
@@ -91,7 +94,7 @@ def triangle_of(ax: Axes, which: int = 0) -> float:
 def test_rate_lines_are_the_terms_and_their_sums(method: str) -> None:
     figure, local, pooled = LOCAL[method]
     axes = FIGURES[figure].picture(rates()).axes
-    fixed = {**METHODS[method].letters, **MIDDLE, "alpha": 4.0}
+    fixed = {**METHODS[method].values, **MIDDLE, "alpha": 4.0}
     for ax, axis in zip(axes, "KRM", strict=True):
         terms = {term.name: lines_of(ax, f"term: {term.name}") for term in theorem(f"cheng2024/{local}").bound.terms}
         for index in (0, 40, -1):
@@ -108,7 +111,7 @@ def test_a_line_of_another_theorem_is_told_apart() -> None:
     ax = FIGURES["cheng2024-rates-sgdm"].picture(rates()).axes[0]
     (x, drift), *_ = lines_of(ax, "term: noise drift")
     other = theorem("cheng2024/thm1").bound.evaluate_terms(
-        {**METHODS["SGDM"].letters, **MIDDLE, "mu": 1.0, "alpha": 4.0}
+        {**METHODS["SGDM"].values, **MIDDLE, "mu": 1.0, "alpha": 4.0}
     )
     assert drift[int(np.abs(x - MIDDLE["K"]).argmin())] != pytest.approx(other["noise drift"], rel=0.5)
 
@@ -139,23 +142,24 @@ def test_points_are_the_tuned_runs() -> None:
 
 def test_grey_is_where_the_logarithm_exceeds_the_local_steps() -> None:
     data = rates()
-    K = data.place.sel(axis="K").values
-    logarithm = np.log(MIDDLE["M"] * K * MIDDLE["R"] / data.attrs["delta"])
-    for method in METHODS:
-        np.testing.assert_array_equal(data.claimed.sel(algorithm=method, axis="K") == 1, logarithm <= K)
-    assert 0 < data.claimed.sel(axis="K").values.mean() < 1
-    least = data.least_steps.values
-    np.testing.assert_allclose(np.log(data.M * least * MIDDLE["R"] / data.attrs["delta"]), least, rtol=1e-12)
+    for method in METHODS.values():
+        lines = lines_along(method, "K")
+        logarithm = np.log(MIDDLE["M"] * lines.place * MIDDLE["R"] / data.attrs["delta"])
+        np.testing.assert_array_equal(lines.claimed, logarithm <= lines.place)
+        assert 0 < lines.claimed.mean() < 1
+    M = data.M.values
+    least = least_steps(METHODS["SGDM"], M)
+    np.testing.assert_allclose(np.log(M * least * MIDDLE["R"] / data.attrs["delta"]), least, rtol=1e-12)
 
 
 @pytest.mark.parametrize(("method", "full"), [("SGDM", "thmB5"), ("Adam", "thmC3")])
 def test_accuracies_are_small_enough_for_the_full_versions(method: str, full: str) -> None:
-    data = rates().sel(algorithm=method)
-    noise = METHODS[method].letters["sigma"]
-    given = {**METHODS[method].letters, **MIDDLE, "alpha": 4.0, "sigma_inf": noise, "sigma_2alpha": noise, "G_inf": 3.0}
+    noise = METHODS[method].values["sigma"]
+    given = {**METHODS[method].values, **MIDDLE, "alpha": 4.0, "sigma_inf": noise, "sigma_2alpha": noise, "G_inf": 3.0}
     decided = [c for c in theorem(f"cheng2024/{full}").conditions if "accuracy" in c.text]
     assert decided
-    for accuracy in (float(data.local.sum("term").max()), float(data.local.sum("term").min())):
+    totals = np.concatenate([lines_along(METHODS[method], axis).total for axis in RANGE])
+    for accuracy in (totals.max(), totals.min()):
         assert [c.status({**given, "eps": accuracy}) for c in decided] == ["holds"] * len(decided)
         assert decided[0].status({**given, "eps": 1e9}) == "fails"
 
@@ -164,7 +168,7 @@ def test_accuracies_are_small_enough_for_the_full_versions(method: str, full: st
 def test_the_critical_line_is_where_drift_meets_the_minibatch_term(method: str) -> None:
     data, one = rates(), METHODS[method]
     assert one.critical_steps() == CRITICAL_STEPS["convex" if method == "SGDM" else method]
-    at = {**one.letters, **MIDDLE, "alpha": 4.0}
+    at = {**one.values, **MIDDLE, "alpha": 4.0}
     at["K"] = float(one.critical_steps().subs({s: at[s.name] for s in one.critical_steps().free_symbols}))
     label, pooled = LOCAL[method][1:]
 
@@ -191,7 +195,7 @@ def test_regions_and_gains_are_those_of_the_bounds(method: str) -> None:
     one, n = METHODS[method], 1e40
     generator = np.random.default_rng(3)
     x, y = 6 * generator.uniform(size=120) ** 1.5, 3 * generator.uniform(size=120) ** 2  # more where regions are small
-    moved = {name: n ** float(one.growth.get(name, 0)) for name in one.letters}
+    moved = {name: n ** float(one.growth.get(name, 0)) for name in one.values}
     values = {}
     for who, label in zip(("local", "minibatch"), LOCAL[method][1:], strict=True):
         function = theorem(f"cheng2024/{label}").bound.function(alpha=4.0)

@@ -18,8 +18,19 @@ from tightrate.figures.figure import figure
 from tightrate.figures.gallery.who_wins import inside, pale, roomiest
 from tightrate.figures.style import BLACK, FORBIDDEN, GREY, Columns
 from tightrate.rates.statements.catalogue import theorem
-from tightrate.rates.statements.theorem import Theorem
-from tightrate.verify.papers.cheng2024.figure_rates import figure_rates
+from tightrate.rates.symbols.evaluation import at
+from tightrate.rates.symbols.monomial import monomial
+from tightrate.verify.papers.cheng2024.figure_rates import (
+    LEAST,
+    METHODS,
+    MIDDLE,
+    MOST,
+    Method,
+    exponent_of,
+    figure_rates,
+    gain_exponents,
+    least_steps,
+)
 
 TINTS: Mapping[str, Any] = {"local": pale(4, 0.4), "minibatch": pale(1, 0.3), "start": FORBIDDEN}
 TIE = "#ffffff"
@@ -29,6 +40,7 @@ CRITICAL, LINEAR, SATURATED = (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 1.5, 1, 1.5)
 NEAR = 0.03  # measured gains so near to one count as equal
 LEVEL_SIZE, LABELS_AT = 6.0, 0.83  # of the names of lines of equal gain; where they stand, as a share of the height
 GRID = 61  # points along each axis, among which the words' places are chosen
+PLANE = 121  # points along each axis of the plane of exponents
 
 
 @figure(
@@ -49,37 +61,25 @@ GRID = 61  # points along each axis, among which the words' places are chosen
         " where the theorem is silent; where it is dotted, nothing was run."
     ),
     experiment=figure_rates,
-    needs=(
-        "x",
-        "y",
-        "wins",
-        "gain_exponent",
-        "tuned",
-        "least_steps",
-        "linear",
-        "critical",
-        "critical_exponents",
-        "saturated_exponents",
-        "linear_exponents",
-        "linear_power",
-    ),
+    needs=("x", "y", "wins", "tuned", "critical"),
 )
 def winners(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels of exponents, one for each algorithm, and one with measured gains."""
     picture, axes = panels(3, columns, tall=2.0, left=0.45, between=0.42, bottom=0.42, top=0.26)
-    algorithms = [str(name) for name in data.algorithm.values]
-    for i, (ax, name) in enumerate(zip(axes[:2], algorithms, strict=True)):
-        source = theorem(data.attrs["theorems"][name])
-        _exponents(ax, data.isel(algorithm=i), i, name, source)
-        ax.set_title(f"({'ab'[i]}) bounds, Local {name}")
-    _measured(axes[2], data, theorem(data.attrs["theorems"][algorithms[0]]))
+    for mark, ax, (name, method) in zip("ab", axes, METHODS.items(), strict=False):
+        _exponents(ax, data.sel(algorithm=name), name, method)
+        ax.set_title(f"({mark}) bounds, Local {name}")
+    _measured(axes[2], data, METHODS["SGDM"])
     axes[2].set_title("(c) runs of SGD, tuned")
     return picture
 
 
-def _exponents(ax: Axes, data: xr.Dataset, i: int, name: str, source: Theorem) -> None:
-    critical, until = (data.attrs[f"{which}_exponents"][i] for which in ("critical", "saturated"))
-    x, y = data.across.values, data.up.values
+def _exponents(ax: Axes, data: xr.Dataset, name: str, method: Method) -> None:
+    source, saturated = theorem(method.local), method.saturated_steps()
+    critical = float(exponent_of(method.critical_steps(), method))
+    until = float("inf") if saturated is None else float(exponent_of(saturated, method))
+    x, y = np.linspace(LEAST, MOST, PLANE), np.linspace(LEAST, MOST / 2, PLANE)
+    gain = gain_exponents(method, *np.meshgrid(x, y))
     ax.set_xlim(x[0], x[-1])
     ax.set_ylim(y[0], y[-1])
     groups: dict[tuple[str, ...], list[Any]] = {}
@@ -102,14 +102,15 @@ def _exponents(ax: Axes, data: xr.Dataset, i: int, name: str, source: Theorem) -
         place, _ = roomiest(beside.reshape(len(y), len(x)))
         _word(ax, tuple(points[place]), names[won[0]] if len(won) == 1 else "equal")
     levels = [float(gain) for gain in GAINS]
-    shown = ax.contour(x, y, data.gain_exponent.values, levels=levels, colors=BLACK, linewidths=0.5, linestyles="solid")
+    shown = ax.contour(x, y, gain, levels=levels, colors=BLACK, linewidths=0.5, linestyles="solid")
     base, row = letter("R", source), int(LABELS_AT * len(y))
-    along = data.gain_exponent.values[row]
+    along = gain[row]
     places = [(float(np.interp(level, along, x)), float(y[row])) for level in levels if level < along[-1]]
     fractions = {float(gain): f"${base}^{{{gain}}}$" for gain in GAINS}
     ax.clabel(shown, fmt=fractions, fontsize=LEVEL_SIZE, inline=True, inline_spacing=2, manual=places)
-    steps, power = np.array([0.0, critical]), Fraction(data.attrs["linear_power"])
-    workers = data.attrs["linear_exponents"][i] + float(power) * steps
+    steps, most = np.array([0.0, critical]), method.linear_workers()
+    power = Fraction(str(monomial(most).exponents["K"]))
+    workers = float(exponent_of(most, method)) + float(power) * steps
     ax.plot(steps, workers, color=BLACK, linewidth=1.0, linestyle=LINEAR, gid="linear")
     words = f"$(K_0/K)^{{{-power}}}$"
     label_along(ax, (steps[0], workers[0]), (steps[1], workers[1]), words, at=0.6, offset=2, halo=True)
@@ -133,8 +134,8 @@ def _word(ax: Axes, at: tuple[float, float], text: str) -> None:
     ax.text(*at, text, ha="center", va="center", fontsize=SMALL, linespacing=1.1, path_effects=[HALO], zorder=5)
 
 
-def _measured(ax: Axes, data: xr.Dataset, source: Theorem) -> None:
-    K, M = data["K"].values, data["M"].values
+def _measured(ax: Axes, data: xr.Dataset, method: Method) -> None:
+    K, M, source = data["K"].values, data["M"].values, theorem(method.local)
     gain = (data.tuned.sel(who="minibatch") / data.tuned.sel(who="local")).transpose("M", "K").values
     log_axis(ax, "x")
     log_axis(ax, "y")
@@ -145,9 +146,10 @@ def _measured(ax: Axes, data: xr.Dataset, source: Theorem) -> None:
     ax.contourf(K, M, np.log(gain), levels=[-1e9, -near, near, 1e9], colors=tints)
     lines = ax.contour(K, M, gain, levels=MEASURED, colors=BLACK, linewidths=0.5)
     ax.clabel(lines, fmt=lambda level: f"${level:g}$", fontsize=LEVEL_SIZE, inline=True, inline_spacing=2)
-    silent = data.least_steps.values
+    silent = least_steps(method, M)
     ax.fill_betweenx(M, K[0], silent, color=FORBIDDEN, alpha=0.85, linewidth=0, zorder=1.5, gid="no claim")
-    ax.plot(K, data.linear.values, color=BLACK, linewidth=1.0, linestyle=LINEAR, gid="linear", zorder=4)
+    most = at(method.linear_workers(), {**method.values, **MIDDLE, "K": K})
+    ax.plot(K, most, color=BLACK, linewidth=1.0, linestyle=LINEAR, gid="linear", zorder=4)
     if K[-1] < ax.get_xlim()[1]:
         ax.axvspan(K[-1], ax.get_xlim()[1], facecolor="white", edgecolor=GREY, hatch="....", linewidth=0, alpha=0.4)
     _upright(ax, data.attrs["critical"], "$K_0$", CRITICAL)

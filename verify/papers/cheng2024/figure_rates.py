@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 from sympy import Expr
 
 from tightrate.constructions.problem import Array
@@ -16,9 +18,8 @@ from tightrate.rates.orders.phase_diagram import RegimeMap, winner_map
 from tightrate.rates.orders.regimes import crossover
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import K as LOCAL_STEPS
-from tightrate.rates.symbols.alphabet import M as WORKERS
 from tightrate.rates.symbols.alphabet import R as ROUNDS
-from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.rates.symbols.evaluation import at
 from tightrate.rates.symbols.monomial import monomial
 from tightrate.simulator.batch.randomness import stream
 from tightrate.simulator.exact.infinite_workers import RoundMap, TwoValues, round_maps
@@ -43,20 +44,19 @@ COORDINATE_NOISE = SIGMA / np.sqrt(2)  # of each of the two coordinates
 MIDDLE: Mapping[str, float] = {"K": 64.0, "R": 256.0, "M": 64.0}  # where the axes meet
 RANGE: Mapping[str, tuple[float, float]] = {"K": (1.0, 2.0**14), "R": (16.0, 2.0**14), "M": (1.0, 2.0**12)}
 POINTS = 81
-GRID = 121  # points along each axis of the plane of exponents
 LEAST, MOST = 0, 6  # the window of the exponents of K; that of M goes half as far
 
 
 @dataclass(frozen=True)
 class Method:
-    """Local steps against mini-batches: their statements, the letters besides K, R, M, and how those grow with n = R.
+    """Local steps against mini-batches: their statements, the symbols besides K, R, M, and how those grow with n = R.
 
-    In the plane of exponents every letter that is not named is a constant.
+    In the plane of exponents every symbol that is not named is a constant.
     """
 
     local: str
     minibatch: str
-    letters: Mapping[str, float]
+    values: Mapping[str, float]
     growth: Mapping[str, Fraction]
 
     def terms(self, of: str) -> dict[str, Expr]:
@@ -93,7 +93,6 @@ METHODS: Mapping[str, Method] = {
         {"sigma": Fraction(1), "weak": Fraction(-1, 2)},
     ),
 }
-TERMS = ("optimization", "weak convexity", "statistical", "noise drift", "clipping")
 
 
 @dataclass(frozen=True)
@@ -108,36 +107,34 @@ class MethodPlane(Plane):
         return winner_map(bounds, self.letters, {"R": 1, **self.method.growth}, self.window)
 
 
-def letters_along(method: Method, axis: str, places: Array) -> dict[str, Array]:
-    """All letters of a method's bounds where one of K, R, M moves and the others stay in the middle."""
-    given = {**method.letters, **MIDDLE, "delta": DELTA, "alpha": float(ALPHA)}
-    return {name: places if name == axis else np.full(len(places), value) for name, value in given.items()}
+@dataclass(frozen=True)
+class Lines:
+    """The terms of a local method's bound by name where one of K, R, M moves, at `place`; the mini-batch method's whole
+    bound; and where no condition of the local statement that these numbers decide fails, `claimed`."""
+
+    place: Array
+    terms: Mapping[str, Array]
+    minibatch: Array
+    claimed: NDArray[np.bool_]
+
+    @property
+    def total(self) -> Array:
+        """The local method's whole bound."""
+        return np.asarray(np.sum(list(self.terms.values()), axis=0))
 
 
-def values_of(expression: Expr, letters: Mapping[str, Array]) -> Array:
-    """An expression at the letters it has, as long as they are."""
-    own = {s.name: letters[s.name] for s in expression.free_symbols}
-    return np.broadcast_to(vectorized(expression)(**own), np.broadcast_shapes(*(v.shape for v in letters.values())))
+def lines_along(method: Method, axis: str) -> Lines:
+    """Both bounds where one of K, R, M moves and the others stay in the middle, hidden constants set to one."""
+    place = np.geomspace(*RANGE[axis], POINTS)
+    values = {**method.values, **MIDDLE, "delta": DELTA, "alpha": float(ALPHA), axis: place}
 
+    def whole(found: Any) -> Any:
+        return np.broadcast_to(found, place.shape)
 
-def claimed(method: Method, letters: Mapping[str, Array]) -> Array:
-    """Whether no condition of the local method's statement that these numbers decide fails."""
-    conditions = theorem(method.local).conditions
-    rows = [dict(zip(letters, row, strict=True)) for row in zip(*letters.values(), strict=True)]
-    return np.array([all(c.status(row) != "fails" for c in conditions) for row in rows])
-
-
-def bounds_along(method: Method) -> dict[str, Array]:
-    """Terms of both bounds, (axis, term, point), and where the local one is claimed, (axis, point)."""
-    found = {name: np.full((len(RANGE), len(TERMS), POINTS), np.nan) for name in ("local", "minibatch")}
-    holds = np.empty((len(RANGE), POINTS))
-    for i, (axis, span) in enumerate(RANGE.items()):
-        letters = letters_along(method, axis, np.geomspace(*span, POINTS))
-        holds[i] = claimed(method, letters)
-        for name, rows in found.items():
-            for term, expression in method.terms(name).items():
-                rows[i, TERMS.index(term)] = values_of(expression, letters)
-    return {**found, "claimed": holds}
+    local, pooled = theorem(method.local), theorem(method.minibatch)
+    ordered = sorted(local.bound.terms, key=lambda term: term.name != "optimization")  # the same ink in all figures
+    terms = {term.name: whole(at(term.expression, values)) for term in ordered}
+    return Lines(place, terms, whole(pooled.bound.at(values)), whole(local.holds_at(values)))
 
 
 def gain_exponents(method: Method, x: Array, y: Array) -> Array:
@@ -188,32 +185,17 @@ def tuned_pair(
 
 @experiment("cheng2024-figure-rates")
 def figure_rates(session: Session) -> xr.Dataset:
-    """Bounds along K, R, M; winners in the plane of exponents; tuned runs over K and M and over R.
+    """Winners in the plane of exponents of K and M, and tuned runs over K and M and over R.
 
-    `local`, `minibatch` (algorithm, axis, term, point) are the terms, nan where a bound has no such term, at `place`
-    (axis, point), the value of the letter that moves; `claimed` tells where no decidable condition of the local
-    method's statement fails.  `x`, `y`, `wins` are the cells of the planes and `gain_exponent` (algorithm, up, across)
-    the exponent of n in the gain.  `tuned` (who, K, M) and `tuned_over_rounds` (who, R) are measured gaps,
-    `least_steps` the theorem's least K for each M, `linear` the largest M of linear speed-up for each K.
+    `x`, `y`, `wins` are the cells of the planes, one for each algorithm.  `tuned` (who, K, M) and `tuned_over_rounds`
+    (who, R) are measured gaps of SGD without momentum and clipping.
     """
-    across, up = np.meshgrid(np.linspace(LEAST, MOST, GRID), np.linspace(LEAST, MOST / 2, GRID))
-    planes = tuple(
-        MethodPlane(
-            name,
-            {"local": method.local, "minibatch": method.minibatch},
-            ("K", "M"),
-            {},
-            ((LEAST, MOST), (LEAST, MOST // 2)),
-            method,
-        )
+    window = ((LEAST, MOST), (LEAST, MOST // 2))
+    planes = [
+        MethodPlane(name, {"local": method.local, "minibatch": method.minibatch}, ("K", "M"), {}, window, method)
         for name, method in METHODS.items()
-    )
-    cells = mapped(planes)
-    lines = [bounds_along(method) for method in METHODS.values()]
-
-    def of_all(name: str) -> Array:
-        return np.stack([one[name] for one in lines])
-
+    ]
+    cells = mapped(tuple(planes))
     K, M = doubling(2, session.choose(quick=10, full=13)), doubling(0, 6) ** 2
     R = doubling(2, 5) ** 2
     replicas, maps = session.choose(quick=16, full=256), steps_and_maps(K)
@@ -222,63 +204,36 @@ def figure_rates(session: Session) -> xr.Dataset:
     over_rounds = [
         tuned_pair(maps, middle[0], int(r), middle[1], replicas=replicas, seed=session.seed)[:, 0, 0] for r in R
     ]
-    sgdm = METHODS["SGDM"]
-    letters = {name: np.full(1, value) for name, value in {**sgdm.letters, **MIDDLE}.items()}
-    critical = float(values_of(sgdm.critical_steps(), letters)[0])
+    sgdm, adam = METHODS["SGDM"], METHODS["Adam"]
     return xr.Dataset(
         {
-            **{name: (("algorithm", "axis", "term", "point"), of_all(name)) for name in ("local", "minibatch")},
-            "claimed": (("algorithm", "axis", "point"), of_all("claimed")),
-            "place": (("axis", "point"), np.stack([np.geomspace(*span, POINTS) for span in RANGE.values()])),
             **{name: cells[name].rename(plane="algorithm") for name in ("x", "y", "wins")},
-            "gain_exponent": (
-                ("algorithm", "up", "across"),
-                np.stack([gain_exponents(method, across, up) for method in METHODS.values()]),
-            ),
             "tuned": (("who", "K", "M"), over_plane),
             "tuned_over_rounds": (("who", "R"), np.stack(over_rounds, axis=-1)),
-            "least_steps": (("M",), least_steps(sgdm, M)),
-            "linear": (("K",), values_of(sgdm.linear_workers(), {n: K if n == "K" else v for n, v in letters.items()})),
         },
         coords={
             "algorithm": list(METHODS),
-            "axis": list(RANGE),
-            "term": list(TERMS),
             "bound": cells.bound.values,
-            "across": across[0],
-            "up": up[:, 0],
             "who": ["local", "minibatch"],
             "K": K,
             "M": M,
             "R": R,
         },
         attrs={
-            "critical": critical,
-            "critical_exponents": [float(exponent_of(m.critical_steps(), m)) for m in METHODS.values()],
-            "saturated_exponents": [
-                float("inf") if (steps := m.saturated_steps()) is None else float(exponent_of(steps, m))
-                for m in METHODS.values()
-            ],
-            "linear_exponents": [float(exponent_of(m.linear_workers(), m)) for m in METHODS.values()],
-            "linear_power": str(monomial(sgdm.linear_workers()).exponents["K"]),
-            "letters": {name: dict(method.letters) for name, method in METHODS.items()},
-            "theorems": {name: method.local for name, method in METHODS.items()},
+            "critical": at(sgdm.critical_steps(), {**sgdm.values, **MIDDLE}),
             "sigma": SIGMA,
-            "sigma_adam": METHODS["Adam"].letters["sigma"],
-            "weak": METHODS["Adam"].letters["weak"],
+            "sigma_adam": adam.values["sigma"],
+            "weak": adam.values["weak"],
             "alpha": ALPHA,
             "delta": DELTA,
-            "middle": dict(MIDDLE),
-            "K_fixed": MIDDLE["K"],
-            "R_fixed": MIDDLE["R"],
-            "M_fixed": MIDDLE["M"],
+            **{f"{name}_fixed": value for name, value in MIDDLE.items()},
             "seed": session.seed,
         },
     )
 
 
 def exponent_of(expression: Expr, method: Method) -> Fraction:
-    """The exponent of n in a monomial of the letters that are not in the plane."""
+    """The exponent of n in a monomial of the symbols that are not in the plane."""
     growth = {"R": Fraction(1), **method.growth}
     powers = monomial(expression).exponents
     return sum((Fraction(str(p)) * growth[name] for name, p in powers.items() if name in growth), Fraction(0))
@@ -286,13 +241,8 @@ def exponent_of(expression: Expr, method: Method) -> Fraction:
 
 def least_steps(method: Method, M: Array) -> Array:
     """The least K that the local method's statement allows for each M: K = log(M K R / delta), iterated to the end."""
-    (relation,) = [
-        c.relation
-        for c in theorem(method.local).conditions
-        if c.relation is not None and WORKERS in c.relation.free_symbols
-    ]
-    logarithm = vectorized(relation.rhs, R=MIDDLE["R"], delta=DELTA)
+    (relation,) = (c.relation for c in theorem(method.local).conditions if c.relation is not None and "M" in c.symbols)
     found = np.full(len(M), MIDDLE["K"])
     for _ in range(100):
-        found = logarithm(K=found, M=M)
+        found = at(relation.rhs, K=found, M=M, R=MIDDLE["R"], delta=DELTA)
     return found

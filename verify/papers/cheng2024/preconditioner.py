@@ -159,11 +159,16 @@ def preconditioner_difference(theorem: Theorem, data: xr.Dataset) -> Bounded:
 def preconditioner_difference_vanishes(theorem: Theorem, data: xr.Dataset) -> Every:
     """The exponent of 1/sigma: for the difference at most -1/2, for the inverse of the change at most 0.1."""
     quiet = data.assign_coords(sigma=1 / data.sigma).rename(sigma="quiet")
-    symbols = {"sigma": 1 / quiet.quiet}
-    difference = Measurement.of(quiet, "difference", stderr="difference_stderr", symbols=symbols)
-    calm = data.sel(sigma=data.sigma[data.sigma <= 0.1])
-    change = Measurement.of(calm, 1 / calm.growth, what="1 / growth", stderr=calm.growth_stderr / calm.growth**2)
-    lasting = {"complement": 0.0, "K": 0.0, "sigma": STAYS}
+    difference = Measurement.of(quiet, "difference", stderr="difference_stderr", symbols={"sigma": 1 / quiet.quiet})
+    calm = quiet.sel(quiet=quiet.quiet[quiet.quiet >= 10])
+    change = Measurement.of(
+        calm,
+        1 / calm.growth,
+        what="1 / growth",
+        stderr=calm.growth_stderr / calm.growth**2,
+        symbols={"sigma": 1 / calm.quiet},
+    )
+    lasting = {"complement": 0.0, "K": 0.0, "quiet": STAYS}
     return Every(
         {
             "difference": PowerLaw(difference, {**movement_exponents(theorem), "quiet": VANISHES}, resolution=0.2),
