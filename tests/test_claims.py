@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.claim import Claim, check
+from tightrate.verify.measurement import Measurement
 from tightrate.verify.registry import CLAIMS, claims_of
 from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
@@ -66,3 +69,21 @@ def test_no_claim_comes_out_as_expected_on_data_that_are_no_numbers(name: str, s
     except Exception:
         return
     assert verdict.status != claim.expected, verdict.sentence
+
+
+def test_a_point_that_breaks_a_condition_is_an_error_unless_the_claim_says_why() -> None:
+    clipping, broken = theorem("cheng2024/lemA2-bias"), "threshold at least three noise levels"
+    symbols = {name: xr.DataArray(value) for name, value in {"sigma": 1.0, "alpha": 3.0, "rho": 2.0}.items()}
+    bias = Bounded(clipping, Measurement(xr.DataArray(0.1), "bias", symbols))
+    verdict = check(bias, clipping)
+    assert verdict.status == "error"
+    assert broken in verdict.sentence
+    verdict = check(bias, clipping, {broken: "on purpose"})
+    assert verdict.status == "consistent"
+    assert verdict.evidence["outside of the conditions"] == [f"{broken}: on purpose"]
+    assert verdict.evidence["conditions not checked"] == [
+        "mean at most half the threshold (G_inf bounds it) (needs G_inf)"
+    ]
+    assert check(bias, clipping, "none is needed").evidence["outside of the conditions"] == ["all: none is needed"]
+    with pytest.raises(LookupError, match="has no condition 'another'"):
+        check(bias, clipping, {"another": "on purpose"})

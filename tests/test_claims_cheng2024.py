@@ -142,6 +142,12 @@ def test_the_descent_fails_for_steps_that_are_too_large() -> None:
     assert holds == {1 / 12: True, 6.0: False}
 
 
+def test_a_clipped_run_that_fails_twice_as_often_as_allowed_is_rejected(session: Session) -> None:
+    claim = CLAIMS["cheng2024/clipping-buys-confidence"]
+    data = data_of(claim.id, session)
+    assert claim.judge(data.assign(clipped_failure=data.clipped_failure + 2 * data.delta)).status == "violated"
+
+
 def test_noise_does_not_make_a_false_floor_true(session: Session) -> None:
     claim = CLAIMS["cheng2024/more-workers-leave-the-drift"]
     data = data_of(claim.id, session)

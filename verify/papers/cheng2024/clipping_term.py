@@ -7,14 +7,13 @@ import xarray as xr
 
 from tightrate.constructions.noise import TwoPointNoise, worst_clipping_noise
 from tightrate.constructions.problem import Array
-from tightrate.rates.papers.cheng2024 import (
+from tightrate.rates.papers.cheng2024.clipping_thresholds import (
     bias_threshold_adam,
     bias_threshold_convex,
     bias_threshold_strongly_convex,
-    step_adam,
-    step_convex,
-    step_strongly_convex,
 )
+from tightrate.rates.papers.cheng2024.local_adam import step_adam
+from tightrate.rates.papers.cheng2024.local_sgdm import step_convex, step_strongly_convex
 from tightrate.rates.statements.catalogue import theorem as statement
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import T as STEPS
