@@ -56,6 +56,10 @@ class Registry(Generic[F]):
             raise unknown_name(self.kind, name, self.entries())
         return self.entries()[name]
 
+    def name_of(self, function: object) -> str:
+        """The name that a function is found by; its own name where it is not marked."""
+        return str(getattr(function, self._mark, None) or getattr(function, "__name__", function))
+
     def match(self, *patterns: str) -> tuple[str, ...]:
         """The names that match any of the shell-style patterns; a pattern that matches nothing is refused."""
         for pattern in patterns:

@@ -23,7 +23,7 @@ from tightrate.verify.cache.netcdf import write_whole
 from tightrate.verify.findings_json import finding_as_json
 from tightrate.verify.session import Session
 from tightrate.verify.sweep.run import provenance
-from tightrate.verify.user_paper import OwnFinding
+from tightrate.verify.user_paper.judge import OwnFinding
 
 FORMATS = ("pdf", "png", "svg")
 OF_THE_REPORT = "reproduction.md"  # a file that only the report of all claims has
@@ -34,16 +34,18 @@ def measured_and_bound(data: xr.Dataset, columns: Columns) -> Figure:
 
     Further axes stay at their first value.
     """
-    names = sorted((str(name) for name in data.dims), key=lambda name: -data.sizes[name])
+    measure = data.attrs["measure"]
+    measured, error = data[f"{measure}_mean"], data[f"{measure}_stderr"]
+    names = sorted(map(str, measured.dims), key=lambda name: -measured.sizes[name])
     along, beside = names[0], names[1] if len(names) > 1 else None
     picture = Figure(figsize=(3.4 * columns if columns == 1 else 5.2, 3.4), layout="constrained")
     ax = picture.add_subplot()
     for index, value in enumerate(data[beside].values if beside else [None]):
-        line = data.isel(dict.fromkeys(names[2:], 0)).isel({beside: index} if beside else {})
+        line = {**dict.fromkeys(names[2:], 0), **({beside: index} if beside else {})}
         label = f"{beside} = {value:g}" if beside else "measured"
-        ax.plot(line[along], line.bound, color=f"C{index}")
-        ax.errorbar(line[along], line.measured, 2 * line.standard_error, fmt="o", color=f"C{index}", label=label)
-    ax.set(xscale="log", yscale="log", xlabel=along, ylabel=data.attrs["measure"])
+        ax.plot(data[along], data.bound.isel(line), color=f"C{index}")
+        ax.errorbar(data[along], measured.isel(line), 2 * error.isel(line), fmt="o", color=f"C{index}", label=label)
+    ax.set(xscale="log", yscale="log", xlabel=along, ylabel=measure)
     ax.legend(title="dots: measured, lines: bound")
     return picture
 
@@ -83,7 +85,9 @@ def _section(found: OwnFinding, folder: Path) -> str:
     finding = found.finding
     claim, verdict = finding.claim, finding.verdict
     key = claim.id.partition("/")[2]
-    spec = FigureSpec(key, claim.statement, "", claim.data[0], ("measured",), measured_and_bound)
+    spec = FigureSpec(
+        key, claim.statement, "", claim.data[0], (f"{found.results.attrs['measure']}_mean",), measured_and_bound
+    )
     paths = save(spec, found.results, folder / "figures", FORMATS)
     drawing = next(path for path in paths if path.suffix == ".svg").read_text(encoding="utf-8")
     saved = ", ".join(element("a", escape(path.name), href=f"figures/{path.name}") for path in paths)
@@ -128,8 +132,8 @@ def _section(found: OwnFinding, folder: Path) -> str:
 def _procedure(found: OwnFinding) -> str:
     """What was run and how it was judged, in words."""
     data = found.results
-    grid = ", ".join(f"{size} values of {name}" for name, size in data.sizes.items())
-    sampled = bool((data.standard_error > 0).any())
+    grid = ", ".join(f"{size} values of {name}" for name, size in data.bound.sizes.items())
+    sampled = bool((data[f"{data.attrs['measure']}_stderr"] > 0).any())
     how = "the mean over replicas, with its standard error" if sampled else "the expectation in closed form"
     noise = f" with {data.attrs['noise']} noise" if data.attrs["noisy"] else ""
     judged = (
@@ -138,7 +142,7 @@ def _procedure(found: OwnFinding) -> str:
         else "Constants are hidden: the exponents along the axes are compared with those of the dominating term."
     )
     return (
-        f"{data.attrs['algorithm']}{noise} was run in {data.measured.size} cells ({grid}); measured is {how} of the"
+        f"{data.attrs['algorithm']}{noise} was run in {data.bound.size} cells ({grid}); measured is {how} of the"
         f" {found.theorem.bound.measure.meaning}, {data.attrs['output']} iterate.\n\nThe theorem's conditions were"
         f" checked in every cell at the instance's own constants. {judged}"
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
@@ -15,8 +16,9 @@ from tightrate.constructions.problem import Problem
 from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.simulator.algorithm import Algorithm
 from tightrate.simulator.batch.randomness import RowSampling
+from tightrate.simulator.by_name import build_algorithm
 from tightrate.simulator.exact.quadratic_rounds import Spectrum, noise_variances
-from tightrate.simulator.measures import MEASURES, Output
+from tightrate.simulator.measures import MEASURES, Output, averaging_decay
 
 Method = Literal["auto", "exact", "rounds", "sample"]
 Engine = Literal["exact", "rounds", "sample"]
@@ -28,21 +30,45 @@ EXACT_OUTPUTS = ("last", "average", "weighted")
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of an engine; `distribution` says that more than means are wanted (quantiles)."""
+    """What is asked of an engine: some measures of an algorithm's output after R rounds of K local steps.
+
+    Parameters of the algorithm, K and R may be arrays, with one entry for each replica or for each expectation (a
+    sampled run takes one R); so may `decay`, the q of an average over all local steps, None where there is none.
+    `distribution` says that more than means are wanted (quantiles).
+    """
 
     algorithm: Algorithm[Any]
     problem: Problem
     noise: Noise | RowSampling | None
+    K: ArrayLike
+    R: ArrayLike
     measures: Collection[str]
     output: Output = "last"
+    decay: ArrayLike | None = None
     clients: int | None = None
     distribution: bool = False
-    K: float = 1.0
+
+    @staticmethod
+    def about(
+        algorithm: str,
+        parameters: Mapping[str, Any],
+        problem: Problem,
+        noise: Noise | RowSampling | None,
+        *,
+        mu: float | None = None,
+        output: Output = "last",
+        **others: Any,
+    ) -> Question:
+        """The question about an algorithm by name; a weighted average has weights of its step size eta and of mu."""
+        decay = averaging_decay(output, problem, parameters.get("eta", 0.0), mu)
+        rule = build_algorithm(algorithm, parameters)
+        return Question(rule, problem, noise, output=output, decay=decay, **others)
 
     @property
     def certain(self) -> bool:
-        """Whether nothing is random."""
-        return self.noise is None and not self.samples_clients
+        """Whether nothing is random: neither gradients nor workers, neither the output nor probes of the curvature."""
+        drawn = self.samples_clients or self.output == "random" or self.algorithm.uses_curvature
+        return self.noise is None and not drawn
 
     @property
     def samples_clients(self) -> bool:
@@ -52,7 +78,7 @@ class Question:
     def engine(self, method: Method, names: tuple[str, str] = ("the algorithm", "the problem")) -> Engine:
         """The engine to use: the one asked for, refused in one line where it cannot, or the cheapest that can."""
         obstacles = {"exact": self.exact_obstacle(*names), "rounds": self.rounds_obstacle(*names), "sample": None}
-        if np.isinf(self.K):
+        if np.isinf(self.K).any():
             obstacles["sample"] = "takes every local step and so needs finite K"
         able = [engine for engine in ENGINES if obstacles[engine] is None]
         if not able:
@@ -97,7 +123,7 @@ class Question:
             return f"needs Gaussian noise, which {_name(self.noise)} is not"
         if self.samples_clients:
             return "needs all workers in every round"
-        if np.isinf(self.K) and any(stage.pools_gradients for stage, _ in self.algorithm.stages()):
+        if np.isinf(self.K).any() and any(stage.pools_gradients for stage, _ in self.algorithm.stages()):
             return "needs finite K where gradients are pooled"
         if self.noise is not None and len(self.algorithm.stages()) > 1:
             return f"needs a method of one stage, which {algorithm} is not"

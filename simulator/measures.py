@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -51,17 +51,19 @@ def records_of(output: Output, measures: Collection[str]) -> list[str]:
     return sorted(name for name in wanted if name is not None)
 
 
-def iterate(run: Run, output: Output) -> Array:
-    """The output of a run, (replica, d)."""
-    if output in RECORDED:
-        return run.records[RECORDED[output]]
-    return run.last if run.average is None else run.average
+def readings(run: Run, problem: Problem, output: Output, measures: Iterable[str]) -> dict[str, Array]:
+    """Each measure of a run's output, one number for each replica; infinite where that diverged."""
+    whole = run.last if run.average is None else run.average
+    iterate = run.records[RECORDED[output]] if output in RECORDED else whole
+    with np.errstate(over="ignore", invalid="ignore"):
+        return {name: np.where(run.diverged, np.inf, MEASURES[name].take(run, problem, iterate)) for name in measures}
 
 
-def forgetting(output: Output, problem: Problem, eta: float, mu: float | None = None) -> float | None:
+def averaging_decay(output: Output, problem: Problem, eta: Any, mu: float | None = None) -> Any:
     """q in the weights (1 - q)^-(t+1) of an average over all local steps; None where no average is asked for.
 
-    The weighted average takes mu from the problem, or as given where the problem has none.
+    The weighted average takes mu from the problem, or as given where the problem has none; where eta is an array, so is
+    q.
     """
     if output == "average":
         return 0.0

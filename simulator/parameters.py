@@ -5,8 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, TypeVar
 
+from tightrate.common.errors import TightrateError
 from tightrate.rates.symbols.alphabet import LETTERS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -17,15 +20,16 @@ KEYWORDS: Mapping[str, str] = {"lambda": "lam"}  # letters that Python keeps for
 
 @dataclass(frozen=True)
 class Parameter:
-    """One keyword-only parameter of a constructor; `default` is None where there is none."""
+    """One parameter of a constructor that can be given by name; `default` is None where there is none."""
 
     keyword: str
     required: bool
     default: Any
 
 
-def parameters(constructor: Callable[..., Any]) -> dict[str, Parameter]:
-    """The keyword-only parameters of a constructor by their names in the alphabet, those that `shares` added included.
+@lru_cache(maxsize=4096)
+def parameters(constructor: Callable[..., Any]) -> Mapping[str, Parameter]:
+    """The parameters of a constructor by their names in the alphabet, those that `shares` added included.
 
     >>> def damped(*, eta, lam=1.0): ...
     >>> parameters(damped)["lambda"]
@@ -34,10 +38,15 @@ def parameters(constructor: Callable[..., Any]) -> dict[str, Parameter]:
     letters = {keyword: letter for letter, keyword in KEYWORDS.items()}
     found = {}
     for name, part in inspect.signature(constructor).parameters.items():
-        if part.kind is part.KEYWORD_ONLY:
+        if part.kind in (part.KEYWORD_ONLY, part.POSITIONAL_OR_KEYWORD):
             required = part.default is part.empty
             found[letters.get(name, name)] = Parameter(name, required, None if required else part.default)
-    return found
+    return MappingProxyType(found)
+
+
+def takes_any_name(constructor: Callable[..., Any]) -> bool:
+    """Whether the constructor has parameters that its signature does not name."""
+    return any(part.kind is part.VAR_KEYWORD for part in inspect.signature(constructor).parameters.values())
 
 
 def construct(constructor: Callable[..., T], values: Mapping[str, Any]) -> T:
@@ -47,16 +56,23 @@ def construct(constructor: Callable[..., T], values: Mapping[str, Any]) -> T:
     (0.5, 2)
     """
     accepted = parameters(constructor)
-    return constructor(**{own.keyword: _whole(name, values[name]) for name, own in accepted.items() if name in values})
+    rest = (
+        {name: value for name, value in values.items() if name not in accepted} if takes_any_name(constructor) else {}
+    )
+    own = {one.keyword: _whole(name, values[name]) for name, one in accepted.items() if name in values}
+    return constructor(**own, **rest)
 
 
 def spelled(values: Mapping[str, T]) -> dict[str, T]:
-    """The same values with Python's keywords spelled as in the alphabet.
+    """The same values with Python's keywords spelled as in the alphabet; two spellings of one name are refused.
 
     >>> spelled({"lam": 1.0, "eta": 0.1})
     {'lambda': 1.0, 'eta': 0.1}
     """
     letters = {keyword: letter for letter, keyword in KEYWORDS.items()}
+    for keyword, letter in letters.items():
+        if keyword in values and letter in values:
+            raise TightrateError(f"{letter} is given twice, as {keyword} too; give it once")
     return {letters.get(name, name): value for name, value in values.items()}
 
 

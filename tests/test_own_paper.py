@@ -17,7 +17,9 @@ from tightrate.constructions.noise import NOISES
 from tightrate.figures.user_paper_page import write_page
 from tightrate.simulator.measures import MEASURES
 from tightrate.verify.session import Session
-from tightrate.verify.user_paper import OwnFinding, judge_paper, judge_results, load_paper, new_paper, run_claim
+from tightrate.verify.user_paper.judge import OwnFinding, judge_paper, judge_results, run_claim
+from tightrate.verify.user_paper.load import load_paper
+from tightrate.verify.user_paper.template import new_paper
 from tightrate.verify.verdict import Verdict
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "my_paper.py"
@@ -56,7 +58,9 @@ def tried(path: Path) -> tuple[xr.Dataset, Verdict]:
     (claim,) = claims.values()
     source = claim.theorem.built(name)
     results = run_claim(path, claim, source, Session())
-    return results, judge_results(claim, source, results)
+    verdict = judge_results(source, results)
+    names = {f"{claim.theorem.measure}_mean": "measured", f"{claim.theorem.measure}_stderr": "standard_error"}
+    return results.rename(names), verdict
 
 
 def test_the_file_that_is_written_runs(tmp_path: Path) -> None:
@@ -67,7 +71,7 @@ def test_the_file_that_is_written_runs(tmp_path: Path) -> None:
     assert found.checked is not None
     assert found.checked.units_consistent
     assert found.checked.neighbours
-    assert found.results.sizes == {"K": 3, "R": 4}
+    assert found.results.bound.sizes == {"K": 3, "R": 4}
     assert not list(tmp_path.glob("__pycache__"))
 
 
@@ -124,7 +128,7 @@ def test_prescribed_steps_are_taken(tmp_path: Path) -> None:
     theorem = TERMS + ', steps={"eta": "1/(2*L)"}'
     claim = f"{QUADRATIC}, {GRID}, {VALUES}".replace(', "eta": 0.5', "")
     results, _ = tried(paper(tmp_path, theorem, claim))
-    assert np.all(results["step: eta"] == 0.5)
+    assert np.all(results["eta"] == 0.5)
 
 
 HIDDEN = 'terms={{"statistical": "sigma^2/(mu*M*K^({power})*R)"}}, constants="hidden", steps={{"eta": "20/(K*R)"}}'
@@ -191,7 +195,7 @@ def test_every_noise_of_a_run_can_be_tried(tmp_path: Path, law: str) -> None:
     problem = "logistic-regression" if law == "rows" else "random-quadratics"
     claim = PLAIN.replace('"sigma"', own + '"sigma"').replace("random-quadratics", problem) + f', noise="{law}"'
     results, verdict = tried(paper(tmp_path, ABOVE, claim))
-    if results.settles.all():
+    if "notes" not in results.attrs:
         assert verdict.status == "consistent", verdict
     quiet = claim.replace('"batch": 2', '"batch": 200').replace('"sigma": 0.5', '"sigma": 0.0')
     assert np.all(tried(paper(tmp_path, ABOVE, quiet))[0].measured != results.measured)
@@ -229,11 +233,11 @@ def test_an_exact_value_is_judged_as_an_identity(tmp_path: Path) -> None:
 def test_steps_can_be_tuned_and_replicas_sized(tmp_path: Path) -> None:
     path = paper(tmp_path, 'terms={"all": "10*L*B^2"}', PLAIN.replace(', "eta": 0.1', "") + ", tuned=GRID")
     path.write_text(
-        "from tightrate.verify.sweep.run import Tuned\nGRID = {'eta': Tuned(0.01, 0.1, points=3)}\n" + path.read_text()
+        "from tightrate.verify.user_paper import Tuned\nGRID = {'eta': Tuned(0.01, 0.1, points=3)}\n" + path.read_text()
     )
     results, _ = tried(path)
-    assert results["step: eta"].size == 2
-    assert np.all(results["step: eta"] > 0)
+    assert results["eta"].size == 2
+    assert np.all(results["eta"] > 0)
     claim = PLAIN.replace("replicas=3", 'replicas=16, relative_error=0.05, method="sample"')
     results, _ = tried(paper(tmp_path, ABOVE, claim))
     assert np.all(results.standard_error <= 0.06 * results.measured)
@@ -261,7 +265,7 @@ def test_steps_can_be_tuned_and_replicas_sized(tmp_path: Path) -> None:
         (TERMS, f'problem="rank-one", {GRID}', r"line 8: unknown problem 'rank-one'; did you mean 'rank-one-pair'"),
         (TERMS, f"problem=lambda: 1 / 0, {GRID}", r"line 9: ZeroDivisionError: division by zero"),
         (TERMS, f"problem=lambda: 3, {GRID}", r"must return a Problem, not int"),
-        (TERMS, f"problem=lambda depth: depth, {GRID}", r"the problem needs depth"),
+        (TERMS, f"problem=lambda depth: depth, {GRID}", r"line 8: missing depth; give each as an axis or a parameter"),
         (TERMS, f"{QUADRATIC}, {GRID}, undefined", r"line 10: positional argument"),
     ],
 )
@@ -291,7 +295,7 @@ def test_an_instance_outside_the_class_is_refused(tmp_path: Path) -> None:
         "from tightrate.constructions.rank_one_pair import rank_one_pair\n"
         "def pair():\n    return rank_one_pair(cosine=0.5)\n" + path.read_text()
     )
-    with pytest.raises(TightrateError, match=r"the problem has L = 1, but the claim says L = 0\.5"):
+    with pytest.raises(TightrateError, match=r"the problem has L = 1, which is outside of the class with L = 0\.5"):
         judge_paper(path, Session())
 
 

@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 import tightrate.verify.sweep.cell
 from tightrate.command_line import app
 from tightrate.common.errors import TightrateError
+from tightrate.simulator.by_name import Problems
 from tightrate.verify.cache.netcdf import load_dataset, save_dataset
 from tightrate.verify.sweep.cell import Cell, Result, cell_key, environment, run_cell
 from tightrate.verify.sweep.cell_store import CellStore
@@ -238,7 +239,7 @@ def test_no_dask_is_one_clear_line(tuned: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_worker_with_other_code_is_refused() -> None:
     (cell, *_) = Plan(_quick()).cells
-    outcome = tightrate.verify.sweep.cell.attempt(cell, {**environment(), "code": "0123"})
+    outcome = tightrate.verify.sweep.cell.attempt(cell, Problems(), {**environment(), "code": "0123"})
     assert isinstance(outcome, tightrate.verify.sweep.cell.Failure)
     assert "instead of 0123" in outcome.message
 
@@ -370,10 +371,10 @@ def test_no_space_left_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.M
 def test_a_failure_is_reported_after_all_other_cells_and_never_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def short_of_memory(cell: Cell) -> Result:
+    def short_of_memory(cell: Cell, problems: Problems) -> Result:
         if cell.values["K"] == 2:
             raise MemoryError("no room\nat all")
-        return run_cell(cell)
+        return run_cell(cell, problems)
 
     with monkeypatch.context() as context:
         context.setattr(tightrate.verify.sweep.cell, "run_cell", short_of_memory)

@@ -14,7 +14,6 @@ from tightrate.common.errors import TightrateError, unknown_name
 if TYPE_CHECKING:
     from tightrate.figures.style import Columns, Family
     from tightrate.rates.statements.theorem import Theorem
-    from tightrate.simulator.simulate import Method, Output
     from tightrate.verify.session import Profile, Session
 
 app = typer.Typer(
@@ -319,22 +318,23 @@ def simulate(
     from tightrate.common.threads import one_blas_thread
     from tightrate.rates.statements.catalogue import theorem as theorem_of
     from tightrate.simulator.parameters import spelled
-    from tightrate.simulator.simulate import known_parameters
     from tightrate.simulator.simulate import simulate as run
+    from tightrate.simulator.validation import known_parameters, method_named, output_named
     from tightrate.terminal.arguments import read_names, read_number, read_pairs, read_settings
     from tightrate.terminal.output import console, json_text, print_json, working
     from tightrate.terminal.simulation import simulation_as_json, simulation_page
 
     claimed = theorem_of(theorem) if theorem is not None else None
-    known = known_parameters(algorithm, problem, noise=noise, output=cast("Output", output), theorem=claimed)
+    at = output_named(output)
+    known = known_parameters(algorithm, problem, noise=noise, output=at, theorem=claimed)
     given = read_settings(spelled(read_pairs(values or [])), known)
     with working(f"{algorithm} on {problem}"), one_blas_thread():
         found = run(
             algorithm,
             problem,
             given,
-            method=cast("Method", method),
-            output=cast("Output", output),
+            method=method_named(method),
+            output=at,
             noise=noise,
             measures=read_names(measures),
             quantiles=[read_number("quantile", level) for level in read_names(quantiles)],
@@ -484,7 +484,7 @@ def _judge_own_paper(path: Path, session: Session, report: Path | None, as_json:
     from tightrate.terminal.output import console, print_json, say
     from tightrate.terminal.verdicts import report_card
     from tightrate.verify.findings_json import finding_as_json
-    from tightrate.verify.user_paper import judge_paper
+    from tightrate.verify.user_paper.judge import judge_paper
 
     found = judge_paper(path, session)
     page = None
@@ -604,7 +604,7 @@ def new_paper_command(
     Example: tightrate new-paper doe2026
     """
     from tightrate.terminal.output import say
-    from tightrate.verify.user_paper import new_paper
+    from tightrate.verify.user_paper.template import new_paper
 
     path = new_paper(name, out)
     say(f"{path} is written; run: tightrate verify --paper {path}")

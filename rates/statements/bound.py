@@ -139,6 +139,10 @@ class Bound:
         """
         return at(self.expression, values, **more)
 
+    def terms_at(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> dict[str, Any]:
+        """The value of each term by its name, as in `at`."""
+        return {term.name: at(term.expression, values, **more) for term in self.terms}
+
     def evaluate(self, values: Mapping[str, float]) -> float:
         """The value at a point, computed with 50 digits and then rounded; nan where it is undefined."""
         return sum(self.evaluate_terms(values).values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
@@ -71,11 +70,9 @@ class Condition:
         >>> Condition("at least two local steps", sympy.Ge(K, 2)).status({"K": 1})
         'fails'
         """
-        if self.relation is None or self.symbols - set(values):
+        if self.symbols - set(values) or self.relation is None:
             return "unknown"
-        if _undefined(self.relation, values):
-            return "unknown"
-        return "holds" if bool(self.holds_at(values)) else "fails"
+        return "fails" if bool(self.fails_at(values)) else "holds" if bool(self.holds_at(values)) else "unknown"
 
     def holds_at(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
         """Where the condition holds: numbers, arrays and labelled arrays as in `Bound.at`.
@@ -90,6 +87,18 @@ class Condition:
         if self.relation is None:
             raise TightrateError(f"the condition {self.text!r} is in words: no number decides it")
         return _holds(self.relation, {**(values or {}), **more})
+
+    def fails_at(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
+        """Where the condition is decided and does not hold: what is undefined neither holds nor fails.
+
+        >>> from tightrate.rates.symbols.alphabet import K
+        >>> Condition("at least two local steps", sympy.Ge(K, 2)).fails_at(K=np.array([1, 2, np.nan])).tolist()
+        [True, False, False]
+        """
+        given = {**(values or {}), **more}
+        holds = self.holds_at(given)
+        assert self.relation is not None
+        return np.logical_not(np.logical_or(holds, _undefined(self.relation, given)))
 
 
 ROUNDING = 1e-9  # relative: in an equality between symbols, and at the end of a range
@@ -118,11 +127,12 @@ def _holds(relation: Boolean, values: Mapping[str, Any]) -> Any:
     return low < high if isinstance(relation, sympy.Lt | sympy.Gt) else (low <= high) | near
 
 
-def _undefined(relation: Boolean, values: Mapping[str, float]) -> bool:
-    """Whether a side is no number at this point."""
+def _undefined(relation: Boolean, values: Mapping[str, Any]) -> Any:
+    """Where a side is no number."""
     if isinstance(relation, sympy.core.relational.Relational):
-        return any(math.isnan(at(side, values)) for side in (relation.lhs, relation.rhs))
-    return any(_undefined(part, values) for part in relation.args if isinstance(part, Boolean))
+        return np.logical_or(*(np.isnan(at(side, values)) for side in (relation.lhs, relation.rhs)))
+    parts = [_undefined(part, values) for part in relation.args if isinstance(part, Boolean)]
+    return reduce(np.logical_or, parts, False)
 
 
 @dataclass(frozen=True)

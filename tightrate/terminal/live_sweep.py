@@ -35,8 +35,8 @@ class LiveSweep:
         from tightrate.verify.sweep.specification import text_of
 
         name = self._sweep.measures[0]
-        mean, error = result.mean(name), result.stderr(name)
-        estimate = "diverged" if result.diverged.any() else number(mean)
+        mean, error = result.samples.mean(name), result.samples.stderr(name)
+        estimate = "diverged" if result.samples.diverged.any() else number(mean)
         spread = f" ± {number(error)}" if 0 < error < float("inf") else ""
         self._bars.update(self._task, found=f"{text_of(at, self._sweep.axes)}: {name} {estimate}{spread}")
 

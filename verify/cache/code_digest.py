@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import platform
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -32,13 +32,22 @@ def code_digest(*modules: str) -> str:
     digest = sha256(platform.python_version().encode())
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
-    for module in sorted(reached(modules)):
+    digest.update(source_digest(*modules).encode())
+    return digest.hexdigest()[:16]
+
+
+def source_digest(*modules: str, within: Collection[str] = (PACKAGE,)) -> str:
+    """Sixteen hexadecimal digits for the code alone, as far as it lies in the packages `within`."""
+    digest = sha256()
+    for module in sorted(reached(modules, within)):
         digest.update(f"{module}\n".encode() + source_of(module))
     return digest.hexdigest()[:16]
 
 
-def reached(modules: Iterable[str]) -> frozenset[str]:
+def reached(modules: Iterable[str], within: Collection[str] = (PACKAGE,)) -> frozenset[str]:
     """The modules of this project that the given ones reach, directly or not, themselves included.
+
+    Only modules of the packages `within` are followed: an import of anything else is taken to change nothing.
 
     >>> "tightrate.simulator.compiled.loops" in reached(["tightrate.simulator.compiled.kernels"])  # loaded by name
     True
@@ -47,7 +56,7 @@ def reached(modules: Iterable[str]) -> frozenset[str]:
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module not in found:
+        if module not in found and any(f"{module}.".startswith(f"{package}.") for package in within):
             found.add(module)
             waiting += _reached_directly(module)
     return frozenset(found)

@@ -29,14 +29,15 @@ from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.rates.statements.catalogue import statement, theorem
 from tightrate.rates.symbols.evaluation import vectorized
 from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.by_name import build_problem
 from tightrate.simulator.exact.moments import exact_moments
+from tightrate.simulator.measures import Output
+from tightrate.simulator.parameters import parameters
 from tightrate.simulator.sampled.sampling import sample
-from tightrate.simulator.simulate import Output, build_problem
 from tightrate.verify.exponents.design import UNITS, Along, Design, isolate
 from tightrate.verify.judging.paths import Side
 from tightrate.verify.judging.power_law import replicas_needed
 from tightrate.verify.session import Profile, Session
-from tightrate.verify.sweep.specification import constructor_parameters
 
 Array = NDArray[np.float64]
 
@@ -214,7 +215,7 @@ def measure(test: ExponentTest, design: Design, session: Session) -> Measurement
 
 
 def _problem(test: ExponentTest, at: Mapping[str, float]) -> Problem:
-    known = constructor_parameters(PROBLEMS[test.problem])
+    known = parameters(PROBLEMS[test.problem])
     own = {name: _evaluated(value, at) for name, value in test.instance.items() if name in known}
     return build_problem(test.problem, {**{n: v for n, v in at.items() if n in known}, **own})
 
@@ -238,7 +239,7 @@ def _compiled(expression: Expr) -> Any:
 
 
 def _algorithm(test: ExponentTest, at: Mapping[str, Any], tuned: Mapping[str, Array]) -> Any:
-    known = constructor_parameters(ALGORITHMS[test.algorithm])
+    known = parameters(ALGORITHMS[test.algorithm])
     own = {name: _value(value, at) for name, value in test.instance.items() if name in known}
     values = {**at, **own, **tuned}
     return ALGORITHMS[test.algorithm](**{name: values[name] for name in known if name in values})
@@ -293,7 +294,7 @@ def _exact(
 
 def _own_parameters(test: ExponentTest, at: Mapping[str, float]) -> tuple[float, ...]:
     """Everything but K, R and steps that a problem or an algorithm takes."""
-    known = constructor_parameters(PROBLEMS[test.problem])
+    known = parameters(PROBLEMS[test.problem])
     instance = [_evaluated(value, at) for name, value in test.instance.items() if name in known]
     return (*instance, *(at[name] for name in sorted({*known} & {*at})))
 

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from tightrate.common.errors import TightrateError
+from tightrate.simulator.measure import Samples
 from tightrate.verify.cache.netcdf import write_whole
 from tightrate.verify.sweep.cell import Cell, Result
 
-FORMAT = "tightrate-cell-1"
+FORMAT = "tightrate-cell-2"
 WORTH_FLUSHING = 0.1  # seconds that a cell took; forcing a cheaper one to the disk would take longer than its loss
 
 
@@ -47,7 +48,7 @@ class CellStore:
             raise TightrateError(f"cannot read {self.path(key)}: {error.strerror or error}") from None
         try:
             result = _decoded(key, content)
-        except Exception:  # bytes that nobody vouches for can raise anything
+        except Exception:  # untrusted input can raise anything
             self.damaged += 1
             return None
         self.found += 1
@@ -72,18 +73,20 @@ def _digest(key: str, archive: bytes) -> str:
 
 
 def _encoded(key: str, cell: Cell, result: Result) -> bytes:
-    arrays: dict[str, Any] = {f"samples/{name}": values for name, values in result.samples.items()}
+    samples = result.samples
+    arrays: dict[str, Any] = {f"samples/{name}": values for name, values in samples.values.items()}
     arrays |= {f"tuning/{name}": values for name, values in result.tuning.items()}
     plain = {
         "steps": dict(result.steps),
-        "exact": result.exact,
+        "engine": samples.engine,
+        "notes": samples.notes,
         "interior": result.interior,
         "pilot": result.pilot,
         "seconds": result.seconds,
         "inputs": json.loads(cell.as_json()),
     }
     archive = BytesIO()
-    np.savez(archive, allow_pickle=False, diverged=result.diverged, plain=np.array(json.dumps(plain)), **arrays)
+    np.savez(archive, allow_pickle=False, diverged=samples.diverged, plain=np.array(json.dumps(plain)), **arrays)
     head = {"format": FORMAT, "key": key, "sha256": _digest(key, archive.getvalue())}
     return json.dumps(head).encode() + b"\n" + archive.getvalue()
 
@@ -96,9 +99,7 @@ def _decoded(key: str, content: bytes) -> Result:
     with np.load(BytesIO(archive), allow_pickle=False) as arrays:
         plain = json.loads(str(arrays["plain"]))
         return Result(
-            samples=_group(arrays, "samples"),
-            diverged=arrays["diverged"],
-            exact=plain["exact"],
+            samples=Samples(_group(arrays, "samples"), arrays["diverged"], plain["engine"], tuple(plain["notes"])),
             steps=plain["steps"],
             tuning=_group(arrays, "tuning"),
             interior=plain["interior"],

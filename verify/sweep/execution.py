@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from threading import Thread
@@ -17,7 +18,8 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from tightrate.common.errors import TightrateError
 from tightrate.common.threads import one_blas_thread
-from tightrate.verify.sweep.cell import Cell, Failure, Result, environment
+from tightrate.simulator.by_name import Problems
+from tightrate.verify.sweep.cell import NO_DEMANDS, Cell, Failure, Result, environment
 from tightrate.verify.sweep.packs import attempt_pack, packs, work
 
 Outcome = tuple[int, Result | Failure]
@@ -29,23 +31,39 @@ SECONDS_BETWEEN_LOOKS = 1.0
 KEPT = "finished cells are kept, run it again to go on"
 
 
-def outcomes(cells: Sequence[Cell], *, jobs: int = 1, scheduler: str | None = None) -> Iterator[Outcome]:
+@dataclass(frozen=True)
+class Pack:
+    """Cells that run together, their numbers, and those of their problems that are built already."""
+
+    numbers: Sequence[int]
+    cells: Sequence[Cell]
+    problems: Problems
+
+    def outcomes(self, expected: Mapping[str, str] = NO_DEMANDS) -> list[Outcome]:
+        """The outcome of each cell."""
+        return list(zip(self.numbers, attempt_pack(self.cells, self.problems, expected), strict=True))
+
+
+def outcomes(
+    cells: Sequence[Cell], problems: Problems, *, jobs: int = 1, scheduler: str | None = None
+) -> Iterator[Outcome]:
     """The number and the outcome of each cell, as soon as it has one.
 
     Cells that can be one run are a pack, and packs that take the most work are started first.  A pack whose worker is
     killed is run again.
     """
-    found = sorted(packs(cells), key=lambda pack: -sum(work(cells[index]) for index in pack))
-    if scheduler is not None:
-        return _on_cluster(cells, found, scheduler)
-    return _on_processes(cells, found, jobs)
+    found = []
+    for numbers in sorted(packs(cells), key=lambda pack: -sum(work(cells[index]) for index in pack)):
+        own = [cells[index] for index in numbers]
+        found.append(Pack(numbers, own, problems.only(cell.instance for cell in own)))
+    return _on_processes(found, jobs) if scheduler is None else _on_cluster(found, scheduler)
 
 
-def _run_here(pack: Sequence[int], cells: Sequence[Cell], parent: int) -> list[Outcome]:
+def _run_here(pack: Pack, parent: int) -> list[Outcome]:
     if os.getpid() != parent:
         _end_with(parent)
     with one_blas_thread():
-        return list(zip(pack, attempt_pack(cells), strict=True))
+        return pack.outcomes()
 
 
 @cache
@@ -60,22 +78,18 @@ def _end_with(parent: int) -> None:
     Thread(target=wait, daemon=True).start()
 
 
-def _run_there(pack: Sequence[int], cells: Sequence[Cell], expected: Mapping[str, str]) -> list[Outcome]:
+def _run_there(pack: Pack, expected: Mapping[str, str]) -> list[Outcome]:
     """On a worker of a cluster, which may run several packs in threads: its setting stays."""
     one_blas_thread()
-    return list(zip(pack, attempt_pack(cells, expected), strict=True))
+    return pack.outcomes(expected)
 
 
-def _of(pack: Sequence[int], cells: Sequence[Cell]) -> list[Cell]:
-    return [cells[index] for index in pack]
-
-
-def _on_processes(cells: Sequence[Cell], packs: Sequence[list[int]], jobs: int) -> Iterator[Outcome]:
-    left = {pack[0]: pack for pack in packs}
+def _on_processes(packs: Sequence[Pack], jobs: int) -> Iterator[Outcome]:
+    left = {pack.numbers[0]: pack for pack in packs}
     for _ in range(ATTEMPTS):
         # One pack at a time: a cell that waited for others in its batch would not be on disk when it is finished.
         parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-        tasks = (joblib.delayed(_run_here)(pack, _of(pack, cells), os.getpid()) for pack in list(left.values()))
+        tasks = (joblib.delayed(_run_here)(pack, os.getpid()) for pack in list(left.values()))
         try:
             with closing(parallel(tasks)) as found:
                 for outcomes_of_pack in found:
@@ -87,12 +101,12 @@ def _on_processes(cells: Sequence[Cell], packs: Sequence[list[int]], jobs: int) 
     raise TightrateError(f"processes were killed {ATTEMPTS} times (memory?); {KEPT}, perhaps with fewer jobs")
 
 
-def _on_cluster(cells: Sequence[Cell], packs: Sequence[list[int]], address: str) -> Iterator[Outcome]:
+def _on_cluster(packs: Sequence[Pack], address: str) -> Iterator[Outcome]:
     distributed = _dask()
     with _quiet(), closing(_connected(distributed, address)) as client:
 
-        def submit(pack: list[int]) -> Any:
-            return client.submit(_run_there, pack, _of(pack, cells), environment(), pure=False)
+        def submit(pack: Pack) -> Any:
+            return client.submit(_run_there, pack, environment(), pure=False)
 
         running = {submit(pack): (pack, 1) for pack in packs}
         finished = distributed.as_completed(list(running), loop=client.loop)

@@ -18,26 +18,23 @@ import numpy as np
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import Problem
-from tightrate.simulator.algorithm import ALGORITHMS, Algorithm
+from tightrate.simulator.algorithm import Algorithm
 from tightrate.simulator.batch.randomness import RowSampling
+from tightrate.simulator.by_name import Problems, build_algorithm, build_noise
 from tightrate.simulator.compiled.gradient_rounds import step_sizes
-from tightrate.simulator.measures import records_of
-from tightrate.simulator.parameters import construct
+from tightrate.simulator.measure import Samples, moment_notes, settles
+from tightrate.simulator.measures import readings, records_of
 from tightrate.simulator.sampled.run import Run
 from tightrate.simulator.sampled.shared_runs import PackedCell, sample_packed
 from tightrate.verify.sweep.cell import (
     NO_DEMANDS,
     Cell,
     Failure,
-    Problems,
     Result,
     attempt,
-    engine_of,
-    noise_of,
     numbers_of,
     other_versions,
-    run_on,
-    taken,
+    run_cell,
 )
 
 Steps = tuple[tuple[str, Any], ...]
@@ -89,34 +86,37 @@ def _steps(cell: Cell) -> Steps:
     return tuple((name, value) for name, value in cell.steps.items() if isinstance(value, float) and isfinite(value))
 
 
-def attempt_pack(cells: Sequence[Cell], expected: Mapping[str, str] = NO_DEMANDS) -> list[Result | Failure]:
+def attempt_pack(
+    cells: Sequence[Cell], problems: Problems, expected: Mapping[str, str] = NO_DEMANDS
+) -> list[Result | Failure]:
     """Run cells that `packs` put together; where one of them fails each runs alone, to say so itself."""
     if len(cells) > 1 and not other_versions(expected):
         try:
-            return list(run_pack(cells))
+            return list(run_pack(cells, problems))
         except Exception:  # whatever it is, the cell that raises it meets it again below
             pass
-    return [attempt(cell, expected) for cell in cells]
+    return [attempt(cell, problems, expected) for cell in cells]
 
 
-def run_pack(cells: Sequence[Cell]) -> list[Result]:
+def run_pack(cells: Sequence[Cell], problems: Problems) -> list[Result]:
     """The results of cells that `packs` put together; what they are made of is built once."""
     began = perf_counter()
-    pack = _Pack(cells)
-    found = pack.results()
+    found = _Pack(cells, problems).results()
     seconds = (perf_counter() - began) / len(cells)
     return [replace(result, seconds=seconds) for result in found]
 
 
 class _Pack:
-    def __init__(self, cells: Sequence[Cell]) -> None:
-        self._cells, self._problems = cells, Problems()
+    def __init__(self, cells: Sequence[Cell], problems: Problems) -> None:
+        self._cells, self._problems = cells, problems
         self._noises: dict[Any, Noise | RowSampling | None] = {}
         self._algorithms: dict[tuple[Steps, ...], Algorithm[Any]] = {}
 
     def results(self) -> list[Result]:
         """One result for each cell, in their order."""
-        found = {i: run_on(self._problem(cell), cell) for i, cell in enumerate(self._cells) if not self._fits(cell)}
+        found = {
+            index: run_cell(cell, self._problems) for index, cell in enumerate(self._cells) if not self._fits(cell)
+        }
         together = self._together([index for index in range(len(self._cells)) if index not in found])
         runs = sample_packed([self._packed([self._cells[index] for index in members]) for members in together])
         for members, run in zip(together, runs, strict=True):
@@ -129,7 +129,7 @@ class _Pack:
         problem = self._problem(cell)
         if len(self._cells) * cell.replicas * problem.dimension > MOST_NUMBERS:
             return False
-        return cell.method == "sample" or engine_of(cell, problem, self._noise(cell)).every_step
+        return cell.method == "sample" or cell.engine(problem, self._noise(cell)) == "sample"
 
     def _together(self, indices: Sequence[int]) -> list[list[int]]:
         """Cells that differ in step sizes alone, where more replicas change no bit; else each alone."""
@@ -145,10 +145,10 @@ class _Pack:
         return found
 
     def _problem(self, cell: Cell) -> Problem:
-        return self._problems.get(cell.problem, {"seed": cell.seed, **cell.values})
+        return self._problems.get(cell.problem, cell.of_the_instance)
 
     def _noise(self, cell: Cell) -> Noise | RowSampling | None:
-        noise = noise_of(cell)
+        noise = build_noise(cell.noise, cell.values)
         return self._noises.setdefault(noise, noise)
 
     def _algorithm(self, cells: Sequence[Cell]) -> Algorithm[Any]:
@@ -161,7 +161,7 @@ class _Pack:
                 for name, value in _steps(one)
                 if any(cell.steps[name] != value for cell in cells)
             }
-            self._algorithms[key] = construct(ALGORITHMS[one.algorithm], {**one.steps, **rows})
+            self._algorithms[key] = build_algorithm(one.algorithm, {**one.steps, **rows})
         return self._algorithms[key]
 
     def _stackable(self, cell: Cell) -> bool:
@@ -180,8 +180,7 @@ class _Pack:
             R=int(one.values["R"]),
             replicas=len(cells) * one.replicas,
             noise=self._noise(one),
-            seed=one.seed,
-            stream_axes=dict(one.stream),
+            **one.randomness(),
             streams=np.tile(np.arange(one.replicas), len(cells)),
             clients=one.values.get("clients"),
         )
@@ -189,4 +188,9 @@ class _Pack:
     def _result(self, cell: Cell, run: Run, place: int) -> Result:
         rows = slice(place * cell.replicas, (place + 1) * cell.replicas)
         own = Run(run.last[rows].copy(), None, run.gaps[rows], run.distances[rows], run.diverged[rows].copy())
-        return Result(taken(cell, self._problem(cell), own), own.diverged, False, numbers_of(cell.steps))
+        problem = self._problem(cell)
+        noise = self._noise(cell)
+        settled = all(settles(name, noise) for name in cell.measures)
+        notes = () if settled else moment_notes(cell.question(problem, noise, cell.steps))
+        values = readings(own, problem, cell.output, cell.measures)
+        return Result(Samples(values, own.diverged, "sample", notes), numbers_of(cell.steps))

@@ -1,72 +1,60 @@
-"""What the theorem of a sweep says in each cell: the steps that it prescribes, its bound and the bound's terms."""
+"""A sweep with everything resolved that theory resolves: its cells, and what its theorem says in each of them.
+
+The symbols of the theorem are found once for each cell, and every problem that this takes is built once, for the theory
+and for the runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import xarray as xr
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
-from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.by_name import Problems, build_noise
 from tightrate.simulator.parameters import parameters
-from tightrate.simulator.simulate import ROWS, build_noise
-from tightrate.simulator.theorem_values import RunLetters, moment_order
-from tightrate.verify.sweep.cell import Cell, Problems
-from tightrate.verify.sweep.specification import NAMED, Sweep, Tuned, Value, letters_of, text_of
+from tightrate.simulator.theorem_values import RunSymbols, symbols_of
+from tightrate.verify.sweep.cell import Cell, numbers_of
+from tightrate.verify.sweep.specification import ADVICE, NAMED, Sweep, Value, text_of
+from tightrate.verify.sweep.tuning import Tuned
 
-Array = NDArray[np.float64]
+SYMBOL = "symbol: "  # what the variables of a dataset are called that hold a theorem's symbols
 
 
 class Plan:
-    """The cells of a sweep with everything resolved that theory resolves: `cells`, in the order of the axes."""
+    """The `cells` of a sweep in the order of the axes, their `coordinates`, and the `problems` built so far."""
 
     def __init__(self, sweep: Sweep) -> None:
-        self.sweep = sweep
-        self.theorem: Theorem | None = theorem(sweep.theorem) if sweep.theorem is not None else None
-        steps = {} if self.theorem is None else self.theorem.steps
-        self._compiled = {name: vectorized(expression) for name, expression in steps.items()}
-        self._letters = {
-            name: {symbol.name for symbol in expression.free_symbols} for name, expression in steps.items()
-        }
-        self._problems = Problems()
+        self.sweep, self.theorem = sweep, sweep.statement
+        self.problems = Problems()
         self.coordinates = sweep.cells()
-        self._prescribed: list[dict[str, float]] = []
-        self.cells = [self._cell(at) for at in self.coordinates]
-        self._check_letters()
+        self.cells: list[Cell] = []
+        self._symbols: list[Mapping[str, float]] = []
+        for at in self.coordinates:
+            try:
+                symbols = {} if self.theorem is None else self._symbols_at(self.theorem, at)
+                cell = self._cell(at, symbols)
+                symbols |= numbers_of(cell.steps)
+                self._check_bound(symbols, cell)
+            except TightrateError as reason:
+                raise TightrateError(f"{reason} (at {text_of(at, sweep.axes)})") from None
+            self.cells.append(cell)
+            self._symbols.append(symbols)
 
-    def _cell(self, at: Mapping[str, Value]) -> Cell:
+    def _cell(self, at: Mapping[str, Value], symbols: Mapping[str, float]) -> Cell:
         sweep = self.sweep
-        prescribed = self._prescriptions(at)
-        self._prescribed.append(prescribed)
-        algorithm = sweep.chosen("algorithm", at)
-        steps: dict[str, Value] = {}
-        for name, own in parameters(ALGORITHMS[algorithm]).items():
-            step = sweep.steps.get(name)
-            if isinstance(step, Tuned):
-                continue
-            if name in at:
-                steps[name] = at[name]
-            elif step is not None and step != "prescribed":
-                steps[name] = float(step)
-            elif name in prescribed:
-                steps[name] = prescribed[name]
-            elif own.required:
-                raise TightrateError(
-                    f"missing {name} of {algorithm}; give it as an axis, a parameter or a step, or name a theorem that"
-                    " prescribes it"
-                )
+        algorithm, problem, noise = (sweep.chosen(name, at) for name in NAMED)
         return Cell(
             algorithm=algorithm,
-            problem=sweep.chosen("problem", at),
-            noise=sweep.chosen("noise", at),
+            problem=problem,
+            noise=noise,
             values={name: value for name, value in at.items() if name not in NAMED},
-            steps=steps,
+            steps=self._steps(algorithm, at, symbols),
             tuned={name: step for name, step in sweep.steps.items() if isinstance(step, Tuned)},
             output=sweep.output,
             method=sweep.method,
@@ -78,77 +66,119 @@ class Plan:
             stream={name: repr(at[name]) for name in sweep.axes if name not in sweep.common},
         )
 
-    def _prescriptions(self, at: Mapping[str, Value]) -> dict[str, float]:
-        """The steps that the theorem prescribes here and that nothing else decides."""
-        decided = {*at, *(name for name, step in self.sweep.steps.items() if step != "prescribed")}
-        found: dict[str, float] = {}
-        if not self._compiled:
-            return found
-        letters = self._letters_at(at)
-        for name, compiled in self._compiled.items():
-            if name in decided:
+    def _steps(self, algorithm: str, at: Mapping[str, Value], symbols: Mapping[str, float]) -> dict[str, Value]:
+        """The algorithm's parameters: as given, as fixed, as prescribed, or left to their defaults."""
+        found: dict[str, Value] = {}
+        prescribed = {} if self.theorem is None else self.theorem.steps
+        for name, own in parameters(ALGORITHMS[algorithm]).items():
+            step = self.sweep.steps.get(name)
+            if isinstance(step, Tuned):
                 continue
-            values = {letter: self._letter(letters, letter) for letter in self._letters[name]}
-            found[name] = float(compiled(**values))
-            if not 0 < found[name] < float("inf"):
+            if name in at:
+                found[name] = at[name]
+            elif step is not None and step != "prescribed":
+                found[name] = float(step)
+            elif name in prescribed:
+                found[name] = symbols[name]
+            elif own.required:
                 raise TightrateError(
-                    f"{self.sweep.theorem} prescribes {name} = {found[name]:g} at {text_of(at, self.sweep.axes)}, which"
-                    f" is no step: give {name} yourself or change the parameters"
+                    f"missing {name} of {algorithm}; give it as an axis, a parameter or a step, or name a theorem that"
+                    " prescribes it"
                 )
         return found
 
-    def _letters_at(self, at: Mapping[str, Any]) -> RunLetters:
-        assert self.theorem is not None
-        sweep, law = self.sweep, self.sweep.chosen("noise", at)
-        make = partial(self._problems.get, sweep.chosen("problem", at), {"seed": sweep.seed, **at})
-        values = {**sweep.defaults(at), **at}
-        if law == ROWS and "sigma" not in at:
-            del values["sigma"]  # rows have a level of their own, which no default knows
-        return RunLetters(make, build_noise(law, at), values, moment_order(self.theorem, values))
+    def _symbols_at(self, theorem: Theorem, at: Mapping[str, Value]) -> dict[str, float]:
+        """The theorem's symbols in a cell, the steps that it prescribes and that nothing else decides among them."""
+        algorithm, problem, noise = (self.sweep.chosen(name, at) for name in NAMED)
+        of_the_instance = {"seed": self.sweep.seed, **at}
+        run = RunSymbols.of(
+            theorem,
+            algorithm,
+            problem,
+            build_noise(noise, at),
+            at,
+            lambda: self.problems.get(problem, of_the_instance),
+        )
+        symbols = run.known(symbols_of(theorem))
+        decided = {*at, *(name for name, step in self.sweep.steps.items() if step != "prescribed")}
+        return symbols | {name: _step(theorem, name, symbols) for name in theorem.steps if name not in decided}
 
-    def _letter(self, letters: RunLetters, name: str) -> float:
-        value = letters.get(name)
-        if value is None:
-            raise TightrateError(f"{self.sweep.theorem} needs {name}; give it as an axis or a parameter")
-        return value
-
-    def _check_letters(self) -> None:
+    def _check_bound(self, symbols: Mapping[str, float], cell: Cell) -> None:
         """Refuse a bound that could not be evaluated before anything runs."""
-        if self.theorem is not None:
-            letters = self._letters_at(self.coordinates[0])
-            for name in letters_of(self.theorem) - {*self.cells[0].steps, *self.sweep.steps, *self._prescribed[0]}:
-                self._letter(letters, name)
+        if self.theorem is None:
+            return
+        for name in self.theorem.bound.letters:
+            if name not in symbols and name not in cell.tuned:
+                raise TightrateError(f"{self.theorem.id} needs {name}; {ADVICE}")
 
-    def bound(self, steps: Sequence[Mapping[str, float]]) -> Iterator[tuple[str, Array]]:
-        """Each term of the bound by name on the grid, given the steps that each cell ran with."""
-        assert self.theorem is not None
-        letters = self._letters_of_cells(steps)
-        for term in self.theorem.bound.terms:
-            needed = [symbol.name for symbol in term.expression.free_symbols]
-            values = {name: np.array([self._letter(cell, name) for cell in letters]) for name in needed}
-            value = np.broadcast_to(vectorized(term.expression)(**values), (len(letters),))
-            yield term.name, np.asarray(value.reshape(self.sweep.shape))
+    def theory(self, steps: Sequence[Mapping[str, float]]) -> xr.Dataset:
+        """What the theorem says on the grid, given the steps that each cell ran with.
 
-    def failing_conditions(self, steps: Sequence[Mapping[str, float]]) -> Array:
-        """How many of the theorem's conditions fail in each cell, on the grid; what cannot be decided does not."""
-        assert self.theorem is not None
-        letters = self._letters_of_cells(steps)
-        counts = np.zeros(len(letters))
-        for condition in self.theorem.conditions:
-            if condition.relation is None:
-                continue
-            names = sorted(symbol.name for symbol in condition.relation.free_symbols)
-            statuses: dict[tuple[tuple[str, float], ...], str] = {}  # many cells agree in the letters of a condition
-            for index, cell in enumerate(letters):
-                values = cell.known(names)
-                key = tuple(values.items())
-                if key not in statuses:
-                    statuses[key] = condition.status(values)
-                counts[index] += statuses[key] == "fails"
-        return counts.reshape(self.sweep.shape)
+        `term: NAME` and `bound`, how many of its conditions fail (what cannot be decided does not), and `symbol: NAME`.
+        """
+        theorem, dims = self.theorem, tuple(self.sweep.axes)
+        if theorem is None:
+            return xr.Dataset()
+        cells = [{**symbols, **own} for symbols, own in zip(self._symbols, steps, strict=True)]
+        zero = xr.DataArray(np.zeros(self.sweep.shape), dims=dims)
 
-    def _letters_of_cells(self, steps: Sequence[Mapping[str, float]]) -> list[RunLetters]:
-        return [
-            self._letters_at({**at, **prescribed, **own})
-            for at, prescribed, own in zip(self.coordinates, self._prescribed, steps, strict=True)
-        ]
+        def on_the_grid(name: str) -> xr.DataArray:
+            values = np.array([one.get(name, np.nan) for one in cells])
+            return zero.copy(data=values.reshape(self.sweep.shape))
+
+        known = {name for one in cells for name in one}
+        symbols = {name: on_the_grid(name) for name in LETTERS if name in known & symbols_of(theorem)}
+        terms = {name: zero + value for name, value in theorem.bound.terms_at(symbols).items()}
+        decidable = [one for one in theorem.conditions if one.relation is not None and one.symbols <= set(symbols)]
+        units = {"units": str(theorem.bound.measure.unit)}
+        about = {
+            "long_name": f"{theorem.bound.kind} bound on: {theorem.bound.measure.meaning}",
+            **units,
+            "measure": theorem.bound.measure.name,
+            "kind": theorem.bound.kind,
+            "constants": theorem.bound.constants,
+            "theorem": theorem.id,
+            "provenance": theorem.provenance.meaning,
+            "where": theorem.provenance.where,
+        }
+        return xr.Dataset(
+            {
+                **{f"term: {name}": value.assign_attrs(units) for name, value in terms.items()},
+                "bound": sum(terms.values(), zero).assign_attrs(about),
+                "conditions_failing": sum((one.fails_at(symbols) for one in decidable), zero).assign_attrs(
+                    long_name=f"conditions of {theorem.id} that fail here"
+                ),
+                **{
+                    f"{SYMBOL}{name}": _narrowed(value).assign_attrs(described(name)) for name, value in symbols.items()
+                },
+            }
+        )
+
+
+def _step(theorem: Theorem, name: str, symbols: Mapping[str, float]) -> float:
+    """The step size of that name that the theorem prescribes, in the arithmetic of arrays."""
+    needed = [symbol.name for symbol in theorem.step(name).free_symbols]
+    missing = [symbol for symbol in needed if symbol not in symbols]
+    if missing:
+        raise TightrateError(f"{theorem.id} needs {missing[0]}; {ADVICE}")
+    found = float(np.ravel(theorem.step_at(name, {symbol: np.array([symbols[symbol]]) for symbol in needed}))[0])
+    if not 0 < found < float("inf"):
+        raise TightrateError(
+            f"{theorem.id} prescribes {name} = {found:g}, which is no step: give {name} yourself or change the"
+            " parameters"
+        )
+    return found
+
+
+def described(name: str) -> dict[str, str]:
+    """What a symbol means, and its unit."""
+    return {"long_name": LETTERS[name].meaning, "units": str(LETTERS[name].unit)} if name in LETTERS else {}
+
+
+def _narrowed(values: xr.DataArray) -> xr.DataArray:
+    """The same values without the axes along which they do not change."""
+    for dim in values.dims:
+        first: Any = values.isel({dim: 0})
+        if bool(((values == first) | (values.isnull() & first.isnull())).all()):
+            values = first
+    return values
