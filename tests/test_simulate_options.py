@@ -229,6 +229,18 @@ def test_an_infinite_expectation_is_said_and_not_estimated() -> None:
     assert np.isfinite(bounded.measures["gap"].mean)  # adaptive steps are bounded (lee2024 H2)
 
 
+def test_the_error_of_one_replica_is_unknown_unless_nothing_is_random() -> None:
+    one = {**VALUES, "replicas": 1}
+    assert simulate("local-sgd", QUADRATICS, one, method="sample").measures["gap"].stderr is None
+    quiet = {**one, "sigma": 0.0}
+    assert simulate("local-sgd", QUADRATICS, quiet, method="sample").measures["gap"].stderr == 0
+    probed = simulate("savic-oasis", QUADRATICS, quiet, method="sample")  # curvature is probed in random directions
+    assert probed.measures["gap"].stderr is None
+    many = simulate("savic-oasis", QUADRATICS, {**VALUES, "sigma": 0.0})
+    assert many.measures["gap"].stderr is not None
+    assert many.measures["gap"].stderr > 0
+
+
 def test_a_standard_error_without_its_moment_is_said() -> None:
     notes = simulate("local-sgd", QUADRATICS, {**VALUES, "degrees": 3.0}, noise="student", method="sample").notes
     assert len(notes) == 1
@@ -282,6 +294,8 @@ def test_lambda_is_spelled_as_in_the_alphabet() -> None:
         simulate("fedada2", QUADRATICS, {**VALUES, "lambda": -1})
     with pytest.raises(TightrateError, match="did you mean 'lambda'"):
         simulate("fedada2", QUADRATICS, {**VALUES, "lamda": 1})
+    with pytest.raises(TightrateError, match="lambda is given twice, as lam too; give it once"):
+        simulate("fedada2", QUADRATICS, {**VALUES, "lam": 0.1, "lambda": 0.2})
 
 
 def test_a_sweep_and_its_theorem_share_lambda() -> None:

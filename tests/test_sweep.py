@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from rich.console import Console
 
 from tightrate.common.errors import TightrateError
@@ -18,14 +19,17 @@ from tightrate.constructions.noise import NOISES
 from tightrate.constructions.problem import PROBLEMS
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.simulator.by_name import build_problem
+from tightrate.simulator.measures import MEASURES
 from tightrate.simulator.sampled.run import Run
 from tightrate.simulator.sampled.sampling import sample
 from tightrate.terminal.live_sweep import live
 from tightrate.terminal.output import number
+from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.cache.netcdf import load_dataset, save_dataset
 from tightrate.verify.sweep.cell_store import CellStore
 from tightrate.verify.sweep.plan import Plan
-from tightrate.verify.sweep.run import Sweep, Tuned, read_sweep, run_sweep, spaced
+from tightrate.verify.sweep.run import Sweep, Tuned, measurement, read_sweep, run_sweep, spaced
 
 SPECIFICATION = """
 algorithm = "local-sgd"
@@ -448,6 +452,79 @@ def test_a_noise_without_a_level_is_refused() -> None:
         _gaussian(noise="student", parameters={})
 
 
+# What a sweep hands on
+
+
+def test_a_sweep_gives_a_measurement_at_the_symbols_of_its_theorem(specification: Path) -> None:
+    dataset = run_sweep(read_sweep(specification))
+    found, source = measurement(dataset), theorem("patel2024/thm27-equal-quadratics")
+    assert found.what == MEASURES["gap"].meaning
+    assert not found.exact
+    bound = found.at(source.bound.expression).transpose(*dataset["bound"].dims)
+    np.testing.assert_allclose(bound, dataset["bound"], rtol=1e-13)
+    assert bool(xr.DataArray(source.holds_at(found.symbols)).all()) == bool((dataset["conditions_failing"] == 0).all())
+    verdict = Bounded(source, replace(found, measured=dataset["bound"] * 0.9, stderr=xr.DataArray(0.0))).check()
+    assert verdict.status == "consistent"
+    violated = Bounded(source, replace(found, measured=dataset["bound"] * 1.1, stderr=xr.DataArray(0.0))).check()
+    assert violated.status == "violated"
+    assert violated.witness is not None
+    assert violated.witness["K"] in (2, 8)
+
+
+def test_a_level_that_a_theorem_means_otherwise_is_its_own_symbol() -> None:
+    """sigma on the axis is the law's second moment, in the theorem its fourth."""
+    axes = {"sigma": (1.0, 2.0)}
+    given = {"alpha": 4, "delta": 0.1, "eps": 0.01, "degrees": 9, "M": 3, "d": 2, "G_inf": 1, "K": 2, "R": 3}
+    fields = {"theorem": "cheng2024/thmB4-steps", "algorithm": "local-sgdm", "noise": "student", "replicas": 2}
+    dataset = run_sweep(_gaussian(**fields, axes=axes, parameters=given))
+    found = measurement(dataset)
+    assert (found.symbols["sigma"] > dataset["sigma"] * 1.05).all()
+    np.testing.assert_allclose(
+        found.at(theorem("cheng2024/thmB4-steps").bound.expression), dataset["bound"], rtol=1e-12
+    )
+
+
+def test_a_problem_and_a_theorem_of_ones_own_can_be_swept(tmp_path: Path) -> None:
+    def parabola(L: float, M: int) -> Any:
+        return PROBLEMS["coordinate-pair"](L=L, B=1.0) if M == 2 else None
+
+    source = replace(theorem("khaled2025/eq2"), label="mine")
+    given = {"K": 2, "R": 3, "sigma": 1.0}
+    sweep = _gaussian(problem=parabola, axes={"L": (0.5, 1.0)}, theorem=source, parameters={**given, "M": 2})
+    own = run_sweep(sweep)
+    shipped = _gaussian(problem="coordinate-pair", axes={"L": (0.5, 1.0)}, parameters={**given, "B": 1.0})
+    np.testing.assert_array_equal(own["gap"], run_sweep(shipped)["gap"])
+    assert own["bound"].attrs["theorem"] == "khaled2025/mine"
+    with pytest.raises(TightrateError, match="cells on parabola cannot be kept"):
+        run_sweep(sweep, store=CellStore(tmp_path))
+    with pytest.raises(TightrateError, match="parabola must return a Problem, not NoneType"):
+        run_sweep(replace(sweep, parameters={"K": 2, "R": 3, "M": 3}))
+    with pytest.raises(TightrateError, match="missing M; give each"):
+        replace(sweep, parameters={"K": 2, "R": 3})
+
+
+def test_what_is_wrong_with_sampled_means_is_noted(tmp_path: Path) -> None:
+    heavy = _gaussian(noise="student", parameters={"sigma": 1.0}, axes={"degrees": (2.5, 9.0), "K": (1,), "R": (2,)})
+    (note,) = run_sweep(heavy, store=CellStore(tmp_path)).attrs["notes"]
+    assert note.startswith("the student noise has no moment that would bound the standard error of gap: it may not")
+    assert run_sweep(heavy, store=CellStore(tmp_path)).attrs["notes"]  # cells that are kept tell it too
+    packed = run_sweep(replace(heavy, common=("R",), axes={**heavy.axes, "R": (1, 2)}))
+    assert packed.attrs["notes"] == run_sweep(heavy).attrs["notes"]
+    assert "notes" not in run_sweep(replace(heavy, axes={"degrees": (9.0,), "K": (1,), "R": (2,)})).attrs
+
+
+def test_problems_of_the_theory_are_those_of_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+
+    def counted(problem: Any, values: Any) -> Any:
+        built.append(problem)
+        return build_problem(problem, values)
+
+    monkeypatch.setattr("tightrate.simulator.by_name.build_problem", counted)
+    run_sweep(_gaussian(theorem="khaled2025/eq2", axes={"K": (1, 2), "R": (3, 4), "M": (2, 4)}))
+    assert len(built) == 2  # one for each M
+
+
 # Names as axes
 
 
@@ -572,7 +649,7 @@ def test_a_cell_that_fails_in_a_pack_says_so_itself(monkeypatch: pytest.MonkeyPa
     def short_of_memory(*_: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("tightrate.verify.sweep.packs.run_pack", short_of_memory)
+    monkeypatch.setattr("tightrate.verify.sweep.execution.run_pack", short_of_memory)
     assert run_sweep(replace(sweep, axes=STEPS_AND_ROUNDS)).identical(whole)
 
 

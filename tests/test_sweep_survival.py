@@ -21,12 +21,15 @@ import xarray as xr
 from joblib.externals.loky import reusable_executor
 from typer.testing import CliRunner
 
-import tightrate.verify.sweep.cell
 from tightrate.command_line import app
 from tightrate.common.errors import TightrateError
 from tightrate.simulator.by_name import Problems
+from tightrate.verify.cache.code_digest import reached, source_digest
 from tightrate.verify.cache.netcdf import load_dataset, save_dataset
-from tightrate.verify.sweep.cell import Cell, Result, cell_key, environment, run_cell
+from tightrate.verify.sweep import cell_key as keys
+from tightrate.verify.sweep import execution
+from tightrate.verify.sweep.cell import Cell, Result, run_cell
+from tightrate.verify.sweep.cell_key import cell_key, environment
 from tightrate.verify.sweep.cell_store import CellStore
 from tightrate.verify.sweep.plan import Plan
 from tightrate.verify.sweep.run import Sweep, Tuned, read_sweep, run_sweep
@@ -239,8 +242,8 @@ def test_no_dask_is_one_clear_line(tuned: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_worker_with_other_code_is_refused() -> None:
     (cell, *_) = Plan(_quick()).cells
-    outcome = tightrate.verify.sweep.cell.attempt(cell, Problems(), {**environment(), "code": "0123"})
-    assert isinstance(outcome, tightrate.verify.sweep.cell.Failure)
+    outcome = execution.attempt(cell, Problems(), {**environment(), "code": "0123"})
+    assert isinstance(outcome, execution.Failure)
     assert "instead of 0123" in outcome.message
 
 
@@ -271,7 +274,7 @@ def _quick(**changes: Any) -> Sweep:
 
 def test_a_finished_sweep_is_read_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run_sweep(_quick(), store=CellStore(tmp_path))
-    monkeypatch.setattr(tightrate.verify.sweep.cell, "run_cell", None)
+    monkeypatch.setattr(execution, "run_cell", None)
     store = CellStore(tmp_path)
     assert run_sweep(_quick(), store=store).identical(first)
     assert store.found == 6
@@ -323,9 +326,9 @@ def test_a_damaged_or_foreign_cell_is_noticed_and_run_again(
     damage: Callable[[Path, Path], object], tmp_path: Path
 ) -> None:
     first = run_sweep(_quick(), store=CellStore(tmp_path))
-    keys = [cell_key(cell) for cell in Plan(_quick()).cells]
+    names = [cell_key(cell) for cell in Plan(_quick()).cells]
     whole = CellStore(tmp_path)
-    damage(whole.path(keys[2]), whole.path(keys[4]))
+    damage(whole.path(names[2]), whole.path(names[4]))
     store = CellStore(tmp_path)
     assert run_sweep(_quick(), store=store).identical(first)
     assert (store.found, store.damaged) == (5, 1)
@@ -377,7 +380,7 @@ def test_a_failure_is_reported_after_all_other_cells_and_never_kept(
         return run_cell(cell, problems)
 
     with monkeypatch.context() as context:
-        context.setattr(tightrate.verify.sweep.cell, "run_cell", short_of_memory)
+        context.setattr(execution, "run_cell", short_of_memory)
         with pytest.raises(TightrateError, match="2 of 6 cells failed, the first with MemoryError") as caught:
             run_sweep(_quick(), store=CellStore(tmp_path))
     assert "\n" not in str(caught.value)
@@ -421,16 +424,37 @@ OTHER: dict[str, Any] = {
 def test_any_change_of_an_input_is_another_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     (cell, *_) = Plan(_quick()).cells
     assert set(OTHER) == {part.name for part in fields(Cell)}
-    keys = [cell_key(cell), *(cell_key(replace(cell, **{name: value})) for name, value in OTHER.items())]
-    keys.append(cell_key(replace(cell, tuned={"eta": Tuned(0.1, 1.0, points=10)})))
+    found = [cell_key(cell), *(cell_key(replace(cell, **{name: value})) for name, value in OTHER.items())]
+    found.append(cell_key(replace(cell, tuned={"eta": Tuned(0.1, 1.0, points=10)})))
     for name in environment():
         with monkeypatch.context() as context:
             changed = {**environment(), name: "other"}
-            context.setattr(tightrate.verify.sweep.cell, "environment", lambda changed=changed: changed)
-            keys.append(cell_key(cell))
-    assert len(set(keys)) == len(keys)
+            context.setattr(keys, "environment", lambda changed=changed: changed)
+            found.append(cell_key(cell))
+    assert len(set(found)) == len(found)
     order = dict(reversed(list(cell.values.items())))
     assert cell_key(replace(cell, values=order)) == cell_key(cell)
+
+
+def test_the_code_of_a_cell_is_what_can_move_a_bit_of_it() -> None:
+    code = reached(keys.RUNS_CELLS, keys.MOVES_BITS)
+    for module in (
+        "constructions.random_quadratics",
+        "constructions.heavy_tailed_noise",
+        "simulator.algorithms.savic",
+        "simulator.compiled.loops",
+        "simulator.exact.moments",
+        "simulator.measure",
+        "simulator.sampled.round_law",
+        "verify.sweep.cell",
+        "verify.sweep.packs",
+        "verify.sweep.tuning",
+    ):
+        assert f"tightrate.{module}" in code, module
+    others = ("tightrate.rates", "tightrate.simulator.simulate", "tightrate.verify.sweep.plan")
+    assert not [module for module in code if module.startswith(others)]
+    assert environment()["code"] == source_digest(*keys.RUNS_CELLS, within=keys.MOVES_BITS)
+    assert environment()["code"] != source_digest(*keys.RUNS_CELLS)
 
 
 def test_progress_counts_kept_cells_from_the_start(tmp_path: Path) -> None:

@@ -415,6 +415,8 @@ def sweep(
             described, jobs=jobs, scheduler=scheduler, store=store, progress=shown.progress, watch=shown.watch
         )
     save_dataset(dataset, target)
+    for note in dataset.attrs.get("notes", ()):
+        say(f"note: {note}")
     say(f"{summary(dataset, kept=store.found, damaged=store.damaged)}; results in {target}, cells in {store.folder}")
 
 

@@ -88,8 +88,6 @@ def sample(
             return count
         return max(1, NUMBERS_PER_BLOCK // (workers * d)) if eta is None else replicas_at_once(K, workers, d)
 
-    axes = {"seed": seed, **(stream_axes or {})}  # an axis of seeds is the seed
-    key = int(axes.pop("seed"))
     parts = []
     for rows in _blocks(steps, together):
         block = Block(
@@ -99,7 +97,7 @@ def sample(
             K=int(steps[rows[0]]),
             R=R,
             x0=np.ascontiguousarray(x0[rows]),
-            randomness=Randomness(key, axes, readers[rows]),
+            randomness=Randomness(seed, stream_axes or {}, readers[rows]),
             q=None if q is None else q[rows, None],
             eta=eta if eta is None or len(eta) == 1 else eta[rows],
             clients=clients,

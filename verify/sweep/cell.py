@@ -6,14 +6,10 @@ process or on another machine, with the same versions and CPU features, gives th
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
-from importlib.metadata import version
 from math import ceil
-from platform import machine, python_version
 from time import perf_counter
 from typing import Any
 
@@ -21,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from tightrate.common.errors import TightrateError
 from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import Problem
 from tightrate.simulator.algorithm import Array
@@ -30,7 +25,6 @@ from tightrate.simulator.by_name import Builder, Instance, Problems, build_noise
 from tightrate.simulator.engine_choice import Engine, Method, Question
 from tightrate.simulator.measure import Samples, measure
 from tightrate.simulator.measures import Output
-from tightrate.verify.cache.code_digest import source_digest
 from tightrate.verify.sweep.tuning import Tuned, Tuning, tune
 
 PILOT_CONFIDENCE = 0.99  # that the true variance is no larger than what a pilot's is taken for
@@ -173,68 +167,3 @@ def _replicas_for(relative_error: float, pilot: Mapping[str, Array], replicas: i
         if limit > 0:
             needed = max(needed, limit / allowed if allowed > 0 else np.inf)
     return int(min(most, ceil(min(needed, most))))
-
-
-# The inputs that are not in the cell: what runs it.
-
-RUNS_CELLS = ("tightrate.verify.sweep.cell", "tightrate.verify.sweep.packs")
-MOVES_BITS = ("tightrate.constructions", "tightrate.simulator", "tightrate.verify.sweep")  # of what these reach
-
-
-@cache
-def environment() -> Mapping[str, str]:
-    """The versions, the code and the kind of CPU that a cell's bits depend on."""
-    return {
-        "python": ".".join(python_version().split(".")[:2]),
-        **{name: version(name) for name in ("tightrate", "numpy", "scipy")},
-        "code": source_digest(*RUNS_CELLS, within=MOVES_BITS),
-        "cpu": _cpu(),
-    }
-
-
-def _cpu() -> str:
-    """The machine and the instruction sets that numpy found: its loops for them may round differently."""
-    umath = getattr(getattr(np, "_core", None), "_multiarray_umath", None)
-    found: Mapping[str, bool] = getattr(umath, "__cpu_features__", {})
-    names = " ".join(sorted(name for name, present in found.items() if present))
-    return f"{machine()}-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
-
-
-def cell_key(cell: Cell) -> str:
-    """The name of a cell: a digest of all of its inputs, so that any change of one of them is another cell."""
-    if not isinstance(cell.problem, str):
-        raise TightrateError(
-            f"cells on {problem_name(cell.problem)} cannot be kept: nothing tells that a function of your own changed"
-        )
-    text = cell.as_json() + json.dumps(dict(environment()), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-NO_DEMANDS: Mapping[str, str] = {}  # on the versions of a process of this same installation
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a cell has no result; `bad_input` when every run of it must fail in the same way."""
-
-    message: str
-    bad_input: bool
-
-
-def other_versions(expected: Mapping[str, str]) -> list[str]:
-    """The names of what is expected to be the same here, and is not."""
-    return [name for name in expected if name != "cpu" and environment().get(name) != expected[name]]
-
-
-def attempt(cell: Cell, problems: Problems, expected: Mapping[str, str] = NO_DEMANDS) -> Result | Failure:
-    """Run a cell where it may fail and where the versions may be others, and say so."""
-    here = environment()
-    if differs := other_versions(expected):
-        what = ", ".join(f"{name} {here.get(name)} instead of {expected[name]}" for name in differs)
-        return Failure(f"a worker has {what}; install the same versions everywhere", True)
-    try:
-        return run_cell(cell, problems)
-    except TightrateError as error:
-        return Failure(str(error), True)
-    except Exception as error:  # an exhausted memory, a damaged installation: whatever one cell meets
-        return Failure(" ".join(f"{type(error).__name__}: {error}".split()), False)

@@ -19,16 +19,28 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 from tightrate.common.errors import TightrateError
 from tightrate.common.threads import one_blas_thread
 from tightrate.simulator.by_name import Problems
-from tightrate.verify.sweep.cell import NO_DEMANDS, Cell, Failure, Result, environment
-from tightrate.verify.sweep.packs import attempt_pack, packs, work
-
-Outcome = tuple[int, Result | Failure]
+from tightrate.verify.sweep.cell import Cell, Result, run_cell
+from tightrate.verify.sweep.cell_key import environment
+from tightrate.verify.sweep.packs import packs, run_pack, work
 
 ATTEMPTS = 3  # of a cell whose worker is killed under it
 SECONDS_TO_CONNECT = 10
 SECONDS_FOR_WORKERS = 30
 SECONDS_BETWEEN_LOOKS = 1.0
 KEPT = "finished cells are kept, run it again to go on"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a cell has no result; `bad_input` when every run of it must fail in the same way."""
+
+    message: str
+    bad_input: bool
+
+
+Outcome = tuple[int, Result | Failure]
+
+NO_DEMANDS: Mapping[str, str] = {}  # on the versions of a process of this same installation
 
 
 @dataclass(frozen=True)
@@ -40,8 +52,33 @@ class Pack:
     problems: Problems
 
     def outcomes(self, expected: Mapping[str, str] = NO_DEMANDS) -> list[Outcome]:
-        """The outcome of each cell."""
-        return list(zip(self.numbers, attempt_pack(self.cells, self.problems, expected), strict=True))
+        """The outcome of each cell, all run together; where one of them fails each runs alone, to say so itself."""
+        if len(self.cells) > 1 and not other_versions(expected):
+            try:
+                return list(zip(self.numbers, run_pack(self.cells, self.problems), strict=True))
+            except Exception:  # whatever it is, the cell that raises it meets it again below
+                pass
+        found = [attempt(cell, self.problems, expected) for cell in self.cells]
+        return list(zip(self.numbers, found, strict=True))
+
+
+def attempt(cell: Cell, problems: Problems, expected: Mapping[str, str] = NO_DEMANDS) -> Result | Failure:
+    """Run a cell where it may fail and where the versions may be others, and say so."""
+    here = environment()
+    if differs := other_versions(expected):
+        what = ", ".join(f"{name} {here.get(name)} instead of {expected[name]}" for name in differs)
+        return Failure(f"a worker has {what}; install the same versions everywhere", True)
+    try:
+        return run_cell(cell, problems)
+    except TightrateError as error:
+        return Failure(str(error), True)
+    except Exception as error:  # an exhausted memory, a damaged installation: whatever one cell meets
+        return Failure(" ".join(f"{type(error).__name__}: {error}".split()), False)
+
+
+def other_versions(expected: Mapping[str, str]) -> list[str]:
+    """The names of what is expected to be the same here, and is not."""
+    return [name for name in expected if name != "cpu" and environment().get(name) != expected[name]]
 
 
 def outcomes(

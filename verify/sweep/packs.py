@@ -7,7 +7,7 @@ run of more replicas where they differ in step sizes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
 from time import perf_counter
@@ -26,16 +26,7 @@ from tightrate.simulator.measure import Samples, moment_notes, settles
 from tightrate.simulator.measures import readings, records_of
 from tightrate.simulator.sampled.run import Run
 from tightrate.simulator.sampled.shared_runs import PackedCell, sample_packed
-from tightrate.verify.sweep.cell import (
-    NO_DEMANDS,
-    Cell,
-    Failure,
-    Result,
-    attempt,
-    numbers_of,
-    other_versions,
-    run_cell,
-)
+from tightrate.verify.sweep.cell import Cell, Result, numbers_of, run_cell
 
 Steps = tuple[tuple[str, Any], ...]
 
@@ -84,18 +75,6 @@ def _shared(cell: Cell) -> str | None:
 def _steps(cell: Cell) -> Steps:
     """The step sizes that may differ within a pack: finite numbers, no counts."""
     return tuple((name, value) for name, value in cell.steps.items() if isinstance(value, float) and isfinite(value))
-
-
-def attempt_pack(
-    cells: Sequence[Cell], problems: Problems, expected: Mapping[str, str] = NO_DEMANDS
-) -> list[Result | Failure]:
-    """Run cells that `packs` put together; where one of them fails each runs alone, to say so itself."""
-    if len(cells) > 1 and not other_versions(expected):
-        try:
-            return list(run_pack(cells, problems))
-        except Exception:  # whatever it is, the cell that raises it meets it again below
-            pass
-    return [attempt(cell, problems, expected) for cell in cells]
 
 
 def run_pack(cells: Sequence[Cell], problems: Problems) -> list[Result]:

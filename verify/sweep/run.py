@@ -22,9 +22,10 @@ from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.measures import MEASURES
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.session import Progress, silent
-from tightrate.verify.sweep.cell import Failure, Result, cell_key
+from tightrate.verify.sweep.cell import Result
+from tightrate.verify.sweep.cell_key import cell_key
 from tightrate.verify.sweep.cell_store import CellStore
-from tightrate.verify.sweep.execution import KEPT, Watch, outcomes
+from tightrate.verify.sweep.execution import KEPT, Failure, Watch, outcomes
 from tightrate.verify.sweep.plan import SYMBOL, Plan, described
 from tightrate.verify.sweep.specification import Sweep, spaced, text_of
 from tightrate.verify.sweep.toml_file import read_sweep
@@ -135,9 +136,10 @@ def measurement(data: xr.Dataset, name: str = "", *, rounding: float = 0.0) -> M
 
     `rounding` is relative to the mean.  Without a theorem the symbols are what the sweep was given.
 
-    >>> found = run_sweep(Sweep("s", "local-sgd", "rank-one-pair", {"R": (1, 2)}, {"K": 2, "eta": 0.5}, method="exact"))
+    >>> given = {"K": 2, "eta": 0.5, "cosine": 0.5}
+    >>> found = run_sweep(Sweep("s", "local-sgd", "rank-one-pair", {"R": (1, 2)}, given, method="exact"))
     >>> sorted(measurement(found).symbols)
-    ['K', 'R', 'eta']
+    ['K', 'R', 'cosine', 'eta']
     """
     sweep = json.loads(data.attrs["sweep"])
     name = name or sweep["measures"][0]
