@@ -109,7 +109,7 @@ def test_whoever_watches_a_terminal_sees_cells_time_left_and_the_current_estimat
     sweep = _gaussian(replicas=8)
     terminal = Console(file=seen, force_terminal=True, width=200)
     with pytest.MonkeyPatch.context() as context:
-        context.setattr("tightrate.live_sweep.console", lambda **_: terminal)
+        context.setattr("tightrate.terminal.live_sweep.console", lambda **_: terminal)
         with live(sweep) as shown:
             dataset = run_sweep(sweep, progress=shown.progress, watch=shown.watch)
     last = dataset.isel(K=0, R=0)  # the cells that take the most work are started first

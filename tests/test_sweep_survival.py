@@ -208,7 +208,7 @@ def test_a_cluster_gives_the_same_bits_and_outlives_a_killed_worker(
             killed_at.append(count(cells))
             workers[0].send_signal(signal.SIGKILL)
 
-    monkeypatch.setattr("tightrate.live_sweep.LiveSweep.watch", kill_a_worker)
+    monkeypatch.setattr("tightrate.terminal.live_sweep.LiveSweep.watch", kill_a_worker)
     for limit in ("SECONDS_TO_CONNECT", "SECONDS_FOR_WORKERS"):
         monkeypatch.setattr(f"tightrate.verify.sweep.execution.{limit}", PATIENCE)
     arguments = ["sweep", str(tuned), "--out", str(out), "--scheduler", address]
