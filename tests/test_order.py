@@ -23,9 +23,11 @@ from sympy import QQ, Add, Expr, Function, Max, Min, Mul, Piecewise, Pow, Ration
 from tightrate.common.errors import TightrateError
 from tightrate.rates.orders.certificate import Certificate, Witness, check_certificate, check_witness
 from tightrate.rates.orders.domination import OrderResult, compare, dominated
+from tightrate.rates.orders.facts import range_facts
 from tightrate.rates.orders.growth import growth
 from tightrate.rates.orders.linear_program import minimize, shortest_direction
-from tightrate.rates.orders.normal_form import UndecidableError, clauses, range_facts
+from tightrate.rates.orders.normal_form import clauses
+from tightrate.rates.orders.undecidable import UndecidableError
 from tightrate.rates.statements.catalogue import theorem, theorem_ids
 from tightrate.rates.symbols.alphabet import (
     B,

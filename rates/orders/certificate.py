@@ -24,22 +24,12 @@ import sympy
 from sympy import QQ, Expr, Poly, Rational, Symbol
 from sympy.logic.boolalg import Boolean
 
+from tightrate.rates.orders.cases import Case, cases
+from tightrate.rates.orders.facts import factor_facts, range_facts
 from tightrate.rates.orders.growth import growth, holds
-from tightrate.rates.orders.normal_form import (
-    ALPHA,
-    ALPHA_RANGE,
-    Case,
-    Form,
-    UndecidableError,
-    cases,
-    clauses,
-    factor_facts,
-    field_of,
-    form_of,
-    listed,
-    range_facts,
-    standardized,
-)
+from tightrate.rates.orders.moment_order import ALPHA, ALPHA_RANGE
+from tightrate.rates.orders.normal_form import Form, clauses, field_of, form_of, listed, standardized
+from tightrate.rates.orders.undecidable import UndecidableError
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.symbols.hypothesis import Given, Hypothesis
 

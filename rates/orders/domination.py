@@ -39,17 +39,10 @@ from tightrate.rates.orders.certificate import (
     value_at,
 )
 from tightrate.rates.orders.linear_program import minimize, shortest_direction
-from tightrate.rates.orders.normal_form import (
-    ALPHA,
-    Form,
-    UndecidableError,
-    argument_of_logarithm,
-    exponent_terms,
-    form_of,
-    is_exponential,
-    larger_part,
-    listed,
-)
+from tightrate.rates.orders.moment_order import ALPHA
+from tightrate.rates.orders.normal_form import Form, form_of, listed
+from tightrate.rates.orders.special_factors import argument_of_logarithm, exponent_terms, is_exponential, larger_part
+from tightrate.rates.orders.undecidable import UndecidableError
 from tightrate.rates.symbols.hypothesis import Given, Hypothesis
 
 Letters: TypeAlias = list[dict[str, Fraction]]

@@ -17,13 +17,8 @@ import sympy
 from sympy import Add, Expr, Max, Min, Mul, Piecewise, Pow, Symbol, log
 from sympy.logic.boolalg import And, Boolean, Not, Or
 
-from tightrate.rates.orders.normal_form import (
-    UndecidableError,
-    exponent_terms,
-    has_floor,
-    is_exponential,
-    larger_part,
-)
+from tightrate.rates.orders.special_factors import exponent_terms, has_floor, is_exponential, larger_part
+from tightrate.rates.orders.undecidable import UndecidableError
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.rates.symbols.hypothesis import Hypothesis
 

@@ -11,7 +11,8 @@ from sympy import Add, Expr, Ge, Integer, Le, Max, Or, Piecewise, Pow
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean
 
-from tightrate.rates.orders.normal_form import UndecidableError, larger_part
+from tightrate.rates.orders.special_factors import larger_part
+from tightrate.rates.orders.undecidable import UndecidableError
 
 
 def with_exponentials(expression: Expr) -> Expr:

@@ -19,17 +19,10 @@ from sympy.core.relational import Relational
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.orders.domination import dominated
-from tightrate.rates.orders.normal_form import (
-    ALPHA,
-    clauses,
-    exponent_terms,
-    field_of,
-    in_alphabet,
-    is_exponential,
-    sign_for_all_alpha,
-    standardized,
-)
+from tightrate.rates.orders.moment_order import ALPHA, sign_for_all_alpha
+from tightrate.rates.orders.normal_form import clauses, field_of, in_alphabet, standardized
 from tightrate.rates.orders.regimes import Terms, terms_of
+from tightrate.rates.orders.special_factors import exponent_terms, is_exponential
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.symbols.hypothesis import Given
 

@@ -19,8 +19,9 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.orders.normal_form import exponent_terms, field_of, has_floor, is_exponential
+from tightrate.rates.orders.normal_form import field_of
 from tightrate.rates.orders.regimes import Terms, terms_of
+from tightrate.rates.orders.special_factors import exponent_terms, has_floor, is_exponential
 
 Point: TypeAlias = tuple[Fraction, Fraction]
 Polygon: TypeAlias = tuple[Point, ...]

@@ -17,22 +17,14 @@ from sympy import QQ, Add, Expr, Max, Min, Symbol
 from sympy.core.relational import Relational
 
 from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.rates.orders.cases import alternatives
 from tightrate.rates.orders.certificate import Certificate, OrderQuestion, excess, value_at
 from tightrate.rates.orders.domination import dominated
+from tightrate.rates.orders.facts import range_facts
 from tightrate.rates.orders.linear_program import shortest_direction
-from tightrate.rates.orders.normal_form import (
-    Form,
-    alternatives,
-    exponent_terms,
-    field_of,
-    form_of,
-    in_alphabet,
-    is_exponential,
-    larger_part,
-    range_facts,
-    sign_for_all_alpha,
-    standardized,
-)
+from tightrate.rates.orders.moment_order import sign_for_all_alpha
+from tightrate.rates.orders.normal_form import Form, field_of, form_of, in_alphabet, standardized
+from tightrate.rates.orders.special_factors import exponent_terms, is_exponential, larger_part
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.symbols.hypothesis import Given, Hypothesis
 

@@ -20,8 +20,9 @@ from sympy import Add, Eq, Expr, Ge, Integer, Max, Mod, Symbol, log
 from sympy.logic.boolalg import Boolean
 
 from tightrate.common.errors import TightrateError
+from tightrate.rates.orders.cases import alternatives
 from tightrate.rates.orders.domination import OrderResult, dominated
-from tightrate.rates.orders.normal_form import alternatives, field_of, standardized
+from tightrate.rates.orders.normal_form import field_of, standardized
 from tightrate.rates.orders.one_sided_estimates import (
     above_one,
     below_excess,

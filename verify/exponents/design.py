@@ -24,22 +24,14 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
 from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.rates.orders.cases import alternatives
 from tightrate.rates.orders.certificate import Certificate, value_at
-from tightrate.rates.orders.normal_form import (
-    Form,
-    UndecidableError,
-    alternatives,
-    clauses,
-    exponent_terms,
-    form_of,
-    is_exponential,
-    larger_part,
-    listed,
-    range_facts,
-    standardized,
-)
+from tightrate.rates.orders.facts import range_facts
+from tightrate.rates.orders.normal_form import Form, clauses, form_of, listed, standardized
 from tightrate.rates.orders.one_sided_estimates import above_one, is_excess
 from tightrate.rates.orders.regimes import dominant_region, isolating_path
+from tightrate.rates.orders.special_factors import exponent_terms, is_exponential, larger_part
+from tightrate.rates.orders.undecidable import UndecidableError
 from tightrate.rates.statements.catalogue import theorem as catalogued
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
