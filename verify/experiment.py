@@ -66,12 +66,14 @@ def found_in(module: str, name: str) -> Experiment:
 
 
 def labelled(*dims: str, **columns: ArrayLike) -> xr.Dataset:
-    """A dataset of arrays whose axes are the first ones of `dims`; a number holds everywhere.
+    """A dataset of arrays whose axes are the first ones of `dims`; a number holds everywhere, and a column that bears
+    the name of an axis gives its coordinates.
 
-    >>> labelled("instance", "R", L=1.0, eta=np.ones(2), gap=np.ones((2, 5)))["gap"].dims
-    ('instance', 'R')
+    >>> labelled("instance", "R", L=1.0, eta=np.ones(2), gap=np.ones((2, 3)), R=[1, 2, 3]).gap.sel(R=3).dims
+    ('instance',)
     """
-    return xr.Dataset({name: (dims[: np.ndim(values)], values) for name, values in columns.items()})
+    of = {name: (name,) if name in dims else dims[: np.ndim(values)] for name, values in columns.items()}
+    return xr.Dataset({name: (of[name], values) for name, values in columns.items()})
 
 
 def all_instances(batches: Iterable[xr.Dataset]) -> xr.Dataset:

@@ -95,7 +95,7 @@ def _by_theorem(searches: Iterable[Search]) -> dict[str, list[Search]]:
 def values_at(bound: Bound, measurement: Measurement) -> Array:
     """A bound at the points of a measurement, whatever its axes."""
     with np.errstate(all="ignore"):
-        found: Array = (measurement.at(bound.expression) + 0 * measurement.measured).values
+        found: Array = (0 * measurement.measured + measurement.at(bound.expression)).values  # axes as measured
     return found
 
 

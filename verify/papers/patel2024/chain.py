@@ -110,7 +110,7 @@ def runs(session: Session) -> xr.Dataset:
     squares of both kinds of machines.
     """
     points = session.choose(quick=16, full=40)
-    names, rules, K = zip(*algorithms(points), strict=True)
+    names, rules, K = (list(column) for column in zip(*algorithms(points), strict=True))
     machines = np.where(np.arange(len(ROUNDS)) % 2, 2, 4)
     best, revealed = np.empty((len(rules), len(ROUNDS))), np.empty((len(rules), len(ROUNDS)))
     minimum, constants = np.empty(len(ROUNDS)), np.empty((3, len(ROUNDS)))
@@ -124,19 +124,14 @@ def runs(session: Session) -> xr.Dataset:
             best[i, j] = gaps.min()
             revealed[i, j] = 1 + np.flatnonzero((run.last != 0).any(axis=0)).max()
         session.progress("patel2024-chain", j + 1, len(ROUNDS))
-    of_runs = labelled("algorithm", "R", best_gap=best, revealed=revealed, K=np.array(K, dtype=np.float64))
-    of_instances = labelled(
-        "R",
-        minimum=minimum,
-        smoothness=constants[0],
-        distance=constants[1],
-        heterogeneity=constants[2],
-        M=machines.astype(np.float64),
-    )
-    found = xr.merge([of_runs, of_instances, _display_20(session.seed)])
-    return found.assign_coords(algorithm=list(names), R=np.array(ROUNDS, dtype=np.float64)).assign_attrs(
-        L=L, B=B, **NO_NOISE
-    )
+    of_instances = dict(zip(("smoothness", "distance", "heterogeneity"), constants, strict=True))
+    parts = [
+        labelled("algorithm", "R", best_gap=best, revealed=revealed, K=np.array(K, dtype=np.float64), algorithm=names),
+        labelled("R", minimum=minimum, **of_instances, M=machines.astype(np.float64), R=np.array(ROUNDS, np.float64)),
+        labelled(L=L, B=B, **NO_NOISE),
+        _display_20(session.seed),
+    ]
+    return xr.merge(parts)
 
 
 def _display_20(seed: int) -> xr.Dataset:
@@ -246,8 +241,7 @@ def longer_chains(session: Session) -> xr.Dataset:
         problem = LinkByLink(parity_chain(R=R, L=L, B=B, d=3 * R))
         gaps.append(sample(accelerated_minibatch_sgd(eta=eta), problem, K=2, R=R, measured_rounds=(R,)).gaps.min())
         session.progress("patel2024-acceleration", len(gaps), len(LONGER_ROUNDS))
-    found = labelled("R", gap=np.array(gaps)).assign_coords(R=np.array(LONGER_ROUNDS, dtype=np.float64))
-    return found.assign_attrs(L=L, B=B, M=2, K=2, **NO_NOISE)
+    return labelled("R", gap=gaps, R=np.array(LONGER_ROUNDS, dtype=np.float64), L=L, B=B, M=2, K=2, **NO_NOISE)
 
 
 @claim(

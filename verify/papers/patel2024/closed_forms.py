@@ -41,9 +41,9 @@ def rank_one_runs(session: Session) -> xr.Dataset:
     R = np.arange(1, rounds + 1)
     jump = round_map(pair, K=K, eta=eta, gamma=gamma)
     jumped = np.stack([pair.gap(jump.after(r)) for r in R], axis=-1)
-    symbols = labelled("instance", cosine=cosine, L=L, B=B, K=K, eta=eta, gamma=gamma, M=M)
-    gaps = labelled("method", "instance", "R", gap=np.stack([walked.gaps[:, 1:], jumped]))
-    return xr.merge([symbols, gaps]).assign_coords(R=R, method=["step by step", "whole rounds"])
+    symbols = labelled("instance", cosine=cosine, L=L, B=B, M=M, K=K, eta=eta, gamma=gamma)
+    gap, method = np.stack([walked.gaps[:, 1:], jumped]), ["step by step", "whole rounds"]
+    return symbols.merge(labelled("method", "instance", "R", gap=gap, method=method, R=R))
 
 
 @claim(
@@ -77,10 +77,10 @@ def coordinate_runs(session: Session) -> xr.Dataset:
     over = ("instance", "R")
     return all_instances(
         [
-            labelled(*over, distance=walked, L=L, B=B, K=K.astype(np.float64), eta=eta, gamma=gamma),
-            labelled(*over, distance=solved, L=L, B=B, K=np.inf, eta=1 / L, gamma=2.0),
+            labelled(*over, distance=walked, L=L, B=B, K=K.astype(np.float64), eta=eta, gamma=gamma, R=R),
+            labelled(*over, distance=solved, L=L, B=B, K=np.inf, eta=1 / L, gamma=2.0, R=R),
         ]
-    ).assign_coords(R=R)
+    )
 
 
 @claim(

@@ -129,5 +129,5 @@ def floor(session: Session) -> xr.Dataset:
         run = sample(local_sgd(eta=eta[coarse_eta]), problem, K=K[i], R=rounds)
         simulated[i, coarse_eta] = run.distances[:, -1]
         session.progress("fixed-point-floor", coarse_K.index(i) + 1, len(coarse_K))
-    found = labelled("K", "eta", floor=distance, simulated=simulated).assign_coords(K=K, eta=eta)
+    found = labelled("K", "eta", floor=distance, simulated=simulated, K=K, eta=eta)
     return found.assign_attrs(**constants, M=problem.workers, d=problem.dimension)

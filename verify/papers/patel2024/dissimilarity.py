@@ -17,6 +17,7 @@ from tightrate.verify.assertions.equal import Equal
 from tightrate.verify.claim import claim
 from tightrate.verify.experiment import all_instances, experiment, labelled
 from tightrate.verify.measurement import Measurement
+from tightrate.verify.papers.patel2024.machines import MATRICES, matrices_of
 from tightrate.verify.session import Session
 
 Array = NDArray[np.float64]
@@ -64,25 +65,19 @@ def gradients_apart(session: Session) -> xr.Dataset:
         for problem in problems:
             n, M, d = problem.minimizers.shape
             D: Array = np.power(10, generator.uniform(-1.5, 1.5, n))
-            directions = generator.standard_normal((128, n, 1, d))
-            x = D[:, None, None] * directions / np.linalg.norm(directions, axis=-1, keepdims=True)
-            apart = deviations(problem, x[..., 0, :])
-            yield (
-                labelled(
-                    "instance",
-                    worst=apart.max(axis=(0, -1)),
-                    mean=np.sqrt((apart**2).mean(axis=-1)).max(axis=0),
-                    slope=growth_far_out(problem),
-                    **{name: problem.constants[name] for name in ("zeta_star", "tau", "tau_mean", "B")},
-                    D=D,
-                    M=float(M),
-                    d=float(d),
-                )
-                .assign(
-                    hessians=(("instance", "machine", "row", "column"), problem.hessians),
-                    minimizers=(("instance", "machine", "row"), problem.minimizers),
-                )
-                .assign_coords(machine=range(M), row=range(d), column=range(d))
+            directions = generator.standard_normal((128, n, d))
+            x = D[:, None] * directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+            apart = deviations(problem, x)
+            yield labelled(
+                *MATRICES,
+                worst=apart.max(axis=(0, -1)),
+                mean=np.sqrt((apart**2).mean(axis=-1)).max(axis=0),
+                slope=growth_far_out(problem),
+                **{name: problem.constants[name] for name in ("zeta_star", "tau", "tau_mean", "B")},
+                D=D,
+                M=float(M),
+                d=float(d),
+                **matrices_of(problem),
             )
 
     return all_instances(batches())

@@ -74,22 +74,21 @@ def runs(session: Session) -> xr.Dataset:
         displacement = (map_of_round @ displacement[..., None])[..., 0]
         x = sample(algorithm, problem, K=K, R=1, start=x[:, None, :]).last
     size = farthest_optimum(problem)
-    return (
-        labelled(
-            "instance",
-            "R",
-            to_fixed_point=to_fixed_point,
-            to_optimum=to_optimum,
-            map_error=error / size,
-            discrepancy=np.linalg.norm(fixed_point - problem.optimum, axis=-1),
-            size=size,
-            gamma=gamma,
-            K=K,
-            eta=eta,
-            **constants_of(problem),
-        )
-        .assign_coords(R=np.arange(rounds + 1))
-        .assign_attrs(M=M, d=d)
+    return labelled(
+        "instance",
+        "R",
+        to_fixed_point=to_fixed_point,
+        to_optimum=to_optimum,
+        map_error=error / size,
+        discrepancy=np.linalg.norm(fixed_point - problem.optimum, axis=-1),
+        size=size,
+        **constants_of(problem),
+        M=M,
+        d=d,
+        K=K,
+        eta=eta,
+        gamma=gamma,
+        R=np.arange(rounds + 1),
     )
 
 
@@ -196,9 +195,12 @@ def limits(session: Session) -> xr.Dataset:
     )
     small_steps = [distance(K, part / L, problem.optimum) for part in share]
     long_rounds = [distance(np.ceil(times / (eta * mu)), eta, mean) for times in multiple]
-    return of_instances.assign(
-        from_optimum=(("share", "instance"), small_steps), from_mean=(("multiple", "instance"), long_rounds)
-    ).assign_coords(share=share, multiple=multiple)
+    parts = [
+        of_instances,
+        labelled("share", "instance", from_optimum=small_steps, share=share),
+        labelled("multiple", "instance", from_mean=long_rounds, multiple=multiple),
+    ]
+    return xr.merge(parts)
 
 
 @claim(

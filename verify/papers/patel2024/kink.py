@@ -83,8 +83,8 @@ def best_steps(session: Session) -> xr.Dataset:
             gaps = run.gaps[:, -1].reshape(len(zetas), -1)
             best[:, :, j, k] = gaps.min(axis=-1), eta[gaps.argmin(axis=-1)]
         session.progress("patel2024-piecewise", j + 1, len(steps))
-    found = labelled("zeta_star", "K", "R", best_gap=best[0], eta=best[1])
-    return found.assign_coords(zeta_star=zetas, K=steps, R=rounds).assign_attrs(L=L, B=B, M=2, sigma=0.0, gamma=1.0)
+    axes, setting = {"zeta_star": zetas, "K": steps, "R": rounds}, {"L": L, "B": B, "M": 2, "sigma": 0.0, "gamma": 1.0}
+    return labelled(*axes, best_gap=best[0], eta=best[1], **axes, **setting)
 
 
 @claim(
@@ -136,8 +136,8 @@ def over_reaches(K: Array, reach: Array, R: Array, M: int, replicas: int, sessio
     drift, error = np.empty(eta.shape), np.empty(eta.shape)
     for i, j in np.ndindex(eta.shape):
         drift[i, j], error[i, j] = drift_of_noise(float(eta[i, j]), float(K[i]), M, int(R[j]), replicas, session.seed)
-    found = labelled("K", "reach", drift=drift, error=error, eta=eta).assign_coords(K=K, reach=reach)
-    return found.assign_attrs(L=L, sigma=1.0, gamma=1.0, M=M, replicas=replicas)
+    setting = {"L": L, "sigma": 1.0, "gamma": 1.0, "M": M, "replicas": replicas}
+    return labelled("K", "reach", drift=drift, error=error, eta=eta, K=K, reach=reach, **setting)
 
 
 @experiment("patel2024-noise-drift")

@@ -46,8 +46,8 @@ def best_steps(pair: QuadraticMachines, K: Array, R: Array, points: int) -> xr.D
         winner = gaps.argmin(axis=-1)
         best[:, i] = gaps.min(axis=-1), eta[winner // len(gamma)], gamma[winner % len(gamma)]
         tried[i] = finite.sum(axis=-1)
-    found = labelled("K", "R", best_gap=best[0], eta=best[1], gamma=best[2], steps_tried=tried)
-    return found.assign_coords(K=K, R=R).assign_attrs(L=L, B=B)
+    found = labelled("K", "R", best_gap=best[0], eta=best[1], gamma=best[2], steps_tried=tried, K=K, R=R)
+    return found.assign_attrs(L=L, B=B)
 
 
 # --- The rank-one pair -----------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def blocks_of_curvature_tau(session: Session) -> xr.Dataset:
         apart = pair.constants["tau"][:, 0, 0]
         found.append(best_steps(pair, K, ROUNDS, points).assign(hessian_distance=("R", apart)))
     joined = xr.concat(found, xr.DataArray(taus, dims="tau", name="tau"), data_vars="all")
-    return joined.assign(cosine=("R", cosine)).assign_attrs(M=2)
+    return joined.assign(cosine=("R", cosine), M=2)
 
 
 @claim(
@@ -198,8 +198,8 @@ def gradient_descent(session: Session) -> xr.Dataset:
     with np.errstate(over="ignore", invalid="ignore"):  # steps that diverge are part of the grid
         gaps = np.stack([problem.gap(grid.after(rounds)) for rounds in R], axis=1)
     gaps = np.where(np.isfinite(gaps), gaps, np.inf)
-    found = labelled("kappa", "R", best_gap=gaps.min(axis=-1), eta=eta[gaps.argmin(axis=-1)], mu=mu)
-    return found.assign_coords(kappa=kappa, R=R).assign_attrs(L=L, B=B, K=1, M=1)
+    best = {"best_gap": gaps.min(axis=-1), "eta": eta[gaps.argmin(axis=-1)]}
+    return labelled("kappa", "R", **best, L=L, mu=mu, B=B, kappa=kappa, R=R)
 
 
 @claim(

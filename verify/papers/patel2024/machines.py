@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tightrate.constructions.quadratics import QuadraticMachines
 
 Array = NDArray[np.float64]
 CONSTANTS = ("L", "mu", "tau", "tau_mean", "zeta_star", "zeta_mean", "zeta_opt", "B")
+MATRICES = ("instance", "machine", "row", "column")
 
 
 def constants_of(problem: QuadraticMachines) -> dict[str, Array]:
@@ -22,12 +22,13 @@ def farthest_optimum(problem: QuadraticMachines) -> Array:
     return np.asarray(np.linalg.norm(problem.minimizers, axis=-1).max(axis=-1))
 
 
-def matrices_of(problem: QuadraticMachines) -> xr.Dataset:
-    """The `hessians` (instance, machine, row, column) and `minimizers` (instance, machine, row) themselves."""
-    return xr.Dataset(
-        {
-            "hessians": (("instance", "machine", "row", "column"), problem.hessians),
-            "minimizers": (("instance", "machine", "row"), problem.minimizers),
-        },
-        coords={"machine": range(problem.workers), **dict.fromkeys(("row", "column"), range(problem.dimension))},
-    )
+def matrices_of(problem: QuadraticMachines) -> dict[str, ArrayLike]:
+    """The `hessians` and `minimizers` themselves, along MATRICES."""
+    machine, axis = range(problem.workers), range(problem.dimension)
+    return {
+        "hessians": problem.hessians,
+        "minimizers": problem.minimizers,
+        "machine": machine,
+        "row": axis,
+        "column": axis,
+    }

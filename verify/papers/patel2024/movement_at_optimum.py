@@ -17,7 +17,7 @@ from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.claim import claim
 from tightrate.verify.experiment import all_instances, experiment, labelled
 from tightrate.verify.measurement import Measurement
-from tightrate.verify.papers.patel2024.machines import farthest_optimum
+from tightrate.verify.papers.patel2024.machines import MATRICES, farthest_optimum, matrices_of
 from tightrate.verify.session import Session
 
 
@@ -37,24 +37,17 @@ def rounds_from_the_optimum(session: Session) -> xr.Dataset:
                 K = generator.integers(1, 31, each).astype(np.float64)
                 eta = 10 ** generator.uniform(-2, 0, each) / constants["L"]
                 moved = round_map(problem, K=K, eta=eta, start=problem.optimum).after(1) - problem.optimum
-                yield (
-                    labelled(
-                        "instance",
-                        "machine",
-                        movement=np.linalg.norm(moved, axis=-1) / (K * eta),
-                        size=constants["L"] * farthest_optimum(problem),
-                        **{name: constants[name] for name in ("L", "mu", "zeta_star", "zeta_mean", "zeta_opt")},
-                        K=K,
-                        eta=eta,
-                        M=float(M),
-                        d=float(d),
-                        unit=unit,
-                    )
-                    .assign(
-                        hessians=(("instance", "machine", "row", "column"), problem.hessians),
-                        minimizers=(("instance", "machine", "row"), problem.minimizers),
-                    )
-                    .assign_coords(machine=range(M), row=range(d), column=range(d))
+                yield labelled(
+                    *MATRICES,
+                    movement=np.linalg.norm(moved, axis=-1) / (K * eta),
+                    size=constants["L"] * farthest_optimum(problem),
+                    **{name: constants[name] for name in ("L", "mu", "zeta_star", "zeta_mean", "zeta_opt")},
+                    K=K,
+                    eta=eta,
+                    M=float(M),
+                    d=float(d),
+                    unit=unit,
+                    **matrices_of(problem),
                 )
 
     return all_instances(batches())

@@ -37,8 +37,8 @@ def rare_jumps(session: Session) -> xr.Dataset:  # noqa: ARG001
     # E s^4 of the biased variance s^2 of M independent draws with variance sigma^2 and fourth moment m_4.
     spread = ((M - 1) / M) ** 2 * ((fourth - (M - 3) / (M - 1) * sigma**4) / M + sigma**4)
     mean = np.broadcast_to(eta**2 * sigma**2 * (1 - 1 / M), spread.shape)
-    found = labelled("p", "M", mean=mean, square=eta**4 * spread).assign_coords(p=p, M=M)
-    return found.assign_attrs(sigma=sigma, L=L, eta=eta, gamma=1.0, K=2, zeta=0.0)
+    setting = {"L": L, "sigma": sigma, "zeta": 0.0, "K": 2, "eta": eta, "gamma": 1.0}
+    return labelled("p", "M", mean=mean, square=eta**4 * spread, p=p, M=M, **setting)
 
 
 @claim(
@@ -84,8 +84,8 @@ def gaussian_step(session: Session) -> xr.Dataset:  # noqa: ARG001
     after = exact_moments(local_sgd(eta=0.5), problem, K=1, R=1, noise=GaussianNoise(1.0)).last
     law = stats.norm(float(after.mean[0, 0]), float(np.sqrt(after.covariance[0, 0, 0])))
     D = np.array([1.0, 2.0, 5.0, 10.0])
-    found = labelled("D", probability=law.sf(D) + law.cdf(-D)).assign_coords(D=D)
-    return found.assign_attrs(L=1.0, B=1.0, sigma=1.0, eta=0.5, gamma=1.0, K=1, R=1, M=1)
+    setting = {"L": 1.0, "B": 1.0, "M": 1, "sigma": 1.0, "K": 1, "R": 1, "eta": 0.5, "gamma": 1.0}
+    return labelled("D", probability=law.sf(D) + law.cdf(-D), D=D, **setting)
 
 
 @claim(

@@ -61,9 +61,10 @@ def outer_steps(session: Session) -> xr.Dataset:
                 to_fixed_point=distances(outer, outer.fixed_point),
                 to_optimum=distances(plain, problem.optimum),
                 contraction=np.abs(1 - gamma[:, None] * outer.eigenvalues).max(axis=-1),
+                R=R,
             )
 
-    return all_instances(batches()).assign_coords(R=R)
+    return all_instances(batches())
 
 
 @claim(
@@ -127,8 +128,8 @@ def around_the_limit(session: Session) -> xr.Dataset:
         late = sample(rule, problem, K=K, R=10, start=early[:, None, :], measured_rounds=(10,)).last
         near, far = (np.linalg.norm(x - still.fixed_point, axis=-1) for x in (early, late))
         growth[i] = (far / near) ** (1 / 10)
-    over = labelled("share", "instance", growth=growth, gamma=gamma).assign_coords(share=share)
-    return over.merge(labelled("instance", K=K, eta=eta, L=L, mu=problem.constants["mu"]))
+    over = labelled("share", "instance", growth=growth, gamma=gamma, share=share)
+    return over.merge(labelled("instance", L=L, mu=problem.constants["mu"], K=K, eta=eta))
 
 
 @claim(
@@ -178,8 +179,8 @@ def start_factor(session: Session) -> xr.Dataset:  # noqa: ARG001
     least = at(enough.rhs, at_start)
     K = np.maximum(np.ceil(least * multiple), 1.0)
     factor = catalogue.theorem("patel2024/thm22-explicit").bound.at(at_start, K=K)
-    found = labelled("kappa", "multiple", factor=factor, K=K, L=kappa, eta=1 / (2 * kappa))
-    return found.assign_coords(kappa=kappa, multiple=multiple).assign_attrs(mu=1.0, gamma=1.0)
+    symbols = {"L": kappa, "mu": 1.0, "K": K, "eta": 1 / (2 * kappa), "gamma": 1.0}
+    return labelled("kappa", "multiple", factor=factor, **symbols, kappa=kappa, multiple=multiple)
 
 
 @claim(

@@ -51,8 +51,8 @@ def runs(session: Session) -> xr.Dataset:
         position[:, r] = x[:, 1]
     settled = exact_moments(local_sgd(eta=eta), problem, K=K, R=1e8).last.mean[:, 1]
     symbols = {"L": L, "tau": tau, "mu": mu, "zeta_star": zeta_star, "B": B, "K": K, "eta": eta, "gamma": gamma}
-    found = labelled("instance", "R", position=position, gap=run.gaps[:, 1:], fixed_point=settled, **symbols)
-    return found.assign_coords(R=np.arange(1, rounds + 1))
+    found = {"position": position, "gap": run.gaps[:, 1:], "fixed_point": settled}
+    return labelled("instance", "R", **found, **symbols, R=np.arange(1, rounds + 1))
 
 
 @claim(
@@ -139,7 +139,10 @@ def best_steps(session: Session) -> xr.Dataset:
         free_gap=over_steps(cells, tiny, outer).last.gap,
         free_eta=tiny[0],
         free_gamma=outer[:, 0],
-    ).assign_attrs(L=L, B=B, M=M)
+        L=L,
+        B=B,
+        M=M,
+    )
 
 
 @claim(
@@ -189,9 +192,8 @@ def averages(session: Session) -> xr.Dataset:
     gaps = average.gap.reshape(*map(len, axes.values()), points)
     in_ball = catalogue.theorem("patel2024/prop13-worst").bound
     zeta = in_ball.at(zeta_star=zeta_star, D=D, B=B, M=M, tau=axes["tau"])
-    found = labelled("tau", "K", "R", gap=gaps.min(axis=-1), eta=eta[gaps.argmin(axis=-1)], zeta=zeta)
-    no_noise = {"sigma": 0.0, "Q": 0.0}
-    return found.assign_coords(axes).assign_attrs(L=L, B=B, M=M, D=D, gamma=1.0, zeta_star=zeta_star, **no_noise)
+    setting = {"L": L, "B": B, "M": M, "D": D, "zeta_star": zeta_star, "sigma": 0.0, "Q": 0.0, "gamma": 1.0}
+    return labelled(*axes, gap=gaps.min(axis=-1), eta=eta[gaps.argmin(axis=-1)], zeta=zeta, **axes, **setting)
 
 
 @claim(

@@ -95,9 +95,9 @@ def other_units(session: Session) -> xr.Dataset:  # noqa: ARG001
         for unit in units:
             problem = random_quadratics(M=3, d=3, mu=0.1, L=1.0, tau=0.002, zeta_star=1e-3 * unit, B=unit, seed=7)
             eps = floor(problem) / 100
-            yield labelled(rounds=fewest_rounds(problem, eps, K), eps=eps, **constants_of(problem))
+            yield labelled(rounds=fewest_rounds(problem, eps, K), K=K, eps=eps, **constants_of(problem))
 
-    return xr.concat(list(instances()), "unit", data_vars="all").assign_coords(unit=units).assign_attrs(K=K)
+    return xr.concat(list(instances()), "unit", data_vars="all").assign_coords(unit=units)
 
 
 def same_in_every_unit(data: xr.Dataset, first_stage: Expr) -> Equal:
