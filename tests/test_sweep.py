@@ -525,6 +525,58 @@ def test_problems_of_the_theory_are_those_of_the_runs(monkeypatch: pytest.Monkey
     assert len(built) == 2  # one for each M
 
 
+# Numbers of fixed seeds
+
+NUMBERS: dict[str, tuple[dict[str, Any], list[float]]] = {  # of the gap's mean, as they have been from the start
+    "sample": ({}, [0.3122886165121501, 0.14580398219579374]),
+    "rounds": ({"method": "rounds"}, [0.2912178150580941, 0.1533052258802156]),
+    "exact": ({"method": "exact"}, [0.29609839213681466, 0.14141351004236474]),
+    "a random iterate": (
+        {"output": "random", "algorithm": "local-sgdm"},
+        [0.38466958208511315, 0.20567862688034771],
+    ),
+    "a weighted average": (
+        {"output": "weighted", "measures": ("gap", "consensus-error")},
+        [0.40122797910084995, 0.2713301359255642],
+    ),
+    "some clients": ({"parameters": {"sigma": 1.0, "clients": 2}}, [0.3139209554839229, 0.18317996520931895]),
+    "rows": (
+        {"problem": "logistic-regression", "noise": "rows", "parameters": {"rows": 20}},
+        [0.2619060304656234, 0.22015031130697912],
+    ),
+    "probes of the curvature": (
+        {"algorithm": "savic-oasis", "parameters": {"sigma": 0.0}},
+        [0.15764192847076608, 0.06612142746971209],
+    ),
+    "other noise": (
+        {"algorithm": "local-adam", "noise": "student", "problem": "log-uniform-quadratics"},
+        [0.1833052005799904, 0.14755668155920032],
+    ),
+    "tuned": (
+        {"steps": {"eta": Tuned(0.01, 1.0, points=3, replicas=3)}},
+        [0.1331884506000552, 0.14580398219579374],
+    ),
+    "sized": ({"relative_error": 0.05, "most_replicas": 50}, [0.29584493264973993, 0.140249989966743]),
+    "prescribed": ({"theorem": "khaled2025/cor1", "steps": {}}, [0.09706605867026533, 0.05121504848475561]),
+    "shared": (
+        {"axes": {"K": (2,), "R": (1, 3), "eta": (0.1, 0.2)}, "steps": {}, "common": ("R", "eta")},
+        [0.28968616743408127, 0.19094466289381806, 0.12290992308128271, 0.041899915722545436],
+    ),
+    "an axis of seeds": (
+        {"axes": {"K": (2,), "R": (3,), "seed": (0, 1)}},
+        [0.12160962113006421, 0.13779812313768092],
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "numbers"), NUMBERS.values(), ids=NUMBERS)
+def test_a_seed_gives_the_numbers_that_it_always_gave(changes: dict[str, Any], numbers: list[float]) -> None:
+    """To rounding: other processors and libraries may give other bits."""
+    fields = {"axes": {"K": (2,), "R": (1, 3)}, "replicas": 4, "seed": 5, **changes}
+    found = run_sweep(_gaussian(**fields))["gap_mean"]
+    np.testing.assert_allclose(found.values.ravel(), numbers, rtol=1e-10)
+
+
 # Names as axes
 
 
