@@ -131,7 +131,11 @@ def summarised_rate(session: Session) -> xr.Dataset:
         squared = run.records["squared-gradient-norm"]
         least.append([own[:r].min() for own, r in zip(squared, R, strict=True)])
     return xr.Dataset(
-        {"least": (("method", "R"), np.array(least)), "eta": ("R", eta)},
+        {
+            "least": (("method", "R"), np.array(least)),
+            "eta": ("R", eta),
+            "K": ("method", [K for _, K in methods.values()]),
+        },
         coords={"R": R, "method": list(methods)},
         attrs={"gamma": 1.0, "M": 3, "lambda": DAMPING, "server_damping": DAMPING},
     )
@@ -268,5 +272,5 @@ def heterogeneity_floor(theorem: Theorem, data: xr.Dataset) -> Bounded:
 )
 def floor_is_needed(data: xr.Dataset) -> AtLeast:
     """The ratio of what stays to zeta^2, over four decades of damping."""
-    found = what_stays(data.where(data.ratio <= 1e-2, drop=True))
+    found = what_stays(data.sel(ratio=data.ratio <= 1e-2))
     return AtLeast(found, found.symbols["zeta_inf"] ** 2 / 16)
