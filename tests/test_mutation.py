@@ -16,17 +16,20 @@ from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.assertions.bounded import Bounded
-from tightrate.verify.exponents.exponent_test import run_exponent_test
+from tightrate.verify.exponents.run import exponents
 from tightrate.verify.mutation.algorithms import by_identity, gradients, implementations, run
 from tightrate.verify.mutation.closed_forms import FORMS, by_closed_form
-from tightrate.verify.mutation.exponents import against, by_path
-from tightrate.verify.mutation.exponents import twins as twins_of_term
+from tightrate.verify.mutation.exponents import (
+    by_path,
+    exponent_experiments,
+    in_place_of_the_term,
+    mutants_of_term,
+)
 from tightrate.verify.mutation.fitted_exponents import by_exponent, noisy_gaps, plain_slope
 from tightrate.verify.mutation.mutants import JudgedMutant, check, mutants
 from tightrate.verify.mutation.orders import MATCHED, by_order, outgrows
 from tightrate.verify.mutation.suite import REQUIRED, PowerReport, power_as_json, power_report
 from tightrate.verify.mutation.values import by_value, one_of_each_kind, value_searches
-from tightrate.verify.papers.exponents_runs import EXPONENT_TESTS
 from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
 
@@ -102,7 +105,8 @@ SUITES: dict[str, Callable[[Any], Iterable[JudgedMutant]]] = {
     "closed form": by_closed_form,
     "path": lambda judge: by_path(Session(), ONE_PATH, judge),
 }
-ONE_PATH = (EXPONENT_TESTS["dekel2012/exponent-statistical"],)
+EXPERIMENTS = exponent_experiments()
+ONE_PATH = [EXPERIMENTS["dekel2012/exponent-statistical"]]
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -244,19 +248,21 @@ def test_closed_forms_are_those_of_the_runs(name: str) -> None:
 
 
 def test_wrong_exponents_are_rejected_along_paths() -> None:
-    found = rated(by_path(Session(), (*ONE_PATH, EXPONENT_TESTS["glasgow2022/exponent-lower-optimization"])))
+    found = rated(by_path(Session(), [*ONE_PATH, EXPERIMENTS["glasgow2022/exponent-lower-optimization"]]))
     assert found.total.kill_rate == 1
     assert not found.false_alarms
     assert found.total.contradicted >= 15
     assert found.total.weaker >= 10
 
 
-def test_the_twin_of_a_path_takes_the_place_of_its_term() -> None:
-    test = EXPONENT_TESTS["khaled2020/exponent-slides-heterogeneity"]
-    data, bound = run_exponent_test(test, Session()), theorem(test.theorem).bound
-    dropped = [mutant for mutant in twins_of_term(bound, test.term) if mutant.family == "term dropped"]
-    (rest,) = (against(data, mutant.bound) for mutant in dropped)
-    assert rest.term.values == pytest.approx((data.bound - data.term).values, rel=1e-9)
-    same = against(data, Bound((bound.term(test.term),), bound.measure, bound.kind, "hidden"))
-    assert same.term.values == pytest.approx(data.term.values, rel=1e-12)
-    assert same.bound.values == pytest.approx(data.bound.values, rel=1e-12)
+def test_the_mutant_of_a_path_takes_the_place_of_its_term() -> None:
+    experiment = EXPERIMENTS["khaled2020/exponent-slides-heterogeneity"]
+    asserted = exponents(experiment.test, Session().data(experiment))
+    bound, term = asserted.theorem.bound, asserted.term
+    (dropped,) = (mutant.bound for mutant in mutants_of_term(bound, term) if mutant.family == "term dropped")
+    rest = in_place_of_the_term(asserted, dropped)
+    same = in_place_of_the_term(asserted, Bound((bound.term(term),), bound.measure, bound.kind, "hidden"))
+    for path in asserted.paths.values():
+        others = path.at(bound.expression) - path.at(asserted.term_expression)
+        assert path.at(rest.term_expression) == pytest.approx(others, rel=1e-9)
+        assert path.at(same.theorem.bound.expression) == pytest.approx(path.at(bound.expression), rel=1e-12)

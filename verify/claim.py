@@ -31,11 +31,12 @@ class Claim:
     An erratum's statement is the printed one, so its expected verdict is "violated".  `cost` is the smallest profile
     that runs the claim: "quick" in every profile, "full" only in the full one.  `outside` names conditions of the
     theorem (by their text) that the claim's points may break, each with the reason; one text is the reason for all of
-    them (an identity, or a step of a proof, that needs none).
+    them (an identity, or a step of a proof, that needs none).  `stated` is the sentence, or what makes it when somebody
+    asks.
     """
 
     id: str
-    statement: str
+    stated: str | Callable[[], str]
     theorem_id: str
     kind: ClaimKind
     asserted: Assert
@@ -43,6 +44,11 @@ class Claim:
     expected: Status = "consistent"
     cost: Profile = "quick"
     outside: Mapping[str, str] | str = field(default_factory=dict)
+
+    @property
+    def statement(self) -> str:
+        """One sentence that can be true or false."""
+        return self.stated if isinstance(self.stated, str) else self.stated()
 
     @property
     def theorem(self) -> Theorem:

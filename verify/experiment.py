@@ -58,10 +58,12 @@ def experiment(name: str) -> Callable[[Run], Experiment]:
 
 
 def found_in(module: str, name: str) -> Experiment:
-    """The experiment of that name in a module."""
+    """The experiment of that name in a module, on its own or among those that the module's claims are judged on."""
     for value in vars(import_module(module)).values():
-        if isinstance(value, Experiment) and value.name == name:
-            return value
+        judged_on = getattr(value, "data", ())
+        for one in (value, *(judged_on if isinstance(judged_on, tuple) else ())):
+            if isinstance(one, Experiment) and one.name == name:
+                return one
     raise LookupError(f"{module} has no experiment {name!r}")
 
 

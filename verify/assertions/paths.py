@@ -6,19 +6,21 @@ included, enters as known.  An upper bound is contradicted by a positive excess,
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
+from sympy import Expr, Rational
 
 from tightrate.common.errors import TightrateError
+from tightrate.rates.statements.bound import Term
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import symbol
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.assertions.least_squares import least_squares
 from tightrate.verify.assertions.thresholds import (
@@ -34,6 +36,7 @@ from tightrate.verify.verdict import Verdict
 
 Array = NDArray[np.float64]
 Side = Literal["upper", "lower", "both"]
+NEARLY_ATTAINED = 1 / 4  # an exponent that is smaller than the term's by this much is no longer its own
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def _normal_quantile(confidence: float) -> float:
     return float(stats.norm.ppf((1 + confidence) / 2))
 
 
-# --- the verdict on a dataset of paths --------------------------------------------------------------------------------
+# --- the verdict on paths ---------------------------------------------------------------------------------------------
 
 
 NOT_SHOWN = ", but other terms of the bound may be what is seen, so that a slower decay would not be rejected"
@@ -222,122 +225,198 @@ def _budget(fit: PathFit, span: float, replicas: float) -> str:
 
 
 @dataclass(frozen=True)
+class MeasuredPath:
+    """What was measured along a path, over one axis with the coordinate `n`, which grows from 1.
+
+    The symbols move as powers of n, with the exponents `along`, so that the term dominates the rest of its bound by
+    `margin`.  `design` is what a third party needs to walk the path again.
+    """
+
+    measurement: Measurement
+    along: Mapping[str, Fraction]
+    margin: float
+    replicas: float = 0.0
+    design: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n(self) -> Array:
+        """The parameter of the path."""
+        return np.asarray(self.measurement.measured.n.values)
+
+    @property
+    def span(self) -> float:
+        """By which factor n grows."""
+        return float(self.n[-1] / self.n[0])
+
+    @property
+    def logarithm(self) -> Array:
+        """The logarithm that a bound may hide: of the product of the counts."""
+        symbols = self.measurement.symbols
+        counts = (symbols[name].values for name in ("K", "R", "M") if name in symbols)
+        return np.asarray(np.log(2 + np.prod(list(counts), axis=0)) + np.zeros(len(self.n)))
+
+    @property
+    def moving(self) -> str:
+        """The symbol that moves most."""
+        return max(self.along, key=lambda name: abs(self.along[name]))
+
+    def at(self, expression: Expr) -> Array:
+        """An expression at every point."""
+        return np.asarray(self.measurement.at(expression).values + np.zeros(len(self.n)))
+
+
+@dataclass(frozen=True)
 class Exponents:
     """One term's exponents along paths on which the order algebra makes it dominate all others.
 
     Along each path the excess of the measured exponent over the term's own is fitted, with an interval over noise and
     choice of window.  An excess that a hidden logarithm explains is none; consistency needs every excess of 1/6 or more
-    excluded.  `data` is what `tightrate.verify.exponents.exponent_test.run_exponent_test` returns.
+    excluded.  Where `matched_by` bounds the same from the other side, the exponents must agree on both, unless
+    `one_sided`.
     """
 
-    data: xr.Dataset
-    about: tuple[Measurement, ...] = ()
+    theorem: Theorem
+    term: str
+    paths: Mapping[str, MeasuredPath]
+    matched_by: Theorem | None = None
+    one_sided: bool = False
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
         """The points of all paths."""
-        return self.about
+        return tuple(path.measurement for path in self.paths.values())
+
+    @property
+    def side(self) -> Side:
+        """From which side the exponents are bounded."""
+        kind = self.theorem.bound.kind
+        return "both" if kind == "exact" or (self.matched_by is not None and not self.one_sided) else kind
+
+    @property
+    def hides_logarithms(self) -> bool:
+        """Whether one of the bounds holds up to logarithms only."""
+        bounds = [self.theorem.bound, *([self.matched_by.bound] if self.matched_by is not None else [])]
+        return any(bound.constants == "hidden with logs" for bound in bounds)
+
+    @property
+    def term_expression(self) -> Expr:
+        """The term that dominates."""
+        return self.theorem.bound.term(self.term).expression
+
+    def fit(self, path: MeasuredPath) -> PathFit:
+        """The excess exponent along a path."""
+        return fit_path(
+            path.n,
+            path.measurement.measured.values,
+            path.measurement.stderr.values,
+            path.at(self.term_expression),
+            margin=path.margin,
+            logarithm=path.logarithm if self.hides_logarithms else None,
+            side=self.side,
+        )
+
+    def shows(self, path: MeasuredPath) -> bool:
+        """Whether the measured values exceed what the other terms of the bound would explain by themselves."""
+        others = path.at(self.theorem.bound.expression) - path.at(self.term_expression)
+        return bool((path.measurement.measured.values > others).any())
 
     def check(self) -> Verdict:
         """A violation on any path, else what is open on any."""
-        data = self.data
-        side = cast(Side, data.attrs["side"])
-        hidden = bool(data.attrs["hidden_logarithms"])
-        found: list[tuple[str, PathFit, PathVerdict]] = []
-        evidence: dict[str, Any] = {"term": data.attrs["term"], "dominates by": float(data.margin.min()), "side": side}
-        for path in data.path.values:
-            one = data.sel(path=path)
-            one = one.isel(point=np.flatnonzero(np.isfinite(one.n.values)))
-            fit = fit_path(
-                one.n.values,
-                one.measured.values,
-                one.stderr.values,
-                one.term.values,
-                margin=float(one.margin.min()),
-                logarithm=one.logarithm.values if hidden else None,
-                side=side,
+        found: dict[str, tuple[PathFit, PathVerdict]] = {}
+        margin = min(path.margin for path in self.paths.values())
+        evidence: dict[str, Any] = {"term": self.term, "dominates by": margin, "side": self.side}
+        for name, path in self.paths.items():
+            fit, shown = self.fit(path), self.shows(path)
+            verdict = judge_path(
+                fit, self.side, hidden=self.hides_logarithms, shown=shown, span=path.span, replicas=path.replicas
             )
-            span = float(one.n[-1] / one.n[0])
-            shown = bool((one.measured > one.bound - one.term).any())
-            verdict = judge_path(fit, side, hidden=hidden, shown=shown, span=span, replicas=float(one.replicas.max()))
-            found.append((str(path), fit, verdict))
+            found[name] = fit, verdict
             rejected = (
                 f"off by more than {max(-fit.low, fit.slack):.3g}"
                 if shown
                 else "none slower: other terms may be what is seen"
             )
-            evidence[f"along {path}"] = {
-                **_evidence(one, fit, verdict),
+            evidence[f"along {name}"] = {
+                **self._evidence(path, fit, verdict),
                 "wrong exponents that would be rejected": rejected,
             }
-        return _together(found, data, evidence)
+        return self._together(found, evidence)
 
     def mutants(self) -> Mapping[str, Assertion]:
-        """The term's exponent wrong by half a power along all paths, towards what the side forbids."""
-        power = 0.5 if self.data.attrs["side"] == "lower" else -0.5
-        ratio = (self.data.n / self.data.n.isel(point=0)) ** power
-        tilted = self.data.assign(term=self.data.term * ratio, bound=self.data.bound - self.data.term * (1 - ratio))
-        shown = bool((self.data.measured > self.data.bound - self.data.term).any("point").all())
-        return {f"exponent off by {power:g}": replace(self, data=tilted)} if shown else {}
+        """Along each path that shows the term, its exponent wrong by half a power, towards what the side forbids."""
+        toward = 1 if self.side == "lower" else -1
+        wrong = {}
+        for name, path in self.paths.items():
+            if self.shows(path) and -toward * self.fit(path).estimate > -NEARLY_ATTAINED:
+                moving = path.moving
+                power = Rational(toward, 2) / Rational(path.along[moving])
+                changed = with_term(self.theorem, self.term, self.term_expression * symbol(moving) ** power)
+                wrong[f"along {name}: {moving}^({power}) more"] = replace(self, theorem=changed)
+        return wrong
+
+    def _evidence(self, path: MeasuredPath, fit: PathFit, verdict: PathVerdict) -> dict[str, Any]:
+        term, bound = path.at(self.term_expression), path.at(self.theorem.bound.expression)
+        ratio = path.measurement.measured.values / bound
+        slope = float(np.log(term[-1] / term[0]) / np.log(path.span))
+        return {
+            "predicted exponent": slope,
+            "measured exponent": slope + fit.estimate,
+            "interval": [slope + fit.low, slope + fit.high],
+            "excess": fit.estimate,
+            "excess interval": [fit.low, fit.high],
+            "excess interval with a hidden logarithm": [fit.low_logarithm, fit.high_logarithm],
+            "power of the hidden logarithm": fit.logarithms,
+            "confidence": fit.confidence,
+            "local exponents": [round(value, 4) for value in fit.local],
+            "measured / bound, start and end": [float(ratio[0]), float(ratio[-1])],
+            "decades": float(np.log10(path.span)),
+            "margin": path.margin,
+            "replicas": path.replicas,
+            "verdict": verdict.status,
+            "reason": verdict.reason,
+            **({"needed": verdict.budget} if verdict.budget else {}),
+        }
+
+    def _together(self, found: Mapping[str, tuple[PathFit, PathVerdict]], evidence: dict[str, Any]) -> Verdict:
+        """One verdict for all paths: a violation on any, else what is open on any."""
+        slopes = {name: evidence[f"along {name}"]["predicted exponent"] for name in found}
+        bases = {name: _base(name, self.paths[name].along) for name in found}
+        predicted = ", ".join(f"{base}^{slopes[name] / power:.3g}" for name, (base, power) in bases.items())
+        measured = ", ".join(
+            f"{bases[name][0]}^{(slopes[name] + fit.estimate) / bases[name][1]:.3f}" for name, (fit, _) in found.items()
+        )
+        worst = max(found, key=lambda name: (_RANK[found[name][1].status], abs(found[name][0].estimate)))
+        fit, _ = found[worst]
+        low, high = sorted((slopes[worst] + end) / bases[worst][1] for end in (fit.low, fit.high))
+        texts, interval = (predicted, measured), (low, high)
+        margin = evidence["dominates by"]
+        how = f"dominates by {margin:.3g}" if np.isfinite(margin) else "is alone"
+        reasons = "; ".join(f"along {name} {verdict.reason}" for name, (_, verdict) in found.items())
+        sentence = f"Where {self.term!r} of {self.theorem.id} {how}: {reasons}."
+        statuses = {verdict.status for _, verdict in found.values()}
+        if "violated" in statuses:
+            bad = [name for name, (_, verdict) in found.items() if verdict.status == "violated"]
+            witness = {"paths": bad, **{name: dict(self.paths[name].design) for name in bad}}
+            return Verdict("violated", sentence, *texts, interval, evidence, witness)
+        if "inconclusive" in statuses:
+            needs = "; ".join(f"along {name} {v.budget}" for name, (_, v) in found.items() if v.budget)
+            return Verdict("inconclusive", f"{sentence} Needed: {needs}.", *texts, interval, evidence)
+        evidence["exponents attained"] = all(verdict.tight for _, verdict in found.values())
+        return Verdict("consistent", sentence, *texts, interval, evidence)
 
 
-def _evidence(one: xr.Dataset, fit: PathFit, verdict: PathVerdict) -> dict[str, Any]:
-    ratio = (one.measured / one.bound).values
-    slope = float(np.log(one.term[-1] / one.term[0]) / np.log(one.n[-1] / one.n[0]))
-    return {
-        "predicted exponent": slope,
-        "measured exponent": slope + fit.estimate,
-        "interval": [slope + fit.low, slope + fit.high],
-        "excess": fit.estimate,
-        "excess interval": [fit.low, fit.high],
-        "excess interval with a hidden logarithm": [fit.low_logarithm, fit.high_logarithm],
-        "power of the hidden logarithm": fit.logarithms,
-        "confidence": fit.confidence,
-        "local exponents": [round(value, 4) for value in fit.local],
-        "measured / bound, start and end": [float(ratio[0]), float(ratio[-1])],
-        "decades": float(np.log10(one.n[-1] / one.n[0])),
-        "margin": float(one.margin.min()),
-        "replicas": float(one.replicas.max()),
-        "verdict": verdict.status,
-        "reason": verdict.reason,
-        **({"needed": verdict.budget} if verdict.budget else {}),
-    }
-
-
-def _together(found: list[tuple[str, PathFit, PathVerdict]], data: xr.Dataset, evidence: dict[str, Any]) -> Verdict:
-    """One verdict for all paths: a violation on any, else what is open on any."""
-    slopes = {path: evidence[f"along {path}"]["predicted exponent"] for path, _, _ in found}
-    designs = json.loads(data.attrs["designs"])
-    told = {path: _power_of(path, designs[path]["along"]) for path, _, _ in found}
-    predicted = ", ".join(f"{name}^{slopes[path] / power:.3g}" for path, (name, power) in told.items())
-    measured = ", ".join(
-        f"{told[path][0]}^{(slopes[path] + fit.estimate) / told[path][1]:.3f}" for path, fit, _ in found
-    )
-    path, fit, _ = max(found, key=lambda one: (_RANK[one[2].status], abs(one[1].estimate)))
-    ends = sorted((slopes[path] + end) / told[path][1] for end in (fit.low, fit.high))
-    interval = (ends[0], ends[1])
-    name = f"{data.attrs['term']!r} of {data.attrs['theorem']}"
-    statuses = {verdict.status for _, _, verdict in found}
-    margin = evidence["dominates by"]
-    where = f"Where {name} dominates by {margin:.3g}" if np.isfinite(margin) else f"Where {name} is alone"
-    said = f"{where}: {'; '.join(f'along {path} {verdict.reason}' for path, _, verdict in found)}."
-    if "violated" in statuses:
-        bad = [path for path, _, verdict in found if verdict.status == "violated"]
-        witness = {"paths": bad, **{path: designs[path] for path in bad}}
-        return Verdict("violated", said, predicted, measured, interval, evidence, witness)
-    if "inconclusive" in statuses:
-        needs = "; ".join(f"along {path} {verdict.budget}" for path, _, verdict in found if verdict.budget)
-        return Verdict("inconclusive", f"{said} Needed: {needs}.", predicted, measured, interval, evidence)
-    evidence["exponents attained"] = all(verdict.tight for _, _, verdict in found)
-    return Verdict("consistent", said, predicted, measured, interval, evidence)
+def with_term(theorem: Theorem, name: str, expression: Expr) -> Theorem:
+    """The theorem with another expression for one term of its bound."""
+    terms = tuple(Term(name, expression) if term.name == name else term for term in theorem.bound.terms)
+    return replace(theorem, bound=replace(theorem.bound, terms=terms))
 
 
 _RANK: Mapping[str, int] = {"consistent": 0, "inconclusive": 1, "violated": 2}
 
 
-def _power_of(path: str, along: Mapping[str, str]) -> tuple[str, float]:
-    """What is raised to an exponent, and its own power of n: the letter of a path of one letter, else n itself."""
+def _base(path: str, along: Mapping[str, Fraction]) -> tuple[str, float]:
+    """What is raised to an exponent, and its own power of n: the symbol of a path of one symbol, else n itself."""
     if len(along) == 1:
-        ((letter, power),) = along.items()
-        return letter, float(Fraction(power))
+        ((name, power),) = along.items()
+        return name, float(power)
     return f"n({path})", 1.0

@@ -158,7 +158,7 @@ def by_closed_form(judge: Judge = check) -> Iterator[JudgedMutant]:
                 yield JudgedMutant(*where, "undecidable", False, "runs")  # a symbol that the runs have no value for
                 continue
             rejected = judge(replace(as_stated, exact=mutant.of(source))).status == "violated"
-            truth = _truth(found.measured.values, values_at(mutant.bound, found))
+            truth = _truth(found.measured.values, values_at(mutant.bound, found).values)
             yield JudgedMutant(*where, truth, rejected, "runs")
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from tightrate.verify.mutation.algorithms import by_identity
 from tightrate.verify.mutation.claims import bounding_claims, by_claim, one_experiment_of_each_paper
 from tightrate.verify.mutation.closed_forms import by_closed_form
-from tightrate.verify.mutation.exponents import by_path
+from tightrate.verify.mutation.exponents import by_path, exponent_experiments
 from tightrate.verify.mutation.fitted_exponents import by_exponent
 from tightrate.verify.mutation.mutants import JudgedMutant
 from tightrate.verify.mutation.orders import MATCHED, by_order
@@ -109,16 +109,12 @@ def power_report(profile: Profile = "quick", progress: Progress = silent) -> Pow
     instance and one experiment of each paper.
     """
     began = perf_counter()
-    quick = profile == "quick"
     session = Session(progress=progress)  # datasets of the quick size serve both profiles
     searches, claims, pairs, hunted = value_searches(), bounding_claims(), MATCHED, HUNTED
-    if quick:
-        searches, claims, pairs, hunted = (
-            one_of_each_kind(searches),
-            one_experiment_of_each_paper(claims),
-            MATCHED[:QUICK_PAIRS],
-            0,
-        )
+    paths = list(exponent_experiments().values())
+    if profile == "quick":
+        searches, claims = one_of_each_kind(searches), one_experiment_of_each_paper(claims)
+        pairs, hunted, paths = MATCHED[:QUICK_PAIRS], 0, []
     parts: tuple[tuple[str, Iterator[JudgedMutant]], ...] = (
         ("wrong implementations", by_identity()),
         ("wrong exponents, exact values", by_exponent()),
@@ -126,7 +122,7 @@ def power_report(profile: Profile = "quick", progress: Progress = silent) -> Pow
         ("wrong bounds, shipped datasets", by_claim(session, claims)),
         ("wrong bounds, exact values", by_value(searches, hunt=hunted)),
         ("wrong bounds, order algebra", by_order(pairs)),
-        ("wrong exponents, paths", iter(()) if quick else by_path(session)),
+        ("wrong exponents, paths", by_path(session, paths)),
     )
     judged: list[JudgedMutant] = []
     for done, (what, part) in enumerate(parts):

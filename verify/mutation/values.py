@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
+import xarray as xr
 
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.verify.assertions.bounded import Bounded, Side
-from tightrate.verify.falsification.search import SEARCHES, Array, Point, Search, Tried, extreme_ratio, pooled
-from tightrate.verify.measurement import Measurement
+from tightrate.verify.falsification.search import SEARCHES, Point, Search, Tried, extreme_ratio, pooled
+from tightrate.verify.measurement import Measurement, Named
 from tightrate.verify.mutation.mutants import Judge, JudgedMutant, Truth, check, mutants
 
 POINTS = 768
@@ -92,10 +93,10 @@ def _by_theorem(searches: Iterable[Search]) -> dict[str, list[Search]]:
     return found
 
 
-def values_at(bound: Bound, measurement: Measurement) -> Array:
-    """A bound at the points of a measurement, whatever its axes."""
+def values_at(bound: Bound, measurement: Measurement) -> Named:
+    """A bound at every point of a measurement."""
     with np.errstate(all="ignore"):
-        found: Array = (0 * measurement.measured + measurement.at(bound.expression)).values  # axes as measured
+        found: Named = xr.broadcast(measurement.at(bound.expression), measurement.measured)[0]
     return found
 
 
@@ -115,7 +116,7 @@ def truth_of_values(measurement: Measurement, mutated: Bound, original: Bound, s
     if contradicted(measurement, mutated, side):
         return "contradicted"
     changed, before = values_at(mutated, measurement), values_at(original, measurement)
-    if np.allclose(changed, before, rtol=1e-12, atol=0):
+    if bool((abs(changed - before) <= 1e-12 * abs(before)).all()):
         return "equivalent"
     sign = 1.0 if side == "upper" else -1.0
-    return "weaker" if np.all(sign * changed >= sign * before * (1 - 1e-12)) else "undecidable"
+    return "weaker" if bool((sign * changed >= sign * before * (1 - 1e-12)).all()) else "undecidable"

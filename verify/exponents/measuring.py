@@ -1,0 +1,301 @@
+"""What an exponent test measures along a path.
+
+Expectations are exact wherever updates are linear and machines quadratic, so that K and R reach 10^9 without noise;
+everything else is sampled, with replicas sized from a pilot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.problem import PROBLEMS, Problem
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.rates.statements.catalogue import theorem
+from tightrate.simulator.algorithm import ALGORITHMS, Algorithm
+from tightrate.simulator.by_name import build_problem
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.simulator.parameters import construct, parameters
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.verify.assertions.power_law import replicas_needed
+from tightrate.verify.exponents.design import Design
+from tightrate.verify.exponents.exponent_test import ExponentTest
+from tightrate.verify.exponents.resolved_bound import along, as_expression
+from tightrate.verify.measurement import Measurement, Named
+from tightrate.verify.session import Session
+
+Array = NDArray[np.float64]
+Steps = Mapping[str, Array]
+
+HALF_WIDTH = 0.015  # of a sampled exponent's 99 % interval, which sizes the replicas
+PILOT = 16
+ROUNDING = 4e-14  # of a displacement relative to the start distance, in exact moments
+EXACT_MEASURES = ("gap", "squared-distance", "distance")
+CLASS_CONSTANTS = ("L", "tau", "tau_mean", "zeta_star", "zeta_mean", "zeta_opt", "zeta", "B", "Q", "Delta", "mu")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The theorem's measure along a path, at the steps used, with how many replicas, and how many were needed."""
+
+    measurement: Measurement
+    replicas: int = 0
+    needed: int = 0
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points of a path: the theorem's symbols, and the instance's own parameters (arrays, or names of variants)."""
+
+    symbols: Mapping[str, Any]
+    own: Mapping[str, Any]
+
+    def __getitem__(self, which: int | list[int]) -> Points:
+        """One point, or some of them."""
+        chosen = ({name: _chosen(value, which) for name, value in part.items()} for part in (self.symbols, self.own))
+        return Points(*chosen)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What problem and algorithm take: the symbols, unless the instance says otherwise."""
+        return {**self.symbols, **self.own}
+
+
+def _chosen(value: Any, which: int | list[int]) -> Any:
+    if isinstance(value, str):
+        return value
+    return float(value[which]) if isinstance(which, int) else value[which]
+
+
+@dataclass(frozen=True)
+class Instances:
+    """The problem at every point of a path, and how the test runs its algorithm there."""
+
+    test: ExponentTest
+    measure: str
+    points: Points
+    problems: Sequence[Problem]
+
+    def noise(self, at: Points) -> float:
+        """The noise level at one point."""
+        return float(at.symbols.get(self.test.noise, 0.0))
+
+    def algorithm(self, at: Points, steps: Steps) -> Algorithm[Any]:
+        """The algorithm at one point or a batch, or at every tuned step of one point."""
+        return construct(ALGORITHMS[self.test.algorithm], {**at.parameters, **steps})
+
+    def decay(self, at: Points, steps: Steps, problem: Problem) -> Any:
+        """The decay of the weights of the averaged iterates; None for the last iterate."""
+        if self.test.output == "last":
+            return None
+        if self.test.output == "average":
+            return 0.0
+        return float(np.max(problem.constants["mu"])) * {**at.symbols, **steps}["eta"] / 2
+
+
+def measure_along(test: ExponentTest, design: Design, session: Session) -> Measured:
+    """The measure of the test's theorem along a design: exact where that is possible, else sampled."""
+    found = theorem(test.theorem)
+    name = found.bound.measure.name
+    if name not in EXACT_MEASURES:
+        raise TightrateError(f"exponent tests measure {', '.join(EXACT_MEASURES)}, not {name}")
+    count = len(design.n)
+    own = {
+        name: value if isinstance(value, str) else along(as_expression(name, value), design.values, count)
+        for name, value in test.instance.items()
+    }
+    points = Points(design.values, own)
+    problems = [build_problem(test.problem, points[i].parameters) for i in range(count)]
+    for i, problem in enumerate(problems):
+        _check_class(test, found.bound.letters, points[i], problem)
+    instances = Instances(test, name, points, problems)
+    linear = instances.algorithm(points[0], {tuning.letter: np.ones(1) for tuning in test.tuned}).linear
+    if linear and all(isinstance(problem, QuadraticMachines | DiagonalQuadratics) for problem in problems):
+        return _exact(instances)
+    return _sampled(instances, design.n, session)
+
+
+def _check_class(test: ExponentTest, symbols: Sequence[str], at: Points, problem: Problem) -> None:
+    """The instance must belong to the theorem's class: no constant beyond the symbol that bounds it."""
+    for name in CLASS_CONSTANTS:
+        if name not in symbols or name not in problem.constants or name not in at.symbols:
+            continue
+        constant, limit = float(np.max(problem.constants[name])), at.symbols[name]
+        if constant < limit * (1 - 1e-9) if name == "mu" else constant > limit * (1 + 1e-9):
+            raise TightrateError(
+                f"{test.problem} has {name} = {constant:g}, outside of the class with {name} = {limit:g}"
+            )
+
+
+def _measured(instances: Instances, mean: Array, stderr: Array, steps: Steps, replicas: int, needed: int) -> Measured:
+    symbols = {name: Named(value, dims="point") for name, value in {**instances.points.symbols, **steps}.items()}
+    named, error = Named(mean, dims="point"), Named(stderr, dims="point")
+    return Measured(Measurement(named, instances.measure, symbols, stderr=error), replicas, needed)
+
+
+# --- Expectations -----------------------------------------------------------------------------------------------------
+
+
+def _exact(instances: Instances) -> Measured:
+    """Expectations in closed form: all points at once where they differ in K, R and steps alone."""
+    test, points, problems = instances.test, instances.points, instances.problems
+    if test.tuned:
+        found = [
+            _least(test, points[i], partial(_expectation, instances, points[i], problem=problem))
+            for i, problem in enumerate(problems)
+        ]
+        means, steps = np.array([mean for mean, _ in found]), _together(test, found)
+    else:
+        means, steps = np.empty(len(problems)), {}
+        for members in _same_problem(instances):
+            means[members] = _expectation(instances, points[members], {}, problem=problems[members[0]])
+    return _measured(instances, means, means * _relative_rounding(instances, means), steps, 0, 0)
+
+
+def _same_problem(instances: Instances) -> list[list[int]]:
+    """The points of each problem: those that agree in all of its parameters and in the noise."""
+    known = parameters(PROBLEMS[instances.test.problem])
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for i in range(len(instances.problems)):
+        at = instances.points[i]
+        own = [at.parameters[name] for name in known if name in at.parameters]
+        groups.setdefault((at.symbols["M"], instances.noise(at), *own), []).append(i)
+    return list(groups.values())
+
+
+def _expectation(instances: Instances, at: Points, steps: Steps, *, problem: Problem) -> Array:
+    """The measure's expectation at every point of a batch, or at every tuned step of one point."""
+    sigma = float(np.max(at.symbols.get(instances.test.noise, 0.0)))
+    run = exact_moments(
+        instances.algorithm(at, steps),
+        problem,
+        K=at.symbols["K"],
+        R=at.symbols["R"],
+        noise=GaussianNoise(sigma) if sigma > 0 else None,
+        forgetting=instances.decay(at, steps, problem),
+    )
+    moments = run.last if run.average is None else run.average
+    if instances.measure == "distance":
+        if sigma > 0:
+            raise TightrateError("the expected distance has no closed form with noise")
+        return np.sqrt(moments.squared_distance)
+    return np.asarray(moments.gap if instances.measure == "gap" else moments.squared_distance)
+
+
+def _relative_rounding(instances: Instances, means: Array) -> Array:
+    """What arithmetic leaves, relative to the means: of a displacement, and so of the root of a squared one."""
+    B, L = (np.array([float(np.max(one.constants[name])) for one in instances.problems]) for name in ("B", "L"))
+    unit = np.sqrt(L / 2) if instances.measure == "gap" else np.ones(len(means))
+    root = means if instances.measure == "distance" else np.sqrt(np.maximum(means, 1e-300))
+    return np.asarray(ROUNDING * B * unit / root + 1e-12)
+
+
+# --- Tuned steps ------------------------------------------------------------------------------------------------------
+
+
+def _least(test: ExponentTest, at: Points, values: Callable[[Steps], Array]) -> tuple[float, Mapping[str, float]]:
+    """The least of `values` over the grids of all tuned steps together, then once more around the best point."""
+    ends = {one.letter: (_end(one.low, at), _end(one.high, at)) for one in test.tuned}
+    best = np.inf
+    chosen: dict[str, float] = {}
+    for _ in range(2):
+        grids = [np.geomspace(*ends[one.letter], one.points) for one in test.tuned]
+        mesh = np.array(list(product(*grids))).T
+        steps = {one.letter: row for one, row in zip(test.tuned, mesh, strict=True)}
+        found = np.asarray(values(steps))
+        found = np.where(np.isfinite(found), found, np.inf)
+        place = int(np.argmin(found))
+        if found[place] < best:
+            best, chosen = float(found[place]), {name: float(row[place]) for name, row in steps.items()}
+        for one, grid in zip(test.tuned, grids, strict=True):
+            ratio = grid[1] / grid[0]
+            low, high = ends[one.letter]
+            ends[one.letter] = (max(low, chosen[one.letter] / ratio), min(high, chosen[one.letter] * ratio))
+    return best, chosen
+
+
+def _end(value: Any, at: Points) -> float:
+    symbols = {name: np.array([number]) for name, number in at.symbols.items()}
+    return float(along(as_expression("a tuned step", value), symbols, 1)[0])
+
+
+def _together(test: ExponentTest, found: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, Array]:
+    return {one.letter: np.array([chosen[one.letter] for _, chosen in found]) for one in test.tuned}
+
+
+# --- Samples ----------------------------------------------------------------------------------------------------------
+
+
+def _sampled(instances: Instances, n: Array, session: Session) -> Measured:
+    """Every step of every replica, with replicas from a pilot's variance; without noise one run says it all."""
+    test, points, problems = instances.test, instances.points, instances.problems
+    count, certain = len(problems), np.zeros(len(problems))
+    noisy = any(instances.noise(points[i]) > 0 for i in range(count))
+    if test.tuned:
+        if noisy:
+            raise TightrateError("steps are tuned on exact expectations or without noise")
+        found = [
+            _least(test, points[i], partial(_samples, instances, points[i], problem=problem))
+            for i, problem in enumerate(problems)
+        ]
+        means = np.array([mean for mean, _ in found])
+        return _measured(instances, means, certain, _together(test, found), 1, 1)
+
+    def at_every_point(replicas: int, **use: str) -> list[Array]:
+        axes = [{"test": test.id, "point": i, "seed": session.seed, **use} for i in range(count)]
+        return [
+            _samples(instances, points[i], {}, problem=problems[i], replicas=replicas, axes=axes[i])
+            for i in range(count)
+        ]
+
+    if not noisy:
+        return _measured(instances, np.array([values[0] for values in at_every_point(1)]), certain, {}, 1, 1)
+    deviation = np.array([values.std(ddof=1) / values.mean() for values in at_every_point(PILOT, use="pilot")])
+    needed = replicas_needed({"n": n}, deviation, half_width=HALF_WIDTH)
+    most = session.choose(quick=test.most_replicas[0], full=test.most_replicas[1])
+    replicas = int(np.clip(needed, PILOT, most))
+    samples = at_every_point(replicas)
+    means = np.array([values.mean() for values in samples])
+    errors = np.array([values.std(ddof=1) / np.sqrt(replicas) for values in samples])
+    return _measured(instances, means, errors, {}, replicas, needed)
+
+
+def _samples(
+    instances: Instances,
+    at: Points,
+    steps: Steps,
+    *,
+    problem: Problem,
+    replicas: int = 1,
+    axes: Mapping[str, Any] | None = None,
+) -> Array:
+    """The measure of every replica, or of every tuned step."""
+    key = dict(axes or {})
+    sigma, R = instances.noise(at), int(at.symbols["R"])
+    run = sample(
+        instances.algorithm(at, steps),
+        problem,
+        K=int(at.symbols["K"]),
+        R=R,
+        replicas=len(next(iter(steps.values()))) if steps else replicas,
+        noise=GaussianNoise(sigma) if sigma > 0 else None,
+        seed=int(key.pop("seed", 0)),
+        stream_axes=key,
+        forgetting=instances.decay(at, steps, problem),
+        measured_rounds=(R,),
+    )
+    x = run.last if run.average is None else run.average
+    if instances.measure == "gap":
+        values = problem.gap(x)
+    else:
+        values = np.linalg.norm(x - problem.optimum, axis=-1) ** (2 if instances.measure == "squared-distance" else 1)
+    return np.where(run.diverged, np.inf, values)

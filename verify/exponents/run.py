@@ -1,0 +1,84 @@
+"""Running an exponent test: every path designed and measured, and what is asserted of the result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+import xarray as xr
+
+from tightrate.rates.statements.catalogue import statement, theorem
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.verify.assertions.paths import Exponents, MeasuredPath
+from tightrate.verify.exponents.exponent_test import ExponentTest
+from tightrate.verify.exponents.measuring import measure_along
+from tightrate.verify.measurement import Measurement
+from tightrate.verify.session import Session
+from tightrate.verify.verdict import Verdict
+
+
+def run_exponent_test(test: ExponentTest, session: Session | None = None) -> xr.Dataset:
+    """Design every path and measure along it.
+
+    Dimensions (path, point), shorter paths filled up with nan: `n`, `measured`, `stderr`, `margin`, every symbol by its
+    name; over (path): `replicas`, and how many were `needed`.
+    """
+    session = session or Session()
+    parts, designs = [], test.designs()
+    for number, design in enumerate(designs):
+        session.progress(test.id, number, len(designs))
+        found = measure_along(test, design, session)
+        measurement = found.measurement
+        part = xr.Dataset(
+            {
+                "n": ("point", design.n),
+                "measured": measurement.measured,
+                "stderr": measurement.stderr,
+                "margin": ("point", design.margins),
+                **measurement.symbols,
+            },
+            coords={"point": np.arange(len(design.n))},
+        )
+        parts.append(part.assign(replicas=found.replicas, needed=found.needed))
+    names = _distinct([design.name for design in designs])
+    data = xr.concat(parts, dim=xr.DataArray(names, dims="path", name="path"), join="outer")
+    return data.assign_attrs(
+        test=test.id,
+        theorem=test.theorem,
+        term=test.term,
+        measure=statement(test.theorem).measure,
+        designs=json.dumps({name: design.as_dict() for name, design in zip(names, designs, strict=True)}),
+    )
+
+
+def exponents(test: ExponentTest, data: xr.Dataset, about: Theorem | None = None) -> Exponents:
+    """That the exponents in the data of a test are those of its term; of its own theorem unless another is given."""
+    found = theorem(test.theorem) if about is None else about
+    return Exponents(found, test.term, measured_paths(data), theorem(test.matched_by) if test.matched_by else None)
+
+
+def judge_exponents(test: ExponentTest, data: xr.Dataset) -> Verdict:
+    """The verdict on the data of a test."""
+    return exponents(test, data).check()
+
+
+def measured_paths(data: xr.Dataset) -> dict[str, MeasuredPath]:
+    """The paths of a dataset of `run_exponent_test`, each with its own points."""
+    designs = json.loads(data.attrs["designs"])
+    found = {}
+    for name, design in designs.items():
+        one = data.sel(path=name, drop=True)
+        one = one.isel(point=np.flatnonzero(np.isfinite(one.n.values)))
+        one = one.assign_coords(n=("point", one.n.values)).swap_dims(point="n").drop_vars("point")
+        along = {symbol: Fraction(power) for symbol, power in design["along"].items()}
+        measurement = Measurement.of(one, "measured", what=data.attrs["measure"], stderr="stderr")
+        margin, replicas = float(one.margin.min()), float(one.replicas.max())
+        found[name] = MeasuredPath(measurement, along, margin, replicas, design)
+    return found
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names of paths, numbered where one occurs again."""
+    return [name if names.index(name) == i else f"{name} @{i + 1}" for i, name in enumerate(names)]

@@ -1,0 +1,1 @@
+"""Claims on ghadimi2012."""

@@ -1,0 +1,1 @@
+"""Claims on khaled2020."""

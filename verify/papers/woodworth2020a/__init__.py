@@ -1,0 +1,1 @@
+"""Claims on woodworth2020a."""
