@@ -15,7 +15,7 @@ from tightrate.rates.symbols.alphabet import LETTERS
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
-KEYWORDS: Mapping[str, str] = {"lambda": "lam"}  # letters that Python keeps for itself, and what stands for them
+KEYWORDS: Mapping[str, str] = {"lambda": "lam"}  # symbols that Python keeps for itself, and what stands for them
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ def parameters(constructor: Callable[..., Any]) -> Mapping[str, Parameter]:
     >>> parameters(damped)["lambda"]
     Parameter(keyword='lam', required=False, default=1.0)
     """
-    letters = {keyword: letter for letter, keyword in KEYWORDS.items()}
+    symbols = {keyword: symbol for symbol, keyword in KEYWORDS.items()}
     found = {}
     for name, part in inspect.signature(constructor).parameters.items():
         if part.kind in (part.KEYWORD_ONLY, part.POSITIONAL_OR_KEYWORD):
             required = part.default is part.empty
-            found[letters.get(name, name)] = Parameter(name, required, None if required else part.default)
+            found[symbols.get(name, name)] = Parameter(name, required, None if required else part.default)
     return MappingProxyType(found)
 
 
@@ -69,11 +69,11 @@ def spelled(values: Mapping[str, T]) -> dict[str, T]:
     >>> spelled({"lam": 1.0, "eta": 0.1})
     {'lambda': 1.0, 'eta': 0.1}
     """
-    letters = {keyword: letter for letter, keyword in KEYWORDS.items()}
-    for keyword, letter in letters.items():
-        if keyword in values and letter in values:
-            raise TightrateError(f"{letter} is given twice, as {keyword} too; give it once")
-    return {letters.get(name, name): value for name, value in values.items()}
+    symbols = {keyword: symbol for symbol, keyword in KEYWORDS.items()}
+    for keyword, symbol in symbols.items():
+        if keyword in values and symbol in values:
+            raise TightrateError(f"{symbol} is given twice, as {keyword} too; give it once")
+    return {symbols.get(name, name): value for name, value in values.items()}
 
 
 def shares(template: Callable[..., Any], fixed: Collection[str] = ()) -> Callable[[F], F]:

@@ -49,7 +49,7 @@ class Simulation:
     """What a simulation found: `measures` by name, how it was computed, and every parameter that was used.
 
     `notes` say what a reader of the numbers must know: an infinite expectation, a theorem that speaks of something
-    else.  With a theorem named, `bound` is its value here (None where a letter is unknown) and `conditions` says
+    else.  With a theorem named, `bound` is its value here (None where a symbol is unknown) and `conditions` says
     which of its hypotheses hold; a run outside them is allowed.
     """
 

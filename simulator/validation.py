@@ -32,7 +32,7 @@ RUN_PARAMETERS: Mapping[str, str] = {
     "replicas": "independent repetitions",
     "seed": "of the random instance and of the noise",
 }
-LEAST: Mapping[str, int] = {"replicas": 1, "clients": 1, "batch": 1, "seed": 0}  # of the whole numbers without a letter
+LEAST: Mapping[str, int] = {"replicas": 1, "clients": 1, "batch": 1, "seed": 0}  # of whole numbers that are no symbols
 DEFAULT_NOISE = "gaussian"
 
 CHOICES: Mapping[str, Callable[[], Collection[str]]] = {

@@ -263,7 +263,7 @@ def test_conditions_of_a_theorem_are_reported_and_not_imposed() -> None:
     assert outside.notes == (f"outside the conditions of khaled2025/thm1: {source.conditions[0].text}",)
     constants = {name: float(value) for name, value in random_quadratics().constants.items()}
     letters = {**constants, **VALUES, "gamma": 1.0, "M": 4.0, "d": 4.0}
-    assert inside.bound == pytest.approx(source.bound.evaluate(letters), rel=1e-12)
+    assert inside.bound == pytest.approx(source.bound.at(letters), rel=1e-12)
     assert simulate("local-sgd", QUADRATICS, VALUES).conditions == ()
 
 
@@ -333,7 +333,7 @@ def test_a_sweep_and_its_theorem_share_lambda() -> None:
         **{k: float(v) for k, v in random_quadratics().constants.items()},
     }
     for lam in (0.5, 2.0):
-        expected = bound.evaluate({**letters, "lambda": lam})
+        expected = bound.at({**letters, "lambda": lam})
         assert float(dataset["bound"].sel({"lambda": lam})) == pytest.approx(expected, rel=1e-12)
     old = Sweep(**{**vars(sweep), "axes": {"lam": (0.5, 2.0)}})
     assert list(old.axes) == ["lambda"]
@@ -406,7 +406,7 @@ def test_a_theorem_takes_the_problems_constants_and_no_default_of_the_algorithm(
     constants = {name: float(value) for name, value in random_quadratics().constants.items()}
     delta = float(random_quadratics().gap(np.zeros(4)))
     letters = {**constants, **values, "M": 4.0, "d": 4.0, "T": 6.0, "gamma": 1.0, "Delta": delta}
-    assert found.bound == pytest.approx(source.bound.evaluate(letters), rel=1e-12)
+    assert found.bound == pytest.approx(source.bound.at(letters), rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_a_sweep_is_labelled_and_carries_its_theory(specification: Path) -> None
     at = dataset.sel(K=8, R=16, M=2)
     found = theorem("patel2024/thm27-equal-quadratics")
     values = {"K": 8, "R": 16, "M": 2, "mu": 0.5, "L": 1.0, "sigma": 2.0, "B": 3.0, "eta": float(at["eta"])}
-    assert float(at["bound"]) == pytest.approx(found.bound.evaluate(values), rel=1e-12)
+    assert float(at["bound"]) == pytest.approx(found.bound.at(values), rel=1e-12)
     terms = sum(float(at[f"term: {term.name}"]) for term in found.bound.terms)
     assert terms == pytest.approx(float(at["bound"]), rel=1e-14)
     assert dataset.attrs["title"] == "small"
@@ -436,7 +436,7 @@ def test_letters_that_nobody_gives_are_derived_from_the_others_the_problem_and_t
         at = {**constants, **given, **own, "K": K, "R": 3, "T": 3 * K}
         bound = theorem("cheng2024/thmB4-steps").bound
         values = {name: float(at[name]) for name in bound.letters}
-        assert float(dataset["bound"].sel(K=K, R=3)) == pytest.approx(bound.evaluate(values), rel=1e-12)
+        assert float(dataset["bound"].sel(K=K, R=3)) == pytest.approx(bound.at(values), rel=1e-12)
     assert own["sigma"] > 2.1  # the level is that of the fourth moment, not what was given for the second
 
 

@@ -31,11 +31,11 @@ MOST_REPLICAS = 100_000  # with a target for the relative error
 
 @dataclass(frozen=True)
 class OwnTheorem:
-    """A theorem in text: named terms, conditions as inequalities, step sizes, all in letters of the alphabet.
+    """A theorem in text: named terms, conditions as inequalities, step sizes, all in symbols of the alphabet.
 
     `measure` is anything that a run can be measured by (`tightrate.simulator.measures.MEASURES`).  `letters` maps your
-    own letters to the alphabet's ({"H": "L"}).  `steps` are the step sizes that you prescribe. Raises TightrateError
-    where a formula cannot be read, a letter is unknown, or units disagree.
+    own letters to the alphabet's symbols ({"H": "L"}).  `steps` are the step sizes that you prescribe.  Raises
+    TightrateError where a formula cannot be read, a symbol is unknown, or units disagree.
     """
 
     title: str
@@ -102,7 +102,7 @@ def _measure(name: str) -> Measure:
 class OwnClaim:
     """What is tried: a problem (a function, or the name of a shipped one) over axes, judged against the theorem.
 
-    A problem function takes the letters it needs by name and returns a Problem.  Letters that neither axes nor
+    A problem function takes the symbols it needs by name and returns a Problem.  Symbols that neither axes nor
     parameters give are derived: the instance's own constants, M, d, T = K R, Delta, the noise's levels; constants that
     are given must hold for the instance.
 
