@@ -60,12 +60,11 @@ def rank_one_at_the_hard_angle(session: Session) -> xr.Dataset:
     K = np.array([1.0, 2.0, 10.0, 100.0, 1000.0, 1e6, np.inf])
     R = np.unique(np.round(np.geomspace(1, 1000, 37)))
     cosine, M = at(hard_cosine(), R=R), 2
-    steps = best_steps(
-        rank_one_pair(cosine=cosine[:, None, None], L=L, B=B, M=M), K, R, session.choose(quick=48, full=160)
-    )
+    one_per_round = rank_one_pair(cosine=cosine[:, None, None], L=L, B=B, M=M)
+    best = best_steps(one_per_round, K, R, session.choose(quick=48, full=160))
     pair = rank_one_pair(cosine=cosine, L=L, B=B, M=M)
     slow = [pair.gap(round_map(pair, K=steps, eta=SMALL_STEP / L).after(R)) for steps in K]
-    return steps.assign(slow_gap=(("K", "R"), slow), cosine=("R", cosine)).assign_attrs(M=M, small_step=SMALL_STEP)
+    return best.assign(slow_gap=(("K", "R"), slow), cosine=("R", cosine)).assign_attrs(M=M, small_step=SMALL_STEP)
 
 
 @claim(

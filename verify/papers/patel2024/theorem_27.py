@@ -20,8 +20,8 @@ from tightrate.simulator.exact.moments import exact_moments
 from tightrate.verify.assertions.bounded import AtMost, Bounded
 from tightrate.verify.assertions.trend import Scaling
 from tightrate.verify.claim import claim
-from tightrate.verify.experiment import experiment
-from tightrate.verify.measurement import Measurement
+from tightrate.verify.experiment import all_instances, experiment, labelled
+from tightrate.verify.measurement import Measurement, symbols_of
 from tightrate.verify.session import Session
 
 Array = NDArray[np.float64]
@@ -51,8 +51,9 @@ def steps(session: Session) -> xr.Dataset:
     dissimilarity of the points visited."""
     each = session.choose(quick=200, full=4000)
     generator = stream(session.seed, experiment="patel2024-thm27-steps")
-    runs = [observed(one, 10 ** generator.uniform(-1.5, 0, each) / 2, 8, 12) for one in problems(generator, each)]
-    return xr.concat(runs, dim="instance")
+    return all_instances(
+        observed(one, 10 ** generator.uniform(-1.5, 0, each) / 2, 8, 12) for one in problems(generator, each)
+    )
 
 
 def observed(problem: Problem, step: Array, K: int, R: int) -> xr.Dataset:
@@ -77,20 +78,23 @@ def observed(problem: Problem, step: Array, K: int, R: int) -> xr.Dataset:
         x = x - eta[:, None, None] * own
         if (t + 1) % K == 0:
             x = np.broadcast_to(x.mean(axis=1, keepdims=True), x.shape)
-    settings = {"sigma": 0.0, "K": K, "R": R, "M": M, "gamma": 1.0}
-    return xr.Dataset(
-        {
-            **{name: ("instance", np.broadcast_to(constants[name], (n,))) for name in ("L", "mu", "tau", "Q", "B")},
-            **{name: ("instance", np.full(n, value)) for name, value in settings.items()},
-            "eta": ("instance", eta),
-            "zeta": ("instance", zeta),
-            "squared_distance_before": (("instance", "t"), squared[:, :-1]),
-            "squared_distance": (("instance", "t"), squared[:, 1:]),
-            "gap": (("instance", "t"), gaps[:, :-1]),
-            "consensus": (("instance", "t"), consensus[:, :-1]),
-            "weighted_gap": ("instance", problem.gap(total / weights)),
-        },
-        coords={"t": np.arange(K * R)},
+    return labelled(
+        "instance",
+        "t",
+        squared_distance_before=squared[:, :-1],
+        squared_distance=squared[:, 1:],
+        gap=gaps[:, :-1],
+        consensus=consensus[:, :-1],
+        weighted_gap=problem.gap(total / weights),
+        **{name: constants[name] for name in ("L", "mu", "tau", "Q", "B")},
+        zeta=zeta,
+        sigma=0.0,
+        M=M,
+        K=K,
+        R=R,
+        eta=eta,
+        gamma=1.0,
+        t=np.arange(K * R),
     )
 
 
@@ -159,15 +163,9 @@ def consensus(session: Session) -> xr.Dataset:
     means = run.mean.reshape(n, M, d)
     spread = np.trace(run.covariance, axis1=-2, axis2=-1).reshape(n, M)[:, 0]
     apart = ((means - means.mean(axis=1, keepdims=True)) ** 2).sum(axis=-1).mean(axis=-1)
-    columns = {
-        "consensus": apart + (1 - 1 / M) * sigma**2 * spread,
-        "L": L,
-        "K": K,
-        "eta": eta,
-        "sigma": sigma,
-        "zeta": np.linalg.norm(slopes, axis=-1).max(axis=-1),
-    }
-    return xr.Dataset({name: ("instance", values) for name, values in columns.items()}, attrs={"M": M, "gamma": 1.0})
+    consensus = apart + (1 - 1 / M) * sigma**2 * spread
+    zeta = np.linalg.norm(slopes, axis=-1).max(axis=-1)
+    return labelled("instance", consensus=consensus, L=L, zeta=zeta, sigma=sigma, M=M, K=K, eta=eta, gamma=1.0)
 
 
 @claim(
@@ -194,12 +192,10 @@ def step_size(session: Session) -> xr.Dataset:
     ranges = {"mu": (-3, 0), "tau": (-3, 0), "Q": (-3, 2), "zeta": (-3, 1), "sigma": (-3, 2), "B": (-1, 1)}
     counts = {"K": (0, 3), "R": (0, 4), "M": (0, 3)}
     drawn = {name: 10 ** generator.uniform(*decades, n) for name, decades in (ranges | counts).items()}
-    columns = {"L": np.ones(n), **drawn, **{name: np.round(drawn[name]) for name in counts}}
-    data = xr.Dataset({name: ("instance", values) for name, values in columns.items()}, attrs={"gamma": 1.0})
-    symbols = {name: data[name] for name in columns}
-    data["eta"] = statement("patel2024/thm27").step_at("eta", symbols)
-    data["fixed_step_bound"] = statement("patel2024/thm27-step").bound.at({**symbols, "eta": data.eta})
-    return data
+    symbols = {"L": np.ones(n), **drawn, **{name: np.round(drawn[name]) for name in counts}}
+    eta = statement("patel2024/thm27").step_at("eta", symbols)
+    fixed_step_bound = statement("patel2024/thm27-step").bound.at(symbols, eta=eta)
+    return labelled("instance", fixed_step_bound=fixed_step_bound, **symbols, eta=eta, gamma=1.0)
 
 
 @claim(
@@ -215,7 +211,7 @@ def step_size(session: Session) -> xr.Dataset:
 )
 def lemma37(theorem: Theorem, data: xr.Dataset) -> Bounded:
     """The step-size lemma by value: both symbolic expressions at random parameters over many orders of magnitude."""
-    explicit = theorem.bound.at({name: data[name] for name in theorem.bound.letters})
+    explicit = theorem.bound.at(symbols_of(data))
     what = "bound at the prescribed step"
     return Bounded(theorem, Measurement.of(data, "fixed_step_bound", what=what, rounding=1e-12 * explicit))
 
@@ -231,12 +227,9 @@ def exponent(session: Session) -> xr.Dataset:  # noqa: ARG001
     problem = QuadraticMachines(np.full((1, 1, 1), mu), np.full((1, 1), B))
     run = exact_moments(local_sgd(eta=np.full(len(R), 1 / (2 * L))), problem, K=K, R=R, forgetting=mu / (4 * L))
     assert run.average is not None
-    quiet = dict.fromkeys(("sigma", "tau", "zeta", "zeta_opt", "Q"), 0.0)
-    return xr.Dataset(
-        {"gap": ("R", run.average.gap), "distance": ("R", np.sqrt(run.last.squared_distance))},
-        coords={"R": R},
-        attrs={"L": L, "mu": mu, "B": B, "K": K, "M": 1, "eta": 1 / (2 * L), "gamma": 1.0, **quiet},
-    )
+    alike = dict.fromkeys(("sigma", "tau", "zeta", "zeta_opt", "Q"), 0.0)
+    setting = {"L": L, "mu": mu, "B": B, "M": 1, "K": K, "eta": 1 / (2 * L), "gamma": 1.0, **alike}
+    return labelled("R", gap=run.average.gap, distance=np.sqrt(run.last.squared_distance), R=R, **setting)
 
 
 @claim(
