@@ -16,16 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tightrate.common.errors import TightrateError
-from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.problem import PROBLEMS, Problem
-from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.rates.statements.catalogue import theorem
-from tightrate.simulator.algorithm import ALGORITHMS, Algorithm
 from tightrate.simulator.by_name import build_problem
-from tightrate.simulator.exact.moments import exact_moments
-from tightrate.simulator.parameters import construct, parameters
-from tightrate.simulator.sampled.sampling import sample
+from tightrate.simulator.engine_choice import Question
+from tightrate.simulator.measure import measure
+from tightrate.simulator.parameters import parameters
 from tightrate.verify.assertions.power_law import replicas_needed
 from tightrate.verify.exponents.design import Design
 from tightrate.verify.exponents.exponent_test import ExponentTest
@@ -86,20 +83,22 @@ class Instances:
     problems: Sequence[Problem]
 
     def noise(self, at: Points) -> float:
-        """The noise level at one point."""
-        return float(at.symbols.get(self.test.noise, 0.0))
+        """The noise level of one point, or of a batch that has the same."""
+        return float(np.max(at.symbols.get(self.test.noise, 0.0)))
 
-    def algorithm(self, at: Points, steps: Steps) -> Algorithm[Any]:
-        """The algorithm at one point or a batch, or at every tuned step of one point."""
-        return construct(ALGORITHMS[self.test.algorithm], {**at.parameters, **steps})
-
-    def decay(self, at: Points, steps: Steps, problem: Problem) -> Any:
-        """The decay of the weights of the averaged iterates; None for the last iterate."""
-        if self.test.output == "last":
-            return None
-        if self.test.output == "average":
-            return 0.0
-        return float(np.max(problem.constants["mu"])) * {**at.symbols, **steps}["eta"] / 2
+    def question(self, at: Points, steps: Steps, problem: Problem) -> Question:
+        """What is asked at one point or a batch, or at every tuned step of one point."""
+        sigma = self.noise(at)
+        return Question.about(
+            self.test.algorithm,
+            {**at.parameters, **steps},
+            problem,
+            GaussianNoise(sigma) if sigma > 0 else None,
+            output=self.test.output,
+            K=at.symbols["K"],
+            R=at.symbols["R"],
+            measures=(self.measure,),
+        )
 
 
 def measure_along(test: ExponentTest, design: Design, session: Session) -> Measured:
@@ -118,8 +117,9 @@ def measure_along(test: ExponentTest, design: Design, session: Session) -> Measu
     for i, problem in enumerate(problems):
         _check_class(test, found.bound.letters, points[i], problem)
     instances = Instances(test, name, points, problems)
-    linear = instances.algorithm(points[0], {tuning.letter: np.ones(1) for tuning in test.tuned}).linear
-    if linear and all(isinstance(problem, QuadraticMachines | DiagonalQuadratics) for problem in problems):
+    some_step = {tuning.letter: np.ones(1) for tuning in test.tuned}
+    questions = [instances.question(points[i], some_step, problem) for i, problem in enumerate(problems)]
+    if all(question.exact_obstacle() is None for question in questions):
         return _exact(instances)
     return _sampled(instances, design.n, session)
 
@@ -174,21 +174,7 @@ def _same_problem(instances: Instances) -> list[list[int]]:
 
 def _expectation(instances: Instances, at: Points, steps: Steps, *, problem: Problem) -> Array:
     """The measure's expectation at every point of a batch, or at every tuned step of one point."""
-    sigma = float(np.max(at.symbols.get(instances.test.noise, 0.0)))
-    run = exact_moments(
-        instances.algorithm(at, steps),
-        problem,
-        K=at.symbols["K"],
-        R=at.symbols["R"],
-        noise=GaussianNoise(sigma) if sigma > 0 else None,
-        forgetting=instances.decay(at, steps, problem),
-    )
-    moments = run.last if run.average is None else run.average
-    if instances.measure == "distance":
-        if sigma > 0:
-            raise TightrateError("the expected distance has no closed form with noise")
-        return np.sqrt(moments.squared_distance)
-    return np.asarray(moments.gap if instances.measure == "gap" else moments.squared_distance)
+    return measure(instances.question(at, steps, problem), "exact").values[instances.measure]
 
 
 def _relative_rounding(instances: Instances, means: Array) -> Array:
@@ -280,22 +266,7 @@ def _samples(
 ) -> Array:
     """The measure of every replica, or of every tuned step."""
     key = dict(axes or {})
-    sigma, R = instances.noise(at), int(at.symbols["R"])
-    run = sample(
-        instances.algorithm(at, steps),
-        problem,
-        K=int(at.symbols["K"]),
-        R=R,
-        replicas=len(next(iter(steps.values()))) if steps else replicas,
-        noise=GaussianNoise(sigma) if sigma > 0 else None,
-        seed=int(key.pop("seed", 0)),
-        stream_axes=key,
-        forgetting=instances.decay(at, steps, problem),
-        measured_rounds=(R,),
-    )
-    x = run.last if run.average is None else run.average
-    if instances.measure == "gap":
-        values = problem.gap(x)
-    else:
-        values = np.linalg.norm(x - problem.optimum, axis=-1) ** (2 if instances.measure == "squared-distance" else 1)
-    return np.where(run.diverged, np.inf, values)
+    count = len(next(iter(steps.values()))) if steps else replicas
+    seed = int(key.pop("seed", 0))
+    question = instances.question(at, steps, problem)
+    return measure(question, "sample", replicas=count, seed=seed, stream_axes=key).values[instances.measure]
