@@ -11,9 +11,10 @@ import pytest
 import xarray as xr
 
 from tightrate.command_line import main
-from tightrate.verify import claim as claims
+from tightrate.verify import registry
+from tightrate.verify.assertions.power_law import PowerLaw
 from tightrate.verify.claim import judge
-from tightrate.verify.judging.by_value import judge_upper_exponents
+from tightrate.verify.measurement import Measurement
 from tightrate.verify.registry import CLAIMS
 from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
@@ -23,8 +24,10 @@ WORKERS = np.array([2.0, 8, 32, 128, 512, 2048])
 
 def maxima_over_workers(power: float) -> xr.Dataset:
     """Largest squared distances that grow through a logarithm, times a power of M."""
-    mean = np.log(WORKERS) * WORKERS**power
-    return xr.Dataset({"mean": (("M",), mean), "stderr": (("M",), 0.01 * mean)}, coords={"M": WORKERS})
+    law = np.log(WORKERS)
+    mean = law * WORKERS**power
+    columns = {"mean": mean, "stderr": 0.01 * mean, "range": law}
+    return xr.Dataset({name: ("M", values) for name, values in columns.items()}, coords={"M": WORKERS})
 
 
 def test_growth_through_a_logarithm_is_accepted() -> None:
@@ -45,10 +48,12 @@ def test_a_gap_that_noise_hides_is_inconclusive() -> None:
 @pytest.mark.parametrize(("error", "status"), [(1.0, "inconclusive"), (0.001, "violated")])
 @pytest.mark.parametrize(("name", "truth"), [("noise-drift", 0.5), ("noise-drift-leading-order", 2.0)])
 def test_a_drift_that_noise_hides_is_inconclusive(name: str, truth: float, error: float, status: str) -> None:
-    axes, one = ("K", "reach"), np.ones((2, 3))
-    values = {"drift": truth * one, "error": error * one, "bound": one, "leading": one}
-    data = xr.Dataset({variable: (axes, array) for variable, array in values.items()})
-    found = CLAIMS[f"patel2024/{name}"].judge(data)
+    """Half of the least drift, or twice the leading order of it, known to so many times itself."""
+    K, eta, sigma = np.array([4.0, 16.0]), np.array([1e-4, 2e-4, 4e-4]), 2.0
+    leading = eta**2 * K[:, None] ** 1.5 * sigma / np.sqrt(2 * np.pi) / 3  # curvatures L and L/2
+    values = {"drift": truth * leading, "error": error * leading, "eta": np.broadcast_to(eta, leading.shape)}
+    data = xr.Dataset({variable: (("K", "reach"), array) for variable, array in values.items()}, {"K": K})
+    found = CLAIMS[f"patel2024/{name}"].judge(data.assign_attrs(L=1.0, sigma=sigma, gamma=1.0, M=1))
     assert found.status == status
     assert ("times the replicas" in found.sentence) == (status == "inconclusive")
 
@@ -68,20 +73,11 @@ def test_parts_of_an_expectation_that_noise_hides_ask_for_replicas() -> None:
     assert judged(0.5 / np.sqrt(1.01 * int(times.group(1)))).status == "consistent"
 
 
-def test_a_ratio_that_grows_towards_its_bound_says_where_it_passes() -> None:
-    complement = np.geomspace(0.1, 1e-4, 7)
-    grid = (("power", "complement"), 0.01 * complement[None, :] ** -0.25)
-    variables = {"gap": grid, "sampled": grid, "bound": (grid[0], np.ones((1, 7)))}
-    data = xr.Dataset(variables, {"power": [1], "complement": complement})
-    found = CLAIMS["khaled2025/momentum-condition-first-power"].judge(data)
-    assert found.status == "inconclusive"
-    assert "at 1 - momentum = 1.0e-08" in found.sentence  # 0.01 c^(-1/4) = 1
-
-
 def test_an_excess_of_a_sixth_is_excluded_or_inconclusive() -> None:
     R = np.geomspace(1.0, 128.0, 8)
     mean = np.power(R, -1 + 1 / 4, dtype=np.float64)
-    found = judge_upper_exponents({"R": R}, mean, 0.5 * mean, {"R": -1.0}, offset=np.zeros(8), resolution=0.5)
+    named = xr.DataArray(mean, dims="R", coords={"R": R})
+    found = PowerLaw(Measurement(named, "mean", stderr=0.5 * named), {"R": -1.0}, resolution=0.5).check()
     assert found.status != "consistent"
 
 
@@ -90,7 +86,7 @@ def test_an_unexpected_verdict_ends_with_status_1(
 ) -> None:
     chosen = CLAIMS["cheng2024/output-weights"]
     swapped = replace(chosen, expected="violated")
-    monkeypatch.setattr(claims, "claims_of", lambda *_: (swapped,))
+    monkeypatch.setattr(registry, "claims_of", lambda *_: (swapped,))
     monkeypatch.setattr("sys.argv", ["tightrate", "verify", chosen.id, "--json", "--jobs", "1"])
     with pytest.raises(SystemExit) as end:
         main()
@@ -100,9 +96,9 @@ def test_an_unexpected_verdict_ends_with_status_1(
 
 
 def test_a_test_that_fails_is_an_error_and_no_verdict() -> None:
-    def broken(_: xr.Dataset) -> Verdict:
+    def broken() -> Verdict:
         raise ValueError("no such number")
 
-    found = judge(replace(CLAIMS["cheng2024/output-weights"], judge=broken), Session())
+    found = judge(replace(CLAIMS["cheng2024/output-weights"], asserted=broken, data=()), Session())
     assert found.verdict.status == "error"
     assert not found.as_expected

@@ -9,7 +9,7 @@ predicted ones?
 import numpy as np
 
 import tightrate as tr
-from tightrate.verify.judging.power_law import fit_power_law
+from tightrate.verify.assertions.power_law import fit_power_law
 
 sweep = tr.Sweep(
     name="example",

@@ -12,14 +12,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sympy import Expr
 
 from tightrate.common.errors import TightrateError
 from tightrate.common.registry import Registry
 from tightrate.rates.statements import catalogue
-from tightrate.rates.statements.admissible_steps import largest_step as largest_step
-from tightrate.rates.statements.theorem import Condition, Theorem
-from tightrate.rates.symbols.evaluation import at
+from tightrate.rates.statements.theorem import Theorem
 from tightrate.verify.assertions.bounded import Side
 from tightrate.verify.falsification.optimizer import maximize
 from tightrate.verify.measurement import Measurement, Named
@@ -228,16 +225,3 @@ def extreme_ratio(
         objective, len(search.axes), evaluations=evaluations, generator=generator, deadline=deadline, known=known
     )
     return Extreme(best, float(np.exp(sign * value)) if np.isfinite(value) else float("nan"), used)
-
-
-# --- The unconverted past ---------------------------------------------------------------------------------------------
-
-
-def values_of(expression: Expr, symbols: Mapping[str, Array]) -> Array:
-    """Superseded by `tightrate.rates.symbols.evaluation.at`."""
-    return np.asarray(at(expression, symbols))
-
-
-def holds(condition: Condition, symbols: Mapping[str, Array]) -> NDArray[np.bool_]:
-    """Superseded by `Condition.holds_at`."""
-    return np.asarray(condition.holds_at(symbols))
