@@ -17,11 +17,22 @@ from tightrate.constructions.problem import Array
 from tightrate.simulator.algorithms.local_sgdm import local_sgdm, minibatch_sgdm
 from tightrate.simulator.exact.infinite_workers import TwoValues, round_maps
 from tightrate.simulator.exact.moments import exact_moments
+from tightrate.verify.measurement import Named
 
 L, B = 1.0, 1.0
 FLAT = 0.2  # the left curvature of the fast coordinate, in units of L
 LARGEST_STEP = 0.5  # times 1/L
 CURVATURES = L * np.geomspace(1e-5, 1.0, 33)  # of the slow coordinate
+UNCLIPPED = {"alpha": 4.0, "beta1": 0.0, "d": 1.0, "rho": np.inf, "G_inf": 1.0, "D": 1.0}  # G_inf, D: of any run here
+EXPECTATIONS = {
+    "K of order at least the logarithm (constant 1 taken)": "nothing is clipped and expectations are measured, so that"
+    " no union bound over workers and steps is taken"
+}
+
+
+def missing_step(K: Named) -> Named:
+    """log((K-1)/K): drift is that of K - 1 steps where the bound has K."""
+    return Named(np.log1p(-1 / K))
 
 
 def two_curvatures(x: Array) -> Array:

@@ -22,8 +22,16 @@ from tightrate.verify.assertions.power_law import PowerLaw, exponents_of
 from tightrate.verify.claim import claim
 from tightrate.verify.experiment import experiment
 from tightrate.verify.measurement import Measurement, Named, Source
-from tightrate.verify.papers.cheng2024.convex_instance import FLAT, B, L, fast_gap, settled_drift, two_curvatures
-from tightrate.verify.papers.cheng2024.rates import UNCLIPPED, missing_step
+from tightrate.verify.papers.cheng2024.convex_instance import (
+    FLAT,
+    UNCLIPPED,
+    B,
+    L,
+    fast_gap,
+    missing_step,
+    settled_drift,
+    two_curvatures,
+)
 from tightrate.verify.session import Session
 
 FOURTH = GaussianNoise(1.0).moment(4.0)  # (E xi^4)^(1/4) in units of the standard deviation

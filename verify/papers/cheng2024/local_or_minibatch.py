@@ -24,11 +24,14 @@ from tightrate.verify.claim import claim
 from tightrate.verify.experiment import experiment
 from tightrate.verify.measurement import Measurement, Source
 from tightrate.verify.papers.cheng2024.convex_instance import (
+    EXPECTATIONS,
     LARGEST_STEP,
+    UNCLIPPED,
     B,
     L,
     doubling,
     fast_gap,
+    missing_step,
     pooled_fast,
     settled_drift,
     slow_gaps,
@@ -36,7 +39,6 @@ from tightrate.verify.papers.cheng2024.convex_instance import (
     tuned,
     two_curvatures,
 )
-from tightrate.verify.papers.cheng2024.rates import EXPECTATIONS, UNCLIPPED, missing_step
 from tightrate.verify.session import Session
 
 INTERPOLATED = 0.02  # relative error of crossings and gains, from the grids of steps and of K

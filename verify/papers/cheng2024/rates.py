@@ -20,12 +20,15 @@ from tightrate.verify.claim import claim
 from tightrate.verify.experiment import experiment
 from tightrate.verify.measurement import Measurement, Named, Source
 from tightrate.verify.papers.cheng2024.convex_instance import (
+    EXPECTATIONS,
     FLAT,
     LARGEST_STEP,
+    UNCLIPPED,
     B,
     L,
     doubling,
     fast_gap,
+    missing_step,
     settled_drift,
     slow_gaps,
     steps_between,
@@ -37,17 +40,6 @@ from tightrate.verify.session import Session
 COMPUTED = 2e-3  # relative error of tuned gaps: grid of steps, grid of the round map
 STATISTICAL = 1e-2  # the same where the step grid is coarser and the worst curvature is taken from a grid
 PRESCRIBED = 1e-3  # that of gaps at given steps
-UNCLIPPED = {"alpha": 4.0, "beta1": 0.0, "d": 1.0, "rho": np.inf, "G_inf": 1.0, "D": 1.0}  # G_inf, D: of any run here
-EXPECTATIONS = {
-    "K of order at least the logarithm (constant 1 taken)": "nothing is clipped and expectations are measured, so that"
-    " no union bound over workers and steps is taken"
-}
-
-
-def missing_step(K: Named) -> Named:
-    """log((K-1)/K): drift is that of K - 1 steps where the bound has K."""
-    return Named(np.log1p(-1 / K))
-
 
 # --- Convex: where the drift dominates -------------------------------------------------------------------------------
 
