@@ -136,7 +136,7 @@ def _by_paper(findings: Sequence[Finding]) -> str:
 
 def _seconds(findings: Sequence[Finding]) -> float:
     """What the experiments of these claims took; one that several claims share counts once."""
-    return sum({names_of(finding.claim): finding.seconds for finding in findings}.values())
+    return sum({names_of(one.claim) or one.claim.id: one.seconds for one in findings}.values())
 
 
 def _counterexamples(findings: Sequence[Finding]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,6 +47,12 @@ def test_a_nan_is_never_an_identity_and_never_within_a_bound() -> None:
             assert assertion.check().status == "error"
     assert Vanishes(found(0 * bad), 1e-12).check().status == "error"
     assert AtMost(found(bad), good / 2).check().status == "violated"  # whatever the other point is
+
+
+@pytest.mark.parametrize("assertion", [AtMost, AtLeast, Equal, Vanishes])
+def test_nothing_to_compare_is_an_error(assertion: Any) -> None:
+    nothing = xr.DataArray(np.empty(0), dims="i")
+    assert assertion(found(nothing), nothing).check().status == "error"
 
 
 def test_the_witness_is_the_worst_place_with_its_symbols_and_its_instance() -> None:
@@ -256,6 +263,32 @@ def test_data_that_bend_ask_for_other_cells_not_for_replicas() -> None:
     verdict = power_law(bent, 1e-6, 0.05, K=-1.0)
     assert verdict.status == "inconclusive"
     assert "cells nearer to the limit" in verdict.sentence
+
+
+def test_cells_that_noise_hides_are_left_out_and_too_few_are_inconclusive() -> None:
+    K = 4.0 ** np.arange(5)
+    decays = xr.DataArray(1 / K, dims="K", coords={"K": K})
+    hidden = decays.where(K[-1] > K, -decays)  # noise may leave a difference below zero
+    settled, open_one = (PowerLaw(found(hidden, noise), {"K": -1.0}, 0.3, resolved=True) for noise in (0.001, 0.02))
+    assert settled.check().status == "consistent"
+    assert open_one.check().status == "inconclusive"
+    assert "3 times the replicas" in open_one.check().sentence
+
+
+def test_every_axis_of_a_power_law_has_a_mutant_however_much_room_the_bound_leaves() -> None:
+    falling = PRODUCT**-2
+    for side, measured in (("at most", falling), ("at least", 1 / falling)):
+        asserted = PowerLaw(found(measured, 1e-6 * measured), dict.fromkeys(AXES, 0.0), 0.05, side=side)
+        assert asserted.check().status == "consistent"
+        mutants = asserted.mutants()
+        assert len(mutants) == len(AXES)
+        assert {wrong.check().status for wrong in mutants.values()} == {"violated"}
+
+
+def test_axes_that_are_not_predicted_are_refused() -> None:
+    data = xr.DataArray(np.ones((2, 3)), dims=("K", "R"), coords={"K": [1, 2], "R": [1, 2, 3]})
+    with pytest.raises(TightrateError, match="not those predicted"):
+        PowerLaw(found(data, 0.1 * data), {"K": 0.0}, resolution=1.0).check()
 
 
 def test_exponents_that_the_cells_cannot_tell_apart_are_refused() -> None:

@@ -18,8 +18,6 @@ from tightrate.rates.symbols.evaluation import at
 from tightrate.simulator.algorithms.local_sgdm import local_sgdm
 from tightrate.simulator.exact.infinite_workers import TwoValues, round_maps
 from tightrate.simulator.sampled.trajectories import drawn_noise, step_by_step, worker_average
-from tightrate.verify.assertions import order
-from tightrate.verify.assertions.assertion import joined
 from tightrate.verify.assertions.equal import Vanishes
 from tightrate.verify.assertions.order import Order, at_most
 from tightrate.verify.assertions.power_law import PowerLaw, exponents_of, exponents_of_balance
@@ -34,7 +32,6 @@ from tightrate.verify.papers.cheng2024.pathwise import pathwise_run
 from tightrate.verify.papers.cheng2024.preconditioner import movement_exponents
 from tightrate.verify.registry import CLAIMS
 from tightrate.verify.session import Session
-from tightrate.verify.verdict import Verdict
 
 REFUTED = tuple(n for n in CLAIMS.match("cheng2024/*") if CLAIMS[n].expected == "violated" and CLAIMS[n].data)
 
@@ -97,11 +94,6 @@ def test_another_power_in_the_clipping_threshold_is_refuted(power: Expr, status:
     given = Ge(K**power * L, mu * R**2)
     comparison = at_most(term("thm1", "clipping"), term("thm1", "noise drift"), given, MOMENTS)
     assert Order([comparison]).check().status == status
-
-
-def test_a_certificate_that_does_not_check_leaves_all_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(order, "check_certificate", lambda *_: False)
-    assert CLAIMS["cheng2024/rates-invert"].judge().status == "inconclusive"
 
 
 def test_a_false_limit_and_a_hidden_momentum_are_refuted() -> None:
@@ -280,17 +272,3 @@ def test_exponents_take_alpha_from_the_values() -> None:
 @pytest.mark.parametrize("label", ["lemC8-upper", "lemC9"])
 def test_preconditioners_move_like_the_entry_without_a_logarithm(label: str) -> None:
     assert movement_exponents(theorem(f"cheng2024/{label}")) == {"complement": 1.0, "K": 1.0}
-
-
-def test_axes_that_are_not_predicted_are_refused() -> None:
-    data = xr.DataArray(np.ones((2, 3)), dims=("K", "R"), coords={"K": [1, 2], "R": [1, 2, 3]})
-    with pytest.raises(TightrateError, match="not those predicted"):
-        PowerLaw(Measurement(data, "it", stderr=0.1 * data), {"K": 0.0}, resolution=1.0).check()
-
-
-def test_the_most_serious_part_speaks() -> None:
-    good = Verdict("consistent", "Good.", "p", "m")
-    bad = Verdict("violated", "Bad.", "p", "m", witness={"x": 1})
-    unsure = Verdict("inconclusive", "Unsure.", "p", "m")
-    assert joined({"a": good, "b": unsure}).status == "inconclusive"
-    assert joined({"a": good, "b": bad, "c": unsure}).witness == {"part": "b", "x": 1}

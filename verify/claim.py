@@ -192,8 +192,9 @@ def judge(claim: Claim, session: Session) -> Finding:
     began = perf_counter()
     try:
         results = [session.result(experiment) for experiment in claim.data]
+        ready = perf_counter()
         verdict = claim.judge(*(dataset for dataset, _ in results))
-        seconds = sum(seconds for _, seconds in results)
+        seconds = sum(seconds for _, seconds in results) + perf_counter() - ready
         return Finding(claim, _with_origin(verdict, claim, session), seconds)
     except Exception as failure:  # one failing test must not take the other verdicts with it
         sentence = f"The test itself failed: {type(failure).__name__}: {' '.join(str(failure).split())}"

@@ -12,7 +12,7 @@ def finding_as_json(finding: Finding) -> dict[str, Any]:
     """A finding in JSON's own types: infinities are the text "inf" or "-inf", undefined numbers null.
 
     Keys: claim, theorem, kind, statement, verdict, expected, sentence, predicted, measured, interval (low, high, or
-    null), evidence, witness (null unless something was violated) and seconds (of the claim's experiment).
+    null), evidence, witness (null unless something was violated) and seconds (of experiments and judgement).
     """
     claim, verdict = finding.claim, finding.verdict
     return {

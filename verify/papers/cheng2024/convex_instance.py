@@ -23,7 +23,8 @@ L, B = 1.0, 1.0
 FLAT = 0.2  # the left curvature of the fast coordinate, in units of L
 LARGEST_STEP = 0.5  # times 1/L
 CURVATURES = L * np.geomspace(1e-5, 1.0, 33)  # of the slow coordinate
-UNCLIPPED = {"alpha": 4.0, "beta1": 0.0, "d": 1.0, "rho": np.inf, "G_inf": 1.0, "D": 1.0}  # G_inf, D: of any run here
+# Without clipping (rho infinite) G_inf and D stand in no bound; signs have all moments.
+UNCLIPPED = {"alpha": 4.0, "beta1": 0.0, "d": 1.0, "rho": np.inf, "G_inf": 1.0, "D": 1.0}
 EXPECTATIONS = {
     "K of order at least the logarithm (constant 1 taken)": "nothing is clipped and expectations are measured, so that"
     " no union bound over workers and steps is taken"
