@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from platform import python_version
 from typing import Any
@@ -92,43 +93,91 @@ def run_sweep(
 def labelled(plan: Plan, results: Sequence[Result]) -> xr.Dataset:
     """The results of all cells of a plan as one dataset; see `run_sweep`."""
     sweep = plan.sweep
-    dims = tuple(sweep.axes)
-
-    def add(name: str, values: Sequence[Any], meaning: str, *further: str, units: str | None = None) -> None:
-        stacked = np.array(values)
-        about = {"long_name": meaning, **({} if units is None else {"units": units})}
-        dataset[name] = ((*dims, *further), stacked.reshape(*sweep.shape, *stacked.shape[1:]), about)
-
-    dataset = xr.Dataset(
-        coords={name: ((name,), np.array(values), described(name)) for name, values in _numeric(sweep).items()}
-    )
-    equally_often = len({result.samples.replicas for result in results}) == 1 and results[0].samples.replicas > 0
-    for name in sweep.measures:
-        meaning, units = MEASURES[name].meaning, str(MEASURES[name].unit)
-        if equally_often:
-            add(name, [result.samples.values[name] for result in results], meaning, "replica", units=units)
-        add(f"{name}_mean", [result.samples.mean(name) for result in results], f"mean: {meaning}", units=units)
-        errors = [result.samples.stderr(name) for result in results]
-        add(f"{name}_stderr", errors, f"standard error of the mean: {meaning}", units=units)
-    add("diverged", [float(result.samples.diverged.sum()) for result in results], "replicas that diverged")
-    add("replicas", [float(result.samples.replicas) for result in results], "replicas, 0 where moments are exact")
-    for name in dict.fromkeys(name for result in results for name in result.steps):
-        if name in sweep.axes:
-            continue
-        about = described(name)
-        chosen = [result.steps.get(name, np.nan) for result in results]  # an algorithm may not have this step
-        add(name, chosen, about.get("long_name", name), units=about.get("units"))
-    if any(isinstance(step, Tuned) for step in sweep.steps.values()):
-        add("interior", [float(result.interior) for result in results], "1 where the tuned optimum is inside its grid")
-        longest = max(len(next(iter(result.tuning.values()))) for result in results)
-        for name in results[0].tuning:
-            padded = [_padded(result.tuning[name], longest) for result in results]
-            add(f"tuning: {name}", padded, f"{name} of every point of the grid that was tried", "tried")
-    dataset = dataset.assign(plan.theory([result.steps for result in results]).data_vars)
+    columns = {**_measures(sweep, results), **_steps(sweep, results), **_tuning(sweep, results)}
     notes = list(dict.fromkeys(note for result in results for note in result.samples.notes))
-    described_by = {"sweep": json.dumps(sweep.as_json()), "title": sweep.name}
-    dataset.attrs = {**provenance(), **described_by, **({"notes": notes} if notes else {})}
-    return dataset
+    dataset = xr.Dataset(
+        {name: column.on(sweep) for name, column in columns.items()},
+        coords={name: ((name,), np.array(values), described(name)) for name, values in _coordinates(sweep).items()},
+        attrs={
+            **provenance(),
+            "sweep": json.dumps(sweep.as_json()),
+            "title": sweep.name,
+            **({"notes": notes} if notes else {}),
+        },
+    )
+    return dataset.assign(plan.theory([result.steps for result in results]).data_vars)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What every cell has of a variable: a number, or as many as the dimension `further`."""
+
+    values: Sequence[Any]
+    meaning: str
+    unit: str | None = None
+    further: tuple[str, ...] = ()
+
+    def on(self, sweep: Sweep) -> tuple[tuple[str, ...], NDArray[Any], dict[str, str]]:
+        """The variable on the sweep's grid."""
+        stacked = np.array(self.values)
+        about = {"long_name": self.meaning, **({} if self.unit is None else {"units": self.unit})}
+        return (*sweep.axes, *self.further), stacked.reshape(*sweep.shape, *stacked.shape[1:]), about
+
+
+def _measures(sweep: Sweep, results: Sequence[Result]) -> dict[str, _Column]:
+    samples = [result.samples for result in results]
+    equally_often = len({one.replicas for one in samples}) == 1 and samples[0].replicas > 0
+    found = {}
+    for name in sweep.measures:
+        meaning, unit = MEASURES[name].meaning, str(MEASURES[name].unit)
+        if equally_often:
+            found[name] = _Column([one.values[name] for one in samples], meaning, unit, ("replica",))
+        found[f"{name}_mean"] = _Column([one.mean(name) for one in samples], f"mean: {meaning}", unit)
+        error = f"standard error of the mean: {meaning}"
+        found[f"{name}_stderr"] = _Column([one.stderr(name) for one in samples], error, unit)
+    found["diverged"] = _Column([float(one.diverged.sum()) for one in samples], "replicas that diverged")
+    found["replicas"] = _Column([float(one.replicas) for one in samples], "replicas, 0 where moments are exact")
+    return found
+
+
+def _steps(sweep: Sweep, results: Sequence[Result]) -> dict[str, _Column]:
+    """The parameters that the algorithm ran with; an algorithm may not have the parameter of another."""
+    names = dict.fromkeys(name for result in results for name in result.steps if name not in sweep.axes)
+    about = {name: described(name) for name in names}
+    return {
+        name: _Column(
+            [result.steps.get(name, np.nan) for result in results],
+            about[name].get("long_name", name),
+            about[name].get("units"),
+        )
+        for name in names
+    }
+
+
+def _tuning(sweep: Sweep, results: Sequence[Result]) -> dict[str, _Column]:
+    """Every grid that was tried, filled up to the longest."""
+    if not any(isinstance(step, Tuned) for step in sweep.steps.values()):
+        return {}
+    longest = max(len(next(iter(result.tuning.values()))) for result in results)
+    found = {
+        "interior": _Column([float(one.interior) for one in results], "1 where the tuned optimum is inside its grid")
+    }
+    for name in results[0].tuning:
+        padded = [
+            np.pad(one.tuning[name], (0, longest - len(one.tuning[name])), constant_values=np.nan) for one in results
+        ]
+        found[f"tuning: {name}"] = _Column(
+            padded, f"{name} of every point of the grid that was tried", None, ("tried",)
+        )
+    return found
+
+
+def _coordinates(sweep: Sweep) -> dict[str, list[Any]]:
+    """The axes' values: floats, or texts where an axis has texts."""
+    return {
+        name: [float(value) if isinstance(value, int | float) else value for value in values]
+        for name, values in sweep.axes.items()
+    }
 
 
 def measurement(data: xr.Dataset, name: str = "", *, rounding: float = 0.0) -> Measurement:
@@ -159,18 +208,6 @@ def measurement(data: xr.Dataset, name: str = "", *, rounding: float = 0.0) -> M
         stderr=data[f"{name}_stderr"],
         rounding=rounding * abs(mean),
     )
-
-
-def _numeric(sweep: Sweep) -> dict[str, list[Any]]:
-    """The axes' values: floats, or texts where an axis has texts."""
-    return {
-        name: [value if not isinstance(value, int | float) else float(value) for value in values]
-        for name, values in sweep.axes.items()
-    }
-
-
-def _padded(values: NDArray[np.float64], length: int) -> NDArray[np.float64]:
-    return np.concatenate([values, np.full(length - len(values), np.nan)])
 
 
 def provenance() -> dict[str, str]:
