@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from tightrate.common.errors import TightrateError
 from tightrate.common.threads import one_blas_thread
 from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.measures import MEASURES
+from tightrate.simulator.parameters import parameters
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.session import Progress, silent
 from tightrate.verify.sweep.cell import Result
@@ -180,31 +182,34 @@ def _coordinates(sweep: Sweep) -> dict[str, list[Any]]:
     }
 
 
-def measurement(data: xr.Dataset, name: str = "", *, rounding: float = 0.0) -> Measurement:
-    """What a sweep measured (its first measure unless said otherwise) at the symbols of its theorem, for judges.
+def measurement(data: xr.Dataset, name: str = "", *, what: str = "", rounding: float = 0.0) -> Measurement:
+    """What a sweep measured (its first measure unless said otherwise), for whoever judges it.
 
-    `rounding` is relative to the mean.  Without a theorem the symbols are what the sweep was given.
+    The symbols are those of the theorem, and every number that the sweep was given or that its algorithm took by
+    default; `rounding` is relative to the mean.
 
     >>> given = {"K": 2, "eta": 0.5, "cosine": 0.5}
     >>> found = run_sweep(Sweep("s", "local-sgd", "rank-one-pair", {"R": (1, 2)}, given, method="exact"))
     >>> sorted(measurement(found).symbols)
-    ['K', 'R', 'cosine', 'eta']
+    ['K', 'R', 'cosine', 'eta', 'gamma']
     """
     sweep = json.loads(data.attrs["sweep"])
     name = name or sweep["measures"][0]
-    mean = data[f"{name}_mean"]
-    given = {
+    own = {} if "algorithm" in sweep["axes"] else parameters(ALGORITHMS[sweep["algorithm"]])
+    defaults = {symbol: one.default for symbol, one in own.items() if symbol not in data}
+    numbers = {
         symbol: float(value)
-        for symbol, value in {**sweep["parameters"], **sweep["steps"]}.items()
+        for symbol, value in {**defaults, **sweep["parameters"], **sweep["steps"]}.items()
         if symbol in LETTERS and isinstance(value, int | float)
     }
     variables = [str(variable) for variable in data.data_vars]
     of_the_theorem = {one.removeprefix(SYMBOL): data[one] for one in variables if one.startswith(SYMBOL)}
+    mean = data[f"{name}_mean"]
     return Measurement.of(
         data,
         mean,
-        what=MEASURES[name].meaning,
-        symbols={**given, **of_the_theorem},
+        what=what or MEASURES[name].meaning,
+        symbols={**numbers, **of_the_theorem},
         stderr=data[f"{name}_stderr"],
         rounding=rounding * abs(mean),
     )

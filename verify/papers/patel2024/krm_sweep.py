@@ -13,7 +13,7 @@ from tightrate.verify.claim import claim
 from tightrate.verify.experiment import experiment
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.session import Session
-from tightrate.verify.sweep.run import Sweep, run_sweep
+from tightrate.verify.sweep.run import Sweep, measurement, run_sweep
 
 AXES = ("K", "R", "M")
 HALF_WIDTH = 0.02  # of every exponent's 99 % interval, which sizes the replicas
@@ -42,12 +42,12 @@ def runs(session: Session) -> xr.Dataset:
     needed = replicas_needed({name: cells[name].values for name in AXES}, cells.values, half_width=HALF_WIDTH)
     final = sweep(max(needed, session.choose(quick=64, full=1024)), session.seed)
     dataset = run_sweep(final, jobs=session.jobs, progress=session.progress)
-    return dataset.assign_attrs(final.parameters, gamma=1.0, replicas_needed=needed, replicas=final.replicas)
+    return dataset.assign_attrs(replicas_needed=needed, replicas=final.replicas)
 
 
 def mean_gap(data: xr.Dataset) -> Measurement:
     """The mean over replicas, with its standard error."""
-    return Measurement.of(data, "gap_mean", what="mean gap of the weighted average", stderr="gap_stderr")
+    return measurement(data, what="mean gap of the weighted average")
 
 
 @claim(
