@@ -33,7 +33,7 @@ class Question:
     """What is asked of an engine: some measures of an algorithm's output after R rounds of K local steps.
 
     Parameters of the algorithm, K and R may be arrays, with one entry for each replica or for each expectation (a
-    sampled run takes one R); so may `decay`, the q of an average over all local steps, None where there is none.
+    sampled run takes one R); so may `averaging_decay`, the q of an average over all local steps, None for no average.
     `distribution` says that more than means are wanted (quantiles).
     """
 
@@ -44,7 +44,7 @@ class Question:
     R: ArrayLike
     measures: Collection[str]
     output: Output = "last"
-    decay: ArrayLike | None = None
+    averaging_decay: ArrayLike | None = None
     clients: int | None = None
     distribution: bool = False
 
@@ -62,7 +62,7 @@ class Question:
         """The question about an algorithm by name; a weighted average has weights of its step size eta and of mu."""
         decay = averaging_decay(output, problem, parameters.get("eta", 0.0), mu)
         rule = build_algorithm(algorithm, parameters)
-        return Question(rule, problem, noise, output=output, decay=decay, **others)
+        return Question(rule, problem, noise, output=output, averaging_decay=decay, **others)
 
     @property
     def certain(self) -> bool:

@@ -92,7 +92,7 @@ def measure(
         "seed": seed,
         "stream_axes": dict(stream_axes or {}),
         "streams": streams,
-        "forgetting": question.decay,
+        "averaging_decay": question.averaging_decay,
         "measured_rounds": (R,),
     }
     refuse_too_large(replicas, problem, 1 if engine == "rounds" else float(np.max(question.K)), R)
@@ -123,7 +123,7 @@ def _expectations(question: Question) -> Samples:
         K=question.K,
         R=question.R,
         noise=noise,
-        forgetting=question.decay,
+        averaging_decay=question.averaging_decay,
         clients=question.clients,
     )
     moments = run.last if run.average is None else run.average

@@ -47,7 +47,7 @@ def noisy_gradients(problem: Problem = PROBLEM, replica: int = 0, T: int = K * R
 
 def run(name: str, problem: Problem = PROBLEM, **parameters: Any) -> Any:
     return sample(
-        ALGORITHMS[name](**parameters), problem, K=K, R=R, noise=GaussianNoise(SIGMA), seed=SEED, forgetting=0.05
+        ALGORITHMS[name](**parameters), problem, K=K, R=R, noise=GaussianNoise(SIGMA), seed=SEED, averaging_decay=0.05
     )
 
 

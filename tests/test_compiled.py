@@ -116,7 +116,7 @@ def test_runs_are_the_same_bit_for_bit(name: str, problem: Problem) -> None:
 @pytest.mark.parametrize("name", RULES)
 def test_whatever_else_is_asked_for(name: str) -> None:
     algorithm, options = rule(name), {"K": 3, "R": 4, "replicas": 3}
-    both(algorithm, QUADRATICS, noise=NOISE, forgetting=0.1, record=list(RECORDERS), **options)
+    both(algorithm, QUADRATICS, noise=NOISE, averaging_decay=0.1, record=list(RECORDERS), **options)
     both(algorithm, QUADRATICS, noise=NOISE, streams=[1, 0, 1], **options)
     both(algorithm, QUADRATICS, noise=RademacherNoise(0.5), **options)
     both(algorithm, QUADRATICS, **options)

@@ -96,7 +96,7 @@ def test_exact_moments_equal_exact_fractions(name: str, parameters: dict[str, fl
         average = average + x * (weight / sum(weights))
     problem = DiagonalQuadratics(np.array(a, dtype=float)[:, None], np.array(MINIMIZERS, dtype=float)[:, None])
     found = exact_moments(
-        ALGORITHMS[name](**parameters), problem, K=K, R=R, noise=GaussianNoise(0.5), forgetting=0.125, start=[0.25]
+        ALGORITHMS[name](**parameters), problem, K=K, R=R, noise=GaussianNoise(0.5), averaging_decay=0.125, start=[0.25]
     )
     optimum = sum(x * y for x, y in zip(a, MINIMIZERS, strict=True)) / sum(a)
     for moments, reference in ((found.last, last), (found.average, average)):
@@ -122,8 +122,8 @@ def test_exact_moments_agree_with_sampling(
     name: str, parameters: dict[str, float], problem: QuadraticMachines | DiagonalQuadratics
 ) -> None:
     rule, noise, n = ALGORITHMS[name](**parameters), GaussianNoise(0.8), 4000
-    exact = exact_moments(rule, problem, K=3, R=5, noise=noise, forgetting=0.02)
-    run = sample(rule, problem, K=3, R=5, noise=noise, forgetting=0.02, replicas=n, seed=1)
+    exact = exact_moments(rule, problem, K=3, R=5, noise=noise, averaging_decay=0.02)
+    run = sample(rule, problem, K=3, R=5, noise=noise, averaging_decay=0.02, replicas=n, seed=1)
     assert exact.average is not None
     assert run.average is not None
     for points, moments in ((run.last, exact.last), (run.average, exact.average)):
@@ -153,8 +153,8 @@ def test_a_wrong_variance_would_be_seen() -> None:
 @pytest.mark.parametrize(("name", "parameters"), LINEAR)
 def test_turning_the_coordinates_turns_the_moments(name: str, parameters: dict[str, float]) -> None:
     rule, noise = ALGORITHMS[name](**parameters), GaussianNoise(0.8)
-    one = exact_moments(rule, COMMUTING, K=3, R=5, noise=noise, forgetting=0.02).average
-    other = exact_moments(rule, TURNED, K=3, R=5, noise=noise, forgetting=0.02).average
+    one = exact_moments(rule, COMMUTING, K=3, R=5, noise=noise, averaging_decay=0.02).average
+    other = exact_moments(rule, TURNED, K=3, R=5, noise=noise, averaging_decay=0.02).average
     assert one is not None
     assert other is not None
     np.testing.assert_allclose(other.mean, one.mean @ TURN.T, rtol=1e-12, atol=1e-13)
@@ -170,7 +170,7 @@ def test_nearly_commuting_machines_give_nearly_the_moments_of_commuting_ones(
     push = 1e-9 * np.ones((3, 3, 3)) * np.array([1.0, -1, 0])[:, None, None]
     nearby = QuadraticMachines(COMMUTING.hessians + push, COMMUTING.minimizers)
     rule, noise = ALGORITHMS[name](**parameters), GaussianNoise(0.8)
-    one, other = (exact_moments(rule, p, K=3, R=5, noise=noise, forgetting=0.02) for p in (COMMUTING, nearby))
+    one, other = (exact_moments(rule, p, K=3, R=5, noise=noise, averaging_decay=0.02) for p in (COMMUTING, nearby))
     for a, b in ((one.last, other.last), (one.average, other.average)):
         assert a is not None
         assert b is not None
@@ -199,12 +199,12 @@ def test_a_batch_equals_its_members_and_rounds_can_be_followed() -> None:
         eta = np.array([0.1, 0.3, 0.2])
         K, R = np.array([1, 4, 2]), np.array([[0, 3, 7], [5, 5, 1], [2, 0, 9]])
         batch = exact_moments(
-            ALGORITHMS[name](**{**parameters, "eta": eta}), COMMUTING, K=K, R=R, noise=noise, forgetting=0.1
+            ALGORITHMS[name](**{**parameters, "eta": eta}), COMMUTING, K=K, R=R, noise=noise, averaging_decay=0.1
         )
         for i in range(3):
             rule = ALGORITHMS[name](**{**parameters, "eta": eta[i]})
             for j in range(3):
-                alone = exact_moments(rule, COMMUTING, K=K[i], R=R[i, j], noise=noise, forgetting=0.1)
+                alone = exact_moments(rule, COMMUTING, K=K[i], R=R[i, j], noise=noise, averaging_decay=0.1)
                 np.testing.assert_allclose(batch.last.gap[i, j], alone.last.gap[0], rtol=1e-12)
                 np.testing.assert_allclose(batch.last.mean[i, j], alone.last.mean[0], rtol=1e-12)
                 assert batch.average is not None
@@ -332,7 +332,7 @@ def test_moments_agree_with_fifty_digits_at_any_size(
         exact = {key: mpmath.mpf(value) for key, value in {"eta": eta, **parameters}.items()}
         a, x_m = [mpmath.mpf(v) for v in curvatures], [mpmath.mpf(v) for v in minimizers]
         for K, R in ((1, 10**9), (10**9, 10**9), (1000, 1000)):
-            found = exact_moments(rule, problem, K=K, R=R, noise=GaussianNoise(0.5), forgetting=q, start=[0.25])
+            found = exact_moments(rule, problem, K=K, R=R, noise=GaussianNoise(0.5), averaging_decay=q, start=[0.25])
             reference = fifty_digits(name, exact, a, x_m, mpmath.mpf("0.5"), K, R, mpmath.mpf("0.25"), mpmath.mpf(q))
             last, average = found.last, found.average
             assert average is not None
@@ -507,8 +507,8 @@ def test_only_the_variance_of_the_noise_counts() -> None:
 @pytest.mark.parametrize("problem", [COMMUTING, APART], ids=["commuting", "not commuting"])
 def test_two_stages_follow_each_other_exactly(problem: QuadraticMachines | DiagonalQuadratics) -> None:
     rule, noise, n = ALGORITHMS["two-stage"](eta=0.3, gamma=0.8, switch=2, second_eta=0.5), GaussianNoise(0.8), 4000
-    along = exact_moments(rule, problem, K=3, R=np.arange(6)[None], noise=noise, forgetting=0.02)
-    run = sample(rule, problem, K=3, R=5, noise=noise, forgetting=0.02, replicas=n)
+    along = exact_moments(rule, problem, K=3, R=np.arange(6)[None], noise=noise, averaging_decay=0.02)
+    run = sample(rule, problem, K=3, R=5, noise=noise, averaging_decay=0.02, replicas=n)
     assert along.average is not None
     assert run.average is not None
     z = (run.gaps.mean(axis=0) - along.last.gap[0])[1:] / (run.gaps.std(axis=0)[1:] / np.sqrt(n))
@@ -540,8 +540,8 @@ def test_one_draw_for_each_round_has_the_same_law(
     name: str, parameters: dict[str, float], problem: QuadraticMachines | DiagonalQuadratics
 ) -> None:
     rule, noise, n = ALGORITHMS[name](**parameters), GaussianNoise(0.8), 4000
-    run = sample_rounds(rule, problem, K=3, R=5, noise=noise, forgetting=0.02, replicas=n, seed=2)
-    exact = exact_moments(rule, problem, K=3, R=5, noise=noise, forgetting=0.02)
+    run = sample_rounds(rule, problem, K=3, R=5, noise=noise, averaging_decay=0.02, replicas=n, seed=2)
+    exact = exact_moments(rule, problem, K=3, R=5, noise=noise, averaging_decay=0.02)
     along = exact_moments(rule, problem, K=3, R=np.arange(6)[None], noise=noise).last
     assert exact.average is not None
     assert run.average is not None
@@ -567,7 +567,7 @@ def test_rounds_without_noise_are_the_run_itself(
     name: str, parameters: dict[str, float], problem: QuadraticMachines | DiagonalQuadratics
 ) -> None:
     rule = ALGORITHMS[name](**{**parameters, "eta": np.array([0.1, 0.2])})
-    options: dict[str, Any] = {"K": [3, 2], "R": 5, "forgetting": 0.02, "measured_rounds": [0, 3, 5]}
+    options: dict[str, Any] = {"K": [3, 2], "R": 5, "averaging_decay": 0.02, "measured_rounds": [0, 3, 5]}
     jumped, stepped = sample_rounds(rule, problem, **options), sample(rule, problem, **options)
     for field in ("last", "average", "gaps", "distances"):
         np.testing.assert_allclose(getattr(jumped, field), getattr(stepped, field), rtol=1e-10, atol=1e-13)
@@ -628,7 +628,7 @@ def test_what_has_no_exact_moments_is_refused() -> None:
     with pytest.raises(TightrateError, match="quadratic machines only"):
         exact_moments(ALGORITHMS["local-sgd"](eta=0.1), three_clients(), K=2, R=2)
     with pytest.raises(TightrateError, match="infinitely many local steps is not defined"):
-        exact_moments(ALGORITHMS["local-sgd"](eta=0.1), APART, K=np.inf, R=2, forgetting=0.0)
+        exact_moments(ALGORITHMS["local-sgd"](eta=0.1), APART, K=np.inf, R=2, averaging_decay=0.0)
     with pytest.raises(TightrateError, match="additive noise, not RowSampling"):
         exact_moments(ALGORITHMS["local-sgd"](eta=0.1), APART, K=2, R=2, noise=RowSampling(1))
     with pytest.raises(TightrateError, match=r"finite variance, not StableNoise"):

@@ -58,7 +58,7 @@ def test_sampled_clients_equal_the_mean_over_all_draws(
         K=K,
         R=R,
         noise=GaussianNoise(0.5),
-        forgetting=0.125,
+        averaging_decay=0.125,
         start=[0.25],
         clients=S,
     )
@@ -95,8 +95,8 @@ def test_sampled_clients_agree_with_sampling(
     name: str, parameters: dict[str, float], problem: QuadraticMachines | DiagonalQuadratics
 ) -> None:
     rule, noise, n = ALGORITHMS[name](**parameters), GaussianNoise(0.8), 2000
-    exact = exact_moments(rule, problem, K=2, R=4, noise=noise, forgetting=0.02, clients=2)
-    run = sample(rule, problem, K=2, R=4, noise=noise, forgetting=0.02, clients=2, replicas=n, seed=1)
+    exact = exact_moments(rule, problem, K=2, R=4, noise=noise, averaging_decay=0.02, clients=2)
+    run = sample(rule, problem, K=2, R=4, noise=noise, averaging_decay=0.02, clients=2, replicas=n, seed=1)
     assert run.average is not None
     for moments, points in ((exact.last, run.last), (exact.average, run.average)):
         assert largest_deviation(problem, moments, points, variances=True) < 4
@@ -176,7 +176,7 @@ def random_case(name: str, commuting: bool) -> tuple[Any, QuadraticMachines | Di
         "K": int(generator.integers(1, 5)),
         "R": int(generator.integers(2, 6)),
         "noise": PerWorker(tuple(GaussianNoise(float(level)) for level in levels)),
-        "forgetting": float(generator.uniform(0, 0.2)),
+        "averaging_decay": float(generator.uniform(0, 0.2)),
         "start": generator.standard_normal(problem.dimension),
     }
     return ALGORITHMS[name](**parameters), problem, run
@@ -221,8 +221,10 @@ def test_infinite_K_is_the_limit_of_large_K(
 
 def test_infinite_K_that_does_not_settle_has_an_infinite_gap() -> None:
     assert exact_moments(ALGORITHMS["local-sgdm"](eta=50.0, beta1=0.5), COMMUTING, K=np.inf, R=1).last.gap[0] == np.inf
-    averaged = exact_moments(ALGORITHMS["minibatch-sgd"](eta=0.5), COMMUTING, K=np.inf, R=3, forgetting=0.0).average
-    reference = exact_moments(ALGORITHMS["minibatch-sgd"](eta=0.5), COMMUTING, K=7, R=3, forgetting=0.0).average
+    averaged = exact_moments(
+        ALGORITHMS["minibatch-sgd"](eta=0.5), COMMUTING, K=np.inf, R=3, averaging_decay=0.0
+    ).average
+    reference = exact_moments(ALGORITHMS["minibatch-sgd"](eta=0.5), COMMUTING, K=7, R=3, averaging_decay=0.0).average
     assert averaged is not None
     assert reference is not None
     np.testing.assert_allclose(averaged.gap, reference.gap, rtol=1e-13)  # without noise K does not matter

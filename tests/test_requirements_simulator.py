@@ -54,7 +54,7 @@ def gradient_of(problem: Problem, T: int, noisy: bool = True) -> Gradient:
 def ran(problem: Problem, name: str, K: int, R: int, *, noisy: bool = True, **parameters: Any) -> Run:
     record = ("auxiliary-iterate", "stationarity", "random-iterate", "least-gradient-norm")
     noise = GaussianNoise(SIGMA) if noisy else None
-    settings: dict[str, Any] = {"K": K, "R": R, "noise": noise, "seed": SEED, "forgetting": 0.0, "record": record}
+    settings: dict[str, Any] = {"K": K, "R": R, "noise": noise, "seed": SEED, "averaging_decay": 0.0, "record": record}
     return sample(ALGORITHMS[name](**parameters), problem, replicas=1, **settings)
 
 
@@ -255,7 +255,7 @@ def test_accelerated_outer_loop_in_closed_form(number: int) -> None:
     problem, K, R, rng = instance(number)
     parameters: dict[str, Any] = {"eta": rng.uniform(0.05, 0.5), "gamma": rng.uniform(0.3, 1.0)}
     algorithm = ALGORITHMS["local-sgd-outer-acceleration"](**parameters)
-    exact = exact_moments(algorithm, problem, K=K, R=R, noise=GaussianNoise(SIGMA), forgetting=0.0)
+    exact = exact_moments(algorithm, problem, K=K, R=R, noise=GaussianNoise(SIGMA), averaging_decay=0.0)
     u, average = accelerated_by_hand(problem, K, R, **parameters, noisy=False)
     assert exact.average is not None
     assert_equal(exact.last.mean, u)

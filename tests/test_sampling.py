@@ -59,7 +59,7 @@ def test_blocks_do_not_change_a_bit(
         "R": 40,
         "noise": NOISE,
         "seed": 5,
-        "forgetting": 0.01,
+        "averaging_decay": 0.01,
         "clients": 2,
         "record": list(RECORDERS),
     }
@@ -196,7 +196,7 @@ def plain_gradient(problem: Any, T: int, level: float = 0.35) -> plain.Gradient:
 def test_records_are_what_they_say() -> None:
     K, R, eta = 3, 4, 0.2
     names = list(RECORDERS)
-    found = sample(local_sgd(eta=eta), PROBLEM, K=K, R=R, noise=NOISE, record=names, forgetting=0.0)
+    found = sample(local_sgd(eta=eta), PROBLEM, K=K, R=R, noise=NOISE, record=names, averaging_decay=0.0)
     gradient, x = plain_gradient(PROBLEM, K * R), np.zeros(4)
     slope = lambda y: plain.mean([PROBLEM.hessians[m] @ (y - PROBLEM.minimizers[m]) for m in range(3)])  # noqa: E731
     consensus, norms, path = [], [slope(x) @ slope(x)], []
@@ -258,7 +258,7 @@ def test_only_the_rounds_asked_for_are_measured() -> None:
 
 def test_divergence_is_recorded_and_the_batch_goes_on() -> None:
     for name in ("local-sgd", "local-sgdm", "local-sgd-outer-acceleration"):
-        run = sample(ALGORITHMS[name](eta=[0.1, 900.0]), PROBLEM, K=9, R=150, noise=NOISE, forgetting=0.0)
+        run = sample(ALGORITHMS[name](eta=[0.1, 900.0]), PROBLEM, K=9, R=150, noise=NOISE, averaging_decay=0.0)
         assert run.diverged.tolist() == [False, True]
         assert np.isfinite(run.gaps[0]).all()
         assert not np.isnan(run.gaps).any()
@@ -358,7 +358,7 @@ def test_runs_in_place_are_the_same_bit_for_bit(
     name: str, parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rule = ALGORITHMS[name](**parameters)
-    options: dict[str, Any] = {"K": 5, "R": 6, "noise": NOISE, "forgetting": 0.1, "record": list(RECORDERS)}
+    options: dict[str, Any] = {"K": 5, "R": 6, "noise": NOISE, "averaging_decay": 0.1, "record": list(RECORDERS)}
     assert recorded(rule, rule.init(np.zeros((2, 3, 4)))) is not None
     fast = sample(rule, PROBLEM, **options)
     monkeypatch.setattr(block, "recorded", lambda *_: None)

@@ -168,7 +168,7 @@ def test_every_output_is_measured(output: Output) -> None:
         R=4,
         replicas=16,
         noise=NOISES["gaussian"](0.6),
-        forgetting={"average": 0.0, "weighted": 0.1 * 0.2 / 2}.get(output),
+        averaging_decay={"average": 0.0, "weighted": 0.1 * 0.2 / 2}.get(output),
         record=["random-iterate", "auxiliary-iterate"],
     )
     x = {

@@ -45,9 +45,9 @@ def test_sampled_run_and_closed_form_equal_the_plain_loops(K: int, R: int, eta: 
 
 def test_a_batch_with_different_K_equals_its_members_alone() -> None:
     K, eta, gamma = np.array([1, 4, 9]), np.array([0.1, 0.2, 0.3]), np.array([1.0, 0.5, 1.5])
-    batch = sample(local_sgd(eta=eta, gamma=gamma), MACHINES, K=K, R=6, forgetting=0.01)
+    batch = sample(local_sgd(eta=eta, gamma=gamma), MACHINES, K=K, R=6, averaging_decay=0.01)
     for i in range(3):
-        alone = sample(local_sgd(eta=eta[i], gamma=gamma[i]), MACHINES, K=K[i], R=6, forgetting=0.01)
+        alone = sample(local_sgd(eta=eta[i], gamma=gamma[i]), MACHINES, K=K[i], R=6, averaging_decay=0.01)
         np.testing.assert_allclose(batch.gaps[i], alone.gaps[0], rtol=1e-13)
         np.testing.assert_allclose(batch.average[i], alone.average[0], rtol=1e-12)
 

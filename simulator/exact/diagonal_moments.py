@@ -44,12 +44,12 @@ def response(
     K: Array,
     R: Array,
     output: Output = "last",
-    forgetting: Array | None = None,
+    averaging_decay: Array | None = None,
 ) -> Response:
     """Runs of K local steps and R rounds on `curvatures` (n, M, d) with `minimizers` (n, M, d), from `start` (n, d).
 
     `steps` are the algorithm's parameters, (n,) or (n, d); K and R are (n,).  With output "average" the iterate is the
-    average over all local steps with weights (1 - forgetting)^-t, a uniform one by default.
+    average over all local steps with weights (1 - averaging_decay)^-t, a uniform one by default.
     """
     n, M, d = curvatures.shape
 
@@ -61,14 +61,14 @@ def response(
     optimum = np.divide(pull, mean_curvature, out=minimizers.mean(axis=1), where=mean_curvature > 0)
     a, x = (np.moveaxis(part, 1, 2).reshape(n * d, M, 1) for part in (curvatures, minimizers))
     problem = DiagonalQuadratics(a, x, known_optimum=optimum.reshape(n * d, 1))
-    averaged = None if output == "last" else flat(np.zeros(n) if forgetting is None else forgetting)
+    averaged = None if output == "last" else flat(np.zeros(n) if averaging_decay is None else averaging_decay)
     found = exact_moments(
         algorithm(**{name: flat(value) for name, value in steps.items()}),
         problem,
         K=flat(K),
         R=flat(R),
         noise=GaussianNoise(1.0),
-        forgetting=averaged,
+        averaging_decay=averaged,
         start=flat(start)[:, None],
     )
     moments = found.last if found.average is None else found.average

@@ -67,8 +67,8 @@ class RoundMap:
         origin, spacing = float(self.grid[0]), float(self.grid[1] - self.grid[0])
         last = len(self.grid) - 2
         end, inside = self.end, self.inside
-        forget = (1 - self.q) ** self.K
-        within = self.K if self.q == 0 else (1 - forget) / self.q
+        kept = (1 - self.q) ** self.K
+        within = self.K if self.q == 0 else (1 - kept) / self.q
         x, total, weight = start, 0.0, 0.0
         iterates, averages = np.empty(rounds + 1), np.empty(rounds)
         iterates[0] = x
@@ -76,8 +76,8 @@ class RoundMap:
             place = (x - origin) / spacing
             i = min(max(int(place), 0), last)
             share = place - i
-            total = forget * total + float(inside[i] + share * (inside[i + 1] - inside[i]))
-            weight = forget * weight + within
+            total = kept * total + float(inside[i] + share * (inside[i + 1] - inside[i]))
+            weight = kept * weight + within
             x = float(end[i] + share * (end[i + 1] - end[i]))
             iterates[r + 1], averages[r] = x, total / weight
         return iterates, averages

@@ -38,8 +38,8 @@ class RoundForm:
     A worker's buffers w (those that local steps touch or look at) move as w <- w + step w + push g with the gradient
     g at the point `point` w.  Between rounds the algorithm is described by the server's coordinates c: buffers that a
     communication makes equal are one coordinate, buffers that it clears are none; `spread` U gives w = U c.
-    `start` is c for a start at 1, `output` the output as a combination of c.  With `forgetting` q there is one more
-    buffer and coordinate, the last, that adds up the averaged sequence: S <- (1 - q) S + averaged(w).
+    `start` is c for a start at 1, `output` the output as a combination of c.  With an averaging decay q there is one
+    more buffer and coordinate, the last, that adds up the averaged sequence: S <- (1 - q) S + averaged(w).
     """
 
     step: Array  # (replica, w, w)
@@ -110,23 +110,23 @@ class LinearForm:
             self._membership[group, coordinate] = 1.0
         self._output = algorithm.output(self._state(self._membership, self._at(1)))[:, 0]
 
-    def with_steps(self, K: Array, forgetting: Array | None = None) -> RoundForm:
-        """The form of a round with K local steps, and with sums that forget the past at that rate."""
+    def with_steps(self, K: Array, averaging_decay: Array | None = None) -> RoundForm:
+        """The form of a round with K local steps, and with sums whose past decays at that rate."""
         step, push, point = self._step, self._push, self._point
         touched = step.any(axis=(0, 2)) | push.any(axis=0)
         seen = step[:, touched].any(axis=(0, 1)) | point.any(axis=0)
-        if forgetting is not None:
+        if averaging_decay is not None:
             seen |= self._averaged.any(axis=0)
         own = np.flatnonzero(touched | seen)
         step, push, point = step[:, own][:, :, own], push[:, own], point[:, own]
         spread, start = self._membership[own], self._rows(self._start)[:, self._representatives, 1]
         output = self._output
-        if forgetting is not None:
-            step = np.repeat(_bordered(step, 0.0), len(forgetting) if len(step) == 1 else 1, axis=0)
-            step[:, -1, :-1], step[:, -1, -1] = self._averaged[:, own], -forgetting
+        if averaging_decay is not None:
+            step = np.repeat(_bordered(step, 0.0), len(averaging_decay) if len(step) == 1 else 1, axis=0)
+            step[:, -1, :-1], step[:, -1, -1] = self._averaged[:, own], -averaging_decay
             push, point, start, output = (_with_zero(rows) for rows in (push, point, start, output))
             spread = _bordered(spread, 1.0)
-        return RoundForm(step, push, point, spread, start, output, self, K, own, forgetting is not None)
+        return RoundForm(step, push, point, spread, start, output, self, K, own, averaging_decay is not None)
 
     def communication(self, K: Array, rounds: Rounds) -> tuple[Array, Array]:
         """Drift and collection by all buffers, with a leading axis for the rounds."""

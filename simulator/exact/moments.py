@@ -72,7 +72,7 @@ def exact_moments(
     K: ArrayLike,
     R: ArrayLike,
     noise: Noise | None = None,
-    forgetting: ArrayLike | None = None,
+    averaging_decay: ArrayLike | None = None,
     start: ArrayLike = 0.0,
     clients: int | None = None,
 ) -> ExactRun:
@@ -96,7 +96,7 @@ def exact_moments(
     sampled = clients is not None and clients < problem.workers
     spectrum = every_machine(problem) if sampled else Spectrum.of(problem)
     steps, rounds = np.asarray(K, dtype=np.float64), np.asarray(R, dtype=np.float64)
-    q = np.asarray(0.0 if forgetting is None else forgetting, dtype=np.float64)
+    q = np.asarray(0.0 if averaging_decay is None else averaging_decay, dtype=np.float64)
     check_counts(steps, rounds)
     along_rounds = rounds.ndim == 2
     rounds = rounds if along_rounds else rounds[..., None]
@@ -106,18 +106,18 @@ def exact_moments(
     count = common_batch(*shapes, replicas_of(algorithm))
     steps, q, rounds = steps + np.zeros(count), q + np.zeros(count), rounds + np.zeros((count, 1))
     endless = np.isinf(steps)
-    if forgetting is not None and endless.any():
+    if averaging_decay is not None and endless.any():
         if q[endless].any() or not all(stage.pools_gradients for stage, _ in algorithm.stages()):
             raise TightrateError("an average over infinitely many local steps is not defined: use output last")
         steps = np.where(endless, 1.0, steps)  # of equal points, one in each round
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        weight = None if forgetting is None else total_weight(q[:, None], steps[:, None] * rounds)
+        weight = None if averaging_decay is None else total_weight(q[:, None], steps[:, None] * rounds)
         displacement = x0 - problem.optimum + np.zeros((count, problem.dimension))
         last, average, before, done = None, None, None, 0.0
         for stage, length in algorithm.stages():
             exact_gradients = endless & stage.pools_gradients  # means of infinitely many
             own = np.where(exact_gradients, 1.0, steps)
-            form = LinearForm.of(stage).with_steps(own, None if forgetting is None else q)
+            form = LinearForm.of(stage).with_steps(own, None if averaging_decay is None else q)
             variances = noise_variances(noise, problem, spectrum)
             if exact_gradients.any():
                 variances = variances * ~exact_gradients[:, None, None]

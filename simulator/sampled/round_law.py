@@ -35,7 +35,7 @@ def sample_rounds(
     seed: int = 0,
     stream_axes: dict[str, int | str] | None = None,
     streams: ArrayLike | None = None,
-    forgetting: ArrayLike | None = None,
+    averaging_decay: ArrayLike | None = None,
     start: ArrayLike = 0.0,
     measured_rounds: Sequence[int] | None = None,
 ) -> Run:
@@ -48,9 +48,14 @@ def sample_rounds(
         raise TightrateError("the law of a round is Gaussian only for Gaussian noise: use method sample")
     rounds = range(R + 1) if measured_rounds is None else sorted(set(measured_rounds))
     if noise is None:
-        return _without_noise(algorithm, problem, rounds, K=K, R=R, forgetting=forgetting, start=start, count=replicas)
+        return _without_noise(
+            algorithm, problem, rounds, K=K, R=R, averaging_decay=averaging_decay, start=start, count=replicas
+        )
     spectrum = Spectrum.of(problem)
-    steps, q = np.asarray(K, dtype=np.float64), np.asarray(0.0 if forgetting is None else forgetting, dtype=np.float64)
+    steps, q = (
+        np.asarray(K, dtype=np.float64),
+        np.asarray(0.0 if averaging_decay is None else averaging_decay, dtype=np.float64),
+    )
     check_counts(steps, np.asarray(R))
     x0, readers = np.asarray(start, dtype=np.float64), np.asarray(0 if streams is None else streams)
     x0 = x0[..., 0, :] if x0.ndim == 3 else x0
@@ -59,7 +64,7 @@ def sample_rounds(
     readers = np.arange(count) if streams is None else np.broadcast_to(readers, (count,))
     parameters = common_batch(*implied)  # replicas that differ in their noise alone share their maps
     steps, q = steps + np.zeros(parameters), q + np.zeros(parameters)
-    form = LinearForm.of(algorithm).with_steps(steps, None if forgetting is None else q)
+    form = LinearForm.of(algorithm).with_steps(steps, None if averaging_decay is None else q)
     measured = {r: column for column, r in enumerate(rounds)}
     gaps, distances = np.empty((count, len(rounds))), np.empty((count, len(rounds)))
     diverged = np.zeros(count, dtype=bool)
@@ -81,7 +86,7 @@ def sample_rounds(
                 gaps[:, measured[r]] = problem.gap(x)
                 distances[:, measured[r]] = np.linalg.norm(x - problem.optimum, axis=-1)
         average = None
-        if forgetting is not None:
+        if averaging_decay is not None:
             sums = np.eye(form.start.shape[1])[-1] / total_weight(q, steps * R)[:, None]
             average = _iterate(server, sums, c) + problem.optimum
     gaps[diverged] = from_first_overflow(gaps[diverged])
@@ -96,13 +101,13 @@ def _without_noise(
     *,
     K: ArrayLike,
     R: int,
-    forgetting: ArrayLike | None,
+    averaging_decay: ArrayLike | None,
     start: ArrayLike,
     count: int | None,
 ) -> Run:
     """The exact run: all rounds asked for at once, by closed form where there is one."""
     looked = np.array([*rounds, R])[None]
-    found = exact_moments(algorithm, problem, K=K, R=looked, forgetting=forgetting, start=start)
+    found = exact_moments(algorithm, problem, K=K, R=looked, averaging_decay=averaging_decay, start=start)
     distances = np.sqrt(found.last.squared_distance)
     last, average = found.last.mean[:, -1], None if found.average is None else found.average.mean[:, -1]
     diverged = ~(np.abs(last).max(axis=-1) < DIVERGED_NORM)

@@ -38,7 +38,7 @@ def sample(
     seed: int = 0,
     stream_axes: dict[str, int | str] | None = None,
     streams: ArrayLike | None = None,
-    forgetting: ArrayLike | None = None,
+    averaging_decay: ArrayLike | None = None,
     start: ArrayLike = 0.0,
     clients: int | None = None,
     measured_rounds: Sequence[int] | None = None,
@@ -49,7 +49,7 @@ def sample(
     """Run `algorithm` on `problem` for R rounds of K local steps, all replicas at once.
 
     K may differ from replica to replica (an array); `replicas` defaults to what the arrays imply.  `noise` is added
-    to every gradient, or `RowSampling` draws rows of a finite sum.  `forgetting` is q in the weights
+    to every gradient, or `RowSampling` draws rows of a finite sum.  `averaging_decay` is q in the weights
     w_t = (1 - q)^-(t+1) of the average over all steps t = 0, ..., K R - 1 (0 is the uniform average).  `clients`
     workers are drawn in every round, uniformly without replacement; default: all take part.
 
@@ -75,7 +75,7 @@ def sample(
     steps = np.broadcast_to(whole, (count,)).astype(int)
     readers = np.arange(count) if streams is None else np.broadcast_to(readers, (count,))
     x0 = np.broadcast_to(x0, (count, workers, d))
-    q = None if forgetting is None else np.broadcast_to(np.asarray(forgetting, dtype=np.float64), (count,))
+    q = None if averaging_decay is None else np.broadcast_to(np.asarray(averaging_decay, dtype=np.float64), (count,))
     rounds = range(R + 1) if measured_rounds is None else sorted(set(measured_rounds))
     _check_size(count, len(rounds), d, keep_outputs=keep_outputs)
     eta = None

@@ -23,6 +23,7 @@ from tightrate.simulator.by_name import build_problem
 from tightrate.simulator.engine_choice import Question
 from tightrate.simulator.measure import measure
 from tightrate.simulator.parameters import parameters
+from tightrate.simulator.theorem_values import check_class
 from tightrate.verify.assertions.power_law import replicas_needed
 from tightrate.verify.exponents.design import Design
 from tightrate.verify.exponents.exponent_test import ExponentTest
@@ -37,7 +38,6 @@ HALF_WIDTH = 0.015  # of a sampled exponent's 99 % interval, which sizes the rep
 PILOT = 16
 ROUNDING = 4e-14  # of a displacement relative to the start distance, in exact moments
 EXACT_MEASURES = ("gap", "squared-distance", "distance")
-CLASS_CONSTANTS = ("L", "tau", "tau_mean", "zeta_star", "zeta_mean", "zeta_opt", "zeta", "B", "Q", "Delta", "mu")
 
 
 @dataclass(frozen=True)
@@ -114,26 +114,15 @@ def measure_along(test: ExponentTest, design: Design, session: Session) -> Measu
     }
     points = Points(design.values, own)
     problems = [build_problem(test.problem, points[i].parameters) for i in range(count)]
+    bounding = [name for name in found.bound.letters if name in design.values]
     for i, problem in enumerate(problems):
-        _check_class(test, found.bound.letters, points[i], problem)
+        check_class(problem, {name: points[i].symbols[name] for name in bounding}, test.problem)
     instances = Instances(test, name, points, problems)
     some_step = {tuning.letter: np.ones(1) for tuning in test.tuned}
     questions = [instances.question(points[i], some_step, problem) for i, problem in enumerate(problems)]
     if all(question.exact_obstacle() is None for question in questions):
         return _exact(instances)
     return _sampled(instances, design.n, session)
-
-
-def _check_class(test: ExponentTest, symbols: Sequence[str], at: Points, problem: Problem) -> None:
-    """The instance must belong to the theorem's class: no constant beyond the symbol that bounds it."""
-    for name in CLASS_CONSTANTS:
-        if name not in symbols or name not in problem.constants or name not in at.symbols:
-            continue
-        constant, limit = float(np.max(problem.constants[name])), at.symbols[name]
-        if constant < limit * (1 - 1e-9) if name == "mu" else constant > limit * (1 + 1e-9):
-            raise TightrateError(
-                f"{test.problem} has {name} = {constant:g}, outside of the class with {name} = {limit:g}"
-            )
 
 
 def _measured(instances: Instances, mean: Array, stderr: Array, steps: Steps, replicas: int, needed: int) -> Measured:

@@ -108,7 +108,7 @@ def trial(theorem: Theorem, point: Point, *, output: Literal["average", "weighte
         K=symbols["K"],
         R=symbols["R"],
         output="average",
-        forgetting=symbols["mu"] * symbols["eta"] / 2 if output == "weighted" else None,
+        averaging_decay=symbols["mu"] * symbols["eta"] / 2 if output == "weighted" else None,
     )
     gap = found.expected(mean_curvature / 2, noise**2)
     return over_points(gap, symbols, rounding=1e-13)

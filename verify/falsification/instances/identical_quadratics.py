@@ -104,7 +104,7 @@ def _run(
         K=symbols["K"],
         R=symbols["R"],
         output="last" if output == "last" else "average",
-        forgetting=symbols["mu"] * symbols["eta"] / 2 if output == "weighted" else None,
+        averaging_decay=symbols["mu"] * symbols["eta"] / 2 if output == "weighted" else None,
     )
     return Response(found.mean, found.variance / symbols["M"][:, None])
 

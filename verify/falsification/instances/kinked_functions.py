@@ -67,7 +67,7 @@ def run(
     probability: Array,
     rho: Array | None = None,
     output: Output = "average",
-    forgetting: Array | float = 0.0,
+    averaging_decay: Array | float = 0.0,
 ) -> Limit:
     """K SGD steps of every machine from the server's point, then the server's own step with their mean change.
 
@@ -89,8 +89,8 @@ def run(
             moving = running & (h < K)
             mean = np.sum(mass * x, axis=1)
             if output != "last":
-                total = np.where(moving, (1 - forgetting) * total + mean, total)
-                weight = np.where(moving, (1 - forgetting) * weight + 1, weight)
+                total = np.where(moving, (1 - averaging_decay) * total + mean, total)
+                weight = np.where(moving, (1 - averaging_decay) * weight + 1, weight)
             gradient = problem.gradient(x[..., None])[..., 0]
             farthest = np.maximum(farthest, np.abs(mean - optimum))
             steepest = np.maximum(steepest, np.abs(gradient).max(axis=1))
@@ -154,7 +154,7 @@ def trial(
         probability=probability,
         rho=rho,
         output=output,
-        forgetting=symbols["mu"] * symbols["eta"] / 2 if output == "weighted" else 0.0,
+        averaging_decay=symbols["mu"] * symbols["eta"] / 2 if output == "weighted" else 0.0,
     )
     moment = level(jumps, probability, symbols["alpha"])
     symbols |= {"D": found.farthest, "G_inf": found.steepest, "sigma_2alpha": moment}

@@ -72,7 +72,7 @@ def slow_gaps(eta: Array, K: ArrayLike, R: ArrayLike, *, sigma: float, M: float,
     problem = DiagonalQuadratics(curvature[:, None, None], np.full((len(curvature), 1, 1), B))
     method = (minibatch_sgdm if pooled else local_sgdm)(eta=steps, beta1=0.0)
     noise = GaussianNoise(sigma / np.sqrt(M)) if np.isfinite(M) else None
-    run = exact_moments(method, problem, K=local_steps, R=rounds, noise=noise, forgetting=0.0)
+    run = exact_moments(method, problem, K=local_steps, R=rounds, noise=noise, averaging_decay=0.0)
     assert run.average is not None
     return np.asarray(run.average.gap.reshape(shape).max(axis=1))
 

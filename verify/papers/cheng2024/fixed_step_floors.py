@@ -70,7 +70,7 @@ def floor(session: Session) -> xr.Dataset:  # noqa: ARG001
     for j, m in enumerate(M):
         noise = GaussianNoise(sigma / np.sqrt(m))
         method = local_sgdm(eta=eta, beta1=0.0)
-        run = exact_moments(method, problem, K=1, R=10**8, noise=noise, forgetting=eta * mu / 2)
+        run = exact_moments(method, problem, K=1, R=10**8, noise=noise, averaging_decay=eta * mu / 2)
         assert run.average is not None
         statistical[:, j] = run.average.gap
     levels = {"sigma": sigma, "sigma_inf": sigma, "sigma_2alpha": sigma}
@@ -154,7 +154,7 @@ def floor_momentum(session: Session) -> xr.Dataset:
     parabola = DiagonalQuadratics(np.full((len(beta1), 1, 1), mu), np.full((len(beta1), 1, 1), B))
     small = 1e-4  # the floor's next order is eta L/(1 - beta1) relative to it
     method = local_sgdm(eta=np.full(len(beta1), small), beta1=beta1)
-    run = exact_moments(method, parabola, K=K, R=10**8, noise=GaussianNoise(sigma), forgetting=small * mu / 2)
+    run = exact_moments(method, parabola, K=K, R=10**8, noise=GaussianNoise(sigma), averaging_decay=small * mu / 2)
     assert run.average is not None
     replicas = session.choose(quick=32, full=256)
     bent = asymmetric_quadratic(L=L, mu=mu, B=0.0, M=M)
@@ -167,7 +167,7 @@ def floor_momentum(session: Session) -> xr.Dataset:
             R=R,
             replicas=replicas,
             noise=RademacherNoise(sigma),
-            forgetting=0.0,
+            averaging_decay=0.0,
             seed=session.seed,
             stream_axes={"experiment": "cheng2024-floor-momentum"},
             measured_rounds=(R,),
@@ -230,7 +230,7 @@ def drift_over_workers(session: Session) -> xr.Dataset:
             R=R,
             replicas=budget // int(m),
             noise=RademacherNoise(sigma / np.sqrt(2)),
-            forgetting=0.0,
+            averaging_decay=0.0,
             seed=session.seed,
             stream_axes={"experiment": "cheng2024-drift-over-workers", "M": int(m)},
             measured_rounds=(R,),

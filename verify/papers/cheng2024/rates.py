@@ -220,7 +220,7 @@ def strongly_convex_rates(session: Session) -> xr.Dataset:  # noqa: ARG001
             K=local_steps,
             R=rounds,
             noise=GaussianNoise(symbols["sigma"] / np.sqrt(m)),
-            forgetting=steps * symbols["mu"] / 2,
+            averaging_decay=steps * symbols["mu"] / 2,
         )
         assert run.average is not None
         statistical[..., k] = run.average.gap.reshape(mesh[0].shape)

@@ -80,7 +80,7 @@ class Instances:
             noise=RademacherNoise(SIGMA),
             seed=seed,
             stream_axes={"case": name},
-            forgetting=None if of_distance else np.zeros(n * replicas),
+            averaging_decay=None if of_distance else np.zeros(n * replicas),
             start=repeated(np.repeat(self.start[:, None], M, axis=1)),
             measured_rounds=range(1, ROUNDS + 1),
         )

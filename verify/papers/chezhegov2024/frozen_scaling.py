@@ -181,7 +181,7 @@ class Instances:
             K=self.K,
             R=self.R,
             noise=GaussianNoise(1.0),
-            forgetting=np.zeros_like(eta) if measure == "gap" else None,
+            averaging_decay=np.zeros_like(eta) if measure == "gap" else None,
             start=self.start * np.sqrt(self.D),
         )
         if found.average is not None:

@@ -115,7 +115,7 @@ def ill_tuned(session: Session) -> xr.Dataset:
 
 
 def _gap_of_average(algorithm: LocalSGD, problem: Problem, K: int, R: int) -> Array:
-    found = exact_moments(algorithm, problem, K=K, R=R, forgetting=0.0)
+    found = exact_moments(algorithm, problem, K=K, R=R, averaging_decay=0.0)
     assert found.average is not None
     return found.average.gap
 

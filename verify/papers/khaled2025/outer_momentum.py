@@ -51,7 +51,7 @@ def adjusted_steps(session: Session) -> xr.Dataset:
     momentum, outer = (part.ravel() for part in np.meshgrid(MOMENTA, adjusted, indexing="ij"))
     gamma = outer * (1 - momentum)
     rule = local_sgd_outer_momentum(eta=ETA, gamma=gamma, momentum=momentum)
-    found = exact_moments(rule, problem, K=K, R=np.broadcast_to(R, (len(gamma), len(R))), forgetting=0.0)
+    found = exact_moments(rule, problem, K=K, R=np.broadcast_to(R, (len(gamma), len(R))), averaging_decay=0.0)
     assert found.average is not None
     shape = (len(MOMENTA), len(adjusted), len(R))
     symbols = {"L": 1.0, "B": 1.0, "sigma": 0.0, "M": 1, "eta": ETA, "K": K, "d": modes}
@@ -187,7 +187,7 @@ def condition(session: Session) -> xr.Dataset:
             gap[i, j] = average**2 / 2 * (LEFT if average < 0 else 1)
             if left >= SAMPLED * (1 - 1e-9):
                 rule = local_sgd_outer_momentum(eta=step, gamma=left, momentum=1 - left)
-                run = sample(rule, problem, K=1, R=int(R[j]), forgetting=0.0, measured_rounds=(0,))
+                run = sample(rule, problem, K=1, R=int(R[j]), averaging_decay=0.0, measured_rounds=(0,))
                 assert run.average is not None
                 sampled[i, j] = problem.gap(run.average)[0]
     columns = {"gap": gap, "sampled": sampled, "eta": eta}

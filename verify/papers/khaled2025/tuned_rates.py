@@ -182,7 +182,7 @@ def worst_gap(regime: Regime, symbols: dict[str, Array], points: int) -> Array:
             K=np.repeat(symbols["K"][rows], points),
             R=np.repeat(symbols["R"][rows], points),
             noise=GaussianNoise(regime.sigma) if regime.sigma else None,
-            forgetting=0.0 if regime.averaged else None,
+            averaging_decay=0.0 if regime.averaged else None,
         )
         moments = found.average if regime.averaged else found.last
         assert moments is not None

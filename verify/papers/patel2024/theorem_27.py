@@ -225,7 +225,7 @@ def exponent(session: Session) -> xr.Dataset:  # noqa: ARG001
     the gap of the weighted average and the distance of the last iterate.  L = 1, K = 4."""
     L, mu, B, K, R = 1.0, 0.2, 1.0, 4, np.array([2.0, 4, 8, 12, 16, 24, 32])
     problem = QuadraticMachines(np.full((1, 1, 1), mu), np.full((1, 1), B))
-    run = exact_moments(local_sgd(eta=np.full(len(R), 1 / (2 * L))), problem, K=K, R=R, forgetting=mu / (4 * L))
+    run = exact_moments(local_sgd(eta=np.full(len(R), 1 / (2 * L))), problem, K=K, R=R, averaging_decay=mu / (4 * L))
     assert run.average is not None
     alike = dict.fromkeys(("sigma", "tau", "zeta", "zeta_opt", "Q"), 0.0)
     setting = {"L": L, "mu": mu, "B": B, "M": 1, "K": K, "eta": 1 / (2 * L), "gamma": 1.0, **alike}

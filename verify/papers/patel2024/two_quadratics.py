@@ -101,14 +101,16 @@ def two_quadratics_discrepancy(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 
 def over_steps(
-    cells: Mapping[str, Array], eta: Array, gamma: ArrayLike = 1.0, forgetting: float | None = None
+    cells: Mapping[str, Array], eta: Array, gamma: ArrayLike = 1.0, averaging_decay: float | None = None
 ) -> ExactRun:
     """Exact moments of every cell (zeta_star, tau, mu, K, R) at every inner step, cell by cell."""
     shape = (len(cells["R"]), len(eta))
     of = {name: np.broadcast_to(values[:, None], shape).ravel() for name, values in cells.items()}
     inner, outer = (np.broadcast_to(values, shape).ravel() for values in (eta, gamma))
     problem = zeta_quadratic_pair(zeta=of["zeta_star"], tau=of["tau"], mu=of["mu"], L=L, B=B)
-    return exact_moments(local_sgd(eta=inner, gamma=outer), problem, K=of["K"], R=of["R"], forgetting=forgetting)
+    return exact_moments(
+        local_sgd(eta=inner, gamma=outer), problem, K=of["K"], R=of["R"], averaging_decay=averaging_decay
+    )
 
 
 def grid(**axes: ArrayLike) -> dict[str, Array]:
@@ -187,7 +189,7 @@ def averages(session: Session) -> xr.Dataset:
     points, zeta_star, D = session.choose(quick=60, full=400), 0.3, 2 * B
     axes = {"tau": np.array([0.05, 0.5, 0.95]), "K": np.array([2.0, 8, 64, 512, 4096]), "R": 16 * 4.0 ** np.arange(8)}
     eta = np.geomspace(1e-7, 0.5, points) / L
-    average = over_steps(grid(zeta_star=zeta_star, **axes), eta, forgetting=0.0).average
+    average = over_steps(grid(zeta_star=zeta_star, **axes), eta, averaging_decay=0.0).average
     assert average is not None
     gaps = average.gap.reshape(*map(len, axes.values()), points)
     in_ball = catalogue.theorem("patel2024/prop13-worst").bound
