@@ -81,7 +81,7 @@ class Claim:
     def judge(self, *data: xr.Dataset) -> Verdict:
         """The verdict on these datasets, the theorem's conditions included."""
         asserted = self.assertion(*data)
-        if isinstance(asserted, Verdict):  # a judge of the old kind
+        if isinstance(asserted, Verdict):  # a user's claim, which is judged already
             return asserted
         return check(asserted, self.theorem, self.outside)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,17 +22,17 @@ def bounding_claims() -> list[Claim]:
         claim
         for claim in claims_of("quick", "*")
         if claim.kind == "bound with constants" and claim.expected == "consistent" and claim.data
-        if inspect.signature(claim.asserted).return_annotation != "Verdict"  # a judge of the old kind
     ]
 
 
-def one_experiment_of_each_paper(claims: Sequence[Claim]) -> list[Claim]:
-    """The claims on the one experiment of their paper that serves most of them."""
+def few_of_each_paper(claims: Sequence[Claim], most: int = 2) -> list[Claim]:
+    """Some claims on the one experiment of their paper that serves most of them."""
     served = Counter((claim.paper, claim.data[0].name) for claim in claims if len(claim.data) == 1)
     chosen: dict[str, str] = {}
     for (paper, name), _ in sorted(served.items(), key=lambda one: (-one[1], one[0])):
         chosen.setdefault(paper, name)
-    return [claim for claim in claims if [one.name for one in claim.data] == [chosen.get(claim.paper)]]
+    on_it = [[one for one in claims if [run.name for run in one.data] == [name]] for name in chosen.values()]
+    return [one for group in on_it for one in group[:most]]
 
 
 def by_claim(session: Session, claims: Sequence[Claim], judge: Judge = check) -> Iterator[JudgedMutant]:

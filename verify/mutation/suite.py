@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from tightrate.verify.mutation.algorithms import by_identity
-from tightrate.verify.mutation.claims import bounding_claims, by_claim, one_experiment_of_each_paper
+from tightrate.verify.mutation.claims import bounding_claims, by_claim, few_of_each_paper
 from tightrate.verify.mutation.closed_forms import by_closed_form
 from tightrate.verify.mutation.exponents import by_path, exponent_experiments
 from tightrate.verify.mutation.fitted_exponents import by_exponent
@@ -106,14 +106,14 @@ def power_report(profile: Profile = "quick", progress: Progress = silent) -> Pow
 
     The full profile takes in all searches, claims and matched bounds, hunts for points that are adverse to the mutants
     themselves, and runs the paths of all exponent tests once; the quick one takes one search for each kind of
-    instance and one experiment of each paper.
+    instance, and two claims of each paper.
     """
     began = perf_counter()
     session = Session(progress=progress)  # datasets of the quick size serve both profiles
     searches, claims, pairs, hunted = value_searches(), bounding_claims(), MATCHED, HUNTED
     paths = list(exponent_experiments().values())
     if profile == "quick":
-        searches, claims = one_of_each_kind(searches), one_experiment_of_each_paper(claims)
+        searches, claims = one_of_each_kind(searches), few_of_each_paper(claims)
         pairs, hunted, paths = MATCHED[:QUICK_PAIRS], 0, []
     parts: tuple[tuple[str, Iterator[JudgedMutant]], ...] = (
         ("wrong implementations", by_identity()),
