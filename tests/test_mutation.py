@@ -12,6 +12,7 @@ import sympy
 
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.matching import Matching
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
 from tightrate.verify.assertions.assertion import Assertion
@@ -27,7 +28,7 @@ from tightrate.verify.mutation.exponents import (
 )
 from tightrate.verify.mutation.fitted_exponents import by_exponent, noisy_gaps, plain_slope
 from tightrate.verify.mutation.mutants import JudgedMutant, check, mutants
-from tightrate.verify.mutation.orders import MATCHED, by_order, outgrows
+from tightrate.verify.mutation.orders import by_order, matched_bounds, one_of_each_paper, outgrows
 from tightrate.verify.mutation.suite import REQUIRED, PowerReport, power_as_json, power_report
 from tightrate.verify.mutation.values import by_value, one_of_each_kind, value_searches
 from tightrate.verify.session import Session
@@ -70,13 +71,14 @@ def test_weaker_and_equivalent_mutants_are_there_and_are_not_called_violated(rep
 
 def test_the_report_is_the_same_every_time(report: PowerReport) -> None:
     assert tuple(by_identity()) == tuple(one for one in report.judged if one.by == "a run by hand")
-    assert tuple(by_order(MATCHED[:1])) == tuple(
-        one for one in report.judged if "order" in one.by and _is_of_pair(one, *MATCHED[0])
+    first = one_of_each_paper(matched_bounds())[0]
+    assert tuple(by_order([first])) == tuple(
+        one for one in report.judged if "order" in one.by and _is_of_pair(one, first)
     )
 
 
-def _is_of_pair(one: JudgedMutant, upper: str, lower: str) -> bool:
-    return lower in one.by or one.source == f"{lower} <~ {upper}"
+def _is_of_pair(one: JudgedMutant, pair: Matching) -> bool:
+    return pair.lower in one.by or one.source == f"{pair.lower} <~ {pair.upper}"
 
 
 def test_json_counts_add_up(report: PowerReport) -> None:

@@ -23,6 +23,7 @@ from tightrate.rates.papers.woodworth2020 import DRIFT_BELOW_START, NOISE_BELOW_
 from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES, local_optimization
 from tightrate.rates.statements.builder import Stated, Statements, memory, summary
 from tightrate.rates.statements.implication import Implication, Specialization
+from tightrate.rates.statements.matching import Matching
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Erratum, Paper
 from tightrate.rates.symbols.alphabet import B, K, L, R, sigma, zeta_star
@@ -93,3 +94,11 @@ def lower_homogeneous() -> Stated:
 def implications() -> Iterator[Implication]:
     """Without heterogeneity the first bound is the second."""
     yield Specialization("glasgow2022/lower", "glasgow2022/lower-homogeneous", "=", {"zeta_star": 0})
+
+
+def matching() -> Iterator[Matching]:
+    """The optimization and the statistical term of local SGD; at the optimum also the drift by heterogeneity."""
+    for upper in ("khaled2025/eq2", "khaled2025/eq2-explicit", "woodworth2020a/convex"):
+        yield Matching(upper, "glasgow2022/lower-homogeneous")
+    for upper in ("koloskova2020/convex", "khaled2020/local-gd"):
+        yield Matching(upper, "glasgow2022/lower")

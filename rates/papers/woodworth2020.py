@@ -16,6 +16,7 @@ from tightrate.rates.papers.woodworth2020a import convex_terms
 from tightrate.rates.statements.builder import Stated, Statements, summary
 from tightrate.rates.statements.family import Family
 from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization
+from tightrate.rates.statements.matching import Matching
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.misprint import Misprint
 from tightrate.rates.statements.setting import Setting
@@ -112,6 +113,11 @@ def implications() -> Iterator[Implication]:
     yield Specialization("woodworth2020/convex", "woodworth2020a/convex", "=", {"zeta": 0})
     yield Specialization("woodworth2020/convex", "koloskova2020/convex", "<~", {"zeta": zeta_star})
     yield SolvedBound("woodworth2020/convex", "patel2024/eq10-old", "=", letter="zeta", value=eps)
+
+
+def matching() -> Iterator[Matching]:
+    """The statistical term of local SGD."""
+    yield Matching("koloskova2020/convex", "woodworth2020/lower")
 
 
 def misprints() -> Iterator[Misprint]:

@@ -55,7 +55,7 @@ def modules_of(paper_id: str) -> tuple[ModuleType, ...]:
 
 
 def declared(name: str, kind: type[D]) -> tuple[D, ...]:
-    """What the functions of this name in the papers' modules yield, paper by paper: `implications`, `misprints`.
+    """What the functions of this name in the papers' modules yield, paper by paper: `implications`, `matching`.
 
     >>> from tightrate.rates.statements.misprint import Misprint
     >>> "two-stage-logarithm" in {misprint.id for misprint in declared("misprints", Misprint)}

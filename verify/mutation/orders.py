@@ -18,7 +18,8 @@ from sympy import Expr
 
 from tightrate.rates.relations.upper_against_lower import PairCheck, checks
 from tightrate.rates.statements.bound import Bound
-from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.catalogue import declared, theorem
+from tightrate.rates.statements.matching import Matching
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.verify.mutation.mutants import JudgedMutant, Truth, mutants
@@ -30,32 +31,30 @@ RAY, PATH = (20.0, 40.0), (50.0, 100.0)  # logarithmic distances between which a
 GROWN, GROWN_ON_PATH = 1.0, 0.1  # by how much the logarithm of a ratio must grow from the one to the other
 CONSTANT = 100.0  # by which a hypothesis may fail along a path, where it counts up to constants
 
-MATCHED: tuple[tuple[str, str], ...] = (  # upper bounds with lower bounds that have some of their terms
-    ("dekel2012/convex", "patel2024/remark18"),
-    ("khaled2025/eq2", "glasgow2022/lower-homogeneous"),
-    ("woodworth2020a/convex", "glasgow2022/lower-homogeneous"),
-    ("koloskova2020/convex", "glasgow2022/lower"),
-    ("koloskova2020/convex", "patel2024/thm9-vanilla"),
-    ("koloskova2020/convex", "woodworth2020/lower"),
-    ("khaled2020/local-gd", "glasgow2022/lower"),
-    ("ghadimi2012/convex", "patel2024/thm11"),
-    ("dekel2012/explicit", "patel2024/remark18"),
-    ("khaled2025/eq2-explicit", "glasgow2022/lower-homogeneous"),
-    ("khaled2025/minibatch", "patel2024/remark18"),
-    ("woodworth2020a/quadratic", "patel2024/remark18"),
-)
+
+def matched_bounds() -> tuple[Matching, ...]:
+    """The pairs that the papers declare."""
+    return declared("matching", Matching)
 
 
-def by_order(pairs: Iterable[tuple[str, str]] = MATCHED) -> Iterator[JudgedMutant]:
-    """Mutants of both sides of each pair (upper, lower), judged by the order algebra."""
+def one_of_each_paper(pairs: Iterable[Matching]) -> list[Matching]:
+    """The first pair of every paper with lower bounds."""
+    first: dict[str, Matching] = {}
+    for pair in pairs:
+        first.setdefault(pair.paper, pair)
+    return list(first.values())
+
+
+def by_order(pairs: Iterable[Matching]) -> Iterator[JudgedMutant]:
+    """Mutants of both sides of each pair, judged by the order algebra."""
     generator = np.random.default_rng(7)
-    for upper_id, lower_id in pairs:
-        upper, lower = theorem(upper_id), theorem(lower_id)
+    for pair in pairs:
+        upper, lower = theorem(pair.upper), theorem(pair.lower)
         sound = _same_values(lower, upper, None)
         if sound is None:
             continue
         alarm = sound.verdict == "contradiction"
-        yield JudgedMutant("true statement", f"{lower_id} <~ {upper_id}", "as catalogued", "true", alarm, "order")
+        yield JudgedMutant("true statement", f"{lower.id} <~ {upper.id}", "as catalogued", "true", alarm, "order")
         if sound.verdict != "consistent":
             continue  # nothing to compare mutants with
         for side, original in (("upper", upper), ("lower", lower)):
@@ -66,7 +65,7 @@ def by_order(pairs: Iterable[tuple[str, str]] = MATCHED) -> Iterator[JudgedMutan
                     continue
                 truth = _truth_of_order(check, original.bound, mutant.bound, side, generator)
                 rejected = check.verdict == "contradiction"
-                yield JudgedMutant(mutant.family, original.id, mutant.change, truth, rejected, f"order, {lower_id}")
+                yield JudgedMutant(mutant.family, original.id, mutant.change, truth, rejected, f"order, {lower.id}")
 
 
 def _same_values(lower: Theorem, upper: Theorem, like: PairCheck | None) -> PairCheck | None:

@@ -19,13 +19,12 @@ from tightrate.verify.mutation.closed_forms import by_closed_form
 from tightrate.verify.mutation.exponents import by_path, exponent_experiments
 from tightrate.verify.mutation.fitted_exponents import by_exponent
 from tightrate.verify.mutation.mutants import JudgedMutant
-from tightrate.verify.mutation.orders import MATCHED, by_order
+from tightrate.verify.mutation.orders import by_order, matched_bounds, one_of_each_paper
 from tightrate.verify.mutation.values import by_value, one_of_each_kind, value_searches
 from tightrate.verify.session import Profile, Progress, Session, silent
 
 REQUIRED = 0.95  # the share of the contradicted mutants that must be rejected
 HUNTED = 256  # points of each search against a mutant that the searches for the true bound left undecided
-QUICK_PAIRS = 2  # matched bounds in the quick profile
 
 
 @dataclass(frozen=True)
@@ -106,15 +105,15 @@ def power_report(profile: Profile = "quick", progress: Progress = silent) -> Pow
 
     The full profile takes in all searches, claims and matched bounds, hunts for points that are adverse to the mutants
     themselves, and runs the paths of all exponent tests once; the quick one takes one search for each kind of
-    instance, and two claims of each paper.
+    instance, and two claims and one pair of bounds of each paper.
     """
     began = perf_counter()
     session = Session(progress=progress)  # datasets of the quick size serve both profiles
-    searches, claims, pairs, hunted = value_searches(), bounding_claims(), MATCHED, HUNTED
+    searches, claims, pairs, hunted = value_searches(), bounding_claims(), list(matched_bounds()), HUNTED
     paths = list(exponent_experiments().values())
     if profile == "quick":
         searches, claims = one_of_each_kind(searches), few_of_each_paper(claims)
-        pairs, hunted, paths = MATCHED[:QUICK_PAIRS], 0, []
+        pairs, hunted, paths = one_of_each_paper(pairs), 0, []
     parts: tuple[tuple[str, Iterator[JudgedMutant]], ...] = (
         ("wrong implementations", by_identity()),
         ("wrong exponents, exact values", by_exponent()),

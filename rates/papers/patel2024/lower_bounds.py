@@ -26,6 +26,7 @@ from tightrate.rates.papers.patel2024.terms import minibatch_terms
 from tightrate.rates.statements.builder import Stated, Statements, own, read
 from tightrate.rates.statements.family import FROM_GRADIENTS, Family, SpecialCase
 from tightrate.rates.statements.implication import Implication, Specialization
+from tightrate.rates.statements.matching import Matching
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.symbols.alphabet import B, L, R, sigma, zeta_star
 
@@ -174,3 +175,9 @@ def implications() -> Iterator[Implication]:
     yield Specialization("patel2024/thm9-any-steps", "dekel2012/convex", "=")
     yield Specialization("patel2024/thm11", "ghadimi2012/convex", "=")
     yield Specialization("patel2024/thm11-constant", "patel2024/thm11", "~", target_at={"sigma": 0})
+
+
+def matching() -> Iterator[Matching]:
+    """All terms of local SGD with plain averaging, and of accelerated mini-batch SGD."""
+    yield Matching("koloskova2020/convex", "patel2024/thm9-vanilla")
+    yield Matching("ghadimi2012/convex", "patel2024/thm11")

@@ -24,6 +24,7 @@ from tightrate.rates.papers.patel2024.errata import E2, E3, E6
 from tightrate.rates.papers.patel2024.terms import minibatch_terms
 from tightrate.rates.statements.builder import Stated, Statements, read
 from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization
+from tightrate.rates.statements.matching import Matching
 from tightrate.rates.statements.setting import DISSIMILARITY_IN_BALL, Setting
 from tightrate.rates.statements.theorem import Condition
 from tightrate.rates.symbols.alphabet import B, D, K, Q, R, eps, sigma, tau, zeta, zeta_star
@@ -155,3 +156,9 @@ def implications() -> Iterator[Implication]:
     yield Specialization("patel2024/thm15-zeta-star", "patel2024/thm15", "=", {"tau": 0}, {"tau": 0, "zeta": zeta_star})
     yield SolvedBound("patel2024/thm15", "patel2024/eq10-new", "=", letter="zeta", value=eps)
     yield Specialization("patel2024/remark18", "dekel2012/convex", "=")
+
+
+def matching() -> Iterator[Matching]:
+    """Remark 18 has both terms of mini-batch SGD."""
+    for upper in ("dekel2012/convex", "dekel2012/explicit", "khaled2025/minibatch", "woodworth2020a/quadratic"):
+        yield Matching(upper, "patel2024/remark18")
