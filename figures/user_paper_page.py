@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from html import escape
-from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from tightrate.common.errors import TightrateError
-from tightrate.common.json_types import as_json
 from tightrate.figures.figure import FigureSpec, save
-from tightrate.figures.markup import definitions, element, evidence, exact, paragraphs, prose, table
+from tightrate.figures.html import page, sentence
 from tightrate.figures.output_folder import publish
-from tightrate.figures.report_page import theorem_section
 from tightrate.figures.style import Columns
 from tightrate.rates.symbols.monomial import monomial
 from tightrate.verify.cache.netcdf import write_whole
@@ -62,71 +60,39 @@ def write_page(folder: Path, found: Sequence[OwnFinding]) -> Path:
 
 
 def _write(folder: Path, found: Sequence[OwnFinding]) -> None:
-    style = files("tightrate.figures").joinpath("report.css").read_text(encoding="utf-8")
     name = found[0].theorem.paper.id
     surprising = sum(not one.finding.as_expected for one in found)
     lead = f"{len(found)} claim{'s' if len(found) > 1 else ''}, " + (
         f"{surprising} with another verdict than expected" if surprising else "every verdict as expected"
     )
-    head = (
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(name)}</title><style>\n{style}</style>"
-    )
-    eyebrow = element("p", "tightrate report: a paper of your own", class_="eyebrow")
-    header = element("header", eyebrow, element("h1", escape(name)), element("p", lead, class_="lead"))
-    body = element("body", header, element("main", *(_section(one, folder) for one in found), _making(found)))
-    text = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n{body}</html>\n'
+    making = [("seed", str(found[0].results.attrs["seed"])), *provenance().items()]
+    claims = [_shown(one, folder) for one in found]
+    text = page("user_paper.html", name=name, lead=lead, claims=claims, making=making)
     verdicts = json.dumps([finding_as_json(one.finding) for one in found], indent=2, ensure_ascii=False)
     write_whole(folder / "index.html", lambda part: part.write_text(text, encoding="utf-8"))
     write_whole(folder / "verdicts.json", lambda part: part.write_text(verdicts + "\n", encoding="utf-8"))
 
 
-def _section(found: OwnFinding, folder: Path) -> str:
-    finding = found.finding
-    claim, verdict = finding.claim, finding.verdict
+def _shown(found: OwnFinding, folder: Path) -> dict[str, Any]:
+    """What the template shows of one claim; its figure is saved beside the page."""
+    claim = found.finding.claim
     key = claim.id.partition("/")[2]
     spec = FigureSpec(
         key, claim.statement, "", claim.data[0], (f"{found.results.attrs['measure']}_mean",), measured_and_bound
     )
     paths = save(spec, found.results, folder / "figures", FORMATS)
     drawing = next(path for path in paths if path.suffix == ".svg").read_text(encoding="utf-8")
-    saved = ", ".join(element("a", escape(path.name), href=f"figures/{path.name}") for path in paths)
-    interval = {"interval": "{:.4g} to {:.4g}".format(*verdict.interval)} if verdict.interval else {}
-    unexpected = "" if finding.as_expected else f" {element('span', 'unexpected', class_='unexpected')}"
-    parts = [
-        element("h2", escape(key)),
-        element("h4", "Claim"),
-        element("p", prose(claim.statement)),
-        element(
-            "p",
-            element("span", escape(verdict.status), class_=f"verdict is-{verdict.status}"),
-            element("span", f"expected: {escape(claim.expected)}{unexpected}"),
-            element("span", escape(claim.kind), class_="soft"),
-            element("span", f"{finding.seconds:.1f} s", class_="soft"),
-            class_="status-line",
-        ),
-        element("p", element("strong", "Verdict."), " ", prose(verdict.sentence)),
-        element("h4", "Theorem"),
-        theorem_section(found.theorem),
-        _terms(found),
-        _neighbours(found),
-        element("h4", "How it was tested"),
-        paragraphs(_procedure(found)),
-        element("h4", "Numbers"),
-        evidence({"predicted": verdict.predicted, "measured": verdict.measured, **interval} | dict(verdict.evidence)),
-        element(
-            "figure",
-            drawing[drawing.index("<svg") :],
-            element("figcaption", element("p", f"Files: {saved}.", class_="soft small")),
-        ),
-    ]
-    if verdict.witness is not None:
-        parts += [element("h4", "Witness"), exact(as_json(verdict.witness))]
-    parts += [
-        element("h4", "Run it again"),
-        element("pre", escape(f"tightrate verify --paper {found.theorem.provenance.where}{_seed(found)}")),
-    ]
-    return element("section", *parts)
+    return {
+        "found": found,
+        "key": key,
+        "undecided": found.unchecked if found.checked is None else "",
+        "terms": _terms(found),
+        "neighbours": _neighbours(found),
+        "procedure": _procedure(found).split("\n\n"),
+        "drawing": Markup(drawing[drawing.index("<svg") :]),
+        "files": [path.name for path in paths],
+        "command": f"tightrate verify --paper {found.theorem.provenance.where}{_seed(found)}",
+    }
 
 
 def _procedure(found: OwnFinding) -> str:
@@ -153,28 +119,17 @@ def _seed(found: OwnFinding) -> str:
     return "" if found.results.attrs["seed"] == default else f" --seed {found.results.attrs['seed']}"
 
 
-def _making(found: Sequence[OwnFinding]) -> str:
-    facts = {"seed": str(found[0].results.attrs["seed"]), **{name: escape(one) for name, one in provenance().items()}}
-    return element("section", element("h2", "How this was made"), definitions(facts))
-
-
-def _terms(found: OwnFinding) -> str:
-    if found.checked is None:
-        return element("p", prose(f"The order algebra cannot decide this formula: {found.unchecked}"))
+def _terms(found: OwnFinding) -> list[list[str]]:
     rows = []
-    for term, checked in zip(found.theorem.bound.terms, found.checked.terms, strict=True):
-        powers = ", ".join(f"{name}^({power})" for name, power in monomial(term.expression).exponents.items())
+    for term, checked in zip(found.theorem.bound.terms, found.checked.terms if found.checked else (), strict=False):
+        powers = ", ".join(f"${name}^({power})$" for name, power in monomial(term.expression).exponents.items())
         unit = checked.unit_error or str(checked.unit)
         answers = {True: "yes", False: "no", None: "undecided"}
-        rows.append((escape(term.name), prose(powers), escape(unit), answers[checked.dominated]))
-    return table(("term", "exponents", "unit", "dominated by the others"), rows, label="terms")
+        rows.append([term.name, sentence(powers), unit, answers[checked.dominated]])
+    return rows
 
 
-def _neighbours(found: OwnFinding) -> str:
-    if found.checked is None:
-        return ""
-    if not found.checked.neighbours:
-        return element("p", "No bound of the catalogue for the same measure compares with it.")
+def _neighbours(found: OwnFinding) -> list[list[str]]:
     words = {"A~B": "the same order as", "A<=B": "at most the order of", "A>=B": "at least the order of"}
-    rows = [(words[one.relation], escape(one.theorem.id), one.theorem.bound.kind) for one in found.checked.neighbours]
-    return table(("this bound is", "statement", "kind"), rows, label="neighbours in the catalogue")
+    neighbours = found.checked.neighbours if found.checked else ()
+    return [[words[one.relation], one.theorem.id, one.theorem.bound.kind] for one in neighbours]

@@ -54,7 +54,7 @@ def heavy_tails() -> xr.Dataset:
 
 @cache
 def transmission() -> xr.Dataset:
-    """Gaps that fall as powers of the rounds, FedAda^2's slowly at the smaller damping."""
+    """Gaps that fall as powers of the rounds, FedAda²'s slowly at the smaller damping."""
     R = np.array([1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 150.0, 200.0])
     powers = np.array([[0.8, 0.9, 0.85, 0.87, 0.95], [0.8, 0.9, 0.4, 0.42, 0.9]])
     middle = 0.8 * R ** -powers[..., None]

@@ -81,9 +81,9 @@ def test_paper_pages_skip_nothing(paper_id: str) -> None:
     found = committed(f"papers/{paper_id}.md")
     for entry in theorems(f"{paper_id}/*"):
         section = found.split(f"\n## {entry.label}\n")[1].split("\n## ")[0]
-        assert as_markdown(entry.statement) in section
+        assert as_markdown(entry.statement, entry.letters) in section
         assert all(f"| {term.name}" in section for term in entry.bound.terms)
-        assert all(as_markdown(condition.text) in section for condition in entry.conditions)
+        assert all(as_markdown(condition.text, entry.letters) in section for condition in entry.conditions)
         assert all(f"*Erratum {erratum.label}.*" in section for erratum in entry.errata)
         assert entry.provenance.meaning in section
         assert not entry.provenance.proof or f"(../{entry.provenance.proof.replace('#', '.md#')})" in section

@@ -22,6 +22,7 @@ SHOWN = [  # written, terminal, LaTeX
     ("||x||_2^2 -> inf", "‖x‖₂² → ∞", r"\|x\|_2^2\to\infty"),
     ("A <~ B ~ C", "A ≲ B ≍ C", r"A\lesssim B\asymp C"),
     ("sqrt(M K R)", "√(M K R)", r"\sqrt{MKR}"),
+    ("(gamma - 1)_+ K", "(γ − 1)_+ K", r"(\gamma-1)_+K"),
     ("F_m^*(x)", "F_m⋆(x)", r"F_m^{\star}(x)"),
 ]
 

@@ -15,10 +15,11 @@ import synthetic_results
 
 from tightrate.common.errors import TightrateError
 from tightrate.figures.figure import FIGURES
-from tightrate.figures.markup import GREEK, evidence, number, prose
+from tightrate.figures.html import evidence, number, sentence
 from tightrate.figures.output_folder import MARKER, check_output_folder, publish
 from tightrate.figures.report import write_report
-from tightrate.figures.report_page import conclusion
+from tightrate.figures.report_page import conclusion, procedure_of
+from tightrate.rates.formulas.inline import GREEK
 from tightrate.rates.statements.catalogue import theorems
 from tightrate.verify.claim import Finding
 from tightrate.verify.registry import CLAIMS
@@ -185,64 +186,36 @@ def test_the_reproduction_page_is_a_table_of_verdicts_and_times(report: Path) ->
     assert "| `krm-sweep` | 14.8 |" in text
 
 
-@pytest.mark.parametrize(
-    ("plain", "html"),
-    [
-        ("a < b & c", "a &lt; b &amp; c"),
-        ("eta mu", "η μ"),
-        ("the meta-analysis of theta", "the meta-analysis of θ"),
-        ("`eta` stays", "<code>eta</code> stays"),
-        ("K^-1.007", "K<sup>−1.007</sup>"),
-        ("(K-1) q / (2-q)", "(K−1) q / (2−q)"),
-        ("step-by-step, rank-one, eta-first", "step-by-step, rank-one, η-first"),
-        ("to 7e-16 of it", "to 7·10<sup>−16</sup> of it"),
-        ("zeta_opt tau / (L mu)", "ζ<sub>opt</sub> τ / (L μ)"),
-        ("K = inf", "K = ∞"),
-        ("(1 - eta mu)^(K R)", "(1 − η μ)<sup>K R</sup>"),
-        ("T^{-1/2} and D^{-1}", "T<sup>−1/2</sup> and D<sup>−1</sup>"),
-        ("(K R)^(-2(alpha-1)/alpha)", "(K R)<sup>−2(α−1)/α</sup>"),
-        ("rho^-(alpha-1)", "ρ<sup>−(α−1)</sup>"),
-        ("x_{r+1}, gamma_*, (b)_+", "x<sub>r+1</sub>, γ⋆, (b)<sub>+</sub>"),
-        ("1-beta1^2, sigma^alpha, c_mu", "1−β<sub>1</sub><sup>2</sup>, σ<sup>α</sup>, c<sub>μ</sub>"),
-        ("||sum_h g_h|| <= sqrt(d_max)", "‖Σ<sub>h</sub> g<sub>h</sub>‖ ≤ √(d<sub>max</sub>)"),
-        ("f* - F* of K*R", "f⋆ − F⋆ of K R"),
-        ("grows like n^2/3, not G^2/9", "grows like n<sup>2/3</sup>, not G<sup>2</sup>/9"),
-        ("sqrt(L*sigma**2)", "√(L σ<sup>2</sup>)"),
-        ("1e-05 and 1.1e+18", "10<sup>−5</sup> and 1.1·10<sup>18</sup>"),
-        ("the grid CANDIDATE_STEPS by local_gap", "the grid <code>CANDIDATE_STEPS</code> by <code>local_gap</code>"),
-        ("zeta-quadratic-pair", "zeta-quadratic-pair"),
-        ("SM3-II, pages 1-2, sub-Gaussian", "SM3-II, pages 1–2, sub-Gaussian"),
-        ("10^-3, 1/6, K_0, x_R", "10<sup>−3</sup>, 1/6, K<sub>0</sub>, x<sub>R</sub>"),
-    ],
-)
-def test_prose(plain: str, html: str) -> None:
-    assert prose(plain) == html
-
-
-def test_no_sentence_of_a_claim_or_theorem_keeps_a_formula_in_ascii() -> None:
-    texts = [claim.statement for claim in CLAIMS.entries().values()]
+def test_no_sentence_keeps_a_formula_in_ascii() -> None:
+    """Formulas of sentences stand between dollar signs and can be read; code stands in backquotes."""
+    texts = [text for claim in CLAIMS.entries().values() for text in (claim.statement, *procedure_of(claim))]
+    texts += [text for spec in FIGURES.entries().values() for text in (spec.title, spec.caption)]
     for source in theorems():
-        texts += [source.title, source.statement, *(condition.text for condition in source.conditions)]
+        texts += [source.title, source.statement, source.problem_class, source.iterate]
+        texts += [condition.text for condition in source.conditions]
         texts += [text for erratum in source.errata for text in (erratum.text, erratum.evidence)]
     assert len(texts) > 1000
-    for text in texts:
-        words = re.sub(r"<code>.*?</code>|<[^>]+>", "", prose(text))
+    for text in dict.fromkeys(texts):
+        sentence(text)
+        words = re.sub(r"`[^`]*`|\$[^$]*\$", "", text)
         left = re.search(rf"[\^_]|\b({'|'.join(GREEK)})\b(?!-[a-z]+-)", words)
         assert left is None, f"{left and left[0]} is left in: {text}"
 
 
 def test_numbers_and_evidence() -> None:
-    assert [number(v) for v in (0.5, -1.0, 12, False, None, (1.0, 2.0))] == ["0.5", "−1", "12", "no", "–", "1, 2"]
-    html = evidence({"a": 1, "K": {"low": 1.0}, "R": {"low": 2.0, "high": 3.0}})
-    assert html.count("<tr") == 3
-    assert html.count("<td") == 4
+    shown = [str(number(value)) for value in (0.5, -1.0, 12, False, None, (1.0, 2.0))]
+    assert shown == ["0.5", "−1", "12", "no", "–", "1, 2"]
+    found = evidence({"a": 1, "K": {"low": 1.0}, "R": {"low": 2.0, "high": 3.0}})
+    assert [name for name, _ in found.single] == ["a"]
+    assert list(found.columns) == ["", "low", "high"]
+    assert [len(row) for row in found.groups] == [3, 3]
 
 
 def test_a_certificate_is_folded_away_as_json() -> None:
-    html = evidence({"A <= B": {"relation": "holds", "certificate": {"steps": [{"alpha": None}]}}, "paths": [[1, 2]]})
-    assert html.count("<details>") == 2
-    assert html.count("<td") == 1
-    assert "{&quot;steps&quot;: [{&quot;alpha&quot;: null}]}" in html
+    found = evidence({"A <= B": {"relation": "holds", "certificate": {"steps": [{"alpha": None}]}}, "paths": [[1, 2]]})
+    assert [name for name, _ in found.folded] == ["paths", "A <= B: certificate"]
+    assert json.loads(dict(found.folded)["A <= B: certificate"]) == {"steps": [{"alpha": None}]}
+    assert list(found.columns) == ["", "relation"]
 
 
 # The folder

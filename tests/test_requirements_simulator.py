@@ -1,6 +1,6 @@
 """The three boxes with most bookkeeping, written out number by number, on random instances drawn afresh.
 
-Local Adam with its z sequence and its synchronization, FedAda^2++ with SM3-II, covers and delay, and the accelerated
+Local Adam with its z sequence and its synchronization, FedAda²++ with SM3-II, covers and delay, and the accelerated
 outer loop: nested lists of floats and nothing of the simulator but the noise, so that a mistake in how arrays are
 broadcast, averaged or carried over from round to round cannot be made twice.
 """
@@ -135,7 +135,7 @@ def test_local_adam_number_by_number(number: int) -> None:
     assert nearest < 1e-12
 
 
-# FedAda^2++: lee2024 Algorithms 2 and 4.
+# FedAda²++: lee2024 Algorithms 2 and 4.
 
 
 def sm3_client(

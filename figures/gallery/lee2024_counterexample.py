@@ -1,4 +1,4 @@
-"""The counterexample: three clients on which FedAda^2 stays away from stationary points."""
+"""The counterexample: three clients on which FedAda² stays away from stationary points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The regimes of the published bound of FedAda^2 in the plane of its two steps, with the line of the best rate."""
+"""The regimes of the published bound of FedAda² in the plane of its two steps, with the line of the best rate."""
 
 from __future__ import annotations
 

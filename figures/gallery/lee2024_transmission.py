@@ -1,4 +1,4 @@
-"""FedAda^2 against direct joint adaptivity and one-sided methods: suboptimality against what is sent."""
+"""FedAda² against direct joint adaptivity and one-sided methods: suboptimality against what is sent."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ class _Reader:
         while True:
             if self.peek() == "_" and not below:
                 self.take()
-                below = self.argument()
+                below = self.argument(signed=False)
             elif self.peek() == "^" and not above:
                 self.take()
                 above = self.argument()
@@ -212,12 +212,15 @@ class _Reader:
         spaced = self.text[start : start + 1].isspace()
         return not spaced and (kind != "sign" or token == "(")
 
-    def argument(self) -> str:
-        """What stands in braces or brackets behind an index or a power, or the one piece that stands without them."""
+    def argument(self, signed: bool = True) -> str:
+        """What stands in braces or brackets behind an index or a power, or the one piece that stands without them.
+
+        A sign belongs to a power (R^-1); as an index it stands alone, as in the positive part (x)_+.
+        """
         kind, token = self.take()
         if token in "{(":
             return self.until("}" if token == "{" else ")")[0]
-        if token in ("-", "+"):
+        if token in ("-", "+") and signed:
             return self.style.row([self.style.sign(token), self.argument()])
         if token == "*":
             return self.style.letter("star")
@@ -348,7 +351,7 @@ class _Unicode(_Lettered):
         return f" {shown} " if sign in RELATIONS else f"{shown} " if sign in (",", ";") else shown
 
     def scripts(self, base: str, below: str, above: str) -> str:
-        below, above = (re.sub(r" ([+−]) ", r"\1", part) for part in (below, above))
+        below, above = (re.sub(r" ([+−]) ", r"\1", part).strip() for part in (below, above))
         plain = below.isalnum() or below in "⋆∞"
         low = below.translate(_LOWERED) if below.isdigit() else f"_{below}" if plain else f"_{{{below}}}"
         bare = re.fullmatch(r"−?[\w.]+", above)

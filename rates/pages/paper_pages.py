@@ -95,12 +95,14 @@ def _sections(entries: Sequence[Theorem], verdicts: Verdicts) -> Iterator[str]:
         errata = []
         for erratum in entry.errata:
             first = told.setdefault((erratum.label, erratum.text), entry.label)
-            words = f"{as_markdown(erratum.text)} Evidence: {as_markdown(erratum.evidence)}"
+            words = (
+                f"{as_markdown(erratum.text, entry.letters)} Evidence: {as_markdown(erratum.evidence, entry.letters)}"
+            )
             words = words if first == entry.label else f"See [{first}](#{anchor(first)})."
             errata.append(f"*Erratum {erratum.label}.* {words}")
         yield page(
             f"## {entry.label}",
-            f"**{as_markdown(entry.title)}.** {as_markdown(entry.statement)}",
+            f"**{as_markdown(entry.title, entry.letters)}.** {as_markdown(entry.statement, entry.letters)}",
             f"$${bound.measure.latex}\\;{related}\\;{display.sum_latex(bound.expressions, entry.letters)}$$",
             _own_letters(entry),
             _terms(entry),

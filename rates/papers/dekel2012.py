@@ -23,9 +23,9 @@ PAPER = Paper(
     caution="Known through the tables of later papers, which state the order in the setting of K, R and M.",
 )
 
-ANY_HETEROGENEITY = "convex, L-smooth, any heterogeneity"
+ANY_HETEROGENEITY = "convex, $L$-smooth, any heterogeneity"
 QUOTED_IN_TABLE_1 = "as quoted in Patel et al. (COLT 2024), Table 1, log factors dropped"
-MEAN_ITERATE = "average of the first R iterates"
+MEAN_ITERATE = "average of the first $R$ iterates"
 
 MINIBATCH = Statements(PAPER, algorithm="minibatch-sgd", problem_class=ANY_HETEROGENEITY, iterate=MEAN_ITERATE)
 
@@ -53,7 +53,7 @@ def best_step() -> Expr:
     provenance=summary(QUOTED_IN_TABLE_1),
 )
 def convex() -> Stated:
-    """R steps of SGD with all K M gradients of a round in one batch."""
+    """$R$ steps of SGD with all $K M$ gradients of a round in one batch."""
     return Stated(
         {"optimization": optimization(), "statistical": statistical()},
         setting=Setting("minibatch-sgd", {"sigma": sigma}),
@@ -66,11 +66,11 @@ def convex() -> Stated:
     provenance=own("classical argument with its constants", "proofs/dekel2012#fixed-step"),
 )
 def fixed_step() -> Stated:
-    """Mini-batch SGD with the step eta on the average of the K M gradients of a round; the gradient at the output is
-    not needed, and the machines may differ."""
+    """Mini-batch SGD with the step $eta$ on the average of the $K M$ gradients of a round; the gradient at the output
+    is not needed, and the machines may differ."""
     return Stated(
         {"optimization": B**2 / (2 * eta * R), "statistical": eta * sigma**2 / (2 * K * M)},
-        conditions=(Condition("step at most 1/L", Le(eta * L, 1)),),
+        conditions=(Condition("step at most $1/L$", Le(eta * L, 1)),),
         setting=Setting("minibatch-sgd", {"sigma": sigma}),
     )
 
@@ -81,7 +81,7 @@ def fixed_step() -> Stated:
     provenance=own("the fixed-step bound at its best step", "proofs/dekel2012#explicit"),
 )
 def explicit() -> Stated:
-    """The fixed-step bound at eta = min{1/L, B sqrt(K M) / (sigma sqrt(R))}."""
+    """The fixed-step bound at $eta = min{1/L, B sqrt(K M) / (sigma sqrt(R))}$."""
     return Stated(
         {"optimization": optimization() * Rational(1, 2), "statistical": statistical()},
         conditions=(Condition("the prescribed step", Eq(eta, best_step())),),

@@ -35,7 +35,7 @@ def accelerated_optimization() -> Expr:
     "convex", "Accelerated mini-batch SGD, convex", constants="hidden with logs", provenance=summary(QUOTED_IN_TABLE_1)
 )
 def convex() -> Stated:
-    """R accelerated steps (AC-SA) with all K M gradients of a round in one batch."""
+    """$R$ accelerated steps (AC-SA) with all $K M$ gradients of a round in one batch."""
     return Stated(
         {"optimization": accelerated_optimization(), "statistical": statistical()},
         setting=Setting("accelerated-minibatch-sgd", {"sigma": sigma}),

@@ -37,11 +37,12 @@ PAPER = Paper(
 HOMOGENEOUS_DOMAIN = (TWO_LOCAL_STEPS, VANILLA, NOISE_BELOW_START, NOISE_DRIFT_BELOW_START)
 DOMAIN = Erratum(
     "domain",
-    "As quoted, or as remembered, the bound is not restricted except by sigma B / sqrt(M K R) <= L B^2. It also needs"
-    " two local steps, sigma at most of order L B R sqrt(K) and, for the heterogeneity drift, two machines and"
-    " zeta_star at most of order L B R; these conditions are added here. Whether the original has them is not known.",
-    "With one local step the method is mini-batch SGD, one machine is not heterogeneous, and no lower bound can exceed"
-    " the gap at the start, L B^2 / 2 (patel2024/start).",
+    "As quoted, or as remembered, the bound is not restricted except by $sigma B / sqrt(M K R) <= L B^2$. It also"
+    " needs two local steps, $sigma$ at most of order $L B R sqrt(K)$ and, for the heterogeneity drift, two machines"
+    " and $zeta_star$ at most of order $L B R$; these conditions are added here. Whether the original has them is not"
+    " known.",
+    "With one local step the method is mini-batch SGD, one machine is not heterogeneous, and no lower bound can"
+    " exceed the gap at the start, $L B^2 / 2$ (patel2024/start).",
 )
 
 LOCAL_SGD = Statements(PAPER)

@@ -24,7 +24,7 @@ PAPER = Paper(
     caution="Known through slides of one of the authors and from memory; the paper's text was not available.",
 )
 
-HETEROGENEOUS = "convex, every stochastic gradient L-smooth, variance sigma_star at the optimum"
+HETEROGENEOUS = "convex, every stochastic gradient $L$-smooth, variance $sigma_star$ at the optimum"
 NOISE_AT_OPTIMUM = Setting("local-sgd", {"sigma_star": sigma_star, SAMPLE_SMOOTHNESS: L})
 NOISELESS = Setting("local-sgd", {"sigma": 0, "zeta_star": zeta_star})
 MEAN_OVER_STEPS = "average over all steps of the workers' mean iterate"
@@ -32,7 +32,7 @@ MEAN_OVER_STEPS = "average over all steps of the workers' mean iterate"
 LOCAL_SGD = Statements(PAPER, problem_class=HETEROGENEOUS, iterate=MEAN_OVER_STEPS)
 LOCAL_GD = Statements(
     PAPER,
-    problem_class="convex, L-smooth, heterogeneity zeta_star at the optimum, no noise",
+    problem_class="convex, $L$-smooth, heterogeneity $zeta_star$ at the optimum, no noise",
     iterate=MEAN_OVER_STEPS,
     holds="surely",
 )
@@ -62,14 +62,14 @@ def slide_step(divisor: int) -> Expr:
 
 @LOCAL_SGD.upper("thm5", "Local SGD, convex, heterogeneous, at a general step", provenance=memory("Theorem 5"))
 def thm5() -> Stated:
-    """Local SGD with plain averaging every K steps; the noise is measured at the optimum only."""
+    """Local SGD with plain averaging every $K$ steps; the noise is measured at the optimum only."""
     return Stated(
         theorem_5_terms(eta),
         conditions=(
             VANILLA,
             TWO_MACHINES,
-            Condition("step at most 1/(4L)", Le(4 * eta * L, 1)),
-            Condition("step at most 1/(8L(K-1))", Le(8 * eta * L * (K - 1), 1)),
+            Condition("step at most $1/(4L)$", Le(4 * eta * L, 1)),
+            Condition("step at most $1/(8L(K-1))$", Le(8 * eta * L * (K - 1), 1)),
         ),
         setting=NOISE_AT_OPTIMUM,
     )
@@ -81,7 +81,7 @@ def thm5() -> Stated:
     provenance=summary("slides of one of the authors, pages 16-19"),
 )
 def thm5_slides() -> Stated:
-    """Theorem 5 at eta = sqrt(M) / (8 L sqrt(K R)), which needs few local steps: K M <= R."""
+    """Theorem 5 at $eta = sqrt(M) / (8 L sqrt(K R))$, which needs few local steps: $K M <= R$."""
     step = slide_step(8)
     return Stated(
         theorem_5_terms(step),
@@ -89,15 +89,16 @@ def thm5_slides() -> Stated:
             VANILLA,
             TWO_MACHINES,
             Condition("the prescribed step", Eq(eta, step)),
-            Condition("few local steps: K at most sqrt(T/M)", Le(K * M, R)),
+            Condition("few local steps: $K$ at most $sqrt(T/M)$", Le(K * M, R)),
         ),
         steps={"eta": step},
         errata=(
             Erratum(
                 "balance",
-                "The slides call K = 1 + floor(T^(1/4) M^(-3/2)) optimal; that K is small enough, but the bound"
-                " displayed with it balances at K - 1 of order T^(1/4) M^(-3/4).",
-                "M (K-1)^2 / T equals 1/sqrt(M T) at (K-1)^2 = T^(1/2) M^(-3/2); possibly a slip of the slides only.",
+                "The slides call $K = 1 + floor(T^(1/4) M^(-3/2))$ optimal; that $K$ is small enough, but the"
+                " bound displayed with it balances at $K - 1$ of order $T^(1/4) M^(-3/4)$.",
+                "$M (K-1)^2 / T$ equals $1/sqrt(M T)$ at $(K-1)^2 = T^(1/2) M^(-3/2)$; possibly a slip of the slides"
+                " only.",
             ),
         ),
         setting=NOISE_AT_OPTIMUM,
@@ -110,10 +111,10 @@ def thm5_slides() -> Stated:
     provenance=memory("local gradient descent (first analysis, 2019)"),
 )
 def local_gd() -> Stated:
-    """Local gradient descent without noise; plain averaging every K steps."""
+    """Local gradient descent without noise; plain averaging every $K$ steps."""
     return Stated(
         local_gd_terms(eta),
-        conditions=(VANILLA, Condition("step at most 1/(4LK)", Le(4 * eta * L * K, 1))),
+        conditions=(VANILLA, Condition("step at most $1/(4LK)$", Le(4 * eta * L * K, 1))),
         setting=NOISELESS,
     )
 
@@ -124,14 +125,14 @@ def local_gd() -> Stated:
     provenance=summary("slides of one of the authors, pages 9-12"),
 )
 def local_gd_slides() -> Stated:
-    """Local gradient descent at eta = sqrt(M) / (4 L sqrt(K R)), which needs K M <= R."""
+    """Local gradient descent at $eta = sqrt(M) / (4 L sqrt(K R))$, which needs $K M <= R$."""
     step = slide_step(4)
     return Stated(
         local_gd_terms(step),
         conditions=(
             VANILLA,
             Condition("the prescribed step", Eq(eta, step)),
-            Condition("few local steps: K at most sqrt(T/M)", Le(K * M, R)),
+            Condition("few local steps: $K$ at most $sqrt(T/M)$", Le(K * M, R)),
         ),
         steps={"eta": step},
         setting=NOISELESS,

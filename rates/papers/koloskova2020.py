@@ -24,7 +24,7 @@ PAPER = Paper(
     caution="Known through the table of Patel et al. (2024); the paper itself states rates for changing topologies.",
 )
 
-HETEROGENEOUS_AT_OPTIMUM = "convex, L-smooth, heterogeneity zeta_star at the optimum"
+HETEROGENEOUS_AT_OPTIMUM = "convex, $L$-smooth, heterogeneity $zeta_star$ at the optimum"
 VANILLA = Condition("plain averaging, outer step 1", Eq(gamma, 1))
 TWO_LOCAL_STEPS = Condition("at least two local steps", Ge(K, 2))
 TWO_MACHINES = Condition("at least two machines", Ge(M, 2))
@@ -32,12 +32,12 @@ THIRD = Rational(1, 3)
 TWO_STEPS_AT_LEAST = (Hypothesis(K, K - 1, "K >= 2"), Hypothesis(K**2, K**2 - 1, "K >= 2"))
 ONE_MACHINE_WITH_ALL_STEPS = {"K": 1, "M": 1, "R": K * R}
 DRIFT_AT_ONE_STEP = (
-    "At K = 1 nothing drifts, but the drift terms carry K and not K - 1, so the rate of mini-batch SGD is not"
+    "At $K = 1$ nothing drifts, but the drift terms carry $K$ and not $K - 1$, so the rate of mini-batch SGD is not"
     " recovered."
 )
 DRIFT_OF_ONE_MACHINE = (
-    "One machine cannot drift from the average, but the drift terms carry no factor 1 - 1/M, so the rate of SGD with"
-    " K R steps is not recovered."
+    "One machine cannot drift from the average, but the drift terms carry no factor $1 - 1/M$, so the rate of SGD"
+    " with $K R$ steps is not recovered."
 )
 
 LOCAL_SGD = Statements(PAPER, problem_class=HETEROGENEOUS_AT_OPTIMUM, iterate="an average of the iterates")
@@ -92,7 +92,7 @@ def implications() -> Iterator[Implication]:
         "woodworth2020a/convex",
         "<~",
         {"zeta_star": 0},
-        fails_because="Machines that share an optimum need not be identical: L B^2 / R stays, K times the"
+        fails_because="Machines that share an optimum need not be identical: $L B^2 / R$ stays, $K$ times the"
         " homogeneous term. This is no weakness of the proof but Proposition 7 of patel2024.",
     )
     yield Specialization(

@@ -30,9 +30,9 @@ PAPER = Paper(
 )
 
 QUOTED_IN_TABLE_2 = "as quoted in Patel et al. (COLT 2024), Table 2, log factors dropped"
-NOISE_BELOW_START = Condition("the statistical term is at most L B^2", Le(sigma, L * B * sqrt(M * K * R)))
-NOISE_DRIFT_BELOW_START = Condition("the noise drift is at most L B^2", Le(sigma, L * B * R * sqrt(K)))
-DRIFT_BELOW_START = Condition("the heterogeneity drift is at most L B^2", Le(zeta_star, L * B * R))
+NOISE_BELOW_START = Condition("the statistical term is at most $L B^2$", Le(sigma, L * B * sqrt(M * K * R)))
+NOISE_DRIFT_BELOW_START = Condition("the noise drift is at most $L B^2$", Le(sigma, L * B * R * sqrt(K)))
+DRIFT_BELOW_START = Condition("the heterogeneity drift is at most $L B^2$", Le(zeta_star, L * B * R))
 ZERO_RESPECTING = "distributed zero-respecting"
 
 LOCAL_SGD = Statements(PAPER, constants="hidden with logs", iterate="an average of the iterates")
@@ -41,11 +41,11 @@ LOCAL_SGD = Statements(PAPER, constants="hidden with logs", iterate="an average 
 @LOCAL_SGD.upper(
     "convex",
     "Local SGD, convex, uniform heterogeneity",
-    problem_class="convex, L-smooth, uniform heterogeneity zeta",
+    problem_class="convex, $L$-smooth, uniform heterogeneity $zeta$",
     provenance=summary(QUOTED_IN_TABLE_2),
 )
 def convex() -> Stated:
-    """Local SGD with plain averaging; the gradients of the machines differ by at most zeta everywhere."""
+    """Local SGD with plain averaging; the gradients of the machines differ by at most $zeta$ everywhere."""
     return Stated(
         {**convex_terms(), "heterogeneity drift": heterogeneity_drift(zeta)},
         conditions=(VANILLA,),
@@ -56,11 +56,11 @@ def convex() -> Stated:
 @LOCAL_SGD.upper(
     "strongly-convex",
     "Local SGD, strongly convex, uniform heterogeneity",
-    problem_class="strongly convex, L-smooth, uniform heterogeneity zeta",
-    provenance=summary(f"{QUOTED_IN_TABLE_2}, with the numerator H^2 B^2 (erratum)"),
+    problem_class="strongly convex, $L$-smooth, uniform heterogeneity $zeta$",
+    provenance=summary(f"{QUOTED_IN_TABLE_2}, with the numerator $H^2 B^2$ (erratum)"),
 )
 def strongly_convex() -> Stated:
-    """Local SGD with plain averaging; the gradients of the machines differ by at most zeta everywhere."""
+    """Local SGD with plain averaging; the gradients of the machines differ by at most $zeta$ everywhere."""
     return Stated(
         {
             "optimization": L**2 * B**2 / (L * K * R + mu * K**2 * R**2),
@@ -72,10 +72,10 @@ def strongly_convex() -> Stated:
         errata=(
             Erratum(
                 "numerator",
-                "The quoting table has H B^2 over H K R + lambda K^2 R^2; H^2 B^2 is used here. Whether the misprint"
-                " is in the table or in our copy of it is not known.",
-                "H B^2 / (H K R) is a squared length, not a value; with H^2 B^2 the term equals the convex row's"
-                " H B^2 / (K R) as the strong convexity vanishes.",
+                "The quoting table has $H B^2$ over $H K R + lambda K^2 R^2$; $H^2 B^2$ is used here. Whether the"
+                " misprint is in the table or in our copy of it is not known.",
+                "$H B^2 / (H K R)$ is a squared length, not a value; with $H^2 B^2$ the term equals the convex row's"
+                " $H B^2 / (K R)$ as the strong convexity vanishes.",
             ),
         ),
         setting=Setting("local-sgd", {"sigma": sigma, "zeta": zeta, "mu": mu}),
@@ -130,5 +130,5 @@ def misprints() -> Iterator[Misprint]:
         MEASURES["gap"],
         strongly_convex().bound.term("optimization").expression,
         "length^2",
-        "With H^2 B^2 in the numerator the term has the unit of a value and agrees with the convex row at mu = 0.",
+        "With $H^2 B^2$ in the numerator the term has the unit of a value and agrees with the convex row at $mu = 0$.",
     )

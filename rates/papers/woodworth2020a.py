@@ -30,7 +30,7 @@ PAPER = Paper(
     notation={"L": "H"},
 )
 
-IDENTICAL = "convex, L-smooth, identical machines"
+IDENTICAL = "convex, $L$-smooth, identical machines"
 IDENTICAL_MACHINES = Setting("local-sgd", {"sigma": sigma, "zeta": 0})
 
 LOCAL_SGD = Statements(PAPER, problem_class=IDENTICAL)
@@ -70,8 +70,8 @@ def convex() -> Stated:
     provenance=memory("lower bound for local SGD, convex"),
 )
 def lower() -> Stated:
-    """For all K >= 2, R, M there is a homogeneous convex instance on which local SGD with any fixed step size stays
-    above this; Glasgow, Yuan and Ma (2022) later improved the power of K to the matching 1/3."""
+    """For all $K >= 2$, $R$, $M$ there is a homogeneous convex instance on which local SGD with any fixed step size
+    stays above this; Glasgow, Yuan and Ma (2022) later improved the power of $K$ to the matching 1/3."""
     trivial = L * B**2
     return Stated(
         {
@@ -86,13 +86,13 @@ def lower() -> Stated:
 @LOCAL_SGD.upper(
     "quadratic",
     "Local SGD on homogeneous quadratics, with constants",
-    problem_class="convex quadratic, L-smooth, identical machines",
+    problem_class="convex quadratic, $L$-smooth, identical machines",
     iterate="average over all steps of the workers' mean iterate",
     provenance=own("rate of the paper, constants ours", "proofs/woodworth2020a#quadratic"),
 )
 def quadratic() -> Stated:
-    """On one common convex quadratic the average of the workers' iterates moves exactly like SGD with K R steps and
-    batches of M, whatever K is: local steps cost nothing."""
+    """On one common convex quadratic the average of the workers' iterates moves exactly like SGD with $K R$ steps and
+    batches of $M$, whatever $K$ is: local steps cost nothing."""
     every_step = {K: 1, R: K * R}
     terms = dekel2012.explicit().bound.terms
     step = dekel2012.best_step().subs(every_step, simultaneous=True)
@@ -100,7 +100,7 @@ def quadratic() -> Stated:
         {term.name: term.expression.subs(every_step, simultaneous=True) for term in terms},
         conditions=(
             VANILLA,
-            Condition("step at most 1/L", Le(eta * L, 1)),
+            Condition("step at most $1/L$", Le(eta * L, 1)),
             Condition("the prescribed step", Eq(eta, step)),
         ),
         steps={"eta": step, "gamma": Integer(1)},

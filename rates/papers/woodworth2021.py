@@ -28,12 +28,12 @@ ALL = Statements(PAPER, algorithm=ZERO_RESPECTING, iterate="any output")
     "lower",
     "Algorithm-independent lower bound, homogeneous machines",
     constants="hidden with logs",
-    problem_class="convex, L-smooth, third-order smoothness Q, identical machines",
+    problem_class="convex, $L$-smooth, third-order smoothness $Q$, identical machines",
     provenance=summary(QUOTED_IN_TABLE_2),
 )
 def lower() -> Stated:
-    """Homogeneous convex machines with third-order smoothness Q: no algorithm with K local gradients on each of M
-    machines in each of R rounds does better, up to constants; the logarithms of M are printed."""
+    """Homogeneous convex machines with third-order smoothness $Q$: no algorithm with $K$ local gradients on each of $M$
+    machines in each of $R$ rounds does better, up to constants; the logarithms of $M$ are printed."""
     return Stated(
         {
             "optimization": accelerated_optimization() / K**2,
@@ -44,6 +44,6 @@ def lower() -> Stated:
                 sigma * B / sqrt(K * R),
             ),
         },
-        conditions=(Condition("more than one machine (log M divides)", Ge(M, 2)),),
+        conditions=(Condition("more than one machine ($log M$ divides)", Ge(M, 2)),),
         setting=Setting("zero-respecting", {"sigma": sigma, "zeta": 0, "Q": Q}),
     )

@@ -50,11 +50,11 @@ def strongly_convex_terms() -> dict[str, Expr]:
 @LOCAL_SGD.upper(
     "convex",
     "Local SGD with third-order smoothness, convex, homogeneous machines",
-    problem_class="convex, L-smooth, third-order smoothness Q, identical machines",
+    problem_class="convex, $L$-smooth, third-order smoothness $Q$, identical machines",
     provenance=summary(QUOTED_IN_TABLE_2),
 )
 def convex() -> Stated:
-    """With a Lipschitz Hessian the drift of local SGD is paid by Q B in place of L."""
+    """With a Lipschitz Hessian the drift of local SGD is paid by $Q B$ in place of $L$."""
     return Stated(
         {"optimization": local_optimization(), "statistical": statistical(), "third-order noise": third_order_noise()},
         conditions=(VANILLA,),
@@ -65,11 +65,11 @@ def convex() -> Stated:
 @LOCAL_SGD.upper(
     "strongly-convex",
     "Local SGD with third-order smoothness, strongly convex, homogeneous machines",
-    problem_class="strongly convex, L-smooth, third-order smoothness Q, identical machines",
+    problem_class="strongly convex, $L$-smooth, third-order smoothness $Q$, identical machines",
     provenance=summary(QUOTED_IN_TABLE_2),
 )
 def strongly_convex() -> Stated:
-    """With a Lipschitz Hessian the drift of local SGD is of higher order in 1/(K R^2)."""
+    """With a Lipschitz Hessian the drift of local SGD is of higher order in $1/(K R^2)$."""
     return Stated(
         strongly_convex_terms(),
         conditions=(VANILLA,),
@@ -92,7 +92,7 @@ def fedac1() -> Stated:
 
 @FEDAC.upper("fedac2", "FedAc-II, convex, homogeneous machines", provenance=memory("FedAc-II, general convex"))
 def fedac2() -> Stated:
-    """Accelerated local steps, second choice of parameters: drift that shrinks with M."""
+    """Accelerated local steps, second choice of parameters: drift that shrinks with $M$."""
     return Stated(
         {
             "optimization": accelerated_optimization() / K,

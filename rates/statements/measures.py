@@ -61,7 +61,7 @@ MEASURES: Mapping[str, Measure] = {
             "movement",
             r"\frac1{MK\eta}\|\sum_m(x^\star-\hat x_K^m)\|",
             GRADIENT,
-            "how far K local steps move the average away from the optimum, per step and unit of step size",
+            "how far $K$ local steps move the average away from the optimum, per step and unit of step size",
         ),
         Measure("drift", r"\|\mathbb E\,\bar x_1-x^\star\|", LENGTH, "bias of one round started at the optimum"),
         Measure(
@@ -88,7 +88,7 @@ MEASURES: Mapping[str, Measure] = {
             SQUARED_GRADIENT,
             "the same for the gradient of the Moreau envelope in the preconditioner's norm",
         ),
-        Measure("steps", "T", PURE, "steps per worker to reach the accuracy eps"),
+        Measure("steps", "T", PURE, "steps per worker to reach the accuracy $eps$"),
         Measure("clipping-threshold", r"\varrho", GRADIENT, "the clipping threshold that balances the bound"),
         Measure("clipping-bias", r"|\mathbb E\,\mathrm{clip}(X)-\mathbb EX|", GRADIENT, "bias of a clipped coordinate"),
         Measure(
@@ -101,7 +101,7 @@ MEASURES: Mapping[str, Measure] = {
             "clipped-moment",
             r"\mathbb E|\mathrm{clip}(X)-x|^\alpha",
             GRADIENT ** LETTERS["alpha"].symbol,
-            "central moment of order alpha of one clipped coordinate",
+            "central moment of order $alpha$ of one clipped coordinate",
         ),
         Measure(
             "fourth-moment", r"\mathbb E\|\bar X\|^4", GRADIENT**4, "fourth moment of the mean of the workers' noise"

@@ -72,7 +72,7 @@ LETTERS: Mapping[str, Letter] = _alphabet(
         Letter(
             "weak",
             r"\rho_{\mathrm{w}}",
-            "weak convexity: f + (weak/2)|x|^2 is convex",
+            "weak convexity: $f + (weak/2) |x|^2$ is convex",
             CURVATURE,
             may_vanish=True,
             at_most=("L",),
@@ -94,7 +94,7 @@ LETTERS: Mapping[str, Letter] = _alphabet(
             "distance from the start to the optimum in the norm of the scaling matrix",
             Unit(length=1, scaling=Rational(1, 2)),
         ),
-        Letter("Delta", r"\Delta", "gap f(x_0) - f_* at the start", VALUE),
+        Letter("Delta", r"\Delta", "gap $f(x_0) - f_*$ at the start", VALUE),
         Letter("zeta", r"\zeta", "uniform first-order heterogeneity", GRADIENT, may_vanish=True),
         Letter(
             "zeta_star",
@@ -157,7 +157,7 @@ LETTERS: Mapping[str, Letter] = _alphabet(
         Letter(
             "sigma_2alpha",
             r"\|\boldsymbol\sigma\|_{2\alpha}",
-            "2 alpha-norm of the vector of the coordinates' noise levels",
+            "$2 alpha$-norm of the vector of the coordinates' noise levels",
             GRADIENT,
             may_vanish=True,
         ),

@@ -1,4 +1,4 @@
-"""Blended FedAda^2: clients with different optimizers, local steps and weights (lee2024 section 4.2)."""
+"""Blended FedAda²: clients with different optimizers, local steps and weights (lee2024 section 4.2)."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def blended(
     steps: Sequence[int | None] = (),
     weights: Sequence[float] = (),
 ) -> Blended:
-    """Blended FedAda^2: an AdaGrad server and clients with different optimizers, step counts and weights.
+    """Blended FedAda²: an AdaGrad server and clients with different optimizers, step counts and weights.
 
     Algorithm::
 

@@ -1,4 +1,4 @@
-"""Direct joint adaptivity: FedAda^2 whose server also sends its preconditioner to the clients (lee2024 section 2)."""
+"""Direct joint adaptivity: FedAda² whose server also sends its preconditioner to the clients (lee2024 section 2)."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class TransmittedPreconditioner(FederatedOptimization):
 )
 @shares(joint_adaptivity)
 def direct_joint_adaptivity(**shared: Any) -> FederatedOptimization:
-    """Direct joint adaptivity: as FedAda^2, but 3 d numbers go to and from a client in a round instead of 2 d.
+    """Direct joint adaptivity: as FedAda², but 3 d numbers go to and from a client in a round instead of 2 d.
 
     Algorithm::
 
-        as FedAda^2 with AdaGrad clients, but the server sends v~ along with x_{t-1},
+        as FedAda² with AdaGrad clients, but the server sends v~ along with x_{t-1},
         and every client starts its round from v = v~ instead of v = 0
     """
     return joint_adaptivity(DelayedPreconditioner, TransmittedPreconditioner, **shared)

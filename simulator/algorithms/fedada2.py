@@ -1,4 +1,4 @@
-"""FedAda^2: adaptive clients and an adaptive server that exchange iterates only (lee2024 section 2)."""
+"""FedAda²: adaptive clients and an adaptive server that exchange iterates only (lee2024 section 2)."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def joint_adaptivity(
     delay: int = 1,
     smallest_step: float = 0.0,
 ) -> FederatedOptimization:
-    """What all variants of FedAda^2 share: clients of one kind, an AdaGrad server, and how they communicate."""
+    """What all variants of FedAda² share: clients of one kind, an AdaGrad server, and how they communicate."""
     clients = client(**client_parameters(eta, lam, client_beta1, delay, smallest_step))
     return template(clients, server_adagrad(gamma, server_beta1, server_damping))
 
@@ -116,7 +116,7 @@ def joint_adaptivity(
 @ALGORITHMS.add("fedada2", source="Lee et al. (2024), Algorithm 1, with AdaGrad on both sides", theorems=("fedada2",))
 @shares(joint_adaptivity)
 def fedada2(**shared: Any) -> FederatedOptimization:
-    """FedAda^2: AdaGrad clients and an AdaGrad server; nothing but iterates is exchanged.
+    """FedAda²: AdaGrad clients and an AdaGrad server; nothing but iterates is exchanged.
 
     Algorithm::
 
@@ -146,11 +146,11 @@ def fedada2(**shared: Any) -> FederatedOptimization:
 )
 @shares(joint_adaptivity)
 def fedada2_adam(*, beta1: ArrayLike = 0.9, beta2: ArrayLike = 0.99, **shared: Any) -> FederatedOptimization:
-    """FedAda^2 with Adam clients, without bias correction.
+    """FedAda² with Adam clients, without bias correction.
 
     Algorithm::
 
-        as FedAda^2, but a client's step is
+        as FedAda², but a client's step is
             m <- beta1 m + (1 - beta1) g
             if (k - 1) mod delay == 0: v <- beta2 v + (1 - beta2) g^2
             x_i <- x_i - eta m / (sqrt v + lambda)

@@ -1,4 +1,4 @@
-"""FedAda^2++: FedAda^2 whose clients compress their statistics by SM3 (lee2024 section 2)."""
+"""FedAda²++: FedAda² whose clients compress their statistics by SM3 (lee2024 section 2)."""
 
 from __future__ import annotations
 
@@ -109,11 +109,11 @@ def rows_and_columns(rows: int, columns: int) -> Cover:
 )
 @shares(joint_adaptivity)
 def fedada2_plus_plus(*, rule: int = 2, cover: Cover = (), **shared: Any) -> FederatedOptimization:
-    """FedAda^2++: FedAda^2 whose clients compress their statistics by SM3.
+    """FedAda²++: FedAda² whose clients compress their statistics by SM3.
 
     Algorithm::
 
-        as FedAda^2, but a client keeps one number mu(b) for each set b of a cover of the coordinates,
+        as FedAda², but a client keeps one number mu(b) for each set b of a cover of the coordinates,
         mu = 0 in every round, and if (k - 1) mod delay == 0:
             rule 1 (SM3-I):  mu(b) <- mu(b) + max_{j in b} g_j^2
                              v_j = min_{b containing j} mu(b)

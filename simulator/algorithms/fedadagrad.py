@@ -52,7 +52,7 @@ def server_adagrad(gamma: ArrayLike, beta1: ArrayLike, damping: ArrayLike) -> Se
 
 @ALGORITHMS.add(
     "fedadagrad",
-    source="Lee et al. (2024), section 2: SGD clients and the server of FedAda^2",
+    source="Lee et al. (2024), section 2: SGD clients and the server of FedAda²",
     theorems=("lee2024/h2-server",),
 )
 def fedadagrad(

@@ -48,24 +48,24 @@ EVERY_STEP = "every step and every pair of workers"
 CONVEX = Statements(
     PAPER,
     algorithm="local-sgdm",
-    problem_class="convex, L-smooth, identical machines, noise moment alpha",
+    problem_class="convex, $L$-smooth, identical machines, noise moment $alpha$",
     iterate="average of the momentum-free mean iterate over all steps",
     holds="with high probability",
 )
 STRONGLY_CONVEX = CONVEX.sharing(
-    problem_class="strongly convex, L-smooth, identical machines, noise moment alpha",
-    iterate="average of the momentum-free mean iterate with weights proportional to (1 - eta mu/2)^(T-1-t)",
+    problem_class="strongly convex, $L$-smooth, identical machines, noise moment $alpha$",
+    iterate="average of the momentum-free mean iterate with weights proportional to $(1 - eta mu/2)^(T-1-t)$",
 )
 WEAKLY_CONVEX = CONVEX.sharing(
     algorithm="local-adam",
-    problem_class="weakly convex, L-smooth, identical machines, noise moment alpha",
+    problem_class="weakly convex, $L$-smooth, identical machines, noise moment $alpha$",
     iterate="momentum-free mean iterates, averaged over all rounds and steps",
     units={"eta": LENGTH, "eps": SQUARED_GRADIENT},  # a step of Adam is a length
 )
 
 MOMENT = Condition("noise moment of order at least 4", Ge(alpha, 4))
-MOMENTUM = Condition("1 - beta1 is bounded away from 0 (Omega(1))")
-SPREAD = Condition("noise spread evenly: ||sigma||_{2 alpha} d^(1/2 - 1/(2 alpha)) = O(sigma)")
+MOMENTUM = Condition("$1 - beta1$ is bounded away from 0 ($Omega(1)$)")
+SPREAD = Condition("noise spread evenly: $||sigma||_{2 alpha} d^(1/2 - 1/(2 alpha)) = O(sigma)$")
 TUNED = Condition("optimal step size and clipping threshold")
 THRESHOLD = (
     Condition("threshold at least three noise levels", Ge(rho, 3 * sigma_inf)),

@@ -22,7 +22,7 @@ SCALAR = Statements(
 )
 SCALAR_CLIPPING = (
     Condition("moment of order at least 2", Ge(alpha, 2)),
-    Condition("mean at most half the threshold (G_inf bounds it)", Le(2 * G_inf, rho)),
+    Condition("mean at most half the threshold ($G_inf$ bounds it)", Le(2 * G_inf, rho)),
     Condition("threshold at least three noise levels", Ge(rho, 3 * sigma)),
 )
 
@@ -49,7 +49,7 @@ def sharp_clipping_bias(noise: Expr) -> Expr:
     provenance=read("Lemma A.2, (A.3), first part"),
 )
 def lem_a2_bias() -> Stated:
-    """E|X - x|^alpha <= sigma^alpha with mean x: clipping at rho moves the mean by at most this."""
+    """$E|X - x|^alpha <= sigma^alpha$ with $mean x$: clipping at $rho$ moves the mean by at most this."""
     return Stated({"clipping": clipping_bias(sigma)}, conditions=SCALAR_CLIPPING)
 
 
@@ -60,7 +60,7 @@ def lem_a2_bias() -> Stated:
     provenance=read("Lemma A.2, (A.3), second part"),
 )
 def lem_a2_moment() -> Stated:
-    """Clipping does not raise the moment of order alpha about the true mean."""
+    """Clipping does not raise the moment of order $alpha$ about the true mean."""
     return Stated({"noise": sigma**alpha}, conditions=SCALAR_CLIPPING)
 
 
@@ -71,7 +71,7 @@ def lem_a2_moment() -> Stated:
     provenance=read("Lemma A.2, (A.3), third part"),
 )
 def lem_a2_centered_moment() -> Stated:
-    """About its own mean the clipped coordinate has at most 2^alpha times the moment."""
+    """About its own mean the clipped coordinate has at most $2^alpha$ times the moment."""
     return Stated({"noise": (2 * sigma) ** alpha}, conditions=SCALAR_CLIPPING)
 
 
@@ -82,13 +82,13 @@ def lem_a2_centered_moment() -> Stated:
     provenance=own("sharpens Lemma A.2", f"{PROOFS}#lema2-sharp"),
 )
 def lem_a2_sharp() -> Stated:
-    """For every alpha > 1 and every threshold above the mean; two-point laws with jumps alpha/(alpha-1) (rho - |x|)
-    attain it as sigma/rho -> 0, so the exponent alpha - 1 is sharp and 2^alpha in Lemma A.2 is not."""
+    """For every $alpha > 1$ and every threshold above the mean; two-point laws with jumps $alpha/(alpha-1) (rho - |x|)$
+    attain it as $sigma/rho -> 0$, so the exponent $alpha - 1$ is sharp and $2^alpha$ in Lemma A.2 is not."""
     return Stated(
         {"clipping": sharp_clipping_bias(sigma)},
         conditions=(
             Condition("moment of order above 1", Lt(1, alpha)),
-            Condition("mean below the threshold (G_inf bounds it)", Lt(G_inf, rho)),
+            Condition("mean below the threshold ($G_inf$ bounds it)", Lt(G_inf, rho)),
         ),
     )
 
@@ -100,7 +100,7 @@ def lem_a2_sharp() -> Stated:
     provenance=read("(B.63)"),
 )
 def eq_b63() -> Stated:
-    """Lemma A.2 summed over the coordinates."""
+    """Lemma $A.2$ summed over the coordinates."""
     return Stated({"clipping": squared_clipping_bias()}, conditions=(MOMENT, *THRESHOLD))
 
 
@@ -111,7 +111,7 @@ def eq_b63() -> Stated:
     provenance=read("Lemma A.3"),
 )
 def lem_a3() -> dict[str, Expr]:
-    """Independent vectors of mean zero with fourth moment at most sigma^4: the moment of their mean."""
+    """Independent vectors of mean zero with fourth moment at most $sigma^4$: the moment of their mean."""
     return {"noise": 4 * sigma**4 / M**2}
 
 
@@ -122,7 +122,7 @@ def lem_a3() -> dict[str, Expr]:
     provenance=own("sharpens Lemma A.3", f"{PROOFS}#lema3-sharp"),
 )
 def lem_a3_sharp() -> dict[str, Expr]:
-    """Random signs attain it for every M."""
+    """Random signs attain it for every $M$."""
     return {"noise": (3 - 2 / M) * sigma**4 / M**2}
 
 

@@ -43,7 +43,7 @@ def _optimal_threshold(
         provenance=read(f"({number})"),
     )
     def threshold() -> Stated:
-        """The clipping threshold that balances the bound, up to a constant, at the accuracy eps and T steps."""
+        """The clipping threshold that balances the bound, up to a constant, at the accuracy $eps$ and $T$ steps."""
         return Stated({"clipping threshold": best_threshold(bias_threshold(eps), T)}, conditions=(MOMENT,))
 
     return threshold

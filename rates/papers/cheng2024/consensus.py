@@ -17,15 +17,15 @@ CONSENSUS = CONVEX.sharing(iterate=EVERY_STEP)
 FLAT = CONVEX.sharing(
     measure="variance",
     problem_class="linear objective, identical machines",
-    iterate="one worker after K local steps from a synchronized start without momentum",
+    iterate="one worker after $K$ local steps from a synchronized start without momentum",
     holds="in expectation",
 )
-STEP_OF_DESCENT = Condition("step at most (1 - beta1)^2 / (2L)", Le(2 * eta * L, (1 - beta1) ** 2))
+STEP_OF_DESCENT = Condition("step at most $(1 - beta1)^2 / (2L)$", Le(2 * eta * L, (1 - beta1) ** 2))
 CONSTANT_GRADIENT = Condition("the gradient is constant and nothing is clipped")
 CONTRACTION_CONSTANT = Erratum(
     "contraction constant",
     "The constants inside A fall short of what the union bound needs; take them as orders, not as verified numbers.",
-    "Freedman's exponent comes out near 1.2 log(MT/delta) while log(8 M^2 T / delta) is needed.",
+    "Freedman's exponent comes out near $1.2 log(MT/delta)$ while $log(8 M^2 T / delta)$ is needed.",
 )
 
 
@@ -45,7 +45,7 @@ def consensus_conditions() -> tuple[Condition, ...]:
         MOMENT,
         *THRESHOLD,
         STEP_OF_DESCENT,
-        Condition("step at most B / (4 sigma sqrt(K A))", Le(4 * eta * sigma * sqrt(K * consensus_factor(K * R)), B)),
+        Condition("step at most B / ($4 sigma$ sqrt(K A))", Le(4 * eta * sigma * sqrt(K * consensus_factor(K * R)), B)),
     )
 
 
@@ -56,7 +56,7 @@ def consensus_conditions() -> tuple[Condition, ...]:
     provenance=read("Lemma B.1, (B.4)"),
 )
 def lem_b1() -> Stated:
-    """Any two workers' momentum-free iterates z stay within eta sigma sqrt(K A) of each other."""
+    """Any two workers' momentum-free iterates $z$ stay within $eta sigma$ sqrt(K A) of each other."""
     return Stated(
         {"noise drift": eta**2 * sigma**2 * K * consensus_factor(K * R)},
         conditions=consensus_conditions(),
@@ -71,7 +71,7 @@ def lem_b1() -> Stated:
     provenance=read("Lemma B.6"),
 )
 def lem_b6() -> Stated:
-    """Any two workers' iterates x stay within eta sigma sqrt(K A) of each other, and all within sqrt(3) B of the
+    """Any two workers' iterates $x$ stay within $eta sigma$ sqrt(K A) of each other, and all within $sqrt(3) B$ of the
     optimum."""
     radius = eta * sigma * sqrt(K * consensus_factor(K * R))
     return Stated(
@@ -90,7 +90,7 @@ def lem_b6() -> Stated:
     provenance=own("noise accumulates linearly", f"{PROOFS}#flat-variance"),
 )
 def flat_variance_z() -> Stated:
-    """The momentum-free iterate z spreads like a random walk, whatever beta1 is."""
+    """The momentum-free iterate $z$ spreads like a random walk, whatever $beta1$ is."""
     return Stated({"noise": eta**2 * sigma**2 * K}, conditions=(CONSTANT_GRADIENT,))
 
 
@@ -100,7 +100,7 @@ def flat_variance_z() -> Stated:
     provenance=own("noise accumulates linearly", f"{PROOFS}#flat-variance"),
 )
 def flat_variance_x() -> Stated:
-    """The iterate lags behind z: the sum of (1 - beta1^j)^2 over j <= K replaces K."""
+    """The iterate lags behind $z$: the sum of $(1 - beta1^j)^2$ over $j <= K$ replaces $K$."""
     geometric = 2 * beta1 * (1 - beta1**K) / (1 - beta1) - beta1**2 * (1 - beta1 ** (2 * K)) / (1 - beta1**2)
     return Stated({"noise": eta**2 * sigma**2 * (K - geometric)}, conditions=(CONSTANT_GRADIENT,))
 

@@ -17,21 +17,21 @@ from tightrate.rates.statements.implication import Implication, Specialization, 
 from tightrate.rates.statements.theorem import Condition
 from tightrate.rates.symbols.alphabet import B, D, G_inf, K, L, M, R, alpha, beta1, d, eta, mu, rho, sigma, sigma_2alpha
 
-CONTAINED = Condition("every mean iterate stays within D of the optimum")
+CONTAINED = Condition("every mean iterate stays within $D$ of the optimum")
 SHAPE_CONDITIONS = (
     MOMENT,
     *THRESHOLD,
     STEP_OF_DESCENT,
     CONTAINED,
-    Condition("D of the order of the start distance", Le(D, sqrt(3) * B)),
-    Condition("one clipped step is at most D (constant 1 taken)", Le(eta * rho * sqrt(d), D)),
+    Condition("$D$ of the order of the start distance", Le(D, sqrt(3) * B)),
+    Condition("one clipped step is at most $D$ (constant 1 taken)", Le(eta * rho * sqrt(d), D)),
     Condition("enough local steps for the threshold (constant and logarithm 1 taken)", Le(rho**2 * d, K * sigma**2)),
     MOMENTUM,
 )
 SECOND_MOMENT = Condition("noise moment of order at least 2", Ge(alpha, 2))
 NO_MOMENTUM = Condition("no momentum", Eq(beta1, 0))
 CLIPS_ABOVE_GRADIENT = Condition(
-    "threshold above G_inf, which bounds every gradient coordinate at every iterate", Lt(G_inf, rho)
+    "threshold above $G_inf$, which bounds every gradient coordinate at every iterate", Lt(G_inf, rho)
 )
 
 
@@ -100,8 +100,8 @@ def structural_sc() -> Stated:
     provenance=own("an in-expectation version without momentum", f"{PROOFS}#fixed-step-convex"),
 )
 def fixed_step_convex() -> Stated:
-    """Without momentum, in expectation, for any noise moment alpha >= 2, when every mean iterate stays within D of the
-    optimum; no clipping is rho = inf, and then D does not matter."""
+    """Without momentum, in expectation, for any noise moment $alpha >= 2$, when every mean iterate stays within $D$ of
+    the optimum; no clipping is $rho = inf$, and then $D$ does not matter."""
     half, two_thirds = Rational(1, 2), Rational(2, 3)
     bias = sharp_clipping_bias(sigma_2alpha)
     return Stated(
@@ -109,7 +109,7 @@ def fixed_step_convex() -> Stated:
         conditions=(
             SECOND_MOMENT,
             NO_MOMENTUM,
-            Condition("step at most 1/(2L)", Le(2 * eta * L, 1)),
+            Condition("step at most $1/(2L)$", Le(2 * eta * L, 1)),
             CLIPS_ABOVE_GRADIENT,
             CONTAINED,
         ),
@@ -123,7 +123,7 @@ def fixed_step_convex() -> Stated:
     provenance=own("an in-expectation version without momentum", f"{PROOFS}#fixed-step-sc"),
 )
 def fixed_step_sc() -> Stated:
-    """Without momentum, in expectation, for any noise moment alpha >= 2; no clipping is rho = inf."""
+    """Without momentum, in expectation, for any noise moment $alpha >= 2$; no clipping is $rho = inf$."""
     half, one, two = Rational(1, 2), Integer(1), Integer(2)
     bias = sharp_clipping_bias(sigma_2alpha)
     return Stated(
@@ -131,7 +131,7 @@ def fixed_step_sc() -> Stated:
         conditions=(
             SECOND_MOMENT,
             NO_MOMENTUM,
-            Condition("step at most 1/(4L)", Le(4 * eta * L, 1)),
+            Condition("step at most $1/(4L)$", Le(4 * eta * L, 1)),
             CLIPS_ABOVE_GRADIENT,
         ),
     )

@@ -71,15 +71,18 @@ ENVELOPE = WEAKLY_CONVEX.sharing(measure="envelope-squared-gradient")
 STEPS = WEAKLY_CONVEX.sharing(measure="steps", constants="hidden")
 
 SECOND_MOMENT = Condition(
-    "1 - beta2 of order K^(-3/2) R^(-1/2) up to logarithms, (4.9) (constant 1 taken)",
+    "$1 - beta2$ of order $K^(-3/2) R^(-1/2)$ up to logarithms, (4.9) (constant 1 taken)",
     Le((1 - beta2) * K ** Rational(3, 2) * sqrt(R), 1),
 )
 LARGEST_ACCURACY = (sigma_inf**2 / G_inf) ** 2
-SMALL_ADAM_ACCURACY = Condition("accuracy at most (sigma_inf^2/G_inf)^2 (constant 1 taken)", Le(eps, LARGEST_ACCURACY))
+SMALL_ADAM_ACCURACY = Condition(
+    "accuracy at most $(sigma_inf^2/G_inf)^2$ (constant 1 taken)", Le(eps, LARGEST_ACCURACY)
+)
 ADAM_ACCURACY_UNIT = Erratum(
     "accuracy against sigma_inf^2/G_inf",
-    "(C.14), (C.19), (C.23) and (C.25) compare the accuracy with sigma_inf^2/G_inf; its square is meant.",
-    "The accuracy is a squared gradient, sigma_inf^2/G_inf is not; Lemma C.9's condition gives sigma_inf^4/G_inf^2.",
+    "(C.14), (C.19), (C.23) and (C.25) compare the accuracy with $sigma_inf^2/G_inf$; its square is meant.",
+    "The accuracy is a squared gradient, $sigma_inf^2/G_inf$ is not; Lemma $C.9's$ condition gives"
+    " $sigma_inf^4/G_inf^2$.",
 )
 ERRATA = (ADAM_ACCURACY_UNIT, ADAM_LOGS, FIRST_STEP)
 
@@ -118,7 +121,7 @@ def prescribed(accuracy: Expr, steps: Expr) -> dict[str, Expr]:
     provenance=read("Theorem 3, (4.10)"),
 )
 def thm3() -> Stated:
-    """Clipped Local Adam with the optimal step size and threshold, up to logarithms; only eta/lambda matters."""
+    """Clipped Local Adam with the optimal step size and threshold, up to logarithms; only $eta/lambda$ matters."""
     terms = adam_terms(full=False, inverse_step=L)
     return Stated(
         terms,
@@ -130,7 +133,7 @@ def thm3() -> Stated:
             Erratum(
                 "number of terms",
                 "The text after (4.10) speaks of four parts; the display has five terms.",
-                "The optimization part has two terms, weak Delta / R and L Delta / (K R).",
+                "The optimization part has two terms, weak $Delta / R$ and $L Delta / (K R)$.",
             ),
         ),
     )
@@ -144,8 +147,8 @@ def thm3() -> Stated:
     provenance=read("(4.11)"),
 )
 def eq4_11() -> Stated:
-    """R steps of clipped Adam with the K M gradients of a round in one batch: Local Adam at K = M = 1. The clipping
-    term is a weighted geometric mean of the two terms, so dropping it is free."""
+    """$R$ steps of clipped Adam with the $K M$ gradients of a round in one batch: Local Adam at $K = M = 1$. The
+    clipping term is a weighted geometric mean of the two terms, so dropping it is free."""
     terms = adam_terms(full=False, inverse_step=L)
     return Stated(
         {name: minibatch(terms[name]) for name in ("optimization", "statistical")},
@@ -161,7 +164,7 @@ def eq4_11() -> Stated:
     provenance=read("(C.166)"),
 )
 def eq_c166() -> Stated:
-    """R steps of clipped Adam with the K M gradients of a round in one batch."""
+    """$R$ steps of clipped Adam with the $K M$ gradients of a round in one batch."""
     terms = adam_terms(full=False, inverse_step=lam / moreau)
     return Stated(
         {name: minibatch(terms[name]) for name in ("optimization", "statistical", "clipping")},
@@ -169,11 +172,11 @@ def eq_c166() -> Stated:
         errata=(
             Erratum(
                 "comparison after (C.167)",
-                "The text says that the clipping term is dominated by the first term; at the Moreau parameter lambda/L"
-                " and R of order at least L Delta / sigma^2 it is dominated by the second. (C.168) shows M K R where"
-                " the text speaks of batch size 1.",
-                "The clipping term is the geometric mean of the first term, weight (alpha-2)/(3 alpha-2), and the"
-                " second, weight 2 alpha/(3 alpha-2).",
+                "The text says that the clipping term is dominated by the first term; at the Moreau parameter"
+                " $lambda/L$ and $R$ of order at least $L Delta / sigma^2$ it is dominated by the second. (C.168)"
+                " shows $M K R$ where the text speaks of batch size 1.",
+                "The clipping term is the geometric mean of the first term, weight $(alpha-2)/(3 alpha-2)$, and the"
+                " second, weight $2 alpha/(3 alpha-2)$.",
             ),
         ),
     )
@@ -186,7 +189,7 @@ def eq_c166() -> Stated:
     provenance=read("Theorem C.2, (C.27)"),
 )
 def thm_c2() -> Stated:
-    """Weakly convex, any Moreau parameter between lambda/L and lambda/(2 weak)."""
+    """Weakly convex, any Moreau parameter between $lambda/L$ and $lambda/(2 weak)$."""
     terms = adam_terms(full=True, inverse_step=lam / moreau)
     return Stated(
         terms,
@@ -203,8 +206,8 @@ def thm_c2() -> Stated:
     provenance=read("Theorem C.3, (C.33)"),
 )
 def thm_c3() -> Stated:
-    """The full version of Theorem 3: Theorem C.2 at the Moreau parameter lambda/L, which needs L >= 2 weak; doubling L
-    gives that."""
+    """The full version of Theorem 3: Theorem C.2 at the Moreau parameter $lambda/L$, which needs $L >= 2$ weak;
+    doubling $L$ gives that."""
     terms = adam_terms(full=True, inverse_step=L)
     return Stated(
         terms,
@@ -222,8 +225,8 @@ def thm_c3() -> Stated:
     provenance=read("Theorem C.3, (C.34)"),
 )
 def thm_c3_plain() -> Stated:
-    """Theorem C.3 without the preconditioner in the norm, with probability at least 1 - 2 delta: the damping must not
-    be small against gradients and noise."""
+    """Theorem C.3 without the preconditioner in the norm, with probability at least $1 - 2 delta$: the damping must
+    not be small against gradients and noise."""
     factor = 1 + (G_inf + sigma_inf) / lam
     return Stated(
         {name: factor * term for name, term in adam_terms(full=True, inverse_step=L).items()},
@@ -238,11 +241,11 @@ def thm_c3_plain() -> Stated:
 @STEPS.upper(
     "thmC1",
     "Local Adam: steps to reach an accuracy, any threshold, gradient of the Moreau envelope",
-    provenance=read("Theorem C.1, (C.14), with the square of sigma_inf^2/G_inf (erratum)"),
+    provenance=read("Theorem C.1, (C.14), with the square of $sigma_inf^2/G_inf$ (erratum)"),
 )
 def thm_c1() -> Stated:
-    """So many steps T per worker suffice, up to a constant, for the accuracy eps at the prescribed step; T stands in
-    the logarithms too."""
+    """So many steps $T$ per worker suffice, up to a constant, for the accuracy $eps$ at the prescribed step; $T$ stands
+    in the logarithms too."""
     small = Min(eps, LARGEST_ACCURACY)
     root_k = sqrt(K)
     second_moment = Min(
@@ -265,8 +268,8 @@ def thm_c1() -> Stated:
             *ENVELOPE_RANGE,
             *THRESHOLD,
             bias_meets_accuracy((2**6 * (2 * sigma_2alpha) ** (2 * alpha) / eps) ** (1 / (2 * (alpha - 1)))),
-            Condition("beta1 below the root of beta2", Lt(beta1, sqrt(beta2))),
-            Condition("slow second moment, (C.13) (constant 1 taken)", Le(1 - beta2, second_moment)),
+            Condition("$beta1$ below the root of $beta2$", Lt(beta1, sqrt(beta2))),
+            Condition("slow second moment, $(C.13)$ (constant 1 taken)", Le(1 - beta2, second_moment)),
             Condition("the prescribed step", Eq(eta, step_adam(eps, T))),
         ),
         steps={"eta": step_adam(eps, T)},
@@ -274,8 +277,8 @@ def thm_c1() -> Stated:
             *ERRATA,
             Erratum(
                 "comma in (C.13)",
-                "A comma is missing between the first two entries of the minimum in (C.13) and (C.24).",
-                "(C.80) in Lemma C.10 has them as separate entries.",
+                "A comma is missing between the first two entries of the minimum in $(C.13)$ and $(C.24)$.",
+                "$(C.80)$ in Lemma $C.10$ has them as separate entries.",
             ),
         ),
     )
@@ -299,7 +302,7 @@ def adam_steps_terms(inverse_step: Expr) -> dict[str, Expr]:
     provenance=read("Theorem C.2, (C.26)"),
 )
 def thm_c2_steps() -> Stated:
-    """So many steps T per worker suffice, up to a constant, at the optimal step and threshold."""
+    """So many steps $T$ per worker suffice, up to a constant, at the optimal step and threshold."""
     return Stated(
         adam_steps_terms(lam / moreau),
         conditions=(MOMENT, *ENVELOPE_RANGE, *full_conditions(T)),
@@ -314,7 +317,7 @@ def thm_c2_steps() -> Stated:
     provenance=read("Theorem C.3, (C.32)"),
 )
 def thm_c3_steps() -> Stated:
-    """So many steps T per worker suffice, up to a constant, at the optimal step and threshold."""
+    """So many steps $T$ per worker suffice, up to a constant, at the optimal step and threshold."""
     return Stated(
         adam_steps_terms(L), conditions=(MOMENT, *full_conditions(T)), steps=prescribed(eps, T), errata=ERRATA
     )
@@ -401,7 +404,7 @@ def misprints() -> Iterator[Misprint]:
         MEASURES["preconditioned-squared-gradient"],
         clipping,
         "value^(3*alpha/(alpha - 1)) length^(-3*alpha/(alpha - 1))",
-        "Only sigma carries the power alpha/(alpha-1), and the outer power covers the whole quotient by K R.",
+        "Only $sigma$ carries the power $alpha/(alpha-1)$, and the outer power covers the whole quotient by $K R$.",
     )
     yield Misprint(
         "summary-adam-drift",
@@ -411,7 +414,7 @@ def misprints() -> Iterator[Misprint]:
         MEASURES["preconditioned-squared-gradient"],
         drift,
         "value^2 length^-2",
-        "K and R belong in the denominator; they have no unit, so that the unit is right all the same.",
+        "$K$ and $R$ belong in the denominator; they have no unit, so that the unit is right all the same.",
     )
     printed_cap = sigma_inf**2 / G_inf
     yield Misprint(
@@ -422,18 +425,18 @@ def misprints() -> Iterator[Misprint]:
         MEASURES["steps"],
         thm_c1.theorem.bound.term("noise drift").expression,
         "value length^-1",
-        "The minimum compares the accuracy, a squared gradient, with sigma_inf^2/G_inf; its square is meant.",
+        "The minimum compares the accuracy, a squared gradient, with $sigma_inf^2/G_inf$; its square is meant.",
         WEAKLY_CONVEX.units,
     )
     yield Misprint(
         "eqC.25",
         "cheng2024",
-        "(C.25), also (C.19) and (C.23)",
+        "$(C.25)$, also $(C.19)$ and $(C.23)$",
         printed_cap,
         Measure("accuracy", r"\varepsilon", SQUARED_GRADIENT, "largest accuracy that the theorem covers"),
         LARGEST_ACCURACY,
         "value length^-1",
-        "The accuracy is a squared gradient; Lemma C.9's condition gives the square of sigma_inf^2/G_inf.",
+        "The accuracy is a squared gradient; Lemma $C.9's$ condition gives the square of $sigma_inf^2/G_inf$.",
     )
     yield Misprint(
         "eqB.52",
@@ -443,5 +446,5 @@ def misprints() -> Iterator[Misprint]:
         MEASURES["squared-gradient"],
         2 * L * Delta,
         "length^2",
-        "Smoothness bounds the squared gradient by 2 L times the gap.",
+        "Smoothness bounds the squared gradient by $2 L$ times the gap.",
     )

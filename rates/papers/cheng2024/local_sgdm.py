@@ -65,19 +65,19 @@ from tightrate.rates.symbols.alphabet import (
 
 PREFACTOR = Erratum(
     "prefactor",
-    "The display has a bare exponential; the prefactor mu D_0^2 that the last step of the proof gives is supplied.",
-    "A bare exponential is a pure number and not a value; (B.16) reads 4 mu D_0^2 exp(-eta mu T / 2).",
+    "The display has a bare exponential; the prefactor $mu D_0^2$ that the last step of the proof gives is supplied.",
+    "A bare exponential is a pure number and not a value; (B.16) reads $4 mu D_0^2 exp(-eta mu T / 2)$.",
 )
 WEIGHTS = Erratum(
     "weights",
-    "The printed weights of the output sum to 1 - eta mu / 2; normalized weights (1 - eta mu/2)^(T-1-t) are meant.",
-    "Sum of (1-q)^(T-j) over j < T, times q / (1 - (1-q)^T), is 1 - q.",
+    "The printed weights of the output sum to $1 - eta mu / 2$; normalized weights $(1 - eta mu/2)^(T-1-t)$ are meant.",
+    "Sum of $(1-q)^(T-j)$ over $j < T$, times $q / (1 - (1-q)^T)$, is $1 - q$.",
 )
 THRESHOLD_CONSTANT = Erratum(
     "threshold constant",
-    "For mu > 0 the constant 2^8 in the threshold is too small for the fifth that the proof claims; about 2^12 to 2^14"
-    " is needed. For mu = 0 it suffices.",
-    "The geometric sum in (B.64) gives 8 sqrt(2) in place of 4 sqrt(2).",
+    "For $mu > 0$ the constant $2^8$ in the threshold is too small for the fifth that the proof claims; about $2^12$"
+    " to $2^14$ is needed. For $mu = 0$ it suffices.",
+    "The geometric sum in $(B.64)$ gives 8 sqrt(2) in place of 4 sqrt(2).",
 )
 
 
@@ -134,9 +134,9 @@ def substitution_erratum(excess: str) -> Erratum:
     """What substitution of K = M = 1 alone does not give."""
     return Erratum(
         "substitution",
-        "The rate is right, but it does not follow by substituting K = M = 1 as the paper says: K = 1 violates the"
-        " theorem's own condition, and a clipping term remains. With one worker there is no consensus error; without"
-        " it the clipping term becomes small.",
+        "The rate is right, but it does not follow by substituting $K = M = 1$ as the paper says: $K = 1$ violates"
+        " the theorem's own condition, and a clipping term remains. With one worker there is no consensus error;"
+        " without it the clipping term becomes small.",
         f"The substituted clipping term {excess}; the argument without the consensus error is in {PROOFS}#eq45.",
     )
 
@@ -149,12 +149,12 @@ def substitution_erratum(excess: str) -> Erratum:
     provenance=read("(4.5), second case"),
 )
 def eq4_5() -> Stated:
-    """R steps of clipped SGDM with the K M gradients of a round in one batch: Local SGDM at K = M = 1."""
+    """$R$ steps of clipped SGDM with the $K M$ gradients of a round in one batch: Local SGDM at $K = M = 1$."""
     terms = convex_terms(full=False)
     return Stated(
         {name: minibatch(terms[name]) for name in ("optimization", "statistical")},
         conditions=(MOMENT, MOMENTUM, SPREAD, TUNED),
-        errata=(substitution_erratum("exceeds the two terms by R^(1/(3 alpha - 1)) times a geometric mean of them"),),
+        errata=(substitution_erratum("exceeds the two terms by $R^(1/(3 alpha - 1))$ times a geometric mean of them"),),
         setting=identical_machines("minibatch-sgdm"),
     )
 
@@ -167,9 +167,9 @@ def eq4_5() -> Stated:
     provenance=read("(4.5), first case"),
 )
 def eq4_5_sc() -> Stated:
-    """R steps of clipped SGDM with the K M gradients of a round in one batch: Local SGDM at K = M = 1."""
+    """$R$ steps of clipped SGDM with the $K M$ gradients of a round in one batch: Local SGDM at $K = M = 1$."""
     terms = strongly_convex_terms(full=False)
-    excess = "is ((L/mu)^(alpha-1) R^(2-alpha))^(1/alpha) times the statistical term"
+    excess = "is $((L/mu)^(alpha-1) R^(2-alpha))^(1/alpha)$ times the statistical term"
     return Stated(
         {name: minibatch(terms[name]) for name in ("optimization", "statistical")},
         conditions=(MOMENT, MOMENTUM, SPREAD, TUNED),
@@ -246,11 +246,11 @@ def bias_meets_accuracy(threshold: Expr) -> Condition:
 @CONVEX_STEPS.upper(
     "thmB3",
     "Local SGD with momentum, convex: steps to reach an accuracy, any threshold",
-    provenance=read("Theorem B.3, (B.11)-(B.12), mu = 0"),
+    provenance=read("Theorem B.3, $(B.11)-(B.12)$, $mu = 0$"),
 )
 def thm_b3() -> Stated:
-    """So many steps T per worker suffice, up to a constant, for the accuracy eps at the prescribed step; T stands in
-    the logarithms too."""
+    """So many steps $T$ per worker suffice, up to a constant, for the accuracy $eps$ at the prescribed step; $T$ stands
+    in the logarithms too."""
     return Stated(
         {
             "optimization": B**2 / eps * L / (1 - beta1) ** 2,
@@ -272,11 +272,11 @@ def thm_b3() -> Stated:
 @STRONGLY_CONVEX_STEPS.upper(
     "thmB3-sc",
     "Local SGD with momentum, strongly convex: steps to reach an accuracy, any threshold",
-    provenance=read("Theorem B.3, (B.11)-(B.12), mu > 0"),
+    provenance=read("Theorem B.3, $(B.11)-(B.12)$, $mu > 0$"),
 )
 def thm_b3_sc() -> Stated:
-    """So many steps T per worker suffice, up to a constant, for the accuracy eps at the prescribed step; T stands in
-    the logarithms too."""
+    """So many steps $T$ per worker suffice, up to a constant, for the accuracy $eps$ at the prescribed step; $T$ stands
+    in the logarithms too."""
     accuracy_log = log(mu * B**2 / eps)
     return Stated(
         {
@@ -302,7 +302,7 @@ def thm_b3_sc() -> Stated:
     provenance=read("Theorem B.4, (B.18)"),
 )
 def thm_b4_steps() -> Stated:
-    """So many steps T per worker suffice, up to a constant, at the optimal step and threshold."""
+    """So many steps $T$ per worker suffice, up to a constant, at the optimal step and threshold."""
     accuracy_log = log(mu * B**2 / eps)
     every, threshold = log(M * T / delta), bias_threshold_strongly_convex(eps)
     return Stated(
@@ -324,7 +324,7 @@ def thm_b4_steps() -> Stated:
     provenance=read("Theorem B.5, (B.23)"),
 )
 def thm_b5_steps() -> Stated:
-    """So many steps T per worker suffice, up to a constant, at the optimal step and threshold."""
+    """So many steps $T$ per worker suffice, up to a constant, at the optimal step and threshold."""
     every, threshold = log(M * T / delta), bias_threshold_convex(eps)
     return Stated(
         {
@@ -401,7 +401,7 @@ def misprints() -> Iterator[Misprint]:
         MEASURES["gap"],
         thm1.theorem.bound.term("clipping").expression,
         "value^2 length^-2",
-        "K R belongs in the denominator inside the power, and a factor 1/mu is missing.",
+        "$K R$ belongs in the denominator inside the power, and a factor $1/mu$ is missing.",
     )
     for name, where, printed, corrected in (
         ("eq4.3-prefactor", "(4.3), first term", exp(-mu * K * R / L), thm1),
@@ -415,5 +415,5 @@ def misprints() -> Iterator[Misprint]:
             MEASURES["gap"],
             corrected.theorem.bound.term("optimization").expression,
             "pure number",
-            "The prefactor mu B^2 of the exponential is left out.",
+            "The prefactor $mu B^2$ of the exponential is left out.",
         )

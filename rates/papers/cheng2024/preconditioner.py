@@ -31,34 +31,34 @@ from tightrate.rates.symbols.alphabet import (
 
 WORKERS = WEAKLY_CONVEX.sharing(iterate=EVERY_STEP)
 ENVELOPE_RANGE = (
-    Condition("Moreau parameter at least lambda/L", Ge(moreau * L, lam)),
-    Condition("Moreau parameter at most lambda/(2 weak)", Le(2 * weak * moreau, lam)),
+    Condition("Moreau parameter at least $lambda/L$", Ge(moreau * L, lam)),
+    Condition("Moreau parameter at most $lambda/(2 weak)$", Le(2 * weak * moreau, lam)),
 )
-STEP_OF_WEAK_CONVEXITY = Condition("step at most lambda/(60 K weak)", Le(60 * eta * K * weak, lam))
-STEP_OF_DESCENT = Condition("step at most (1 - beta1)^2 lambda/(64 L)", Le(64 * eta * L, (1 - beta1) ** 2 * lam))
+STEP_OF_WEAK_CONVEXITY = Condition("step at most $lambda/(60 K weak)$", Le(60 * eta * K * weak, lam))
+STEP_OF_DESCENT = Condition("step at most $(1 - beta1)^2 lambda/(64 L)$", Le(64 * eta * L, (1 - beta1) ** 2 * lam))
 SLOW_PRECONDITIONER = Condition(
-    "1 - beta2 of order at most (G_inf^2 + sigma_inf^2) / (rho^2 log(dR/delta)) (constant 1 taken)",
+    "$1 - beta2$ of order at most $(G_inf^2 + sigma_inf^2)/(rho^2 log(dR/delta))$ (constant 1 taken)",
     Le((1 - beta2) * rho**2 * log(d * R / delta), G_inf**2 + sigma_inf**2),
 )
 ADAM_LOGS = Erratum(
     "logarithms in A",
-    "The powers of the two logarithms in A are swapped between (C.15) and Lemma C.10; those of the lemma's proof,"
-    " log^2 on the threshold and log on the constant, are used here.",
-    "The proof of Theorem C.2 uses rho^2 d log^2 / K and log, as Lemma B.1 does.",
+    "The powers of the two logarithms in A are swapped between (C.15) and Lemma C.10; those of the lemma's"
+    " proof, $log^2$ on the threshold and log on the constant, are used here.",
+    "The proof of Theorem C.2 uses $rho^2 d log^2 / K$ and log, as Lemma B.1 does.",
 )
 FIRST_STEP = Erratum(
     "first step of a round",
-    "The identity (C.6) for the increment of the auxiliary sequence fails at the first step of a round unless beta1 = 0"
-    " or beta2 = 1; whether the proof absorbs the difference was not checked.",
-    "The momentum of the averaged state is preconditioned by each worker's own matrix: literal (C.6) missed 0.026 of a"
-    " displacement of 0.047 in a run where the exact form agrees to 2e-15.",
+    "The identity (C.6) for the increment of the auxiliary sequence fails at the first step of a round unless"
+    " $beta1 = 0$ or $beta2 = 1$; whether the proof absorbs the difference was not checked.",
+    "The momentum of the averaged state is preconditioned by each worker's own matrix: literal $(C.6)$ missed 0.026"
+    " of a displacement of 0.047 in a run where the exact form agrees to 2e-15.",
 )
 CONTRACTION_ERRATA = (
     ADAM_LOGS,
     FIRST_STEP,
     Erratum(
         "factor in (C.99)",
-        "6 eta weak K should be 12 eta weak K; harmless at the step sizes allowed.",
+        "$6 eta$ weak $K$ should be $12 eta$ weak $K$; harmless at the step sizes allowed.",
         "Twice the weak convexity of each of two workers enters.",
     ),
 )
@@ -103,7 +103,7 @@ def difference_factor(steps: Expr) -> Expr:
     provenance=read("Lemma C.4, (C.43)"),
 )
 def lem_c4_ratio() -> Stated:
-    """For preconditioners H >= lambda I, in the norm of the inverse preconditioner; 2 at Moreau parameter lambda/L."""
+    """For preconditioners $H >= lambda I$, in the norm of the inverse preconditioner; 2 at the parameter $lambda/L$."""
     return Stated({"ratio": 2 * moreau * L / lam}, conditions=ENVELOPE_RANGE)
 
 
@@ -137,14 +137,14 @@ def lem_c8_lower() -> dict[str, Expr]:
     provenance=read("Lemma C.9, (C.8)"),
 )
 def lem_c9() -> Stated:
-    """Relative to the round's start. Without noise workers agree, while the bound keeps its entry with rho."""
+    """Relative to the round's start. Without noise workers agree, while the bound keeps its entry with $rho$."""
     radius = eta * L * sigma / lam * sqrt(K * consensus_factor_adam(K * R))
     return Stated(
         {"difference": (1 - beta2) * difference_factor(K * R)},
         conditions=(
             MOMENT,
             *THRESHOLD,
-            Condition("1 - beta2 at most 1/(4K)", Le(4 * K * (1 - beta2), 1)),
+            Condition("$1 - beta2$ at most $1/(4K)$", Le(4 * K * (1 - beta2), 1)),
             Condition("drift small against the noise", Le(radius * G_inf, 2 * sigma_inf**2)),
         ),
     )
@@ -162,7 +162,7 @@ def consensus_conditions() -> tuple[Condition, ...]:
         *THRESHOLD,
         STEP_OF_WEAK_CONVEXITY,
         STEP_OF_DESCENT,
-        Condition("slow second moment, (C.80)", Le((1 - beta2) * sqrt(K), slow)),
+        Condition("slow second moment, $(C.80)$", Le((1 - beta2) * sqrt(K), slow)),
     )
 
 
@@ -188,7 +188,7 @@ def lem_c10() -> Stated:
     provenance=read("Lemma C.7 with Lemma C.10"),
 )
 def lem_c7() -> Stated:
-    """Any two workers' iterates stay within (eta/lambda) sigma sqrt(K A) of each other."""
+    """Any two workers' iterates stay within $(eta/lambda) sigma$ sqrt(K A) of each other."""
     radius = eta * sigma / lam * sqrt(K * consensus_factor_adam(K * R))
     return Stated(
         {"noise drift": radius},
@@ -208,8 +208,8 @@ def lem_c7() -> Stated:
     provenance=read("(C.40)"),
 )
 def eq_c40() -> Stated:
-    """So lambda times the squared gradient in the norm of the inverse preconditioner is at least
-    lambda/(lambda + 2 G_inf + 2 sigma_inf) times the squared gradient, and at most the squared gradient."""
+    """So $lambda$ times the squared gradient in the norm of the inverse preconditioner is at least $lambda/(lambda + 2
+    G_inf + 2 sigma_inf)$ times the squared gradient, and at most the squared gradient."""
     return Stated(
         {"damping": lam, "gradients": 2 * G_inf, "noise": 2 * sigma_inf},
         conditions=(MOMENT, *THRESHOLD, SLOW_PRECONDITIONER),

@@ -32,9 +32,10 @@ ONE_BATCH = {"K": 1, "M": 1, "sigma": sigma / sqrt(K * M)}  # R steps on batches
 EVEN_NOISE = {"sigma_2alpha": sigma * d ** (1 / (2 * alpha) - Rational(1, 2))}
 SMALL_ACCURACY = Erratum(
     "accuracy",
-    "The main text leaves out that the accuracy must be small relative to noise and gradients, which its full version"
-    " assumes; so sigma -> 0 and K = 1 are not covered.",
-    "Theorems B.4 and B.5 ask for a threshold of at least G_inf and sigma_inf, and for K of order log(M K R / delta).",
+    "The main text leaves out that the accuracy must be small relative to noise and gradients, which its full"
+    " version assumes; so $sigma -> 0$ and $K = 1$ are not covered.",
+    "Theorems B.4 and B.5 ask for a threshold of at least $G_inf$ and $sigma_inf$, and for $K$ of order $log(M K"
+    " R / delta)$.",
 )
 
 
@@ -130,7 +131,7 @@ def rate(terms: Mapping[str, Expr]) -> Expr:
 
 def local_steps_condition(factor: Expr) -> Condition:
     """K of order at least `factor`, decided with the hidden constant 1."""
-    return Condition("K of order at least the logarithm (constant 1 taken)", Ge(K, factor))
+    return Condition("$K$ of order at least the logarithm (constant 1 taken)", Ge(K, factor))
 
 
 def spread_steps(steps: Expr) -> Expr:

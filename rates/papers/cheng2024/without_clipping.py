@@ -18,7 +18,7 @@ SGD = Statements(
     PAPER,
     measure="steps",
     algorithm="sgd",
-    problem_class="one-dimensional quadratic of curvature L, noise moment alpha",
+    problem_class="one-dimensional quadratic of curvature $L$, noise moment $alpha$",
     iterate="last iterate",
     holds="with high probability",
 )
@@ -34,21 +34,21 @@ def _needing(steps: Expr) -> Stated:
     return Stated(
         {"confidence": steps},
         conditions=(
-            Condition("step at most 1/L", Le(eta * L, 1)),
+            Condition("step at most $1/L$", Le(eta * L, 1)),
             Condition(
-                "enough noise: sigma at least 4 delta^(1/alpha) sqrt(2 L eps)",
+                "enough noise: $sigma$ at least $4 delta^(1/alpha) sqrt(2 L eps)$",
                 Ge(sigma, 4 * delta ** (1 / alpha) * sqrt(2 * L * eps)),
             ),
-            Condition("the start is not yet accurate: L B^2 / 2 above eps", Lt(2 * eps, L * B**2)),
+            Condition("the start is not yet accurate: $L B^2 / 2$ above $eps$", Lt(2 * eps, L * B**2)),
         ),
         setting=identical_machines("sgd", Q=0, mu=L),
         errata=(
             Erratum(
                 "(D.1)",
-                "The display has sqrt(L/eps) where 1/sqrt(L eps) follows from the two facts before it; (D.11) alike."
-                " The second '=' of (D.8) should be '>='.",
-                "sigma delta^(-1/alpha) sqrt(L/eps) is not a pure number; the smallest T, measured without its"
-                " logarithm, scales as L^(-1/2).",
+                "The display has $sqrt(L/eps)$ where $1/sqrt(L eps)$ follows from the two facts before it; (D.11)"
+                " alike. The second '=' of (D.8) should be '>='.",
+                "$sigma delta^(-1/alpha) sqrt(L/eps)$ is not a pure number; the smallest $T$, measured without its"
+                " logarithm, scales as $L^(-1/2)$.",
             ),
         ),
     )
@@ -56,23 +56,23 @@ def _needing(steps: Expr) -> Stated:
 
 @SGD.lower(
     "thmD1",
-    "SGD without clipping needs a power of 1/delta",
+    "SGD without clipping needs a power of $1/delta$",
     constants="hidden with logs",
     provenance=derived("Theorem D.1, (D.1) corrected", f"{PROOFS}#thmd1"),
 )
 def thm_d1() -> Stated:
-    """For every step size and number of steps there is noise with moment sigma^alpha on f = L x^2 / 2 such that the
-    accuracy eps with probability at least 1 - delta needs so many steps, up to logarithms."""
+    """For every step size and number of steps there is noise with moment $sigma^alpha$ on $f = L x^2 / 2$ such that the
+    accuracy $eps$ with probability at least $1 - delta$ needs so many steps, up to logarithms."""
     return _needing(confidence_steps())
 
 
 @SGD.lower(
     "thmD1-explicit",
-    "SGD without clipping needs a power of 1/delta, with constant and logarithm",
+    "SGD without clipping needs a power of $1/delta$, with constant and logarithm",
     provenance=own("constant of Theorem D.1", f"{PROOFS}#thmd1"),
 )
 def thm_d1_explicit() -> Stated:
-    """Theorem D.1 with its constant 1/(8 sqrt(2)) and its logarithm."""
+    """Theorem $D.1$ with its constant 1/(8 sqrt(2)) and its logarithm."""
     return _needing(confidence_steps() * log(L * B**2 / (2 * eps)) / (8 * sqrt(2)))
 
 
@@ -86,7 +86,7 @@ def misprints() -> Iterator[Misprint]:
         MEASURES["steps"],
         confidence_steps(),
         "value length^-2",
-        "sqrt(L/eps) should be 1/sqrt(L eps): the two facts that the paper quotes give it.",
+        "$sqrt(L/eps)$ should be $1/sqrt(L eps)$: the two facts that the paper quotes give it.",
     )
 
 

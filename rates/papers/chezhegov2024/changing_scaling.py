@@ -17,10 +17,10 @@ from tightrate.rates.statements.theorem import Condition, Theorem
 from tightrate.rates.symbols.alphabet import B, K, L, R, d_max, d_min, eta, mu
 
 STRONGLY_CONVEX = SAVIC.sharing(measure="squared-distance", problem_class=IDENTICAL_SC, iterate=LAST_AVERAGE)
-STEP_TO_SCALE = Condition("step at most d_min/(4L)", Le(4 * eta * L, d_min))
+STEP_TO_SCALE = Condition("step at most $d_min/(4L)$", Le(4 * eta * L, d_min))
 STEPS_TO_SCALE_HET = (
-    Condition("step at most d_min/(8L)", Le(8 * eta * L, d_min)),
-    Condition("step at most d_min/(16 L (K - 1))", Le(16 * eta * L * (K - 1), d_min)),
+    Condition("step at most $d_min/(8L)$", Le(8 * eta * L, d_min)),
+    Condition("step at most $d_min/(16 L (K - 1))$", Le(16 * eta * L * (K - 1), d_min)),
 )
 
 
@@ -52,7 +52,7 @@ def _changing(rule: Rule) -> Statement:
 def _changing_block(rule: Rule) -> Statement:
     @STRONGLY_CONVEX.upper(
         f"changing-block-{rule}",
-        "Changing scaling, identical data, strongly convex, blocks of exactly K steps",
+        "Changing scaling, identical data, strongly convex, blocks of exactly $K$ steps",
         provenance=own("identical data, strongly convex, long blocks", f"{PROOFS}#changing-block"),
     )
     @in_words(f"{RULES[rule]}; the growth is paid once a block, so longer blocks allow faster averaging.")
@@ -71,7 +71,7 @@ def _changing_block(rule: Rule) -> Statement:
 
 def _twice(unchanging: Theorem, rule: Rule, *steps: Condition) -> Stated:
     """Twice a bound for a frozen matrix, as long as the matrix grows by at most a factor 2 in all."""
-    growing = Condition("R updates grow the scaling matrix by at most a factor 2", Le(R * growth(rule), log(2)))
+    growing = Condition("$R$ updates grow the scaling matrix by at most a factor 2", Le(R * growth(rule), log(2)))
     return Stated(
         {term.name: 2 * term.expression for term in unchanging.bound.terms},
         conditions=(*steps, growing, ENTRIES_BOUNDED, INDEPENDENT),
@@ -85,7 +85,7 @@ def _changing_convex(rule: Rule) -> Statement:
         "Changing scaling, identical data, convex",
         provenance=own("identical data, convex, changing scaling", f"{PROOFS}#changing-c"),
     )
-    @in_words(f"{RULES[rule]}; twice the bound of a frozen matrix. B_scaled is taken in the first matrix.")
+    @in_words(f"{RULES[rule]}; twice the bound of a frozen matrix. $B_scaled$ is taken in the first matrix.")
     def stated() -> Stated:
         return _twice(id_c(), rule, STEP_TO_SCALE)
 
@@ -98,7 +98,7 @@ def _changing_heterogeneous(rule: Rule) -> Statement:
         "Changing scaling, heterogeneous data, convex",
         provenance=own("heterogeneous data, convex, changing scaling", f"{PROOFS}#changing-c"),
     )
-    @in_words(f"{RULES[rule]}; twice the bound of a frozen matrix. B_scaled is taken in the first matrix.")
+    @in_words(f"{RULES[rule]}; twice the bound of a frozen matrix. $B_scaled$ is taken in the first matrix.")
     def stated() -> Stated:
         return _twice(het_c_own(), rule, *STEPS_TO_SCALE_HET)
 

@@ -24,7 +24,7 @@ STRONGLY_CONVEX_THEOREM = derived("theorem for identical data, strongly convex, 
 
 @STRONGLY_CONVEX.upper("id-sc", "Frozen scaling, identical data, strongly convex", provenance=STRONGLY_CONVEX_THEOREM)
 def id_sc() -> Stated:
-    """In units of the effective step eta/d_min this is local SGD with mu multiplied by d_min/d_max."""
+    """In units of the effective step $eta/d_min$ this is local SGD with $mu$ multiplied by $d_min/d_max$."""
     return image(local_id_sc)
 
 
@@ -35,7 +35,7 @@ def id_sc() -> Stated:
     provenance=STRONGLY_CONVEX_THEOREM,
 )
 def id_sc_euclidean() -> Stated:
-    """The price of leaving the norm of the scaling matrix is one more factor d_max/d_min."""
+    """The price of leaving the norm of the scaling matrix is one more factor $d_max/d_min$."""
     return replace(image(local_id_sc), terms=euclidean(id_sc().bound).terms)
 
 
@@ -47,7 +47,7 @@ def id_sc_euclidean() -> Stated:
     provenance=derived("theorem for identical data, strongly convex, tuned", f"{PROOFS}#id-sc-tuned"),
 )
 def id_sc_tuned() -> Stated:
-    """Up to logarithms: the condition number and, to growing powers, the noise terms pay d_max/d_min."""
+    """Up to logarithms: the condition number and, to growing powers, the noise terms pay $d_max/d_min$."""
     logarithm = log(Max(2, d_min * mu**2 * B**2 * M * K * R / (d_max * sigma**2)))
     ratio = d_max / d_min
     return Stated(
@@ -68,7 +68,7 @@ def id_sc_tuned() -> Stated:
     provenance=own("identical data, quadratic, frozen scaling", f"{PROOFS}#id-quadratic"),
 )
 def id_quadratic() -> Stated:
-    """To first order in the step the floor is eta tr(A^{-1} C) / (2M), whatever the scaling matrix."""
+    """To first order in the step the floor is $eta tr(A^{-1} C) / (2M)$, whatever the scaling matrix."""
     return Stated(
         {
             "optimization": Pow(1 - eta * mu / d_max, 2 * K * R) * B_scaled**2,
@@ -84,7 +84,7 @@ def id_quadratic() -> Stated:
     provenance=derived("theorem for identical data, convex, frozen scaling", f"{PROOFS}#id-c"),
 )
 def id_c() -> Stated:
-    """The start enters in the norm of the scaling matrix, at most sqrt(d_max) times its Euclidean norm."""
+    """The start enters in the norm of the scaling matrix, at most $sqrt(d_max)$ times its Euclidean norm."""
     return image(local_id_c)
 
 
@@ -94,7 +94,7 @@ def id_c() -> Stated:
     provenance=own("tuned form of the convex bound", f"{PROOFS}#id-c-tuned"),
 )
 def id_c_tuned() -> Stated:
-    """Local SGD's rate in the scaled constants: L/d_min, sigma/sqrt(d_min) and the scaled start distance."""
+    """Local SGD's rate in the scaled constants: $L/d_min$, $sigma/sqrt(d_min)$ and the scaled start distance."""
     cube = (2 * L * (K - 1) * sigma**2 * K * R / (d_min**2 * B_scaled**2)) ** Rational(1, 3)
     # 1 / max{...} rather than min{1/...}: the same number, defined also without noise
     step = 1 / Max(4 * L / d_min, sigma * sqrt(K * R) / (B_scaled * sqrt(d_min * M)), cube)
@@ -148,7 +148,7 @@ def fixed_point() -> Stated:
     provenance=own("fixed point of the scaled method, first order", f"{PROOFS}#fixed-point"),
 )
 def fixed_point_small_step() -> Stated:
-    """The distance of the fixed point from the optimum is at most first order in eta (K - 1)."""
+    """The distance of the fixed point from the optimum is at most first order in $eta (K - 1)$."""
     return image(discrepancy_small_step)
 
 

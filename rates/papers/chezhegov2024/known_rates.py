@@ -17,7 +17,7 @@ from tightrate.rates.symbols.alphabet import B, K, L, M, R, d_max, d_min, sigma,
 
 KNOWN = SAVIC.sharing(constants="hidden with logs", iterate=ALL_AVERAGES)
 ONLY_THE_FACTOR = (
-    "Local SGD's rate times a factor d_max/d_min. Only the factor is known from the summary; the rate of local SGD"
+    "Local SGD's rate times a factor $d_max/d_min$. Only the factor is known from the summary; the rate of local SGD"
     " beside it is filled in, and implied by the bounds for a frozen matrix."
 )
 

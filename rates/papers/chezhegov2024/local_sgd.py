@@ -16,7 +16,7 @@ from tightrate.rates.statements.theorem import Condition
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, mu, sigma, zeta_star
 
 LOCAL_SGD = Statements(PAPER, iterate=ALL_AVERAGES)
-QUARTER_STEP = Condition("step at most 1/(4L)", Le(4 * eta * L, 1))
+QUARTER_STEP = Condition("step at most $1/(4L)$", Le(4 * eta * L, 1))
 
 
 @LOCAL_SGD.upper(
@@ -25,10 +25,10 @@ QUARTER_STEP = Condition("step at most 1/(4L)", Le(4 * eta * L, 1))
     measure="squared-distance",
     problem_class=IDENTICAL_SC,
     iterate=LAST_AVERAGE,
-    provenance=derived("Khaled et al. 2020, Theorem 1, the case D = I", f"{PROOFS}#local-id"),
+    provenance=derived("Khaled et al. 2020, Theorem 1, the case $D$ = I", f"{PROOFS}#local-id"),
 )
 def local_id_sc() -> Stated:
-    """Linear convergence to a floor: the noise of batch M plus the drift of at most K - 1 local steps."""
+    """Linear convergence to a floor: the noise of batch $M$ plus the drift of at most $K - 1$ local steps."""
     return Stated(
         {
             "optimization": Pow(1 - eta * mu, K * R) * B**2,
@@ -43,7 +43,7 @@ def local_id_sc() -> Stated:
     "local-id-c",
     "Local SGD, identical data, convex (no scaling)",
     problem_class=IDENTICAL,
-    provenance=derived("Khaled et al. 2020, Theorem 2, the case D = I", f"{PROOFS}#local-id"),
+    provenance=derived("Khaled et al. 2020, Theorem 2, the case $D$ = I", f"{PROOFS}#local-id"),
 )
 def local_id_c() -> Stated:
     """The gap at the average of all averaged iterates."""
@@ -62,7 +62,7 @@ def local_id_c() -> Stated:
     "local-het-c-own",
     "Local SGD, heterogeneous data, convex, uniform noise (no scaling)",
     problem_class=HETEROGENEOUS,
-    provenance=own("heterogeneous data, the case D = I", f"{PROOFS}#local-het-c-own"),
+    provenance=own("heterogeneous data, the case $D$ = I", f"{PROOFS}#local-het-c-own"),
 )
 def local_het_c_own() -> Stated:
     """Heterogeneity enters through the machines' gradients at the optimum, noise through its variance."""
@@ -75,8 +75,8 @@ def local_het_c_own() -> Stated:
         },
         conditions=(
             VANILLA,
-            Condition("step at most 1/(8L)", Le(8 * eta * L, 1)),
-            Condition("step at most 1/(16 L (K - 1))", Le(16 * eta * L * (K - 1), 1)),
+            Condition("step at most $1/(8L)$", Le(8 * eta * L, 1)),
+            Condition("step at most $1/(16 L (K - 1))$", Le(16 * eta * L * (K - 1), 1)),
         ),
         setting=Setting("local-sgd", {"sigma": sigma, "zeta_star": zeta_star}),
     )

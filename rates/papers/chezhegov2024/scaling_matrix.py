@@ -14,10 +14,10 @@ from tightrate.rates.symbols.alphabet import L, beta2, d, d_max, d_min, eta, mu
 
 Rule = Literal["rule2", "rule3"]
 RULES: Mapping[Rule, str] = {
-    "rule2": "D^2 is averaged: (D^t)^2 = beta (D^{t-1})^2 + (1 - beta) (H^t)^2 (Adam, RMSProp, AdaHessian)",
-    "rule3": "D is averaged: D^t = beta D^{t-1} + (1 - beta) H^t (OASIS)",
+    "rule2": "$D^2$ is averaged: $(D^t)^2 = beta (D^{t-1})^2 + (1 - beta) (H^t)^2$ (Adam, RMSProp, AdaHessian)",
+    "rule3": "$D$ is averaged: $D^t = beta D^{t-1} + (1 - beta) H^t$ (OASIS)",
 }
-ENTRIES_BOUNDED = Condition("every entry of the start and of the increments H^t is at most d_max in size")
+ENTRIES_BOUNDED = Condition("every entry of the start and of the increments $H^t$ is at most $d_max$ in size")
 EARLIER_TEXT = "in the form of arXiv 2206.08303"
 
 SCALING_MATRIX = SAVIC.sharing(problem_class="any", iterate="every update", holds="surely")
@@ -58,12 +58,12 @@ def slow_averaging(rule: Rule) -> Condition:
 
 @SCALING_MATRIX.upper(
     "lemma1",
-    "The scaling matrix stays diagonal and between d_min and d_max",
+    "The scaling matrix stays diagonal and between $d_min$ and $d_max$",
     measure="scaling-entry",
     provenance=summary("Lemma 1, part 1", f"{PROOFS}#lemma1"),
 )
 def lemma1() -> Stated:
-    """Averaging keeps entries at most d_max, and clipping from below keeps them at least d_min."""
+    """Averaging keeps entries at most $d_max$, and clipping from below keeps them at least $d_min$."""
     return Stated({"largest entry": d_max}, conditions=(ENTRIES_BOUNDED,))
 
 
@@ -113,7 +113,7 @@ def _cor1(rule: Rule) -> Statement:
         "Averaging that is slow enough keeps the contraction",
         provenance=memory(f"Corollary 1, {EARLIER_TEXT}", f"{PROOFS}#cor1"),
     )
-    @in_words(f"{RULES[rule]}; then (1 + delta)(1 - eta mu/d_max) <= 1 - eta mu/(2 d_max).")
+    @in_words(f"{RULES[rule]}; then $(1 + delta)(1 - eta mu/d_max) <= 1 - eta mu/(2 d_max)$.")
     def stated() -> Stated:
         return Stated({"growth": eta * mu / (2 * d_max)}, conditions=(ENTRIES_BOUNDED, slow_averaging(rule)))
 
@@ -130,10 +130,10 @@ cor1_rule2, cor1_rule3 = map(_cor1, RULES)
     "hutchinson",
     "The size of a Hutchinson sample",
     measure="hutchinson",
-    problem_class="every sample's loss is twice differentiable and L-smooth",
+    problem_class="every sample's loss is twice differentiable and $L$-smooth",
     units={},
     provenance=own("bound on the increments", f"{PROOFS}#hutchinson"),
 )
 def hutchinson() -> dict[str, Expr]:
-    """For signs v the entries of v * (Hessian v) are at most sqrt(d) L, so d_max = sqrt(d) L will do."""
+    """For signs $v$ the entries of $v$ * (Hessian $v$) are at most $sqrt(d) L$, so $d_max = sqrt(d) L$ will do."""
     return {"entry": sqrt(d) * L}

@@ -39,8 +39,8 @@ ORDER = (
 PROOFS = "proofs/khaled2025"
 QUADRATIC = "quadratic, identical machines, along one eigenvector"
 ALL_LOCAL_ITERATES = "average over all local iterates of all workers"
-STEP_AT_MOST_INVERSE_L = Condition("inner step at most 1/L", Le(eta * L, 1))
-BOUNDED_NOISE = Condition("the noise of one stochastic gradient is almost surely at most sigma in norm")
+STEP_AT_MOST_INVERSE_L = Condition("inner step at most $1/L$", Le(eta * L, 1))
+BOUNDED_NOISE = Condition("the noise of one stochastic gradient is almost surely at most $sigma$ in norm")
 
 LOCAL_SGD = Statements(PAPER, problem_class=IDENTICAL, iterate=ALL_LOCAL_ITERATES)
 

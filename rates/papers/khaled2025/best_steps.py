@@ -46,19 +46,19 @@ def rate_of_steps(c0: Expr | int = 1, c1: Expr | int = 1, c2: Expr | int = 1) ->
     provenance=derived("Proposition 1 and program (5)", f"{PROOFS}#prop1"),
 )
 def prop1() -> Stated:
-    """Candidate A has gamma = 1 and eta = min(1/(4L), root of a cubic); candidate B has gamma above 1, the condition on
-    the steps active and eta the root of another cubic; the smaller value wins, or candidate C: eta -> 0 at a fixed
-    product (prop1-limit)."""
+    """Candidate A has $gamma = 1$ and $eta$ = min(1/(4L), root of a cubic); candidate $B$ has $gamma$ above 1, the
+    condition on the steps active and $eta$ the root of another cubic; the smaller value wins, or candidate $C$: $eta
+    -> 0$ at a fixed product (prop1-limit)."""
     return Stated(
         rate_of_steps(),
         conditions=(STEPS_TOGETHER,),
         errata=(
             Erratum(
                 "third candidate",
-                "The two candidates do not cover the case 16 M K L^2 B^2 <= R sigma^2 (constants 1): there the cubic of"
-                " candidate B has no positive root, the condition on the steps is slack and the infimum, approached as"
-                " eta -> 0 with eta gamma fixed, is not attained.",
-                "The derivative along the active condition is nonnegative at eta = 0; a grid search agrees.",
+                "The two candidates do not cover the case $16 M K L^2 B^2 <= R sigma^2$ (constants 1): there the"
+                " cubic of candidate $B$ has no positive root, the condition on the steps is slack and the infimum,"
+                " approached as $eta -> 0$ with $eta gamma$ fixed, is not attained.",
+                "The derivative along the active condition is nonnegative at $eta = 0$; a grid search agrees.",
             ),
         ),
         setting=identical_machines(ANY_OUTER_STEP),
@@ -71,11 +71,13 @@ def prop1() -> Stated:
     provenance=own("completes Proposition 1", f"{PROOFS}#prop1"),
 )
 def prop1_limit() -> Stated:
-    """As eta -> 0 with eta gamma = B sqrt(M / (sigma^2 R K)) prop1 tends to this, minibatch SGD's noise."""
+    """As $eta -> 0$ with $eta gamma = B sqrt(M / (sigma^2 R K))$ prop1 tends to this, minibatch SGD's noise."""
     return Stated(
         {"statistical": 2 * sigma * B / sqrt(M * K * R)},
         conditions=(
-            Condition("large noise: 16 M K L^2 B^2 is at most R sigma^2", Le(16 * M * K * L**2 * B**2, R * sigma**2)),
+            Condition(
+                "large noise: $16 M K L^2 B^2$ is at most $R sigma^2$", Le(16 * M * K * L**2 * B**2, R * sigma**2)
+            ),
         ),
         setting=identical_machines(ANY_OUTER_STEP),
     )

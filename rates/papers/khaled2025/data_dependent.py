@@ -12,8 +12,8 @@ from tightrate.rates.symbols.alphabet import B, G, K, M, R, delta, eta, gamma, s
 
 IOTA = 2 * log(60 * log(6 * R * K) / delta)  # the paper's logarithm of Theorem 4
 LOGARITHM = log(8 * R / delta)  # ours
-BOUNDED_GRADIENTS = Condition("every stochastic gradient met along the run has norm at most G")
-OUTER_NOT_TINY = Condition("ours, for the proof: the outer step is at least 1/sqrt(R)", Ge(gamma**2 * R, 1))
+BOUNDED_GRADIENTS = Condition("every stochastic gradient met along the run has norm at most $G$")
+OUTER_NOT_TINY = Condition("ours, for the proof: the outer step is at least $1/sqrt(R)$", Ge(gamma**2 * R, 1))
 CONDITIONS = (STEP_AT_MOST_INVERSE_L, BOUNDED_NOISE, BOUNDED_GRADIENTS)
 
 DATA_DEPENDENT = LOCAL_SGD.sharing(holds="with high probability", notation={"B": "d_0"})
@@ -37,7 +37,7 @@ def _terms(noise: Expr, spread: Expr) -> dict[str, Expr]:
 )
 def thm4() -> Stated:
     """With the sizes of the gradients along the run in the bound, outer steps on either side of 1 can be best; averages
-    of squared gradient norms are replaced by their bound G^2."""
+    of squared gradient norms are replaced by their bound $G^2$."""
     return Stated(
         _terms(sigma**2 * IOTA, sqrt(IOTA * K)),
         conditions=(*CONDITIONS, OUTER_NOT_TINY),
@@ -49,8 +49,9 @@ def thm4() -> Stated:
             ),
             Erratum(
                 "virtual sequence",
-                "The auxiliary point of step h subtracts the gradients of the first h steps, not of all of the round.",
-                "With the upper limit as legible in Appendix B it would not depend on h.",
+                "The auxiliary point of step $h$ subtracts the gradients of the first $h$ steps, not of all of the"
+                " round.",
+                "With the upper limit as legible in Appendix $B$ it would not depend on $h$.",
             ),
         ),
     )
@@ -62,8 +63,8 @@ def thm4() -> Stated:
     provenance=own("Theorem 4", f"{PROOFS}#thm4"),
 )
 def thm4_safe() -> Stated:
-    """With probability at least 1 - delta; the logarithm is that of 8 R / delta, the martingale noise is divided by M,
-    and averages of squared gradient norms are replaced by their bound G^2."""
+    """With probability at least $1 - delta$; the logarithm is that of $8 R / delta$, the martingale noise is divided by
+    $M$, and averages of squared gradient norms are replaced by their bound $G^2$."""
     ell = LOGARITHM
     return Stated(
         {
@@ -105,10 +106,10 @@ def eq9() -> Stated:
         errata=(
             Erratum(
                 "first case",
-                "The condition for gamma > 1 in the text, d_0^2/(eta^2 R H) + H G^2 of at least order sigma^2, only"
-                " negates the case gamma < 1; Proposition 2 asks for d_0^2/(eta^2 R H) of at least order"
-                " sigma^2 + H G^2.",
-                "Proposition 2 with a = d_0^2/(eta R H), b = eta (sigma^2 + G^2), c = eta H G^2.",
+                "The condition for $gamma > 1$ in the text, $d_0^2/(eta^2 R H) + H G^2$ of at least order $sigma^2$,"
+                " only negates the case $gamma < 1$; Proposition 2 asks for $d_0^2/(eta^2 R H)$ of at least order"
+                " $sigma^2 + H G^2$.",
+                "Proposition 2 with a = $d_0^2/(eta R H)$, $b = eta (sigma^2 + G^2)$, $c = eta H G^2$.",
             ),
         ),
     )

@@ -12,9 +12,9 @@ from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.theorem import Condition
 from tightrate.rates.symbols.alphabet import K, L, M, delta, eta, sigma
 
-STEP_AT_MOST_2 = Condition("inner step at most 2/L", Le(eta * L, 2))
+STEP_AT_MOST_2 = Condition("inner step at most $2/L$", Le(eta * L, 2))
 
-DRIFT = LOCAL_SGD.sharing(measure="squared-drift", iterate="after K local steps")
+DRIFT = LOCAL_SGD.sharing(measure="squared-drift", iterate="after $K$ local steps")
 
 
 @LOCAL_SGD.upper(
@@ -26,7 +26,7 @@ DRIFT = LOCAL_SGD.sharing(measure="squared-drift", iterate="after K local steps"
     provenance=read("Lemma 1", f"{PROOFS}#lemma7"),
 )
 def lemma1() -> Stated:
-    """For convex L-smooth f and eta <= 2/L, |T(x) - T(y)| <= |x - y| with T = I - eta grad f."""
+    """For convex $L$-smooth $f$ and $eta <= 2/L$, $|T(x) - T(y)| <= |x - y|$ with $T$ = I $- eta grad f$."""
     return Stated({"contraction": Integer(1)}, conditions=(STEP_AT_MOST_2,))
 
 
@@ -37,7 +37,7 @@ def lemma1() -> Stated:
     provenance=read("Lemma 7", f"{PROOFS}#lemma7"),
 )
 def lemma7() -> Stated:
-    """A bound on the squared distance of two workers after K local steps, averaged over all M^2 pairs."""
+    """A bound on the squared distance of two workers after $K$ local steps, averaged over all $M^2$ pairs."""
     return Stated({"noise drift": 2 * eta**2 * sigma**2 * K}, conditions=(STEP_AT_MOST_INVERSE_L,))
 
 
@@ -47,7 +47,7 @@ def lemma7() -> Stated:
     provenance=own("sharpens Lemma 7", f"{PROOFS}#lemma7"),
 )
 def lemma7_mean() -> Stated:
-    """Sharp: equality when the gradient is constant and the noise has variance sigma^2."""
+    """Sharp: equality when the gradient is constant and the noise has variance $sigma^2$."""
     return Stated({"noise drift": eta**2 * sigma**2 * K * (1 - 1 / M)}, conditions=(STEP_AT_MOST_2,))
 
 
@@ -59,7 +59,7 @@ def lemma7_mean() -> Stated:
     provenance=derived("Lemma 10, with our constant and logarithm", f"{PROOFS}#lemma10"),
 )
 def lemma10() -> Stated:
-    """In one round, with probability at least 1 - delta, at every local step at once."""
+    """In one round, with probability at least $1 - delta$, at every local step at once."""
     return Stated(
         {"noise drift": 10 * eta**2 * sigma**2 * K * Max(1, log(1 / delta))}, conditions=(STEP_AT_MOST_2, BOUNDED_NOISE)
     )

@@ -26,12 +26,12 @@ EXCESS = Max(gamma - 1, 0)  # (gamma - 1)_+
 ANY_OUTER_STEP = "local-sgd-any-outer-step"
 COMPARISON_RATE = "Section 3.2, comparison rate"
 STEPS_TOGETHER = Condition(
-    "eta L (1 + (gamma - 1)_+ K) is at most 1/4: an outer step above 1 must leave room for K local steps",
+    "$eta L (1 + (gamma - 1)_+ K)$ is at most 1/4: an outer step above 1 must leave room for $K$ local steps",
     Le(eta * L * (1 + EXCESS * K), Rational(1, 4)),
 )
 CROSS_TERM = Condition(
-    "E||sum_h g_h||^2 is at most E||sum_h grad_h||^2 + K sigma^2 / M: proved for quadratics with any noise and in one"
-    " dimension with noise independent of the point; not needed when gamma <= 1 and momentum = 0"
+    "$E||sum_h g_h||^2$ is at most $E||sum_h grad_h||^2 + K sigma^2 / M$: proved for quadratics with any noise and"
+    " in one dimension with noise independent of the point; not needed when $gamma <= 1$ and momentum = 0"
 )
 
 
@@ -49,15 +49,16 @@ def thm1() -> Stated:
         errata=(
             Erratum(
                 "constants",
-                "Not an error: which numbers are printed is not known; the drift may carry 2, 4 or 8 and K for K - 1.",
+                "Not an error: which numbers are printed is not known; the drift may carry 2, 4 or 8 and $K$ for $K"
+                " - 1$.",
                 "The condition with 1/4 is exactly what constants 2 and 2 need; the drift constant depends on how"
                 " the spread of the workers is booked.",
             ),
             Erratum(
                 "cross term",
-                "For gamma > 1 the proof needs the second moment of a round's summed gradients without the correlation"
-                " of early noise with later gradients, which is nonpositive for quadratics and in one dimension but is"
-                " not known to be so in general.",
+                "For $gamma > 1$ the proof needs the second moment of a round's summed gradients without the"
+                " correlation of early noise with later gradients, which is nonpositive for quadratics and in one"
+                " dimension but is not known to be so in general.",
                 "thm1-safe keeps the correlation and has larger constants.",
             ),
         ),
@@ -98,17 +99,18 @@ def local_step() -> Expr:
     provenance=derived("eq. (2)", f"{PROOFS}#eq2"),
 )
 def eq2() -> Stated:
-    """The first two terms are those of K R steps of SGD with batch M; the drift term falls faster in R than in K."""
+    """The first two terms are those of $K R$ steps of SGD with batch $M$; the drift term falls faster in $R$ than in
+    $K$."""
     return Stated(local_sgd_terms(), steps={"eta": local_step(), "gamma": Integer(1)}, setting=IDENTICAL_MACHINES)
 
 
 @LOCAL_SGD.upper(
     "eq2-explicit",
     "Local SGD with plain averaging, tuned, with constants",
-    provenance=own("Theorem 1 at gamma = 1, tuned", f"{PROOFS}#eq2"),
+    provenance=own("Theorem 1 at $gamma = 1$, tuned", f"{PROOFS}#eq2"),
 )
 def eq2_explicit() -> Stated:
-    """Theorem 1 at gamma = 1 and the balancing inner step; no cross term arises at gamma = 1."""
+    """Theorem 1 at $gamma = 1$ and the balancing inner step; no cross term arises at $gamma = 1$."""
     constants = (8, 4, 4)
     return Stated(
         {name: c * term for c, (name, term) in zip(constants, local_sgd_terms().items(), strict=True)},
@@ -133,7 +135,7 @@ MINIBATCH = LOCAL_SGD.sharing(constants="hidden")
     provenance=derived(COMPARISON_RATE, f"{PROOFS}#minibatch"),
 )
 def minibatch() -> Stated:
-    """R steps of SGD with batch K M: what eta -> 0 at a fixed product eta gamma, or K = 1, amounts to."""
+    """$R$ steps of SGD with batch $K M$: what $eta -> 0$ at a fixed product $eta gamma$, or $K = 1$, amounts to."""
     return Stated(MINIBATCH_TERMS, setting=identical_machines("minibatch-sgd"))
 
 
@@ -143,7 +145,7 @@ def minibatch() -> Stated:
     provenance=derived(COMPARISON_RATE, f"{PROOFS}#minibatch"),
 )
 def karimireddy() -> Stated:
-    """For chosen eta and gamma local SGD attains minibatch SGD's rate; it does not recover eq. (2)."""
+    """For chosen $eta$ and $gamma$ local SGD attains minibatch SGD's rate; it does not recover eq. (2)."""
     return Stated(MINIBATCH_TERMS, setting=identical_machines(ANY_OUTER_STEP))
 
 
@@ -153,14 +155,14 @@ def karimireddy() -> Stated:
     provenance=derived(f"{COMPARISON_RATE}; its range of steps was read", f"{PROOFS}#malinovsky"),
 )
 def malinovsky() -> Stated:
-    """Small inner, large outer steps, gamma up to 1/(L eta K): the tuned rate is that of R steps of GD."""
+    """Small inner, large outer steps, $gamma$ up to $1/(L eta K)$: the tuned rate is that of $R$ steps of GD."""
     return Stated(
         {"optimization": dekel2012.optimization()},
         conditions=(
             Condition("no noise", Eq(sigma, 0)),
-            Condition("eta K is at most 1/L", Le(eta * K * L, 1)),
+            Condition("$eta K$ is at most $1/L$", Le(eta * K * L, 1)),
             Condition("the outer step is at least 1", Ge(gamma, 1)),
-            Condition("the outer step is at most 1/(L eta K)", Le(gamma * L * eta * K, 1)),
+            Condition("the outer step is at most $1/(L eta K)$", Le(gamma * L * eta * K, 1)),
         ),
         setting=Setting(ANY_OUTER_STEP, {"sigma": 0, "zeta": 0}),
     )
@@ -172,8 +174,8 @@ def malinovsky() -> Stated:
     provenance=derived("discussion after Theorem 1, with our constants", f"{PROOFS}#ill-tuned"),
 )
 def ill_tuned() -> Stated:
-    """With eta of order 1/(R L) and the product eta gamma that balances the rest, generalized local SGD has minibatch
-    SGD's rate and a remainder that falls like 1/R^2."""
+    """With $eta$ of order $1/(R L)$ and the product $eta gamma$ that balances the rest, generalized local SGD has
+    minibatch SGD's rate and a remainder that falls like $1/R^2$."""
     product = 1 / Max(8 * L * K, sigma * sqrt(R * K) / (B * sqrt(M)))
     step = 1 / Max(8 * L * R, 8 * L * K, sigma * sqrt(R * K) / (B * sqrt(M)))
     return Stated(
@@ -190,10 +192,10 @@ def ill_tuned() -> Stated:
         errata=(
             Erratum(
                 "gamma_*",
-                "The legible formula for the balancing gamma_* = gamma eta L K, sqrt(L D^2 sigma^2 M H / (R sigma^2)),"
-                " is not a pure number; minimizing the rate gives sqrt(L^2 D^2 M H / (R sigma^2)).",
-                "gamma_* multiplies sigma^2 / (L M H) and divides L D^2 / R, so it must be a pure number; the square"
-                " root may also have lost symbols in a conversion of the text.",
+                "The legible formula for the balancing $gamma_* = gamma eta L K$, $sqrt(L D^2 sigma^2 M H / (R"
+                " sigma^2))$, is not a pure number; minimizing the rate gives $sqrt(L^2 D^2 M H / (R sigma^2))$.",
+                "$gamma_*$ multiplies $sigma^2 / (L M H)$ and divides $L D^2 / R$, so it must be a pure number; the"
+                " square root may also have lost symbols in a conversion of the text.",
             ),
         ),
         setting=identical_machines(ANY_OUTER_STEP),
@@ -237,8 +239,8 @@ def implications() -> Iterator[Implication]:
         "<~",
         one,
         at_product,
-        fails_because="At K = 1 only the product of both steps matters, but for gamma < 1 the bound keeps the noise"
-        " eta sigma^2 / M: it is loose there.",
+        fails_because="At $K = 1$ only the product of both steps matters, but for $gamma < 1$ the bound keeps the"
+        " noise $eta sigma^2 / M$: it is loose there.",
     )
     for prescribed in (eq2_explicit, ill_tuned):
         steps = prescribed.theorem.steps
@@ -255,8 +257,8 @@ def misprints() -> Iterator[Misprint]:
         "khaled2025",
         "outer step that balances the rate, discussion after Theorem 1, as legible in a conversion of the text",
         sqrt(L * B**2 * sigma**2 * M * K / (R * sigma**2)),
-        Measure("balancing-factor", r"\gamma_\star", PURE, "gamma eta L K at which the two terms are equal"),
+        Measure("balancing-factor", r"\gamma_\star", PURE, "$gamma eta L K$ at which the two terms are equal"),
         sqrt(L**2 * B**2 * M * K / (R * sigma**2)),
         "value^(1/2)",
-        "Minimizing the rate over gamma_* gives the square of L and no noise in the numerator.",
+        "Minimizing the rate over $gamma_*$ gives the square of $L$ and no noise in the numerator.",
     )

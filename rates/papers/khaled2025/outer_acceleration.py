@@ -14,9 +14,9 @@ from tightrate.rates.statements.implication import Implication, Specialization, 
 from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, gamma, sigma
 
-ACCELERATED = LOCAL_SGD.sharing(algorithm="local-sgd-outer-acceleration", iterate="last iterate u_R")
+ACCELERATED = LOCAL_SGD.sharing(algorithm="local-sgd-outer-acceleration", iterate="last iterate $u_R$")
 SETTING = identical_machines("local-sgd-outer-acceleration")
-HALF_STEP = Condition("inner step at most 1/(2L)", Le(2 * L * eta, 1))
+HALF_STEP = Condition("inner step at most $1/(2L)$", Le(2 * L * eta, 1))
 OUTER_AT_MOST_1 = Condition("outer step at most 1", Le(gamma, 1))
 ONE = Integer(1)
 
@@ -28,7 +28,7 @@ ONE = Integer(1)
     provenance=derived("Theorem 3, eq. (7); shape inferred from the prose", f"{PROOFS}#thm3"),
 )
 def thm3() -> Stated:
-    """Outer steps gamma_r = gamma (r+1)/2, mixing weights tau_r = 2/(r+2): acceleration in R, not in K."""
+    """Outer steps $gamma_r = gamma (r+1)/2$, mixing weights $tau_r = 2/(r+2)$: acceleration in $R$, not in $K$."""
     return Stated(
         {
             "optimization": B**2 / (gamma * eta * K * R**2),
@@ -40,11 +40,11 @@ def thm3() -> Stated:
         errata=(
             Erratum(
                 "drift without M",
-                "Unresolved, not claimed as an error: the prose speaks of two drift terms and of M in their"
-                " denominators, which suggests this shape; but a term of order L eta^2 sigma^2 K that does not vanish"
-                " as M grows is needed. If eq. (7) has none, it fails; thm3-safe has it.",
-                "M -> infinity, f = (L/2) max(x,0)^2 - s x with s = 0.35 L eta sigma sqrt(K), started at the optimum,"
-                " gamma = 1, R = 4/sqrt(eta L K): the gap over this bound grows like (eta L K)^(-1/2).",
+                "Unresolved, not claimed as an error: the prose speaks of two drift terms and of $M$ in their"
+                " denominators, which suggests this shape; but a term of order $L eta^2 sigma^2 K$ that does not"
+                " vanish as $M$ grows is needed. If eq. (7) has none, it fails; thm3-safe has it.",
+                "$M$ -> infinity, $f = (L/2) max(x,0)^2 - s x$ with $s = 0.35 L eta sigma sqrt(K)$, started at the"
+                " optimum, $gamma = 1$, $R = 4/sqrt(eta L K)$: the gap over this bound grows like $(eta L K)^(-1/2)$.",
             ),
         ),
         setting=SETTING,
@@ -98,14 +98,15 @@ def _accelerated_rate(averaging_workers: Expr, constants: tuple[Expr, Expr, Expr
     provenance=derived("Corollary 1, eq. (8); shape inferred from the prose", f"{PROOFS}#cor1"),
 )
 def cor1() -> Stated:
-    """Theorem 3 at gamma = 1 with the balancing inner step; its first drift term falls with M."""
+    """Theorem 3 at $gamma = 1$ with the balancing inner step; its first drift term falls with $M$."""
     return Stated(
         _accelerated_rate(M, (ONE, ONE, ONE, ONE)),
         steps={"eta": accelerated_step(M), "gamma": ONE},
         errata=(
             Erratum(
                 "drift without M",
-                "Unresolved: whether the printed first drift term has M in its denominator; that of cor1-safe has not.",
+                "Unresolved: whether the printed first drift term has $M$ in its denominator; that of cor1-safe has"
+                " not.",
                 "see thm3",
             ),
         ),
@@ -119,7 +120,7 @@ def cor1() -> Stated:
     provenance=own("Corollary 1", f"{PROOFS}#cor1-safe"),
 )
 def cor1_safe() -> Stated:
-    """The complete bound at gamma = 1 with the balancing inner step."""
+    """The complete bound at $gamma = 1$ with the balancing inner step."""
     return Stated(
         _accelerated_rate(ONE, (Integer(4), Rational(5, 2), Integer(3), Rational(7, 3))),
         conditions=(
@@ -148,15 +149,15 @@ def implications() -> Iterator[Implication]:
         "khaled2025/thm3",
         "<~",
         given=steps,
-        fails_because="The complete analysis has a term L eta^2 sigma^2 K that does not fall with M; the probable"
-        " printed shape lacks it (erratum of thm3).",
+        fails_because="The complete analysis has a term $L eta^2 sigma^2 K$ that does not fall with $M$; the"
+        " probable printed shape lacks it (erratum of thm3).",
     )
     yield Specialization("khaled2025/cor1", "khaled2025/cor1-safe", "<~")
     yield Specialization(
         "khaled2025/cor1-safe",
         "khaled2025/cor1",
         "<~",
-        fails_because="The first drift term of the complete analysis does not fall with M (erratum of cor1).",
+        fails_because="The first drift term of the complete analysis does not fall with $M$ (erratum of cor1).",
     )
     yield Specialization("khaled2025/cor1", "ghadimi2012/convex", "~", {"K": 1, "M": 1}, {"K": 1, "M": 1})
     for name in ("cor1", "cor1-safe"):

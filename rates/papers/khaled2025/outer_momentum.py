@@ -20,7 +20,7 @@ ADJUSTED = gamma / (1 - momentum)  # the momentum-adjusted outer step
 ADJUSTED_EXCESS = Max(ADJUSTED - 1, 0)
 LEGIBLE_LIMIT = Rational(1, 16)
 STEPS_WITH_MOMENTUM = Condition(
-    "the same with the momentum-adjusted outer step gamma / (1 - momentum)",
+    "the same with the momentum-adjusted outer step $gamma/(1 - momentum)$",
     Le(eta * L * (1 + ADJUSTED_EXCESS * K), Rational(1, 4)),
 )
 
@@ -28,15 +28,15 @@ STEPS_WITH_MOMENTUM = Condition(
 def momentum_condition(limit: Rational = LEGIBLE_LIMIT, power: int = 2) -> Condition:
     """The second condition of Theorem 2; `power=1` is the paper's as far as legible, which is not enough (see thm2)."""
     return Condition(
-        f"eta gamma momentum L K / (1 - momentum)^{power} is at most {limit}",
+        f"$eta gamma momentum L K/(1 - momentum)^{power}$ is at most {limit}",
         Le(eta * gamma * momentum * L * K / (1 - momentum) ** power, limit),
     )
 
 
 @OUTER_MOMENTUM.upper("thm2", "Local SGD with outer momentum", provenance=derived("Theorem 2", f"{PROOFS}#thm2"))
 def thm2() -> Stated:
-    """Momentum acts through the adjusted outer step gamma / (1 - momentum); it widens the admissible range of gamma and
-    leaves the trade-off as it is."""
+    """Momentum acts through the adjusted outer step $gamma$ / (1 - momentum); it widens the admissible range of $gamma$
+    and leaves the trade-off as it is."""
     return Stated(
         {
             "optimization": 4 * (1 - momentum) * B**2 / (gamma * eta * R * K),
@@ -49,11 +49,11 @@ def thm2() -> Stated:
             Erratum(
                 "power of 1 - momentum",
                 "Unresolved, not claimed as an error: the legible second condition divides by 1 - momentum once, our"
-                " derivation needs the square. With the first power no bound with a universal constant times"
-                " (1 - momentum) B^2 / (gamma eta R K) can hold; the printed bound itself was not seen.",
-                "f = (L/8) x^2 for x > 0 and (L/2) x^2 otherwise, K = M = 1, no noise, gamma = 1 - momentum,"
-                " eta = 1/(16 L), R = 1/(1 - momentum): the gap exceeds the term by a factor that grows like"
-                " 1/(1 - momentum), about 13 at 1 - momentum = 1e-5.",
+                " derivation needs the square. With the first power no bound with a universal constant times (1 -"
+                " momentum) $B^2 / (gamma eta R K)$ can hold; the printed bound itself was not seen.",
+                "$f = (L/8) x^2$ for $x > 0$ and $(L/2) x^2$ otherwise, $K = M = 1$, no noise, $gamma = 1$ -"
+                " momentum, $eta = 1/(16 L)$, $R$ = 1/(1 - momentum): the gap exceeds the term by a factor that grows"
+                " like 1/(1 - momentum), about 13 at 1 - momentum = 1e-5.",
             ),
         ),
         setting=SETTING,
@@ -87,9 +87,9 @@ def thm2_safe() -> Stated:
     provenance=own("quadratic case", f"{PROOFS}#momentum-transient"),
 )
 def momentum_transient() -> Stated:
-    """Along an eigenvector with eigenvalue `curvature`, without noise, the gaps at x_0, x_1, ... add up to this much
-    more than with momentum 0 and the outer step gamma / (1 - momentum): about momentum / (1 - momentum) times half the
-    gap at the start, once, whatever R."""
+    """Along an eigenvector with eigenvalue `curvature`, without noise, the gaps at $x_0$, $x_1$, ... add up to this
+    much more than with momentum 0 and the outer step $gamma$ / (1 - momentum): about momentum / (1 - momentum) times
+    half the gap at the start, once, whatever $R$."""
     contraction = ADJUSTED * (1 - Pow(1 - eta * curvature, K))  # 1 - b of the run without momentum
     share = (1 + momentum - contraction) / ((2 - contraction) * (1 - momentum))
     return Stated(

@@ -31,23 +31,24 @@ def round_variance() -> Expr:
     "The mean iterate on a quadratic, in closed form",
     measure="distance",
     iterate="mean of the last iterate",
-    provenance=read("discussion after Theorem 1, with the exponent R restored", f"{PROOFS}#stationary"),
+    provenance=read("discussion after Theorem 1, with the exponent $R$ restored", f"{PROOFS}#stationary"),
 )
 def quadratic_mean() -> Stated:
-    """The distance of the mean of x_R from the optimum along an eigenvector with eigenvalue `curvature`."""
+    """The distance of the mean of $x_R$ from the optimum along an eigenvector with eigenvalue `curvature`."""
     return Stated(
         {"distance": B * sqrt(Pow(round_factor(), 2 * R))},
         errata=(
             Erratum(
                 "exponent",
-                "The text has the factor of one round; R rounds raise it to the power R.",
-                "x_{r+1} = (1 - gamma) x_r + gamma (I - eta Q)^K x_r in the mean.",
+                "The text has the factor of one round; $R$ rounds raise it to the power $R$.",
+                "$x_{r+1} = (1 - gamma) x_r + gamma (I - eta Q)^K x_r$ in the mean.",
             ),
             Erratum(
                 "Figure 1",
-                "With the objective as legible, f = |Q(x - x_*)|^2 / 2 and Q = A'A, the stated eta = 0.001 diverges for"
-                " every outer step; with Hessian Q it does not, and the reported trend appears.",
-                "For d = 50 and standard normal A, eta times the largest eigenvalue is above 30 for Q^2, 0.2 for Q.",
+                "With the objective as legible, $f = |Q(x - x_*)|^2 / 2$ and $Q = A'A$, the stated $eta = 0.001$"
+                " diverges for every outer step; with Hessian $Q$ it does not, and the reported trend appears.",
+                "For $d = 50$ and standard normal A, $eta$ times the largest eigenvalue is above 30 for $Q^2$, 0.2"
+                " for $Q$.",
             ),
         ),
     )
@@ -57,17 +58,17 @@ def quadratic_mean() -> Stated:
     "stationary",
     "The stationary second moment on a quadratic",
     measure="squared-distance",
-    iterate="last iterate, R -> infinity",
+    iterate="last iterate, $R$ -> infinity",
     provenance=own("quadratic case", f"{PROOFS}#stationary"),
 )
 def stationary() -> Stated:
-    """Along an eigenvector with eigenvalue `curvature` and per-coordinate noise sigma, E (x_r - x_*)^2 tends to this
-    value, which increases with gamma: on noisy quadratics an outer step below 1 can be best."""
+    """Along an eigenvector with eigenvalue `curvature` and per-coordinate noise $sigma$, $E (x_r - x_*)^2$ tends to
+    this value, which increases with $gamma$: on noisy quadratics an outer step below 1 can be best."""
     return Stated(
         {"statistical": gamma * eta**2 * sigma**2 * (1 + A**K) / (M * (1 - A**2) * (2 - gamma * (1 - A**K)))},
         conditions=(
             Condition("local steps contract", Lt(eta * curvature, 2)),
-            Condition("rounds contract: gamma (1 - (1 - eta a)^K) is below 2", Lt(gamma * (1 - A**K), 2)),
+            Condition("rounds contract: $gamma (1 - (1 - eta a)^K)$ is below 2", Lt(gamma * (1 - A**K), 2)),
         ),
     )
 
@@ -80,7 +81,7 @@ def stationary() -> Stated:
 )
 def average_gap() -> Stated:
     """What the proof of Theorem 1 bounds, along an eigenvector with eigenvalue `curvature` and per-coordinate noise
-    sigma; the gap of the averaged iterate is at most this."""
+    $sigma$; the gap of the averaged iterate is at most this."""
     b = round_factor()
     kept = (1 - A ** (2 * K)) / (K * (1 - A**2))  # mean over h < K of A^(2h)
     past = (1 - b ** (2 * R)) / (R * (1 - b**2))  # mean over r < R of b^(2r)

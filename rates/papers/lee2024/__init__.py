@@ -1,4 +1,4 @@
-"""Lee, Sharma, Zaheer, Li (2024): FedAda^2 and FedAda^2++, federated optimization with adaptive server and clients.
+"""Lee, Sharma, Zaheer, Li (2024): FedAda² and FedAda²++, federated optimization with adaptive server and clients.
 
 No preconditioner is sent: those of the clients start at zero in every round.  The paper writes eta for the server
 step, eta_l for the client step and T for the number of rounds; here they are gamma, eta and R.  Adaptive steps are

@@ -17,14 +17,14 @@ FEDADA2 = Statements(
     PAPER,
     measure="squared-gradient",
     algorithm="fedada2",
-    problem_class="non-convex, L-smooth, bounded gradients, full-batch client gradients",
+    problem_class="non-convex, $L$-smooth, bounded gradients, full-batch client gradients",
     iterate="best round",
     holds="surely",
     units=ADAPTIVE_STEPS,
 )
 
 NO_DELAY = Condition("the preconditioner is updated at every local step", Eq(delay, 1))
-BOUNDED_COORDINATES = Condition("every coordinate of a client's gradient is at most G_inf")
+BOUNDED_COORDINATES = Condition("every coordinate of a client's gradient is at most $G_inf$")
 ZERO_START = Condition("client preconditioners start at zero in every round")
 
 HETEROGENEITY = Erratum(

@@ -1,4 +1,4 @@
-"""Three clients on which FedAda^2 never moves although the gradient is not zero."""
+"""Three clients on which FedAda² never moves although the gradient is not zero."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ THREE_CLIENTS = FEDADA2.sharing(problem_class="three-client counterexample", ite
 
 @THREE_CLIENTS.exact(
     "counterexample",
-    "Three clients on which FedAda^2 stays for ever at a point that is not stationary",
+    "Three clients on which FedAda² stays for ever at a point that is not stationary",
     provenance=own("counterexample to the summarised Theorem 6", f"{PROOFS}#counterexample"),
 )
 def counterexample() -> Stated:
-    """In one dimension, lambda (1 + tanh(L x / lambda) / 2) and twice lambda (-1/3 + tanh(L x / lambda)) are the
-    derivatives of three convex L-smooth clients with gradients at most 3 lambda / 2. From 0 the normalized steps 1/2,
-    -1/4, -1/4 cancel, so the iterate stays at 0 for all steps and any number of rounds, while the gradient is lambda/9:
-    1/81 for lambda = 1."""
+    """In one dimension, $lambda$ (1 + tanh(L $x / lambda$) / 2) and twice $lambda$ (-1/3 + tanh(L $x / lambda$)) are
+    the derivatives of three convex $L$-smooth clients with gradients at most $3 lambda / 2$. From 0 the normalized
+    steps 1/2, -1/4, -1/4 cancel, so the iterate stays at 0 for all steps and any number of rounds, while the
+    gradient is $lambda/9$: 1/81 for $lambda = 1$."""
     return Stated(
         {"gradient that stays": lam**2 / 81},
         conditions=(
@@ -40,14 +40,15 @@ def counterexample() -> Stated:
 
 @THREE_CLIENTS.exact(
     "counterexample-family",
-    "Three clients on which FedAda^2 stays at a gradient that small damping does not make small",
+    "Three clients on which FedAda² stays at a gradient that small damping does not make small",
     notation={"G_inf": "G"},
     provenance=own("counterexample to the summarised Theorem 6, the family", f"{PROOFS}#counterexample"),
 )
 def counterexample_family() -> Stated:
-    """Where three clients have the gradients G, -b, -b with b = G lambda / (G + 2 lambda), one normalized step of each
-    adds up to zero, while the mean gradient is G^2 / (3 (G + 2 lambda)): a third of G as lambda vanishes. It is of the
-    order of the heterogeneity there, and of the order of its square where G is far below lambda."""
+    """Where three clients have the gradients $G$, $-b$, $-b$ with $b = G lambda / (G + 2 lambda)$, one normalized step
+    of each adds up to zero, while the mean gradient is $G^2 / (3 (G + 2 lambda))$: a third of $G$ as $lambda$
+    vanishes. It is of the order of the heterogeneity there, and of the order of its square where $G$ is far below
+    $lambda$."""
     return Stated(
         {"gradient that stays": (G_inf**2 / (3 * (G_inf + 2 * lam))) ** 2},
         conditions=ONE_STEP_OF_THREE_CLIENTS,

@@ -27,7 +27,7 @@ HEAVY_TAILS = Statements(
 ANY_NOISE = Statements(
     PAPER,
     algorithm="fedada2",
-    problem_class="L-smooth with a minimizer, any noise",
+    problem_class="$L$-smooth with a minimizer, any noise",
     holds="surely",
     units=ADAPTIVE_STEPS,
 )
@@ -56,8 +56,8 @@ def thm1() -> Stated:
 )
 def h1() -> Stated:
     """If a client takes part with positive probability and the noise of its last local gradient has infinite second
-    moment and is independent of the past, of the other clients and of the sampling, then E |x - x*|^2 and E [f(x) - f*]
-    are infinite after that round."""
+    moment and is independent of the past, of the other clients and of the sampling, then $E |x - x*|^2$ and $E [f(x)
+    - f*]$ are infinite after that round."""
     return Stated({"gap": oo}, conditions=(INDEPENDENT_NOISE,), setting=Setting("fedavg"))
 
 
@@ -67,8 +67,8 @@ def h1() -> Stated:
     provenance=own("precise form of poster Corollary 1", f"{PROOFS}#h2"),
 )
 def h2() -> Stated:
-    """With client AdaGrad or SM3 without delay and plain averaging no coordinate moves by more than eta in a local
-    step, whatever the gradients; after R rounds the gap is at most this."""
+    """With client AdaGrad or SM3 without $delay$ and plain averaging no coordinate moves by more than $eta$ in a local
+    step, whatever the gradients; after $R$ rounds the gap is at most this."""
     return Stated(
         {"gap": _move_by_bounded_steps(K, eta)},
         conditions=(NO_DELAY, ZERO_START, Condition("server: plain averaging, step 1")),
@@ -82,7 +82,7 @@ def h2() -> Stated:
     provenance=own("precise form of poster Corollary 1, server side", f"{PROOFS}#h2"),
 )
 def h2_server() -> Stated:
-    """With server AdaGrad without momentum no coordinate moves by more than gamma in a round, also with SGD clients:
+    """With server AdaGrad without momentum no coordinate moves by more than $gamma$ in a round, also with SGD clients:
     adaptivity on one side is enough."""
     return Stated(
         {"gap": _move_by_bounded_steps(Integer(1), gamma)},

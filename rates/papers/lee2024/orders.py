@@ -1,4 +1,4 @@
-"""Theorem 6 and its corollaries: FedAda^2 by orders in both steps, (Psi_1 + ... + Psi_5) / Psi_6."""
+"""Theorem 6 and its corollaries: FedAda² by orders in both steps, (Psi_1 + ... + Psi_5) / Psi_6."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ ORDERS = FEDADA2.sharing(constants="hidden", dimensional=False)
 
 SUMMED_FORM = Erratum(
     "summed-form",
-    "Read literally, with every a_l at least a positive constant and with coefficients that do not depend on the local"
-    " step p, the sum of a_l g_l / theta_l over l <= p is not the step of SGD or of AdaGrad from p = 2 on. Both fit, as"
-    " momentum and Adam do, where the coefficients of step p may depend on p and may vanish. The display was partly"
-    " unreadable in our source.",
-    "After the gradients g and 0 the second step of SGD and of AdaGrad is zero, whereas the sum's is a multiple of g"
-    " that is not zero.",
+    "Read literally, with every $a_l$ at least a positive constant and with coefficients that do not depend on the"
+    " local step $p$, the sum of $a_l g_l / theta_l$ over $l <= p$ is not the step of SGD or of AdaGrad from $p = 2$"
+    " on. Both fit, as momentum and Adam do, where the coefficients of step $p$ may depend on $p$ and may vanish. The"
+    " display was partly unreadable in our source.",
+    "After the gradients $g$ and 0 the second step of SGD and of AdaGrad is zero, whereas the $sum's$ is a multiple"
+    " of $g$ that is not zero.",
 )
 
 
@@ -67,28 +67,28 @@ def _small_step_terms() -> dict[str, Expr]:
 
 @ORDERS.upper(
     "thm6",
-    "FedAda^2 and FedAda^2++ for smooth functions, by orders in both steps",
+    "FedAda² and FedAda²++ for smooth functions, by orders in both steps",
     provenance=summary("Theorem 6; orders from the poster"),
 )
 def thm6() -> Stated:
-    """The smallest squared gradient norm over R rounds, for any initialization and any sampling of clients, is at most
-    (Psi_1 + ... + Psi_5) / Psi_6; each term is one ratio, with its regimes of the client step. The orders hide
-    constants that have units. As summarised it fails for heterogeneous clients (see the erratum)."""
+    """The smallest squared gradient norm over $R$ rounds, for any initialization and any sampling of clients, is at
+    most ($Psi_1$ + ... + $Psi_5$) / $Psi_6$; each term is one ratio, with its regimes of the client step. The orders
+    hide constants that have units. As summarised it fails for heterogeneous clients (see the erratum)."""
     return Stated(_psi_terms(), conditions=(BOUNDED_GRADIENTS, ZERO_START), errata=(HETEROGENEITY,))
 
 
 @ORDERS.upper(
-    "cor7a", "FedAda^2 converges with small client steps", provenance=derived("Corollary 7, case (A)", f"{PROOFS}#cor7")
+    "cor7a", "FedAda² converges with small client steps", provenance=derived("Corollary 7, case (A)", f"{PROOFS}#cor7")
 )
 def cor7a() -> Stated:
-    """For client steps of order at most 1/sqrt(R) the ratios are powers, and all five vanish as R grows exactly if
-    gamma eta vanishes more slowly than 1/R and both gamma eta and eta vanish."""
+    """For client steps of order at most $1/sqrt(R)$ the ratios are powers, and all five vanish as $R$ grows exactly if
+    $gamma eta$ vanishes more slowly than $1/R$ and both $gamma eta$ and $eta$ vanish."""
     return Stated(
         _small_step_terms(),
         conditions=(
-            Condition("client step at most of order 1/sqrt(R)", Le(R * eta**2, 1)),
-            Condition("gamma eta above the order 1/R", Gt(gamma * eta * R, 1)),
-            Condition("gamma eta below the order 1", Lt(gamma * eta, 1)),
+            Condition("client step at most of order $1/sqrt(R)$", Le(R * eta**2, 1)),
+            Condition("$gamma eta$ above the order $1/R$", Gt(gamma * eta * R, 1)),
+            Condition("$gamma eta$ below the order 1", Lt(gamma * eta, 1)),
         ),
         errata=(HETEROGENEITY,),
     )
@@ -96,18 +96,18 @@ def cor7a() -> Stated:
 
 @ORDERS.upper(
     "cor7b",
-    "FedAda^2 converges with client steps slightly above 1/sqrt(R)",
-    provenance=derived("Corollary 7, case (B)", f"{PROOFS}#cor7"),
+    "FedAda² converges with client steps slightly above $1/sqrt(R)$",
+    provenance=derived("Corollary 7, case $(B)$", f"{PROOFS}#cor7"),
 )
 def cor7b() -> Stated:
-    """With the client step R^(-49/100) all five ratios vanish as R grows exactly if the server step lies strictly
-    between the orders R^(-1/2) and R^(12/25)."""
+    """With the client step $R^(-49/100)$ all five ratios vanish as $R$ grows exactly if the server step lies strictly
+    between the orders $R^(-1/2)$ and $R^(12/25)$."""
     client_step = R ** Rational(-49, 100)
     return Stated(
         {name: ratio.subs(eta, client_step) for name, ratio in psi_ratios("medium").items()},
         conditions=(
-            Condition("server step above the order R^(-1/2)", Gt(gamma * sqrt(R), 1)),
-            Condition("server step below the order R^(12/25)", Lt(gamma, R ** Rational(12, 25))),
+            Condition("server step above the order $R^(-1/2)$", Gt(gamma * sqrt(R), 1)),
+            Condition("server step below the order $R^(12/25)$", Lt(gamma, R ** Rational(12, 25))),
         ),
         steps={"eta": client_step},
         errata=(HETEROGENEITY,),
@@ -115,11 +115,11 @@ def cor7b() -> Stated:
 
 
 @ORDERS.upper(
-    "cor8", "FedAda^2 has the rate R^(-1/2)", provenance=summary("Corollary 8 (Corollary 4.3 of the NeurIPS version)")
+    "cor8", "FedAda² has the rate $R^(-1/2)$", provenance=summary("Corollary 8 (Corollary 4.3 of the NeurIPS version)")
 )
 def cor8() -> Stated:
-    """With a constant server step and client steps of order 1/sqrt(R). No choice of steps makes the bound of thm6
-    smaller than this order, because its first two ratios multiply to at least 1/R."""
+    """With a constant server step and client steps of order $1/sqrt(R)$. No choice of steps makes the bound of thm6
+    smaller than this order, because its first two ratios multiply to at least $1/R$."""
     steps: dict[str, Expr] = {"gamma": Integer(1), "eta": 1 / sqrt(R)}
     return Stated(
         {n: ratio.subs({gamma: steps["gamma"], eta: steps["eta"]}) for n, ratio in _small_step_terms().items()},
@@ -128,16 +128,16 @@ def cor8() -> Stated:
     )
 
 
-@ORDERS.upper("blended", "FedAda^2 with a mixture of client optimizers", provenance=summary("poster Theorem 3"))
+@ORDERS.upper("blended", "FedAda² with a mixture of client optimizers", provenance=summary("poster Theorem 3"))
 def blended() -> Stated:
-    """Every client uses any strategy whose local steps are sums of a_l g_l / theta_l with bounded positive a_l and
-    theta_l, any number of at most K local steps and any bounded positive aggregation weights: the orders are those of
-    thm6."""
+    """Every client uses any strategy whose local steps are sums of $a_l g_l / theta_l$ with bounded positive $a_l$ and
+    $theta_l$, any number of at most $K$ local steps and any bounded positive aggregation weights: the orders are
+    those of thm6."""
     return Stated(
         _psi_terms(),
         conditions=(
             BOUNDED_GRADIENTS,
-            Condition("0 < m_l <= theta_l <= M_l and 0 < a_l <= A_l for every strategy l"),
+            Condition("$0 < m_l <= theta_l <= M_l$ and $0 < a_l <= A_l$ for every strategy $l$"),
             Condition("aggregation weights between two positive constants"),
         ),
         errata=(HETEROGENEITY, SUMMED_FORM),

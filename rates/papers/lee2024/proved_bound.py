@@ -1,4 +1,4 @@
-"""A bound for FedAda^2 that is proved, with constants and with heterogeneity, and how far a client moves in a round."""
+"""A bound for FedAda² that is proved, with constants and with heterogeneity, and how far a client moves in a round."""
 
 from __future__ import annotations
 
@@ -71,23 +71,23 @@ def _proved_terms(client_step: Expr, phi: Expr) -> dict[str, Expr]:
 
 @FEDADA2.upper(
     "proved",
-    "FedAda^2 and FedAda^2++ with constants, with the floor that heterogeneity causes",
+    "FedAda² and FedAda²++ with constants, with the floor that heterogeneity causes",
     provenance=own("replaces Theorem 6", f"{PROOFS}#proved"),
 )
 def proved() -> Stated:
-    """All clients take part with exact gradients; clients run AdaGrad or SM3-II with delay z and no clipping, the
+    """All clients take part with exact gradients; clients run AdaGrad or SM3-II with $delay z$ and no clipping, the
     server AdaGrad without momentum. The bound holds for the mean over the rounds, hence for the best one."""
     return Stated(_proved_terms(eta, displacement()), conditions=(BOUNDED_COORDINATES, ZERO_START, FULL_PARTICIPATION))
 
 
 @FEDADA2.upper(
     "proved-tuned",
-    "FedAda^2 and FedAda^2++ reach the rate R^(-1/2) up to the floor that heterogeneity causes",
+    "FedAda² and FedAda²++ reach the rate $R^(-1/2)$ up to the floor that heterogeneity causes",
     provenance=own("replaces Corollary 8", f"{PROOFS}#proved"),
 )
 def proved_tuned() -> Stated:
-    """The proved bound at the client step with sqrt(R) Phi = lambda_s: it is of order 1/sqrt(R) for identical clients,
-    and in general up to a multiple of zeta_inf^2."""
+    """The proved bound at the client step with $sqrt(R) Phi = lambda_s$: it is of order $1/sqrt(R)$ for identical
+    clients, and in general up to a multiple of $zeta_inf^2$."""
     phi = server_damping / sqrt(R)
     client_step = phi / displacement_factor()
     return Stated(
@@ -118,8 +118,8 @@ def client_displacement_adam() -> Stated:
     return Stated(
         {"displacement": eta * K * (1 - beta1) / sqrt((1 - beta2) * (1 - beta1**2 / beta2))},
         conditions=(
-            Condition("beta1^2 below beta2", Lt(beta1**2, beta2)),
-            Condition("beta2 below 1", Lt(beta2, 1)),
+            Condition("$beta1^2$ below $beta2$", Lt(beta1**2, beta2)),
+            Condition("$beta2$ below 1", Lt(beta2, 1)),
             NO_DELAY,
             ZERO_START,
         ),
@@ -132,8 +132,8 @@ def client_displacement_adam() -> Stated:
     provenance=own("counterpart of the client displacement for poster Theorem 3", f"{PROOFS}#proved"),
 )
 def client_displacement_blended() -> Stated:
-    """If step p of a client is at most the sum of |g_l| / lambda over l <= p, coordinate by coordinate, as for momentum
-    SGD (lambda = 1), Adam and AdaGrad, then no coordinate moves further than this in one round."""
+    """If step $p$ of a client is at most the sum of $|g_l| / lambda$ over $l <= p$, coordinate by coordinate, as for
+    momentum SGD ($lambda = 1$), Adam and AdaGrad, then no coordinate moves further than this in one round."""
     return Stated({"displacement": eta * G_inf / lam * K * (K + 1) / 2}, conditions=(BOUNDED_COORDINATES, ZERO_START))
 
 

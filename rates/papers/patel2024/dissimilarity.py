@@ -22,7 +22,7 @@ ON_BALL = Statements(
     "prop13", "Dissimilarity on a ball from heterogeneity at the optimum, as printed", provenance=read("Prop. 13")
 )
 def prop13() -> Stated:
-    """A1 and A3 bound the dissimilarity of every machine on the ball of radius D about the start. As printed it fails
+    """A1 and A3 bound the dissimilarity of every machine on the ball of radius $D$ about the start. As printed it fails
     for three machines or more (erratum E2); prop13-mean and prop13-worst are what holds."""
     return Stated({"at the optimum": zeta_star, "curvature": tau * D}, conditions=(A1, A3), errata=(E2,))
 
@@ -34,8 +34,8 @@ def prop13() -> Stated:
     provenance=own("Prop. 13 corrected (erratum E2)", f"{PROOFS}#prop13"),
 )
 def prop13_mean() -> Stated:
-    """A1 and A3 bound the root mean square dissimilarity at distance at most D from the start; more precisely by
-    zeta_star + tau |x - x*|."""
+    """A1 and A3 bound the root mean square dissimilarity at distance at most $D$ from the start; more precisely by
+    $zeta_star + tau |x - x*|$."""
     return Stated({"at the optimum": zeta_star, "curvature": tau * (D + B)}, conditions=(A1, A3), errata=(E2,))
 
 
@@ -45,8 +45,8 @@ def prop13_mean() -> Stated:
     provenance=own("Prop. 13 corrected (erratum E2)", f"{PROOFS}#prop13"),
 )
 def prop13_worst() -> Stated:
-    """A1 and A3 bound the dissimilarity of every machine at distance at most D from the start; the factor sqrt(M - 1)
-    is attained."""
+    """A1 and A3 bound the dissimilarity of every machine at distance at most $D$ from the start; the factor $sqrt(M -
+    1)$ is attained."""
     return Stated(
         {"at the optimum": sqrt(M - 1) * zeta_star, "curvature": tau * (D + B)},
         conditions=(M_AT_LEAST_2, A1, A3),

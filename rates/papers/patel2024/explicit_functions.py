@@ -50,22 +50,22 @@ BELOW_L = Condition("both curvatures are positive", Lt(tau, L))
     provenance=own("heterogeneity instance in closed form", f"{PROOFS}#two-quadratics"),
 )
 def two_quadratics() -> Stated:
-    """Two machines a_i x^2 / 2 +- zeta_star x with curvatures L and L - tau, optimum 0, started there: this is exactly
-    where R rounds of local gradient descent end."""
+    """Two machines $a_i x^2 / 2 +- zeta_star x$ with curvatures $L$ and $L - tau$, optimum 0, started there: this is
+    exactly where $R$ rounds of local gradient descent end."""
     return Stated({"bias": _two_quadratics_position()}, conditions=(STEP_AT_MOST_INVERSE_L, BELOW_L))
 
 
 @NOISELESS_QUADRATICS.lower(
     "two-quadratics-discrepancy",
-    "The fixed point of two quadratics is off the optimum by phi_K(eta L)",
+    "The fixed point of two quadratics is off the optimum by $phi_K(eta L)$",
     measure="discrepancy",
     problem_class=TWO_QUADRATICS,
     iterate="fixed point",
     provenance=own("counterpart of the sharp discrepancy bound", f"{PROOFS}#two-quadratics"),
 )
 def two_quadratics_discrepancy() -> Stated:
-    """On the two quadratics the fixed point is at least zeta_star tau phi_K(eta L) / (2 L^2) away from the optimum, and
-    phi_K(q) >= q (K - 1) / (2 + q (K - 1))."""
+    """On the two quadratics the fixed point is at least $zeta_star tau phi_K(eta L) / (2 L^2)$ away from the optimum,
+    and $phi_K(q) >= q (K - 1) / (2 + q (K - 1))$."""
     return Stated(
         {"heterogeneity": zeta_star * tau / (2 * L**2) * phi(eta * L)}, conditions=(STEP_AT_MOST_INVERSE_L, BELOW_L)
     )
@@ -78,8 +78,8 @@ def two_quadratics_discrepancy() -> Stated:
     provenance=own("heterogeneity instance in closed form", f"{PROOFS}#two-quadratics"),
 )
 def two_quadratics_gap() -> Stated:
-    """The two quadratics beside a shared slow coordinate mu (y - B)^2 / 2: small inner steps leave the slow coordinate
-    behind, large ones pay for the bias. The value is exact."""
+    """The two quadratics beside a shared slow coordinate $mu (y - B)^2 / 2$: small inner steps leave the slow
+    coordinate behind, large ones pay for the bias. The value is exact."""
     return Stated(
         {
             "slow coordinate": mu * B**2 / 2 * Pow(1 - gamma * (1 - remaining_fraction(eta, mu)), 2 * R),
@@ -101,9 +101,9 @@ def slow_curvature() -> Expr:
     provenance=own("heterogeneity term of Theorem 9 on quadratics, with a constant", f"{PROOFS}#two-quadratics"),
 )
 def two_quadratics_floor() -> Stated:
-    """Two quadratics beside a slow coordinate with mu^3 = zeta_star^2 tau^2 / (L B^2 R^2): local gradient descent with
-    plain averaging stays above this for every inner step up to 1/L and every K >= 2. The constant 1/5000 is proved;
-    numerical searches stayed above 0.018 times the minimum."""
+    """Two quadratics beside a slow coordinate with $mu^3 = zeta_star^2 tau^2 / (L B^2 R^2)$: local gradient descent
+    with plain averaging stays above this for every inner step up to $1/L$ and every $K >= 2$. The constant 1/5000 is
+    proved; numerical searches stayed above 0.018 times the minimum."""
     drift = (tau**2 * zeta_star**2 * B**4 / L) ** Rational(1, 3) / R ** Rational(2, 3)
     return Stated(
         {"heterogeneity drift": Min(tau**2 * zeta_star**2 / L**3, drift) / 5000},
@@ -113,7 +113,7 @@ def two_quadratics_floor() -> Stated:
             VANILLA,
             STEP_AT_MOST_INVERSE_L,
             BELOW_L,
-            Condition("the slow coordinate is no steeper than L", Le(zeta_star * tau, L**2 * B * R)),
+            Condition("the slow coordinate is no steeper than $L$", Le(zeta_star * tau, L**2 * B * R)),
         ),
         setting=Setting(
             "local-sgd",
@@ -136,8 +136,8 @@ def two_quadratics_floor() -> Stated:
     provenance=own("heterogeneity instance with a kink in the curvature", f"{PROOFS}#drift"),
 )
 def piecewise_drift() -> Stated:
-    """psi(x) = (L/2) x^2 for x > 0 and (L/4) x^2 for x < 0; the two machines psi +- zeta_star x have the optimum 0. One
-    round from there moves the average by exactly this, downwards, for eta <= 1/L."""
+    """$psi(x) = (L/2) x^2$ for $x > 0$ and $(L/4) x^2$ for $x < 0$; the two machines $psi +- zeta_star x$ have the
+    optimum 0. One round from there moves the average by exactly this, downwards, for $eta <= 1/L$."""
     moved_steep, moved_flat = ((1 - remaining_fraction(eta, a)) / a for a in (L, L / 2))
     return Stated({"drift": gamma * zeta_star / 2 * (moved_flat - moved_steep)}, conditions=(STEP_AT_MOST_INVERSE_L,))
 
@@ -150,8 +150,8 @@ def piecewise_drift() -> Stated:
     provenance=own("noise instance with a kink in the curvature", f"{PROOFS}#drift"),
 )
 def noise_drift() -> Stated:
-    """Equal machines psi(x) + z x with psi as in piecewise-drift and z normal with deviation sigma: one round from the
-    optimum moves the mean by at least this, downwards, and averaging over machines does not reduce it."""
+    """Equal machines $psi(x) + z x$ with $psi$ as in piecewise-drift and $z$ normal with deviation $sigma$: one round
+    from the optimum moves the mean by at least this, downwards, and averaging over machines does not reduce it."""
     leading = Rational(2, 3) * (K - 1) ** Rational(3, 2) / sqrt(2 * pi)
     correction = Rational(8, 15) * eta * L * K ** Rational(5, 2)
     return Stated(

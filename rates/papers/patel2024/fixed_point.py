@@ -38,16 +38,16 @@ FIXED_POINT = NOISELESS_QUADRATICS.sharing(measure="discrepancy", iterate="fixed
 
 @ROUND.exact("prop19", "The fixed point of local gradient descent", provenance=read("Prop. 19"))
 def prop19() -> Stated:
-    """On F_m(x) = (x - x_m)' A_m (x - x_m) / 2 one round is x -> x_inf + (I - gamma C)(x - x_inf) with
-    C_m = I - (I - eta A_m)^K, C = mean C_m and x_inf = C^{-1} mean C_m x_m, independent of gamma. The expression is the
-    eigenvalue of C_m that belongs to the eigenvalue `curvature` of A_m."""
+    """On $F_m(x) = (x - x_m)' A_m (x - x_m) / 2$ one round is $x -> x_inf + (I - gamma C)(x - x_inf)$ with
+    $C_m = I - (I - eta A_m)^K$, $C = mean C_m$ and $x_inf = C^{-1} mean C_m x_m$, independent of $gamma$. The
+    expression is the eigenvalue of $C_m$ that belongs to the eigenvalue `curvature` of $A_m$."""
     return Stated(
         {"round contraction": 1 - remaining_fraction(eta, curvature)},
         errata=(
             Erratum(
                 "E5",
-                "In App. E.2 the recursion C_m := I - (I - eta C_m)^K should have A_m inside the power.",
-                "C_m is defined by the K local steps, which use A_m.",
+                "In App. E.2 the recursion $C_m := I - (I - eta C_m)^K$ should have $A_m$ inside the power.",
+                "$C_m$ is defined by the $K$ local steps, which use $A_m$.",
             ),
         ),
     )
@@ -60,7 +60,7 @@ def prop19() -> Stated:
 )
 def prop19_contraction() -> Stated:
     """One round contracts the distance to the fixed point by at most this factor; it is below 1 for every outer step
-    below 2/(1 - (1 - eta L)^K), twice the range that the paper gives."""
+    below $2/(1 - (1 - eta L)^K)$, twice the range that the paper gives."""
     slowest, fastest = (1 - remaining_fraction(eta, eigenvalue) for eigenvalue in (mu, L))
     return Stated({"contraction": Max(1 - gamma * slowest, gamma * fastest - 1)}, conditions=(STEP_AT_MOST_INVERSE_L,))
 
@@ -73,7 +73,7 @@ def prop19_contraction() -> Stated:
     provenance=read("Prop. 21, first part"),
 )
 def prop21_optima() -> Stated:
-    """The optimum of the average lies within zeta_opt tau / (L mu) of the average of the optima."""
+    """The optimum of the average lies within $zeta_opt tau / (L mu)$ of the average of the optima."""
     return Stated({"heterogeneity": zeta_opt * tau / (L * mu)}, conditions=(A3, A7))
 
 
@@ -84,7 +84,7 @@ def prop21_optima() -> Stated:
     provenance=read("Prop. 21, second part"),
 )
 def prop21() -> Stated:
-    """As K grows at fixed eta the fixed point moves from the optimum to the average of the machines' optima."""
+    """As $K$ grows at fixed $eta$ the fixed point moves from the optimum to the average of the machines' optima."""
     return Stated(
         {"heterogeneity": zeta_opt * tau / (L * mu) * (1 - phi(eta * mu))},
         conditions=(Condition("more than one local step", Ge(K, 2)), STEP_AT_MOST_INVERSE_L, A3, A7),
@@ -97,18 +97,18 @@ def prop21() -> Stated:
     provenance=own("sharpens Prop. 21", f"{PROOFS}#discrepancy"),
 )
 def discrepancy() -> Stated:
-    """The fixed point lies within zeta_1 tau_bar / mu^2 * phi_K(eta mu) of the optimum; the bound vanishes at K = 1 and
-    as eta -> 0, and is attained in the limit."""
+    """The fixed point lies within $zeta_1 tau_bar / mu^2 * phi_K(eta mu)$ of the optimum; the bound vanishes at $K = 1$
+    and as $eta -> 0$, and is attained in the limit."""
     return Stated({"heterogeneity": zeta_mean * tau_mean / mu**2 * phi(eta * mu)}, conditions=(STEP_AT_MOST_INVERSE_L,))
 
 
 @FIXED_POINT.upper(
     "discrepancy-small-step",
-    "The fixed-point discrepancy grows at most linearly in eta (K - 1)",
+    "The fixed-point discrepancy grows at most linearly in $eta (K - 1)$",
     provenance=own("first order of the sharp bound", f"{PROOFS}#discrepancy"),
 )
 def discrepancy_small_step() -> Stated:
-    """phi_K(q) <= (K - 1) q / (2 - q), so the discrepancy is at most first order in eta (K - 1)."""
+    """$phi_K(q) <= (K - 1) q / (2 - q)$, so the discrepancy is at most first order in $eta (K - 1)$."""
     q = eta * mu
     return Stated(
         {"heterogeneity": zeta_mean * tau_mean / mu**2 * (K - 1) * q / (2 - q)}, conditions=(STEP_AT_MOST_INVERSE_L,)
@@ -121,8 +121,8 @@ def discrepancy_small_step() -> Stated:
     provenance=own("Prop. 21 and the triangle inequality", f"{PROOFS}#discrepancy-triangle"),
 )
 def discrepancy_triangle() -> Stated:
-    """Both parts of prop21 together give zeta_opt tau / (L mu) * (2 - phi_K(eta mu)). It does not vanish as eta -> 0,
-    but has L in place of one mu: take the smaller of this and the sharp bound."""
+    """Both parts of prop21 together give $zeta_opt tau / (L mu) * (2 - phi_K(eta mu))$. It does not vanish as $eta ->
+    0$, but has $L$ in place of one $mu$: take the smaller of this and the sharp bound."""
     legs = prop21_optima().bound.expression + prop21().bound.expression
     return Stated({"heterogeneity": legs.factor(zeta_opt, tau)}, conditions=(STEP_AT_MOST_INVERSE_L, A3, A7))
 
@@ -142,17 +142,17 @@ def _worst_aspect() -> Expr:
     "Local gradient descent converges linearly to a floor",
     constants="hidden",
     measure="distance",
-    provenance=read("Theorem 22, with B replaced by B + zeta_opt/L (erratum E4)"),
+    provenance=read("Theorem 22, with $B$ replaced by $B + zeta_opt/L$ (erratum E4)"),
 )
 def thm22() -> Stated:
-    """With gamma = 1 and eta = 1/(2L), the distance to the optimum decays like exp(-K R mu / L) down to a floor of
-    order zeta_opt tau / (L mu)."""
+    """With $gamma = 1$ and $eta = 1/(2L)$, the distance to the optimum decays like $exp(-K R mu / L)$ down to a floor
+    of order $zeta_opt tau / (L mu)$."""
     return Stated(
         {
             "optimization": exp(-K * R * mu / L) * _worst_aspect().subs(eta, 1 / (2 * L)) * _start_distance(),
             "floor": zeta_opt * tau / (L * mu),
         },
-        conditions=(VANILLA, Condition("inner step 1/(2L)", Eq(eta * L, Rational(1, 2))), A3, A7),
+        conditions=(VANILLA, Condition("inner step $1/(2L)$", Eq(eta * L, Rational(1, 2))), A3, A7),
         steps={"eta": 1 / (2 * L), "gamma": Integer(1)},
         errata=(E4, E8),
     )
@@ -162,11 +162,11 @@ def thm22() -> Stated:
     "thm22-explicit",
     "Local gradient descent converges linearly to its fixed point",
     measure="distance-to-fixed-point",
-    provenance=read("proof of Theorem 22, with B replaced by B + zeta_opt/L (erratum E4)"),
+    provenance=read("proof of Theorem 22, with $B$ replaced by $B + zeta_opt/L$ (erratum E4)"),
 )
 def thm22_explicit() -> Stated:
-    """With gamma = 1, the distance to the fixed point after R rounds from 0 is at most (1 - eta mu)^(K R) times a
-    factor of at most L/mu times the start distance."""
+    """With $gamma = 1$, the distance to the fixed point after $R$ rounds from 0 is at most $(1 - eta mu)^(K R)$ times a
+    factor of at most $L/mu$ times the start distance."""
     return Stated(
         {"optimization": Pow(1 - eta * mu, K * R) * _worst_aspect() * _start_distance()},
         conditions=(VANILLA, STEP_AT_MOST_INVERSE_L, A7),
@@ -179,17 +179,17 @@ def thm22_explicit() -> Stated:
     "thm22-outer-step",
     "Local gradient descent with an outer step converges linearly to its fixed point",
     measure="distance-to-fixed-point",
-    provenance=read("proof of Theorem 22, general outer step, with B replaced by B + zeta_opt/L (erratum E4)"),
+    provenance=read("proof of Theorem 22, general outer step, with $B$ replaced by $B + zeta_opt/L$ (erratum E4)"),
 )
 def thm22_outer_step() -> Stated:
-    """For every outer step up to 1/(1 - (1 - eta L)^K); at that step the factor per round is one minus the smallest
-    over the largest eigenvalue of C."""
+    """For every outer step up to $1/(1 - (1 - eta L)^K)$; at that step the factor per round is one minus the smallest
+    over the largest eigenvalue of $C$."""
     slowest, fastest = (1 - remaining_fraction(eta, eigenvalue) for eigenvalue in (mu, L))
     return Stated(
         {"optimization": Pow(1 - gamma * slowest, R) * _worst_aspect() * _start_distance()},
         conditions=(
             STEP_AT_MOST_INVERSE_L,
-            Condition("outer step at most 1/(1 - (1 - eta L)^K)", Le(gamma * fastest, 1)),
+            Condition("outer step at most $1/(1 - (1 - eta L)^K)$", Le(gamma * fastest, 1)),
             A7,
         ),
         errata=(E4,),
@@ -203,7 +203,7 @@ def thm22_outer_step() -> Stated:
     provenance=own("Theorem 22 with constants and with the sharp floor", f"{PROOFS}#thm22"),
 )
 def thm22_constant() -> Stated:
-    """With gamma = 1 and any eta <= 1/L: the distance to the fixed point plus the smaller of the two bounds on the
+    """With $gamma = 1$ and any $eta <= 1/L$: the distance to the fixed point plus the smaller of the two bounds on the
     fixed point's distance from the optimum."""
     sharp = discrepancy().bound.expression.subs({zeta_mean: zeta_opt, tau_mean: tau})
     return Stated(
@@ -223,11 +223,11 @@ def thm22_constant() -> Stated:
     measure="rounds",
     algorithm="two-stage",
     units={"eps": LENGTH},
-    provenance=read("App. E.6, with B moved into the numerator"),
+    provenance=read("App. E.6, with $B$ moved into the numerator"),
 )
 def two_stage() -> Stated:
-    """Local gradient descent runs until it reaches its floor zeta_opt tau / (L mu), gradient descent continues from
-    there to distance eps: this many rounds in all, up to constants."""
+    """Local gradient descent runs until it reaches its floor $zeta_opt tau / (L mu)$, gradient descent continues from
+    there to distance $eps$: this many rounds in all, up to constants."""
     kappa, floor = L / mu, prop21_optima().bound.expression
     enough_local_steps = -log(2) / log(1 - 1 / (2 * kappa))
     return Stated(
@@ -243,8 +243,8 @@ def two_stage() -> Stated:
         errata=(
             Erratum(
                 "units",
-                "The printed logarithms have B in the denominator.",
-                "The first stage ends when B exp(-K R_1 / kappa) equals the floor; as printed the argument of the"
+                "The printed logarithms have $B$ in the denominator.",
+                "The first stage ends when $B exp(-K R_1 / kappa)$ equals the floor; as printed the argument of the"
                 " logarithm is not a pure number.",
             ),
         ),
@@ -265,10 +265,10 @@ def misprints() -> Iterator[Misprint]:
     yield Misprint(
         "two-stage-logarithm",
         PAPER.id,
-        "App. E.6, rounds of the first stage",
+        "App. $E.6$, rounds of the first stage",
         L / (mu * K) * log(L * mu / (zeta_opt * tau) / B),
         MEASURES["rounds"],
         two_stage().bound.term("local stage").expression,
         "length^-2",
-        "B exp(-K R_1 mu/L) = zeta_opt tau/(L mu) puts B into the numerator.",
+        "$B exp(-K R_1 mu/L) = zeta_opt tau/(L mu)$ puts $B$ into the numerator.",
     )

@@ -37,8 +37,8 @@ RANK_ONE_PAIR = NOISELESS_QUADRATICS.sharing(problem_class="rank-one pair")
     provenance=read("Prop. 1, Remark 2"),
 )
 def prop1() -> Stated:
-    """If quadratic machines satisfy A2 on the whole space with a finite zeta, then all their Hessians coincide. Without
-    noise one initial round then reduces the problem to equal machines."""
+    """If quadratic machines satisfy A2 on the whole space with a finite $zeta$, then all their Hessians coincide.
+    Without noise one initial round then reduces the problem to equal machines."""
     return Stated({"second-order heterogeneity": Integer(0)}, conditions=(A2,))
 
 
@@ -50,8 +50,8 @@ def prop1() -> Stated:
     provenance=read("Example (7)-(8)"),
 )
 def eq8() -> Stated:
-    """Two machines, F_i(x) = (L/2) (x[i] - x*[i])^2, start 0, optimum at distance B: plain averaging halves the error
-    per round at best, and the outer step 2 with K = inf reaches the optimum in one round."""
+    """Two machines, $F_i(x) = (L/2) (x[i] - x*[i])^2$, start 0, optimum at distance $B$: plain averaging halves the
+    error per round at best, and the outer step 2 with $K = inf$ reaches the optimum in one round."""
     return Stated(
         {"distance": B * sqrt(Pow(1 - gamma / 2 * (1 - remaining_fraction(eta, L)), 2 * R))}, conditions=(STEP_BELOW_2,)
     )
@@ -61,13 +61,13 @@ def eq8() -> Stated:
     "lemma8",
     "Gradient descent is slow on an ill-conditioned quadratic, whatever its step",
     algorithm="gradient-descent",
-    problem_class="convex quadratics with extreme eigenvalues L and mu, no noise",
+    problem_class="convex quadratics with extreme eigenvalues $L$ and $mu$, no noise",
     provenance=read("Lemma 8, constants of its proof"),
 )
 def lemma8() -> Stated:
-    """A convex quadratic with extreme eigenvalues L and mu, L >= 6 mu, has an optimum at distance B for which gradient
-    descent from 0 with any step stays above this; it is at least (mu B^2 / 4) exp(-12 mu R / L), hence of order L
-    B^2 / R when L/mu is of order R."""
+    """A convex quadratic with extreme eigenvalues $L$ and $mu$, $L >= 6 mu$, has an optimum at distance $B$ for which
+    gradient descent from 0 with any step stays above this; it is at least $(mu B^2 / 4) exp(-12 mu R / L)$, hence of
+    order $L B^2 / R$ when $L/mu$ is of order $R$."""
     return Stated(
         {"optimization": mu * B**2 / 4 * Pow(1 - 3 * mu / L, 2 * R)},
         conditions=(Condition("condition number at least 6", Ge(L, 6 * mu)),),
@@ -89,12 +89,12 @@ def hard_angle(angle: Expr) -> Condition:
     "prop7",
     "Local steps do not help under first-order assumptions",
     constants="hidden",
-    problem_class="convex, L-smooth, shared optimum, no noise",
+    problem_class="convex, $L$-smooth, shared optimum, no noise",
     provenance=read("Prop. 7"),
 )
 def prop7() -> Stated:
-    """For all K >= 2, R, M, L, B there is a noiseless convex instance whose machines share an optimum (zeta_star = 0)
-    on which local gradient descent with any inner and outer step stays above order L B^2 / R."""
+    """For all $K >= 2$, $R$, $M$, $L$, $B$ there is a noiseless convex instance whose machines share an optimum
+    ($zeta_star = 0$) on which local gradient descent with any inner and outer step stays above order $L B^2 / R$."""
     return Stated(
         {"optimization": L * B**2 / R},
         conditions=(K_AT_LEAST_2, M_AT_LEAST_2),
@@ -109,9 +109,9 @@ def prop7() -> Stated:
     provenance=own("closed form of the instance of Prop. 7", f"{PROOFS}#prop7"),
 )
 def prop7_exact() -> Stated:
-    """On the rank-one pair with an even number of machines, started at 0 with the optimum at distance B split evenly
-    over both eigenvectors, local gradient descent has exactly this suboptimality after R rounds; K = inf is the limit
-    of exact local minimization, for 0 < eta L < 2."""
+    """On the rank-one pair with an even number of machines, started at 0 with the optimum at distance $B$ split evenly
+    over both eigenvectors, local gradient descent has exactly this suboptimality after $R$ rounds; $K = inf$ is the
+    limit of exact local minimization, for $0 < eta L < 2$."""
     theta = gamma * (1 - remaining_fraction(eta, L))
     larger, smaller = (1 + cosine) / 2, (1 - cosine) / 2
     return Stated(
@@ -129,8 +129,8 @@ def prop7_exact() -> Stated:
     provenance=own("constant of Prop. 7", f"{PROOFS}#prop7"),
 )
 def prop7_constant() -> Stated:
-    """On the rank-one pair at the angle cosine = 1 - 1/(6R), local gradient descent stays above L B^2 / (108 R) for
-    every inner step, every outer step and every K, K = inf included."""
+    """On the rank-one pair at the angle cosine = $1 - 1/(6R)$, local gradient descent stays above $L B^2 / (108 R)$ for
+    every inner step, every outer step and every $K$, $K = inf$ included."""
     return Stated(
         {"optimization": L * B**2 / (108 * R)},
         conditions=(EVEN_WORKERS, hard_angle(hard_cosine()), STEP_BELOW_2),
@@ -152,9 +152,9 @@ def hard_cosine_any_machines() -> Expr:
     provenance=own("constant of Prop. 7 for any number of machines", f"{PROOFS}#prop7-any-machines"),
 )
 def prop7_any_machines() -> Stated:
-    """On the rank-one pair spread over M >= 2 machines, (M + 1)/2 of the first kind where M is odd, at the angle that
-    gives the average the smaller eigenvalue L / (12 R), local gradient descent stays above L B^2 / (108 R) for every
-    inner step, every outer step and every K."""
+    """On the rank-one pair spread over $M >= 2$ machines, $(M + 1)/2$ of the first kind where $M$ is odd, at the angle
+    that gives the average the smaller eigenvalue $L / (12 R)$, local gradient descent stays above $L B^2 / (108 R)$
+    for every inner step, every outer step and every $K$."""
     return Stated(
         prop7_constant().bound.terms,
         conditions=(M_AT_LEAST_2, hard_angle(hard_cosine_any_machines()), STEP_BELOW_2),
@@ -165,13 +165,13 @@ def prop7_any_machines() -> Stated:
 @NOISELESS_QUADRATICS.lower(
     "prop7-tau",
     "Second-order heterogeneity alone leaves an error that local steps cannot remove",
-    problem_class="convex, L-smooth, second-order heterogeneity tau, shared optimum, no noise",
+    problem_class="convex, $L$-smooth, second-order heterogeneity $tau$, shared optimum, no noise",
     provenance=own("workshop version of the paper, Sec. 4; the constant is ours", f"{PROOFS}#prop7-tau"),
 )
 def prop7_tau() -> Stated:
-    """Two rank-one blocks of curvature tau at the hard angle beside a shared coordinate of curvature L satisfy A3 with
-    tau and share an optimum, yet local gradient descent stays above tau B^2 / (108 R) for all inner and outer steps and
-    all K."""
+    """Two rank-one blocks of curvature $tau$ at the hard angle beside a shared coordinate of curvature $L$ satisfy A3
+    with $tau$ and share an optimum, yet local gradient descent stays above $tau B^2 / (108 R)$ for all inner and
+    outer steps and all $K$."""
     return Stated(
         {"optimization": prop7_constant().bound.expression.subs(L, tau)},
         conditions=(

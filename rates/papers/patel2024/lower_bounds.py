@@ -41,21 +41,21 @@ CHAIN = NOISELESS_QUADRATICS.sharing(
     "start",
     "The gap at the start",
     algorithm="any",
-    problem_class="convex, L-smooth",
+    problem_class="convex, $L$-smooth",
     iterate="the start",
     provenance=own("the other side of every lower bound", f"{PROOFS}#start"),
 )
 def start() -> Stated:
-    """The start is within L B^2 / 2 of the optimal value, so an algorithm whose steps may be as small as one likes has
-    a choice of steps that does no worse; a lower bound for all steps cannot exceed this."""
+    """The start is within $L B^2 / 2$ of the optimal value, so an algorithm whose steps may be as small as one likes
+    has a choice of steps that does no worse; a lower bound for all steps cannot exceed this."""
     return Stated({"start": L * B**2 / 2}, setting=Setting("no-step"))
 
 
 @LOWER.lower("thm9", "Lower bound of local SGD under first-order assumptions, as printed", provenance=read("Theorem 9"))
 def thm9() -> Stated:
-    """For all K >= 2, R, M, L, B, sigma, zeta_star some instance keeps the last iterate of local SGD from 0 above this,
-    for any step size. As printed it contradicts the upper bound of mini-batch SGD (erratum E1); thm9-vanilla and
-    thm9-any-steps are what holds."""
+    """For all $K >= 2$, $R$, $M$, $L$, $B$, $sigma$, $zeta_star$ some instance keeps the last iterate of local SGD from
+    0 above this, for any step size. As printed it contradicts the upper bound of mini-batch SGD (erratum E1);
+    thm9-vanilla and thm9-any-steps are what holds."""
     return Stated(
         koloskova2020.convex_terms(),
         conditions=(K_AT_LEAST_2, A1),
@@ -67,7 +67,7 @@ def thm9() -> Stated:
 @LOWER.lower(
     "thm9-vanilla",
     "Lower bound of local SGD with plain averaging",
-    provenance=read("Theorem 9, restricted to gamma = 1 (erratum E1) and to its domain (erratum E7)"),
+    provenance=read("Theorem 9, restricted to $gamma = 1$ (erratum E1) and to its domain (erratum E7)"),
 )
 def thm9_vanilla() -> Stated:
     """Some instance keeps the last iterate of local SGD with plain averaging above this for every inner step; together
@@ -111,8 +111,8 @@ def thm9_any_steps() -> Stated:
     provenance=read("Theorem 11, Lemma 24"),
 )
 def thm11() -> Stated:
-    """For all K >= 2, R, M, L, B, sigma some instance, even with zeta_star = 0, keeps every distributed zero-respecting
-    algorithm above this; accelerated mini-batch SGD attains it."""
+    """For all $K >= 2$, $R$, $M$, $L$, $B$, $sigma$ some instance, even with $zeta_star = 0$, keeps every distributed
+    zero-respecting algorithm above this; accelerated mini-batch SGD attains it."""
     return Stated(
         {"optimization": ghadimi2012.accelerated_optimization(), "statistical": dekel2012.statistical()},
         conditions=(K_AT_LEAST_2, M_AT_LEAST_2, A1, NOISE_BELOW_START),
@@ -128,13 +128,13 @@ def chain_ratio() -> Expr:
 
 @CHAIN.lower(
     "thm11-exact",
-    "Smallest suboptimality that R rounds allow on the chain split by parity",
+    "Smallest suboptimality that $R$ rounds allow on the chain split by parity",
     provenance=own("exact value for the instance of Theorem 11", f"{PROOFS}#thm11"),
 )
 def thm11_exact() -> Stated:
-    """On the chain split by parity with q = max(1/2, 1 - 1/R), in any dimension above R, this is the exact minimum of F
-    over points supported on the first R coordinates, where every output of a distributed zero-respecting algorithm lies
-    after R rounds."""
+    """On the chain split by parity with $q = max(1/2, 1 - 1/R)$, in any dimension above $R$, this is the exact minimum
+    of $F$ over points supported on the first $R$ coordinates, where every output of a distributed zero-respecting
+    algorithm lies after $R$ rounds."""
     q = chain_ratio()
     resistance = (1 - q ** (2 * R)) / (1 - q**2) + q ** (2 * R) / (1 + q**2)
     return Stated(
@@ -151,7 +151,7 @@ def thm11_exact() -> Stated:
 )
 def thm11_constant() -> Stated:
     """On the chain split by parity, whose machines share their optimum, every distributed zero-respecting algorithm
-    stays above L B^2 / (128 R^2) after R rounds, whatever K."""
+    stays above $L B^2 / (128 R^2)$ after $R$ rounds, whatever $K$."""
     return Stated(
         {"optimization": L * B**2 / (128 * R**2)},
         conditions=(EVEN_WORKERS,),

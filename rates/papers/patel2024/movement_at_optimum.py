@@ -27,8 +27,8 @@ MOVEMENT = Statements(
     provenance=read("Prop. 25, Remark 10"),
 )
 def prop25() -> Stated:
-    """A1 implies A6: K exact local steps from the optimum move the average by at most K eta times this. With
-    zeta_star = 0 nothing moves, so prop7 and thm11 hold under A6 too."""
+    """A1 implies A6: $K$ exact local steps from the optimum move the average by at most $K eta$ times this. With
+    $zeta_star = 0$ nothing moves, so prop7 and thm11 hold under A6 too."""
     return Stated({"heterogeneity": zeta_star * ((1 + eta * L) ** (K - 1) - 1)}, conditions=(A1,))
 
 
@@ -38,11 +38,11 @@ def prop25() -> Stated:
     provenance=own("sharpens Prop. 25 for convex machines", f"{PROOFS}#prop25"),
 )
 def prop25_convex() -> Stated:
-    """For convex machines and eta <= 2/L local steps do not expand distances, so the growth in K of prop25 is linear
-    instead of exponential."""
+    """For convex machines and $eta <= 2/L$ local steps do not expand distances, so the growth in $K$ of prop25 is
+    linear instead of exponential."""
     return Stated(
         {"heterogeneity": zeta_mean * eta * L * (K - 1) / 2},
-        conditions=(Condition("inner step at most 2/L", Le(eta * L, 2)),),
+        conditions=(Condition("inner step at most $2/L$", Le(eta * L, 2)),),
     )
 
 
@@ -61,8 +61,8 @@ def prop25_quadratics() -> Stated:
         errata=(
             Erratum(
                 "units",
-                "The printed bound (1 - (1 - eta H)^K) zeta / (eta K) lacks a factor 1/H.",
-                "Its unit is a gradient times a curvature; A7 bounds distances of optima by zeta/H.",
+                "The printed bound $(1 - (1 - eta H)^K) zeta / (eta K)$ lacks a factor $1/H$.",
+                "Its unit is a gradient times a curvature; A7 bounds distances of optima by $zeta/H$.",
             ),
         ),
     )
@@ -79,10 +79,10 @@ def misprints() -> Iterator[Misprint]:
     yield Misprint(
         "prop25-quadratics",
         PAPER.id,
-        "App. C.1, quadratic case of Prop. 25",
+        "App. $C.1$, quadratic case of Prop. 25",
         zeta_opt * (1 - remaining_fraction(eta, L)) / (eta * K),
         MEASURES["movement"],
         prop25_quadratics().bound.term("heterogeneity").expression,
         "value^2 length^-3",
-        "The bound carries the distance of the optima, zeta_opt/L: an L is missing in the denominator.",
+        "The bound carries the distance of the optima, $zeta_opt/L$: an $L$ is missing in the denominator.",
     )

@@ -55,7 +55,7 @@ def _thm15_common_terms() -> dict[str, Expr]:
 )
 def thm15() -> Stated:
     """With plain averaging and a suitable fixed inner step, up to logarithms, for machines whose dissimilarity on the
-    ball of radius D about 0 is at most zeta. This is version I, the one of Table 2."""
+    ball of radius $D$ about 0 is at most $zeta$. This is version I, the one of Table 2."""
     return Stated(
         {**_thm15_common_terms(), **_drift_terms("heterogeneity", zeta)},
         conditions=(VANILLA, STEP_AT_MOST_HALF, A2, A3, IN_BALL),
@@ -70,8 +70,8 @@ def thm15() -> Stated:
     provenance=read("Theorem 15, version II"),
 )
 def thm15_zeta_star() -> Stated:
-    """With plain averaging and a suitable fixed inner step, up to logarithms, for machines with heterogeneity zeta_star
-    at the optimum: version II, which is version I with zeta <= zeta_star + tau D split up."""
+    """With plain averaging and a suitable fixed inner step, up to logarithms, for machines with heterogeneity
+    $zeta_star$ at the optimum: version II, which is version I with $zeta <= zeta_star + tau D$ split up."""
     return Stated(
         {
             **_thm15_common_terms(),
@@ -84,7 +84,7 @@ def thm15_zeta_star() -> Stated:
             A1,
             A3,
             IN_BALL,
-            Condition("the ball reaches as far as the optimum (then D + B has the order of D)", Ge(D, B)),
+            Condition("the ball reaches as far as the optimum (then $D + B$ has the order of $D$)", Ge(D, B)),
         ),
         errata=(E2, E3, E6),
         setting=Setting("local-sgd", {**HIGHER_ORDER_CLASS, "zeta_star": zeta_star, "D": D}),
@@ -102,12 +102,12 @@ def _largest_heterogeneity(term: Expr) -> Expr:
     "Heterogeneity tolerated by the first-order theory",
     constants="hidden",
     measure="tolerance",
-    problem_class="convex, L-smooth, uniform heterogeneity zeta",
+    problem_class="convex, $L$-smooth, uniform heterogeneity $zeta$",
     provenance=read("comparison (10)"),
 )
 def eq10_old() -> Stated:
-    """For large K, local SGD reaches the accuracy eps in R rounds if zeta is at most of this order, by the bound that
-    uses smoothness only."""
+    """For large $K$, local SGD reaches the accuracy $eps$ in $R$ rounds if $zeta$ is at most of this order, by the
+    bound that uses smoothness only."""
     return Stated(
         {"tolerance": _largest_heterogeneity(koloskova2020.heterogeneity_drift(zeta))}, conditions=(VANILLA, A2)
     )
@@ -120,7 +120,7 @@ def eq10_old() -> Stated:
     provenance=read("comparison (10)"),
 )
 def eq10_new() -> Stated:
-    """For large K, local SGD reaches the accuracy eps in R rounds if zeta is at most of this order, by thm15."""
+    """For large $K$, local SGD reaches the accuracy $eps$ in $R$ rounds if $zeta$ is at most of this order (thm15)."""
     drifts = _drift_terms("heterogeneity", zeta).values()
     return Stated(
         {"tolerance": Min(*(_largest_heterogeneity(term) for term in drifts))},
@@ -139,8 +139,8 @@ def eq10_new() -> Stated:
     provenance=read("Remark 18"),
 )
 def remark18() -> Stated:
-    """Even on equal quadratic machines (zeta_star = tau = Q = 0) mini-batch SGD with any step stays above this; it is
-    conjectured (Conjecture 17) that local SGD gains when tau, Q B, sigma and zeta_star are small."""
+    """Even on equal quadratic machines ($zeta_star = tau = Q = 0$) mini-batch SGD with any step stays above this; it is
+    conjectured (Conjecture 17) that local SGD gains when $tau$, $Q B$, $sigma$ and $zeta_star$ are small."""
     return Stated(
         minibatch_terms(),
         conditions=(NOISE_BELOW_START,),

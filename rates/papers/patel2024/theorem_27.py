@@ -31,9 +31,9 @@ STRONGLY_CONVEX = Statements(PAPER, problem_class=STRONGLY_CONVEX_HIGHER_ORDER, 
     "lemma36",
     "Consensus error of local SGD",
     measure="consensus-error",
-    problem_class="convex, L-smooth, uniform heterogeneity zeta",
+    problem_class="convex, $L$-smooth, uniform heterogeneity $zeta$",
     iterate="every step",
-    provenance=read("Lemma 36, there quoted from Woodworth et al. (2020b)"),
+    provenance=read("Lemma 36, there quoted from Woodworth et al. $(2020b)$"),
 )
 def lemma36() -> Stated:
     """With plain averaging the iterates of the machines stay this close to their average at every step."""
@@ -91,7 +91,7 @@ def _fixed_step_terms() -> dict[str, Expr]:
     provenance=read("Theorem 27"),
 )
 def thm27() -> Stated:
-    """With gamma = 1, a prescribed fixed inner step and geometrically weighted averaging of the iterates, up to
+    """With $gamma = 1$, a prescribed fixed inner step and geometrically weighted averaging of the iterates, up to
     logarithms; for equal quadratic machines only the first two terms remain."""
     equal_machines = yuan2020.strongly_convex_terms()
     return Stated(
@@ -116,7 +116,7 @@ def thm27() -> Stated:
     provenance=derived("proof of Theorem 27, Lemmas 36 and 37", f"{PROOFS}#thm27"),
 )
 def thm27_step() -> Stated:
-    """The recursion in the proof of thm27, summed with geometric weights at any fixed step eta <= 1/(2L), with its
+    """The recursion in the proof of thm27, summed with geometric weights at any fixed step $eta <= 1/(2L)$, with its
     constants and before the step is chosen."""
     return Stated(
         _fixed_step_terms(),
@@ -154,8 +154,8 @@ def thm27_explicit() -> Stated:
     provenance=derived("proof of Theorem 27 and Lemma 37", f"{PROOFS}#thm27"),
 )
 def thm27_equal_quadratics() -> Stated:
-    """For quadratic machines with one common Hessian (tau = Q = 0) the recursion in the proof gives, at a fixed step
-    eta <= 1/(2L), r_0 A / ((1 - A eta)^(-K R) - 1) + eta sigma^2 / M with A = mu/2."""
+    """For quadratic machines with one common Hessian ($tau = Q = 0$) the recursion in the proof gives, at a fixed step
+    $eta <= 1/(2L)$, $r_0 A/((1 - A eta)^(-K R) - 1) + eta sigma^2/M$ with $A = mu/2$."""
     return Stated(
         {name: _fixed_step_terms()[name] for name in ("optimization", "statistical")},
         conditions=(VANILLA, STEP_AT_MOST_HALF),
@@ -183,7 +183,7 @@ def implications() -> Iterator[Implication]:
         noiseless,
         noiseless,
         without_logarithms=True,
-        fails_because="The proof has exp(-mu K R / (4L)); the statement hides the constant in the exponent"
+        fails_because="The proof has $exp(-mu K R / (4L))$; the statement hides the constant in the exponent"
         " (erratum E8).",
     )
     yield Specialization(

@@ -1,4 +1,4 @@
-"""FedAda^2 with exact gradients: three clients a_m log cosh(x - s) + t_m x in one dimension, step by step."""
+"""FedAda² with exact gradients: three clients a_m log cosh(x - s) + t_m x in one dimension, step by step."""
 
 from __future__ import annotations
 

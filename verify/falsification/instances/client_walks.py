@@ -1,4 +1,4 @@
-"""Clients and servers of FedAda^2 fed with gradients of one sign that grow or decay: how far they are carried."""
+"""Clients and servers of FedAda² fed with gradients of one sign that grow or decay: how far they are carried."""
 
 from __future__ import annotations
 

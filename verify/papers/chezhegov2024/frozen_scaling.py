@@ -131,7 +131,7 @@ def logistic_error(generator: np.random.Generator, seed: int, power: float = HAL
     kind="identity",
     data=frozen_scaling_trajectories,
     expected="confirmed",
-    outside={"step at most 1/(4L), in the scaled variables": "the variables change at every step size"},
+    outside={"step at most $1/(4L)$, in the scaled variables": "the variables change at every step size"},
 )
 def frozen_is_local_sgd(data: xr.Dataset) -> Vanishes:
     """Step by step with common noise: noisy heterogeneous quadratics, and logistic regression with common rows."""

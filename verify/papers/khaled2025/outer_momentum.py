@@ -238,7 +238,7 @@ def as_shipped(data: xr.Dataset, power: int) -> Equal:
     data=condition,
     expected="violated",
     outside={
-        "eta gamma momentum L K / (1 - momentum)^2 is at most 1/16": "the condition as far as legible, with the first"
+        "$eta gamma momentum L K/(1 - momentum)^2$ is at most 1/16": "the condition as far as legible, with the first"
         " power, is tested in its place"
     },
 )

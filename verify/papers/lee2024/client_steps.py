@@ -1,4 +1,4 @@
-"""Clients of FedAda^2 fed with arbitrary gradients: how far they move, and what their preconditioners are."""
+"""Clients of FedAda² fed with arbitrary gradients: how far they move, and what their preconditioners are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients on which FedAda^2 stays at a point that is not stationary, and how large the gradient there can be."""
+"""Clients on which FedAda² stays at a point that is not stationary, and how large the gradient there can be."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SHARE = 0.75  # amplitude over G - 2 b; above 1/2 there is a minimizer, up to 1 
 
 
 def frozen_methods(eta: Array, gamma: Array) -> Mapping[str, Algorithm[Any]]:
-    """Variants of FedAda^2 with one local step, for which the clients' steps cancel."""
+    """Variants of FedAda² with one local step, for which the clients' steps cancel."""
     steps: dict[str, Any] = {"eta": eta, "gamma": gamma, "server_damping": DAMPING}
     same_as_adagrad = DAMPING * np.sqrt(1 - BETA2)  # one Adam step is (1 - beta1) g / (sqrt(1 - beta2)|g| + lambda)
     return {
@@ -156,7 +156,7 @@ def family(damping: Array, largest: Array) -> SeparableMachines:
 
 
 def damping_family(session: Session) -> xr.Dataset:
-    """Where FedAda^2 stays on the family, over (ratio): damping over G, from 1e-6 to 1e2.
+    """Where FedAda² stays on the family, over (ratio): damping over G, from 1e-6 to 1e2.
 
     `staying` is the squared gradient after many rounds of the shipped method; `family_lambda`, `family_L` and so on are
     the clients' damping and constants.
@@ -181,7 +181,7 @@ def what_stays(data: xr.Dataset) -> Measurement:
         "server_damping": DAMPING,
         "R": 1e18,
     }
-    return Measurement.of(own, "staying", what="squared gradient at the point where FedAda^2 stays", symbols=symbols)
+    return Measurement.of(own, "staying", what="squared gradient at the point where FedAda² stays", symbols=symbols)
 
 
 # --- What is claimed -------------------------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ def what_stays(data: xr.Dataset) -> Measurement:
 
 @claim(
     "lee2024/counterexample",
-    "On three convex smooth clients with bounded gradients FedAda^2 stays for ever where the squared gradient is"
+    "On three convex smooth clients with bounded gradients FedAda² stays for ever where the squared gradient is"
     " 1/81, for all steps of client and server; so it does with a delay, a clip of small steps, SM3 and Adam.",
     kind="counterexample",
     data=counterexample,
@@ -197,7 +197,7 @@ def what_stays(data: xr.Dataset) -> Measurement:
 )
 def stays(theorem: Theorem, data: xr.Dataset) -> Equal:
     """One local step, four pairs of steps, rounds up to a thousand: the squared gradient against its exact value."""
-    what = "squared gradient at the point where FedAda^2 stays"
+    what = "squared gradient at the point where FedAda² stays"
     return Equal(Measurement.of(data[["squared_gradient", "eta", "gamma"]], "squared_gradient", what=what), theorem)
 
 

@@ -1,4 +1,4 @@
-"""The published orders of FedAda^2: where they vanish, and how fast they can, by exact certificates.
+"""The published orders of FedAda²: where they vanish, and how fast they can, by exact certificates.
 
 A sum vanishes exactly if its largest terms do: so a statement on where the bound vanishes is two inequalities, the
 bound against those terms and back.

@@ -1,4 +1,4 @@
-"""The proved bound of FedAda^2 on random clients, and the rate that it gives to identical ones."""
+"""The proved bound of FedAda² on random clients, and the rate that it gives to identical ones."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def random_instances(session: Session) -> xr.Dataset:
 
 @claim(
     "lee2024/proved-bound",
-    "The mean squared gradient over the rounds of FedAda^2 and FedAda^2++ is below the bound with constants.",
+    "The mean squared gradient over the rounds of FedAda² and FedAda²++ is below the bound with constants.",
     theorem="lee2024/proved",
     kind="bound with constants",
     data=random_instances,

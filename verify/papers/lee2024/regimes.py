@@ -1,4 +1,4 @@
-"""The plane of the two steps' exponents, cut where another ratio of the published bound of FedAda^2 is the largest."""
+"""The plane of the two steps' exponents, cut where another ratio of the published bound of FedAda² is the largest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sending the server's preconditioner buys: FedAda^2, direct joint adaptivity and one-sided methods."""
+"""What sending the server's preconditioner buys: FedAda², direct joint adaptivity and one-sided methods."""
 
 from __future__ import annotations
 

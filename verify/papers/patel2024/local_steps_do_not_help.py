@@ -74,7 +74,7 @@ def rank_one_at_the_hard_angle(session: Session) -> xr.Dataset:
     theorem="patel2024/prop7-constant",
     kind="counterexample",
     data=rank_one_at_the_hard_angle,
-    outside={"inner step below 2/L (needed for K = inf)": "with finite K the best inner step may be larger"},
+    outside={"inner step below $2/L$ (needed for $K = inf$)": "with finite K the best inner step may be larger"},
 )
 def k_does_not_help(theorem: Theorem, data: xr.Dataset) -> Bounded:
     """The minimum over the whole grid of step sizes, for every K and R."""

@@ -205,8 +205,9 @@ def step_size(session: Session) -> xr.Dataset:
     kind="bound with constants",
     data=step_size,
     outside={
-        "no noise or Q = 0; otherwise a fourth-moment bound on the noise is needed (erratum E3)": "two expressions are"
-        " compared, nothing is run"
+        "no noise or $Q = 0$; otherwise a fourth-moment bound on the noise is needed (erratum E3)": (
+            "two expressions are compared, nothing is run"
+        )
     },
 )
 def lemma37(theorem: Theorem, data: xr.Dataset) -> Bounded:

@@ -1,0 +1,143 @@
+"""Pages from templates: jinja2 with everything escaped, and what the templates need to show formulas and numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tightrate.common.json_types import as_json
+from tightrate.rates.formulas import display
+from tightrate.rates.formulas.inline import as_html, as_text
+from tightrate.rates.pages.theorem_facts import HIDDEN, facts, in_html, sign
+from tightrate.rates.statements.bound import Bound
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.verify.claim import Finding
+
+NUMBERS = re.compile(r"(?<![\w.])([A-Za-z]\w*(?:\([^()]*\))?\^\(?-?[\d./]+\)?|-?\d+(?:\.\d+)?e[+-]?\d+|<=|>=|<~|>~)")
+"""In the short texts of a verdict: powers, powers of ten and relations."""
+
+
+def page(template: str, **context: Any) -> str:
+    """A template filled in."""
+    return _environment().get_template(template).render(style=style(), **context)
+
+
+def style() -> Markup:
+    """The style sheet of all pages."""
+    return Markup(files("tightrate.figures").joinpath("report.css").read_text(encoding="utf-8"))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(loader=PackageLoader("tightrate.figures"), autoescape=True, undefined=StrictUndefined)
+    environment.filters |= {
+        "sentence": sentence,
+        "in_text": as_text,
+        "verdict_text": lambda text: sentence(NUMBERS.sub(r"$\1$", text)),
+        "capitalized": lambda text: text[:1].upper() + text[1:],
+        "number": number,
+        "formula": _formula,
+        "letter": lambda name, letters=None: Markup(display.mathml(LETTERS[name].symbol, letters)),
+        "meaning": lambda name: LETTERS[name].meaning,
+        "sign": sign,
+        "hidden": lambda bound: HIDDEN[bound.constants],
+        "facts": theorem_facts,
+        "anchor": lambda name: name.replace("/", "--"),
+        "data": lambda svg: f"data:image/svg+xml;base64,{b64encode(svg).decode()}",
+        "exact": exact,
+        "evidence": lambda finding: evidence(summary(finding) | dict(finding.verdict.evidence)),
+    }
+    return environment
+
+
+def sentence(text: str) -> Markup:
+    """A sentence with its formulas in MathML."""
+    return Markup(as_html(text))
+
+
+@cache
+def _formula_of(expressions: tuple[Any, ...], letters: tuple[tuple[str, str], ...]) -> Markup:
+    return Markup(display.sum_mathml(expressions, dict(letters)))
+
+
+def _formula(bound: Bound, letters: Mapping[str, str]) -> Markup:
+    return _formula_of(bound.expressions, tuple(sorted(letters.items())))
+
+
+def theorem_facts(theorem: Theorem) -> list[tuple[str, Markup]]:
+    """The facts of a theorem as the pages list them."""
+    return [(fact.name, Markup(in_html(fact.content))) for fact in facts(theorem)]
+
+
+def number(value: Any) -> Markup:
+    """A value of a result.
+
+    >>> print(number(1500), number(float("inf")), number(True), number(None))
+    1500 ∞ yes –
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return Markup("–")
+    if isinstance(value, bool):
+        return Markup("yes" if value else "no")
+    if isinstance(value, float):
+        if math.isinf(value):
+            return Markup("∞" if value > 0 else "−∞")
+        return sentence(
+            NUMBERS.sub(r"$\1$", f"{value:.4g}").replace("-", "−") if "e" not in f"{value:.4g}" else f"${value:.4g}$"
+        )
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return Markup(", ").join(map(number, value))
+    return sentence(NUMBERS.sub(r"$\1$", str(value)))
+
+
+def exact(values: Mapping[str, Any]) -> str:
+    """Values to every digit, one to a line, as a third party needs them."""
+    return "\n".join(f"{name} = {json.dumps(value)}" for name, value in as_json(values).items())
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Numbers as a list, groups of numbers that share their keys as a table, what is nested deeper folded away."""
+
+    single: Sequence[tuple[str, Markup]]
+    columns: Sequence[str]
+    groups: Sequence[Sequence[Any]]
+    folded: Sequence[tuple[str, str]]
+
+
+def evidence(numbers: Mapping[str, Any]) -> Evidence:
+    """The numbers behind a verdict, arranged for a page."""
+    groups = {name: value for name, value in numbers.items() if isinstance(value, Mapping)}
+    folded = {name: value for name, value in numbers.items() if name not in groups and _is_nested(value)}
+    single = [(name, number(value)) for name, value in numbers.items() if name not in groups and name not in folded]
+    inside = {f"{name}: {key}": value for name, group in groups.items() for key, value in group.items()}
+    folded |= {label: value for label, value in inside.items() if _is_nested(value)}
+    deep = {key for group in groups.values() for key, value in group.items() if _is_nested(value)}
+    columns = [key for key in dict.fromkeys(key for group in groups.values() for key in group) if key not in deep]
+    rows = [[sentence(name), *(number(group.get(key)) for key in columns)] for name, group in groups.items()]
+    told = [(name, json.dumps(as_json(value), default=str)) for name, value in folded.items()]
+    return Evidence(single, ["", *columns], rows, told)
+
+
+def _is_nested(value: Any) -> bool:
+    """Whether a value has parts with parts of their own, as a certificate has: no table can show it."""
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return isinstance(value, Mapping) or any(isinstance(part, Mapping | list | tuple) for part in parts)
+
+
+def summary(finding: Finding) -> dict[str, Any]:
+    """What a verdict predicted and measured, with its interval."""
+    verdict = finding.verdict
+    interval = {"interval": "{:.4g} to {:.4g}".format(*verdict.interval)} if verdict.interval else {}
+    return {"predicted": verdict.predicted, "measured": verdict.measured, **interval}
