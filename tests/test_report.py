@@ -189,7 +189,6 @@ def test_the_reproduction_page_is_a_table_of_verdicts_and_times(report: Path) ->
 def test_no_sentence_keeps_a_formula_in_ascii() -> None:
     """Formulas of sentences stand between dollar signs and can be read; code stands in backquotes."""
     texts = [text for claim in CLAIMS.entries().values() for text in (claim.statement, *procedure_of(claim))]
-    texts += [text for spec in FIGURES.entries().values() for text in (spec.title, spec.caption)]
     for source in theorems():
         texts += [source.title, source.statement, source.problem_class, source.iterate]
         texts += [condition.text for condition in source.conditions]

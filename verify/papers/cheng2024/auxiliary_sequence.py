@@ -104,7 +104,7 @@ def note_adam_increment(
 
 @experiment("cheng2024-identities")
 def identities(session: Session) -> xr.Dataset:
-    """Random steps, momenta, thresholds and dampings: the largest relative error of every identity, (K, instance)."""
+    """Random steps, momenta, thresholds and dampings: the largest relative error of every identity, ($K$, instance)."""
     n = session.choose(quick=48, full=400)
     rows = []
     for K in LOCAL_STEPS:
@@ -163,7 +163,7 @@ def of_both_algorithms(data: xr.Dataset, error: str, what: str) -> Every:
 
 @claim(
     "cheng2024/momentum-free-path",
-    "The workers' mean of z moves by exactly -eta times the mean clipped gradient, whatever the momentum.",
+    "The workers' mean of $z$ moves by exactly $-eta$ times the mean clipped gradient, whatever the momentum.",
     theorem="cheng2024/lemB1",
     kind="identity",
     data=identities,
@@ -177,7 +177,7 @@ def momentum_free_path(data: xr.Dataset) -> Vanishes:
 
 @claim(
     "cheng2024/auxiliary-sequence",
-    "z = x - eta beta1/(1-beta1) u (for Adam, x plus that multiple of its last move) is the printed z.",
+    "$z = x - eta beta1/(1-beta1) u$ (for Adam, $x$ plus that multiple of its last move) is the printed $z$.",
     theorem="cheng2024/lemB6",
     kind="identity",
     data=identities,
@@ -191,7 +191,7 @@ def auxiliary_sequence(data: xr.Dataset) -> Every:
 
 @claim(
     "cheng2024/mean-iterate-averages-z",
-    "The mean iterate is beta1 times the one before plus 1 - beta1 times the mean z, for both algorithms.",
+    "The mean iterate is $beta1$ times the one before plus $1 - beta1$ times the $mean z$, for both algorithms.",
     theorem="cheng2024/lemB6",
     kind="identity",
     data=identities,
@@ -199,13 +199,13 @@ def auxiliary_sequence(data: xr.Dataset) -> Every:
     outside=IDENTITY,
 )
 def mean_iterate_averages_z(data: xr.Dataset) -> Every:
-    """Every step of both algorithms; so mean iterates stay in the convex hull of the mean z."""
+    """Every step of both algorithms; so mean iterates stay in the convex hull of the $mean z$."""
     return of_both_algorithms(data, "mean iterate", "the mean iterate")
 
 
 @claim(
     "cheng2024/momentum-lag",
-    "The distance of mean z and mean x is beta1/(1-beta1) times the last move of the mean x, (C.160).",
+    "The distance of $mean z$ and $mean x$ is $beta1/(1-beta1)$ times the last move of the $mean x$, (C.160).",
     theorem="cheng2024/lemC7",
     kind="identity",
     data=identities,
@@ -219,7 +219,7 @@ def momentum_lag(data: xr.Dataset) -> Every:
 
 @claim(
     "cheng2024/adam-increment",
-    "Away from a round's first step, z moves by -eta/H times gradient plus the correction e of (C.5)-(C.6).",
+    "Away from a round's first step, $z$ moves by $-eta/H$ times gradient plus the correction $e$ of (C.5)-(C.6).",
     theorem="cheng2024/lemC10",
     kind="identity",
     data=identities,
@@ -234,7 +234,7 @@ def adam_increment(data: xr.Dataset) -> Vanishes:
 
 @claim(
     "cheng2024/adam-increment-at-first-step-as-printed",
-    "(C.5)-(C.6) also give the increment of z at the first step of every round.",
+    "(C.5)-(C.6) also give the increment of $z$ at the first step of every round.",
     theorem="cheng2024/lemC10",
     kind="erratum",
     data=identities,
@@ -242,14 +242,14 @@ def adam_increment(data: xr.Dataset) -> Vanishes:
     outside=IDENTITY,
 )
 def adam_increment_as_printed(data: xr.Dataset) -> Vanishes:
-    """The workers' mean increment against (C.6) with every worker's own u and H of the step before."""
+    """The workers' mean increment against (C.6) with every worker's own $u$ and $H$ of the step before."""
     return vanishing(data, "first increment as printed", "the first increment of a round by (C.6)")
 
 
 @claim(
     "cheng2024/adam-increment-at-first-step",
-    "At a round's first step the correction is beta1/(1-beta1) times u/H with the averaged u and the worker's new"
-    " H, less the workers' mean of u/H a step earlier.",
+    "At a round's first step the correction is $beta1/(1-beta1)$ times $u/H$ with the averaged $u$ and the worker's"
+    " new $H$, less the workers' mean of $u/H$ a step earlier.",
     theorem="cheng2024/lemC10",
     kind="identity",
     data=identities,
@@ -266,11 +266,10 @@ def adam_increment_at_first_step(data: xr.Dataset) -> Vanishes:
 
 @experiment("cheng2024-linear-objective")
 def linear_objective(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """A constant gradient: how far every single noise moves x and z by the end of the round, squared and summed.
+    """A constant gradient: how far every single noise moves $x$ and $z$ by the end of the round, squared and summed.
 
-    The algorithm is linear there, so unit impulses at each step give the exact variances for independent noise of
-    unit variance, over (K, beta1).
-    """
+    The algorithm is linear there, so unit impulses at each step give the exact variances for independent noise of unit
+    variance, over $(K, beta1)$."""
     largest = 64
     K = np.array([1, 2, 4, 8, 16, 32, largest])
     beta1 = np.array([0.0, 0.5, 0.9, 0.99])
@@ -301,7 +300,7 @@ def variance(theorem: Theorem, data: xr.Dataset, iterate: str) -> Equal:
 
 @claim(
     "cheng2024/flat-variance-z",
-    "On a linear objective z has the variance eta^2 sigma^2 K after K local steps, for every beta1.",
+    "On a linear objective $z$ has the variance $eta^2 sigma^2 K$ after $K$ local steps, for every $beta1$.",
     kind="exact value",
     data=linear_objective,
     expected="confirmed",
@@ -313,7 +312,7 @@ def flat_variance_z(theorem: Theorem, data: xr.Dataset) -> Equal:
 
 @claim(
     "cheng2024/flat-variance-x",
-    "There x has the variance eta^2 sigma^2 times the sum over j <= K of (1 - beta1^j)^2.",
+    "There $x$ has the variance $eta^2 sigma^2$ times the sum over $j <= K$ of $(1 - beta1^j)^2$.",
     kind="exact value",
     data=linear_objective,
     expected="confirmed",
@@ -328,7 +327,9 @@ def flat_variance_x(theorem: Theorem, data: xr.Dataset) -> Equal:
 
 @experiment("cheng2024-output-weights")
 def output_weights(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """Sums of the strongly convex output's weights over (q, T), q = eta mu/2: as printed, and shifted by one step."""
+    """Sums of the strongly convex output's weights over $(q, T)$, $q = eta mu/2$: as printed, and shifted by one
+    step.
+    """
     q, T = np.array([1e-3, 1e-2, 0.1, 0.3]), np.array([1, 2, 10, 100])
     sums = {name: np.empty((len(q), len(T))) for name in ("printed", "corrected")}
     for i, k in np.ndindex(len(q), len(T)):
@@ -346,7 +347,7 @@ def sum_of_weights(data: xr.Dataset, which: str) -> Equal:
 
 @claim(
     "cheng2024/output-weights-as-printed",
-    "The printed weights of the strongly convex output, proportional to (1-q)^(T-j), sum to one.",
+    "The printed weights of the strongly convex output, proportional to $(1-q)^(T-j)$, sum to one.",
     theorem="cheng2024/thm1",
     kind="erratum",
     data=output_weights,
@@ -354,13 +355,13 @@ def sum_of_weights(data: xr.Dataset, which: str) -> Equal:
     outside="a sum of given numbers",
 )
 def output_weights_as_printed(data: xr.Dataset) -> Equal:
-    """The sum for several q = eta mu/2 and T."""
+    """The sum for several $q = eta mu/2$ and $T$."""
     return sum_of_weights(data, "printed")
 
 
 @claim(
     "cheng2024/output-weights",
-    "With (1-q)^(T-1-j) and the same factor in front they do.",
+    "With $(1-q)^(T-1-j)$ and the same factor in front they do.",
     theorem="cheng2024/thm1",
     kind="identity",
     data=output_weights,
@@ -368,5 +369,5 @@ def output_weights_as_printed(data: xr.Dataset) -> Equal:
     outside="a sum of given numbers",
 )
 def corrected_weights(data: xr.Dataset) -> Equal:
-    """The sum for several q = eta mu/2 and T."""
+    """The sum for several $q = eta mu/2$ and $T$."""
     return sum_of_weights(data, "corrected")

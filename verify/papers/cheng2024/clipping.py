@@ -31,12 +31,11 @@ def clipped_mean(probability: Array, value: Array, rho: Array) -> Array:
 
 @experiment("cheng2024-clipping-laws")
 def clipping_laws(session: Session) -> xr.Dataset:
-    """Random laws with three values and mean |x| = `G_inf`: bias and moments of the clipped variable.
+    """Random laws with three values and $mean |x|$ = `G_inf`: bias and moments of the clipped variable.
 
-    Half of the laws are symmetric with mean zero, `symmetric`.  `vector_bias` is the squared bias of a gradient whose
-    three coordinates follow three of the laws at one threshold, with fourth moments (alpha = 4); its symbols are the
-    `vector_` ones.
-    """
+    Half of the laws are symmetric with mean zero, `symmetric`. `vector_bias` is the squared bias of a gradient whose
+    three coordinates follow three of the laws at one threshold, with fourth moments ($alpha = 4$); its symbols are the
+    `vector_` ones."""
     n = session.choose(quick=3000, full=60000)
     generator = stream(session.seed, experiment="cheng2024-clipping-laws")
     alpha = generator.uniform(2, 8, n)
@@ -96,19 +95,19 @@ def on_laws(theorem: Theorem, data: xr.Dataset, measured: str) -> Bounded:
 
 @claim(
     "cheng2024/clipping-bias",
-    "Clipping a coordinate at rho moves its mean by at most (2 sigma)^alpha / rho^(alpha-1).",
+    "Clipping a coordinate at $rho$ moves its mean by at most $(2 sigma)^alpha / rho^(alpha-1)$.",
     theorem="cheng2024/lemA2-bias",
     kind="bound with constants",
     data=clipping_laws,
 )
 def clipping_bias(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Exact expectations of random laws with three values, within the lemma's conditions on rho."""
+    """Exact expectations of random laws with three values, within the lemma's conditions on $rho$."""
     return on_laws(theorem, data, "bias")
 
 
 @claim(
     "cheng2024/sharp-clipping-bias",
-    "It moves the mean by at most (alpha-1)^(alpha-1)/alpha^alpha sigma^alpha / (rho - |mean|)^(alpha-1).",
+    "It moves the mean by at most $(alpha-1)^(alpha-1)/alpha^alpha sigma^alpha / (rho - |mean|)^(alpha-1)$.",
     theorem="cheng2024/lemA2-sharp",
     kind="bound with constants",
     data=clipping_laws,
@@ -120,7 +119,7 @@ def sharp_clipping_bias(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "cheng2024/clipped-moment",
-    "Clipping does not raise the moment of order alpha about the true mean.",
+    "Clipping does not raise the moment of order $alpha$ about the true mean.",
     theorem="cheng2024/lemA2-moment",
     kind="bound with constants",
     data=clipping_laws,
@@ -132,7 +131,7 @@ def clipped_moment(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "cheng2024/clipped-centered-moment",
-    "About its own mean a clipped coordinate has at most 2^alpha times the moment of order alpha.",
+    "About its own mean a clipped coordinate has at most $2^alpha$ times the moment of order $alpha$.",
     theorem="cheng2024/lemA2-centered-moment",
     kind="bound with constants",
     data=clipping_laws,
@@ -158,13 +157,13 @@ def symmetric_noise(data: xr.Dataset) -> Vanishes:
 
 @claim(
     "cheng2024/squared-clipping-bias",
-    "(B.63): a clipped gradient has a squared bias of at most ||2 sigma||^(2 alpha) / rho^(2(alpha-1)).",
+    "(B.63): a clipped gradient has a squared bias of at most $||2 sigma||^(2 alpha) / rho^(2(alpha-1))$.",
     theorem="cheng2024/eqB.63",
     kind="bound with constants",
     data=clipping_laws,
 )
 def squared_clipping_bias(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Gradients in three dimensions, each coordinate with a random law, alpha = 4."""
+    """Gradients in three dimensions, each coordinate with a random law, $alpha = 4$."""
     symbols = {name: f"vector_{name}" for name in ("rho", "sigma_inf", "sigma_2alpha", "G_inf")}
     what = "squared bias of a clipped gradient"
     of_gradients = Measurement.of(data, "vector_bias", what=what, symbols={**symbols, "alpha": 4.0, "sigma": None})
@@ -187,11 +186,10 @@ def pareto_bias(noise: ParetoNoise, mean: Array, rho: Array) -> Array:
 
 @experiment("cheng2024-clipping-bias")
 def clipping_bias_over_threshold(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """Bias against the threshold, over (alpha, mean, rho) with sigma = 1 and the mean in units of the threshold.
+    """Bias against the threshold, over $(alpha, mean, rho)$ with $sigma = 1$ and the mean in units of the threshold.
 
-    `worst` is that of the two-point law made for the threshold, whose jump has probability `probability`; `pareto`
-    that of Pareto's law with index alpha + 1/2 at the same moment; `G_inf` (mean, rho) is the mean itself.
-    """
+    `worst` is that of the two-point law made for the threshold, whose jump has probability `probability`; `pareto` that
+    of Pareto's law with index $alpha + 1/2$ at the same moment; `G_inf` $(mean, rho)$ is the mean itself."""
     alpha, share, rho = np.array([4.0, 6.0, 8.0]), np.array([0.0, 0.25, 0.5]), np.geomspace(3, 300, 21)
     shape = (len(alpha), len(share), len(rho))
     worst, probability, pareto = np.empty(shape), np.empty(shape), np.empty(shape)
@@ -221,8 +219,8 @@ def clipping_bias_over_threshold(session: Session) -> xr.Dataset:  # noqa: ARG00
 
 @claim(
     "cheng2024/clipping-bias-is-attained",
-    "Two-point laws attain the sharp bound up to a factor 1 - (chance of their jump), which tends to 1 with rho:"
-    " neither the exponent alpha - 1 nor the sharp constant can be improved.",
+    "Two-point laws attain the sharp bound up to a factor 1 - (chance of their jump), which tends to 1 with $rho$:"
+    " neither the exponent $alpha - 1$ nor the sharp constant can be improved.",
     theorem="cheng2024/lemA2-sharp",
     kind="bound with constants",
     data=clipping_bias_over_threshold,
@@ -236,13 +234,13 @@ def clipping_bias_is_attained(theorem: Theorem, data: xr.Dataset) -> AtLeast:
 
 @claim(
     "cheng2024/clipping-bias-exponent",
-    "The bias falls at least as fast as rho^-(alpha-1) in the threshold, and for the worst laws exactly so.",
+    "The bias falls at least as fast as $rho^-(alpha-1)$ in the threshold, and for the worst laws exactly so.",
     theorem="cheng2024/lemA2-bias",
     kind="scaling",
     data=clipping_bias_over_threshold,
 )
 def clipping_bias_exponent(theorem: Theorem, data: xr.Dataset) -> Every:
-    """Slopes in rho fitted for alpha = 4, 6, 8 at mean zero: for the worst two-point laws neither slower nor faster
+    """Slopes in $rho$ fitted for $alpha = 4$, 6, 8 at mean zero: for the worst two-point laws neither slower nor faster
     than predicted, for Pareto's not slower."""
     parts = {}
     for alpha in data.alpha.values:

@@ -45,10 +45,9 @@ CLIPPING_CASES = {
 def clipping_term(session: Session) -> xr.Dataset:  # noqa: ARG001
     """Infinitely many workers, few local steps, and the two-point noise that biases the prescribed threshold most.
 
-    Over (case, alpha, R): `error` is the gap of the (weighted) average, for Adam with a frozen second moment the mean
-    squared gradient; on a parabola of curvature mu, of the worst curvature, of curvature L.  Step and threshold are
-    those that the statements prescribe at the accuracy of their own clipping term.
-    """
+    Over (case, $alpha$, $R$): `error` is the gap of the (weighted) average, for Adam with a frozen second moment the
+    mean squared gradient; on a parabola of curvature $mu$, of the worst curvature, of curvature $L$. Step and threshold
+    are those that the statements prescribe at the accuracy of their own clipping term."""
     K, mu = 2, FLAT * L
     R, alpha = 2.0 ** np.arange(10, 15, dtype=float), np.array([4.0, 6.0, 8.0])
     settings = {"L": L, "mu": mu, "B": B, "Delta": L * B**2 / 2, "sigma": 1.0, "sigma_2alpha": 1.0, "lambda": 1.0}
@@ -103,20 +102,21 @@ def clipping_exponent(theorem: Theorem, data: xr.Dataset, case: str) -> Every:
 
 @claim(
     "cheng2024/clipping-term-strongly-convex",
-    "With few local steps the strongly convex error falls at least as (KR)^(-2(alpha-1)/alpha) in R.",
+    "With few local steps the strongly convex error falls at least as $(KR)^(-2(alpha-1)/alpha)$ in $R$.",
     theorem="cheng2024/thm1",
     kind="scaling",
     data=clipping_term,
     outside=FEW_LOCAL_STEPS,
 )
 def clipping_term_strongly_convex(theorem: Theorem, data: xr.Dataset) -> Every:
-    """Prescribed step and threshold, infinitely many workers, K = 2, noise worst for the threshold; alpha = 4, 6, 8."""
+    """Prescribed step and threshold, infinitely many workers, $K = 2$, noise worst for the threshold; $alpha = 4$, 6,
+    8."""
     return clipping_exponent(theorem, data, "strongly convex")
 
 
 @claim(
     "cheng2024/clipping-term-convex",
-    "With few local steps the convex error falls at least as (KR)^(-2(alpha-1)/(3 alpha-1)) in R.",
+    "With few local steps the convex error falls at least as $(KR)^(-2(alpha-1)/(3 alpha-1))$ in $R$.",
     theorem="cheng2024/thm2",
     kind="scaling",
     data=clipping_term,
@@ -129,12 +129,12 @@ def clipping_term_convex(theorem: Theorem, data: xr.Dataset) -> Every:
 
 @claim(
     "cheng2024/clipping-term-adam",
-    "With few local steps Adam's squared gradient falls at least as (KR)^(-2(alpha-1)/(3 alpha-2)) in R.",
+    "With few local steps Adam's squared gradient falls at least as $(KR)^(-2(alpha-1)/(3 alpha-2))$ in $R$.",
     theorem="cheng2024/thm3",
     kind="scaling",
     data=clipping_term,
     outside=FEW_LOCAL_STEPS,
 )
 def clipping_term_adam(theorem: Theorem, data: xr.Dataset) -> Every:
-    """The same with a frozen second moment, on a parabola of curvature L."""
+    """The same with a frozen second moment, on a parabola of curvature $L$."""
     return clipping_exponent(theorem, data, "Adam")

@@ -22,14 +22,13 @@ from tightrate.verify.session import Session
 
 @experiment("cheng2024-confidence")
 def confidence(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """Steps that SGD needs for the accuracy eps with probability 1 - delta on the instance of Theorem D.1.
+    """Steps that SGD needs for the accuracy $eps$ with probability $1 - delta$ on the instance of Theorem D.1.
 
-    Over (delta, L, eps): `plain` without clipping, at `eta`, the largest step that the confidence allows; `clipped`
+    Over $(delta, L, eps)$: `plain` without clipping, at `eta`, the largest step that the confidence allows; `clipped`
     with a threshold `clipped_rho` of twice the largest gradient (or three noise levels), at `clipped_eta`, a step that
-    makes the worst jump harmless.  The last step's noise has three values, so the runs are three: `failure` is the
-    exact probability that the gap exceeds eps after `plain` steps, `early` after one step less, `bold` at a step size
-    one per cent larger (nan where that exceeds 1/L), and `clipped_failure` with clipping.
-    """
+    makes the worst jump harmless. The last step's noise has three values, so the runs are three: `failure` is the exact
+    probability that the gap exceeds $eps$ after `plain` steps, `early` after one step less, `bold` at a step size one
+    per cent larger (nan where that exceeds $1/L$), and `clipped_failure` with clipping."""
     delta, L, eps = np.array([1e-1, 1e-2, 1e-3, 1e-4, 1e-5]), np.array([0.25, 1.0, 4.0]), np.array([1e-5, 1e-4, 1e-3])
     sigma, alpha, B = 5.0, 4.0, 2.0
     shape = (len(delta), len(L), len(eps))
@@ -89,7 +88,7 @@ def failing(*, eta: float, steps: int, rho: float, sigma: float, alpha: float, e
 @claim(
     "cheng2024/confidence-failure-probability",
     "On the instance of Theorem D.1, SGD with the largest step that the confidence allows fails with probability"
-    " exactly delta; one step less, or a step size one per cent larger, and it fails more often.",
+    " exactly $delta$; one step less, or a step size one per cent larger, and it fails more often.",
     theorem="cheng2024/thmD1",
     kind="exact value",
     data=confidence,
@@ -133,16 +132,15 @@ def uncertain_steps(data: xr.Dataset) -> Named:
 
 @claim(
     "cheng2024/confidence-exponents",
-    "The steps needed without clipping grow as delta^(-1/alpha) and (L eps)^(-1/2), up to a logarithm.",
+    "The steps needed without clipping grow as $delta^(-1/alpha)$ and $(L eps)^(-1/2)$, up to a logarithm.",
     theorem="cheng2024/thmD1",
     kind="scaling",
     data=confidence,
 )
 def confidence_exponents(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
-    """Exponents of delta, L and eps from both sides; the logarithm is a known factor.
+    """Exponents of $delta$, $L$ and $eps$ from both sides; the logarithm is a known factor.
 
-    Whole steps count as an error of 1/2, and -log(1 - eta L) in place of eta L as one of eta L, relatively.
-    """
+    Whole steps count as an error of 1/2, and $-log(1 - eta L)$ in place of $eta L$ as one of $eta L$, relatively."""
     steps = Measurement.of(data, "plain", stderr=uncertain_steps(data))
     predicted = exponents_of(theorem.bound.term("confidence"), ["delta", "L", "eps"], alpha=data.attrs["alpha"])
     return PowerLaw(steps, predicted, resolution=0.05, offset=Named(np.log(logarithm(data))), side="equal")
@@ -150,14 +148,14 @@ def confidence_exponents(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
 
 @claim(
     "cheng2024/confidence-as-printed",
-    "As (D.1) prints it, the number of steps needed grows as sqrt(L/eps).",
+    "As (D.1) prints it, the number of steps needed grows as $sqrt(L/eps)$.",
     theorem="cheng2024/thmD1",
     kind="erratum",
     data=confidence,
     expected="violated",
 )
 def confidence_as_printed(data: xr.Dataset) -> PowerLaw:
-    """The printed lower bound over the measured steps must stay bounded; it grows with L."""
+    """The printed lower bound over the measured steps must stay bounded; it grows with $L$."""
     printed = Measurement.of(data, "plain").at(misprint("eqD.1").printed)
     ratio = printed * logarithm(data) / data.plain
     found = Measurement.of(data, ratio, stderr=ratio * uncertain_steps(data) / data.plain)
@@ -166,7 +164,7 @@ def confidence_as_printed(data: xr.Dataset) -> PowerLaw:
 
 @claim(
     "cheng2024/clipping-buys-confidence",
-    "With clipping the number of steps does not grow with 1/delta on that instance, and no run fails.",
+    "With clipping the number of steps does not grow with $1/delta$ on that instance, and no run fails.",
     theorem="cheng2024/thmB3-sc",
     kind="regime",
     data=confidence,
@@ -176,7 +174,7 @@ def confidence_as_printed(data: xr.Dataset) -> PowerLaw:
     },
 )
 def clipping_buys_confidence(data: xr.Dataset) -> Every:
-    """The clipped runs for all values of the noise, and the growth of their number of steps as delta falls."""
+    """The clipped runs for all values of the noise, and the growth of their number of steps as $delta$ falls."""
     symbols = {
         "eta": "clipped_eta",
         "rho": "clipped_rho",

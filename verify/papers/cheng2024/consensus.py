@@ -86,11 +86,10 @@ STEPS_OF_B1 = {
 
 @experiment("cheng2024-consensus")
 def consensus(session: Session) -> xr.Dataset:
-    """Largest squared distance of two workers' z at the end of a round, over (L, eta, sigma, K).
+    """Largest squared distance of two workers' $z$ at the end of a round, over $(L, eta, sigma, K)$.
 
-    L = 0 is a constant gradient, L = 1 a function with two curvatures, whose pull saturates the growth in K.
-    `mean` and `stderr` are over replicas, `quantile` that of the largest round at 1 - delta.
-    """
+    $L = 0$ is a constant gradient, $L = 1$ a function with two curvatures, whose pull saturates the growth in $K$.
+    `mean` and `stderr` are over replicas, `quantile` that of the largest round at $1 - delta$."""
     replicas, M, R, beta1 = session.choose(quick=128, full=1024), 8, 3, 0.5
     eta, sigma, K = np.array([0.01, 0.02, 0.04]), np.array([0.5, 1.0, 2.0]), np.array([4, 8, 16, 32, 64])
     objectives = {0.0: asymmetric_softplus(L=1e-30, mu=1e-30, M=M), 1.0: asymmetric_softplus(mu=0.2, M=M)}
@@ -116,21 +115,23 @@ def consensus(session: Session) -> xr.Dataset:
 
 @claim(
     "cheng2024/consensus-bound",
-    "With probability 1 - delta no two workers' z are farther apart than eta sigma sqrt(KA), Lemma B.1.",
+    "With probability $1 - delta$ no two workers' $z$ are farther apart than $eta sigma sqrt(K A)$, Lemma B.1.",
     theorem="cheng2024/lemB1",
     kind="bound with constants",
     data=consensus,
     outside=STEPS_OF_B1,
 )
 def consensus_bound(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The empirical quantile 1 - delta of the largest squared distance over all rounds; the constants are generous."""
+    """The empirical quantile $1 - delta$ of the largest squared distance over all rounds; the constants are
+    generous.
+    """
     what = theorem.bound.measure.meaning
     return Bounded(theorem, Measurement.of(data, "quantile", what=what, instance=["mean"]))
 
 
 @claim(
     "cheng2024/consensus-exponents",
-    "The squared distance of two workers' z grows no faster than eta^2 sigma^2 K.",
+    "The squared distance of two workers' $z$ grows no faster than $eta^2 sigma^2 K$.",
     theorem="cheng2024/lemB1",
     kind="scaling",
     data=consensus,
@@ -164,11 +165,10 @@ def squared_range(M: ArrayLike) -> Array:
 
 @experiment("cheng2024-consensus-workers")
 def consensus_over_workers(session: Session) -> xr.Dataset:
-    """The same over M on the flat objective, where distances are those of independent Gaussian variables.
+    """The same over $M$ on the flat objective, where distances are those of independent Gaussian variables.
 
-    `range` is the expected squared range of M standard ones: the thresholds of ten noise levels cut nothing that a
-    float would show.
-    """
+    `range` is the expected squared range of $M$ standard ones: the thresholds of ten noise levels cut nothing that a
+    float would show."""
     budget, R, K, eta, sigma = session.choose(quick=80_000, full=1_000_000), 2, 8, 0.05, 1.0
     M = np.array([2, 8, 32, 128, 512, 2048])
     cells = []
@@ -194,20 +194,19 @@ def consensus_over_workers(session: Session) -> xr.Dataset:
 
 @claim(
     "cheng2024/consensus-over-workers",
-    "Over the number of workers the largest squared distance grows no faster than the squared range of M Gaussian"
-    " variables, so that it stays below 8 (1 + log M) times the variance of z.",
+    "Over the number of workers the largest squared distance grows no faster than the squared range of $M$ Gaussian"
+    " variables, so that it stays below $8 (1 + log M)$ times the variance of $z$.",
     theorem="cheng2024/lemB1",
     kind="scaling",
     data=consensus_over_workers,
     outside=STEPS_OF_B1,
 )
 def more_workers(data: xr.Dataset) -> Every:
-    """The exponent of M in the mean largest squared distance over the expected squared range, from the law's integral;
-    and that expectation against 8 (1 + log M) for the same M.
+    """The exponent of $M$ in the mean largest squared distance over the expected squared range, from the law's
+    integral; and that expectation against $8 (1 + log M)$ for the same $M$.
 
-    With W the range of M standard Gaussian variables X, W^2 <= 4 max X^2, and P(|X| > t) <= exp(-t^2/2) gives
-    E max X^2 <= 2 log M + 2.
-    """
+    With $W$ the range of $M$ standard Gaussian variables $X$, $W^2 <= 4 max X^2$, and $P(|X| > t) <= exp(-t^2/2)$ gives
+    $E max X^2 <= 2 log M + 2$."""
     distances = Measurement.of(data, "mean", stderr="stderr")
     law = Measurement.of(data, "range", what="expected squared range")
     return Every(
@@ -222,8 +221,8 @@ def more_workers(data: xr.Dataset) -> Every:
 
 @claim(
     "cheng2024/consensus-is-a-gaussian-range",
-    "On a flat objective the mean largest squared distance is the variance eta^2 sigma^2 K of z times the expected"
-    " squared range of M Gaussian variables, within a tenth.",
+    "On a flat objective the mean largest squared distance is the variance $eta^2 sigma^2 K$ of $z$ times the"
+    " expected squared range of $M$ Gaussian variables, within a tenth.",
     theorem="cheng2024/flat-variance-z",
     kind="exact value",
     data=consensus_over_workers,
@@ -250,7 +249,7 @@ STEPS_OF_C7 = dict.fromkeys(
 
 @experiment("cheng2024-adam-consensus")
 def adam_consensus(session: Session) -> xr.Dataset:
-    """Largest squared distance of two Local Adam workers' iterates, over (eta, sigma, K, lambda)."""
+    """Largest squared distance of two Local Adam workers' iterates, over $(eta, sigma, K, lambda)$."""
     replicas, M, R, beta1 = session.choose(quick=96, full=1024), 8, 2, 0.0
     eta, sigma = np.array([0.005, 0.01, 0.02]), np.array([0.25, 0.5, 1.0])
     K, lam = np.array([4, 8, 16, 32]), np.array([1.0, 2.0, 4.0])
@@ -278,28 +277,28 @@ def adam_consensus(session: Session) -> xr.Dataset:
 
 @claim(
     "cheng2024/adam-consensus-bound",
-    "With probability 1 - delta no two workers' iterates are farther apart than (eta/lambda) sigma sqrt(KA).",
+    "With probability $1 - delta$ no two workers' iterates are farther apart than $(eta/lambda) sigma sqrt(K A)$.",
     theorem="cheng2024/lemC7",
     kind="bound with constants",
     data=adam_consensus,
     outside=STEPS_OF_C7,
 )
 def adam_consensus_bound(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The empirical quantile 1 - delta of the largest distance; constants of 2^20 make this a weak test."""
+    """The empirical quantile $1 - delta$ of the largest distance; constants of $2^20$ make this a weak test."""
     distance = Named(np.sqrt(data["quantile"]))
     return Bounded(theorem, Measurement.of(data, distance, what=theorem.bound.measure.meaning, instance=["mean"]))
 
 
 @claim(
     "cheng2024/adam-consensus-exponents",
-    "The squared distance of two Local Adam workers grows no faster than (eta/lambda)^2 sigma^2 K.",
+    "The squared distance of two Local Adam workers grows no faster than $(eta/lambda)^2 sigma^2 K$.",
     theorem="cheng2024/lemC7",
     kind="scaling",
     data=adam_consensus,
     outside=STEPS_OF_C7,
 )
 def adam_consensus_exponents(data: xr.Dataset) -> PowerLaw:
-    """Exponents of the mean largest squared distance on a bent parabola, that of lambda as it falls."""
+    """Exponents of the mean largest squared distance on a bent parabola, that of $lambda$ as it falls."""
     drift = statement("cheng2024/structural-adam").bound.term("noise drift")
     predicted = exponents_of(drift, ["eta", "sigma", "K", "lambda"])
     predicted["1/lambda"] = -predicted.pop("lambda")

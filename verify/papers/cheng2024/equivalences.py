@@ -75,9 +75,8 @@ def distance(left: Array, right: Array) -> Array:
 def equivalences(session: Session) -> xr.Dataset:
     """Relative distance of two methods' mean iterates over all steps, one variable for each pair.
 
-    Over (K, instance); over the instances alone where both methods communicate at every step, and over K alone without
-    noise.  "noiseless workers" is the largest spread of the workers of one run without noise.
-    """
+    Over ($K$, instance); over the instances alone where both methods communicate at every step, and over $K$ alone
+    without noise. "noiseless workers" is the largest spread of the workers of one run without noise."""
     n = session.choose(quick=32, full=256)
     heavy = StudentNoise(1.0, degrees=3.0)
 
@@ -172,7 +171,7 @@ def all_the_same(data: xr.Dataset, pairs: Sequence[str], what: str) -> Every:
 
 @claim(
     "cheng2024/no-momentum-is-local-sgd",
-    "With beta1 = 0, Local SGDM is (clipped) local SGD and z is x.",
+    "With $beta1 = 0$, Local SGDM is (clipped) local SGD and $z$ is $x$.",
     theorem="cheng2024/thm2",
     kind="identity",
     data=equivalences,
@@ -186,7 +185,7 @@ def no_momentum(data: xr.Dataset) -> Every:
 
 @claim(
     "cheng2024/frozen-second-moment-is-sgdm",
-    "With beta2 = 1, Local Adam is Local SGDM at the step eta/lambda, for every damping lambda.",
+    "With $beta2 = 1$, Local Adam is Local SGDM at the step $eta/lambda$, for every damping $lambda$.",
     theorem="cheng2024/thm3",
     kind="identity",
     data=equivalences,
@@ -201,7 +200,7 @@ def frozen_second_moment(data: xr.Dataset) -> Every:
 
 @claim(
     "cheng2024/one-local-step",
-    "With K = 1 and no clipping, Local SGDM is minibatch SGDM on batches of M.",
+    "With $K = 1$ and no clipping, Local SGDM is minibatch SGDM on batches of $M$.",
     theorem="cheng2024/eq4.5",
     kind="identity",
     data=equivalences,
@@ -215,7 +214,7 @@ def one_local_step(data: xr.Dataset) -> Vanishes:
 
 @claim(
     "cheng2024/one-local-step-with-clipping",
-    "With K = 1, clipped Local SGDM is clipped minibatch SGDM on batches of M.",
+    "With $K = 1$, clipped Local SGDM is clipped minibatch SGDM on batches of $M$.",
     theorem="cheng2024/eq4.5",
     kind="counterexample",
     data=equivalences,
@@ -229,7 +228,7 @@ def one_local_step_with_clipping(data: xr.Dataset) -> Vanishes:
 
 @claim(
     "cheng2024/one-local-step-averages-clipped-gradients",
-    "With K = 1, clipped Local SGDM is SGDM on the average of gradients that were clipped one by one.",
+    "With $K = 1$, clipped Local SGDM is SGDM on the average of gradients that were clipped one by one.",
     theorem="cheng2024/eq4.5",
     kind="identity",
     data=equivalences,
@@ -243,7 +242,7 @@ def one_local_step_averages_clipped_gradients(data: xr.Dataset) -> Vanishes:
 
 @claim(
     "cheng2024/one-local-step-of-adam",
-    "With K = 1 and no clipping, Local Adam is minibatch Adam on batches of M.",
+    "With $K = 1$ and no clipping, Local Adam is minibatch Adam on batches of $M$.",
     theorem="cheng2024/eq4.11",
     kind="counterexample",
     data=equivalences,
@@ -257,7 +256,7 @@ def one_local_step_of_adam(data: xr.Dataset) -> Vanishes:
 
 @claim(
     "cheng2024/one-worker",
-    "With M = 1 there is no consensus error: the run does not depend on K at all.",
+    "With $M = 1$ there is no consensus error: the run does not depend on $K$ at all.",
     theorem="cheng2024/lemB1",
     kind="identity",
     data=equivalences,
@@ -265,13 +264,13 @@ def one_local_step_of_adam(data: xr.Dataset) -> Vanishes:
     outside=IDENTITY,
 )
 def one_worker(data: xr.Dataset) -> Every:
-    """Both algorithms, clipped, on the same noise: K = 1 against larger K."""
+    """Both algorithms, clipped, on the same noise: $K = 1$ against larger $K$."""
     return all_the_same(data, ["one worker, SGDM", "one worker, Adam"], "the run of a single worker")
 
 
 @claim(
     "cheng2024/noiseless-workers-agree",
-    "Without noise the workers stay together, and the run depends neither on M nor, at a fixed T, on K.",
+    "Without noise the workers stay together, and the run depends neither on $M$ nor, at a fixed $T$, on $K$.",
     theorem="cheng2024/lemC9",
     kind="identity",
     data=equivalences,
@@ -279,14 +278,14 @@ def one_worker(data: xr.Dataset) -> Every:
     outside=IDENTITY,
 )
 def noiseless_workers_agree(data: xr.Dataset) -> Every:
-    """Both algorithms on a bent parabola: spread of the workers, runs with larger K, and with one worker."""
+    """Both algorithms on a bent parabola: spread of the workers, runs with larger $K$, and with one worker."""
     names = [str(name) for name in data.data_vars if str(name).startswith("noiseless")]
     return all_the_same(data, names, "the run without noise")
 
 
 @claim(
     "cheng2024/quadratics-hide-drift",
-    "On quadratics with equal Hessians, nothing clipped, the mean iterate does not depend on K.",
+    "On quadratics with equal Hessians, nothing clipped, the mean iterate does not depend on $K$.",
     theorem="cheng2024/thm2",
     kind="identity",
     data=equivalences,
@@ -294,13 +293,13 @@ def noiseless_workers_agree(data: xr.Dataset) -> Every:
     outside=IDENTITY,
 )
 def quadratics_hide_drift(data: xr.Dataset) -> Vanishes:
-    """The mean iterates after every step, synchronized at every step and every K steps, on the same noise."""
+    """The mean iterates after every step, synchronized at every step and every $K$ steps, on the same noise."""
     return same(data, "quadratic", "the mean iterate on a quadratic")
 
 
 @claim(
     "cheng2024/clipping-shows-local-steps",
-    "On the same quadratics the mean iterate of clipped Local SGDM does not depend on K either.",
+    "On the same quadratics the mean iterate of clipped Local SGDM does not depend on $K$ either.",
     theorem="cheng2024/thm2",
     kind="counterexample",
     data=equivalences,
@@ -314,7 +313,7 @@ def clipping_shows_local_steps(data: xr.Dataset) -> Vanishes:
 
 @claim(
     "cheng2024/curvature-shows-local-steps",
-    "On a function with two curvatures the mean iterate does not depend on K either.",
+    "On a function with two curvatures the mean iterate does not depend on $K$ either.",
     theorem="cheng2024/thm2",
     kind="counterexample",
     data=equivalences,
@@ -331,12 +330,11 @@ def curvature_shows_local_steps(data: xr.Dataset) -> Vanishes:
 
 @experiment("cheng2024-warm-up")
 def warm_up(session: Session) -> xr.Dataset:
-    """The second moment of Local Adam at 1 - beta2 = K^(-3/2) R^(-1/2) from v = 0, on a flat objective.
+    """The second moment of Local Adam at $1 - beta2 = K^(-3/2) R^(-1/2)$ from $v = 0$, on a flat objective.
 
-    Noise is +-sigma, so every squared gradient is sigma^2: `v` (K, R) is what is reached after T steps, in units of
-    sigma^2.  `preconditioner` is max |H/lambda - 1| over a run on a bent parabola, `path` the largest distance from
-    Local SGDM at the step eta/lambda, relative to its path.  `complement` is 1 - beta2.
-    """
+    Noise is $+-sigma$, so every squared gradient is $sigma^2$: `v` $(K, R)$ is what is reached after $T$ steps, in
+    units of $sigma^2$. `preconditioner` is $max |H/lambda - 1|$ over a run on a bent parabola, `path` the largest
+    distance from Local SGDM at the step $eta/lambda$, relative to its path. `complement` is $1 - beta2$."""
     K, R = np.array([4, 16, 64]), np.array([4, 16, 64])
     sigma, lam, eta, beta1 = 1.0, 1.0, 0.05, 0.5
     complement, steps = K[:, None] ** -1.5 * R**-0.5, K[:, None] * R
@@ -367,7 +365,7 @@ def warm_up(session: Session) -> xr.Dataset:
 
 @claim(
     "cheng2024/second-moment-warm-up",
-    "From v = 0 and without bias correction, v reaches the share 1 - beta2^T of the mean squared gradient.",
+    "From $v = 0$ and without bias correction, $v$ reaches the share $1 - beta2^T$ of the mean squared gradient.",
     theorem="cheng2024/thm3",
     kind="exact value",
     data=warm_up,
@@ -375,22 +373,25 @@ def warm_up(session: Session) -> xr.Dataset:
     outside=IDENTITY,
 )
 def second_moment_warm_up(data: xr.Dataset) -> Equal:
-    """A flat objective with noise +-sigma, whose square is constant; 1 - beta2 as (4.9) allows at most."""
+    """A flat objective with noise $+-sigma$, whose square is constant; $1 - beta2$ as (4.9) allows at most."""
     reached = Measurement.of(data, "v", what="v after T steps in units of sigma^2")
     return Equal(reached, -np.expm1(data["T"] * np.log1p(-data.complement)))
 
 
 @claim(
     "cheng2024/adam-is-nearly-sgdm",
-    "At the 1 - beta2 of (4.9), H/lambda - 1 stays below sqrt(1 + (1-beta2) T g^2/lambda^2) - 1 with"
-    " (1-beta2) T = sqrt(R/K) and g the largest gradient: for K well above R, Local Adam is nearly Local SGDM.",
+    "At the $1 - beta2$ of (4.9), $H/lambda - 1$ stays below $sqrt(1 + (1-beta2) T g^2/lambda^2) - 1$ with"
+    " $(1-beta2) T = sqrt(R/K)$ and $g$ the largest gradient: for $K$ well above $R$, Local Adam is nearly Local"
+    " SGDM.",
     theorem="cheng2024/thm3",
     kind="regime",
     data=warm_up,
     outside="the preconditioner is bounded on every run",
 )
 def adam_is_nearly_sgdm(data: xr.Dataset) -> Facts:
-    """The preconditioner over whole runs, and the distance of Local Adam from Local SGDM at eta/lambda, noise equal."""
+    """The preconditioner over whole runs, and the distance of Local Adam from Local SGDM at $eta/lambda$, noise
+    equal.
+    """
     gathered = data.complement * data["T"]
     what = "largest relative change of the preconditioner"
     change = Measurement.of(data, "preconditioner", what=what, rounding=1e-12)

@@ -53,14 +53,14 @@ def limits(expected: dict[str, tuple[Expr, Expr]]) -> Symbolic:
 
 @claim(
     "cheng2024/large-local-steps",
-    "As K grows at a fixed R, the SGDM bounds vanish and Adam's tends to weak Delta/R.",
+    "As $K$ grows at a fixed $R$, the SGDM bounds vanish and Adam's tends to weak $Delta/R$.",
     theorem="cheng2024/thm3",
     kind="identity",
     expected="confirmed",
 )
 def large_local_steps() -> Symbolic:
-    """The limit of every term of the three bounds, from its power of K for all alpha >= 4 or by symbolic calculation,
-    checked again by its logarithmic derivative."""
+    """The limit of every term of the three bounds, from its power of $K$ for all $alpha >= 4$ or by symbolic
+    calculation, checked again by its logarithmic derivative."""
     return limits(
         {
             f"{one.name}, {label}": (
@@ -87,14 +87,14 @@ def free_of_momentum(expressions: dict[str, Expr]) -> Symbolic:
 
 @claim(
     "cheng2024/momentum-only-slows-the-start",
-    "The numbers of steps of Theorem B.3 depend on beta1 only through L/(1-beta1)^2 in their first term.",
+    "The numbers of steps of Theorem B.3 depend on $beta1$ only through $L/(1-beta1)^2$ in their first term.",
     theorem="cheng2024/thmB3",
     kind="identity",
     expected="confirmed",
 )
 def momentum_only_slows_the_start() -> Symbolic:
-    """The expressions themselves: with L (1-beta1)^2 in place of L the first term is free of beta1, as the others are;
-    checked again by derivatives."""
+    """The expressions themselves: with $L (1-beta1)^2$ in place of $L$ the first term is free of $beta1$, as the others
+    are; checked again by derivatives."""
     slowed = {L: L * (1 - beta1) ** 2}
     return free_of_momentum(
         {

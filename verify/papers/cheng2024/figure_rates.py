@@ -185,11 +185,10 @@ def tuned_pair(
 
 @experiment("cheng2024-figure-rates")
 def figure_rates(session: Session) -> xr.Dataset:
-    """Winners in the plane of exponents of K and M, and tuned runs over K and M and over R.
+    """Winners in the plane of exponents of $K$ and $M$, and tuned runs over $K$ and $M$ and over $R$.
 
-    `x`, `y`, `wins` are the cells of the planes, one for each algorithm.  `tuned` (who, K, M) and `tuned_over_rounds`
-    (who, R) are measured gaps of SGD without momentum and clipping.
-    """
+    `x`, `y`, `wins` are the cells of the planes, one for each algorithm. `tuned` (who, $K$, $M$) and
+    `tuned_over_rounds` (who, $R$) are measured gaps of SGD without momentum and clipping."""
     window = ((LEAST, MOST), (LEAST, MOST // 2))
     planes = [
         MethodPlane(name, {"local": method.local, "minibatch": method.minibatch}, ("K", "M"), {}, window, method)

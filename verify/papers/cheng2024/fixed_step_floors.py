@@ -60,9 +60,8 @@ FROM_OPTIMUM = {
 def floor(session: Session) -> xr.Dataset:  # noqa: ARG001
     """Strongly convex, no momentum, fixed step: what the gap settles at.
 
-    `drift` (eta, K) is that of infinitely many workers on two curvatures, with noise +-sigma; `statistical` (eta, M)
-    is that of K = 1 after 10^8 rounds on a parabola of curvature mu, exactly.
-    """
+    `drift` $(eta, K)$ is that of infinitely many workers on two curvatures, with noise $+-sigma$; `statistical` $(eta,
+    M)$ is that of $K = 1$ after $10^8$ rounds on a parabola of curvature $mu$, exactly."""
     eta, K, M = np.array([5e-4, 1e-3, 2e-3, 4e-3]), np.array([8.0, 16, 32, 64]), 4.0 ** np.arange(4)
     sigma, mu = 1.0, FLAT * L
     statistical = np.empty((len(eta), len(M)))
@@ -87,14 +86,14 @@ DRIFT = {"M": np.inf, "R": np.inf}
 
 @claim(
     "cheng2024/drift-floor",
-    "At a fixed step, with infinitely many workers, the gap settles at no more than order L eta^2 sigma^2 K.",
+    "At a fixed step, with infinitely many workers, the gap settles at no more than order $L eta^2 sigma^2 K$.",
     theorem="cheng2024/structural-sc",
     kind="scaling",
     data=floor,
     outside=WITHOUT_CLIPPING,
 )
 def drift_floor(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
-    """Exponents of eta and K on two curvatures, K - 1 in place of K entering as a known factor."""
+    """Exponents of $eta$ and $K$ on two curvatures, $K - 1$ in place of $K$ entering as a known factor."""
     predicted = exponents_of(theorem.bound.term("noise drift"), ["eta", "K"])
     found = Measurement.of(data, "drift", stderr=EXACT * data.drift, symbols=DRIFT)
     return PowerLaw(found, predicted, resolution=0.05, offset=missing_step(data.K))
@@ -114,14 +113,14 @@ def drift_floor_value(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "cheng2024/statistical-floor",
-    "At a fixed step and K = 1 the gap settles at no more than order eta sigma^2/M.",
+    "At a fixed step and $K = 1$ the gap settles at no more than order $eta sigma^2/M$.",
     theorem="cheng2024/structural-sc",
     kind="scaling",
     data=floor,
     outside=WITHOUT_CLIPPING,
 )
 def statistical_floor(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
-    """Exponents of eta and M on a parabola, where the expected gap of the weighted average is exact."""
+    """Exponents of $eta$ and $M$ on a parabola, where the expected gap of the weighted average is exact."""
     predicted = exponents_of(theorem.bound.term("statistical"), ["eta", "M"])
     found = Measurement.of(data, "statistical", stderr=EXACT * data.statistical, symbols=STATISTICAL)
     return PowerLaw(found, predicted, resolution=0.05)
@@ -144,11 +143,10 @@ def statistical_floor_value(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @experiment("cheng2024-floor-momentum")
 def floor_momentum(session: Session) -> xr.Dataset:
-    """The floor of the averaged z over beta1, where K is well above 1/(1 - beta1).
+    """The floor of the averaged $z$ over $beta1$, where $K$ is well above $1/(1 - beta1)$.
 
     `statistical` is exact on a parabola at `small_step`, weighted output; `drift` is sampled on two curvatures with
-    many workers.  The axis `slowness` is 1/(1 - beta1).
-    """
+    many workers. The axis `slowness` is $1/(1 - beta1)$."""
     beta1, eta, sigma, K, M, R = np.array([0.0, 0.25, 0.5, 0.7, 0.8, 0.9]), 0.02, 1.0, 64, 128, 24
     mu = FLAT * L
     parabola = DiagonalQuadratics(np.full((len(beta1), 1, 1), mu), np.full((len(beta1), 1, 1), B))
@@ -190,14 +188,14 @@ def floor_momentum(session: Session) -> xr.Dataset:
 
 @claim(
     "cheng2024/momentum-leaves-floors",
-    "With K well above 1/(1-beta1), neither the statistical nor the drift floor of z grows with momentum.",
+    "With $K$ well above $1/(1-beta1)$, neither the statistical nor the drift floor of $z$ grows with momentum.",
     theorem="cheng2024/structural-sc",
     kind="scaling",
     data=floor_momentum,
     outside={**WITHOUT_CLIPPING, **LARGE_MOMENTUM},
 )
 def momentum_leaves_floors(data: xr.Dataset) -> Every:
-    """Exponents of 1/(1-beta1) up to 10: exact for the statistical floor, sampled for the drift."""
+    """Exponents of $1/(1-beta1)$ up to 10: exact for the statistical floor, sampled for the drift."""
     symbols: dict[str, Source] = {"eta": "small_step", "M": 1.0, "R": 1e8}
     exact = Measurement.of(data, "statistical", stderr=EXACT * data.statistical, symbols=symbols)
     drift = Measurement.of(data, "drift", stderr="drift_stderr")
@@ -212,11 +210,10 @@ def momentum_leaves_floors(data: xr.Dataset) -> Every:
 
 @experiment("cheng2024-drift-over-workers")
 def drift_over_workers(session: Session) -> xr.Dataset:
-    """The fast coordinate at a fixed step with finitely many workers, sampled: gap over M, and its limit.
+    """The fast coordinate at a fixed step with finitely many workers, sampled: gap over $M$, and its limit.
 
-    `limit` is that of infinitely many workers.  Replicas times workers are the same for all M; so many that the gap
-    with 32 workers is told from the limit.
-    """
+    `limit` is that of infinitely many workers. Replicas times workers are the same for all $M$; so many that the gap
+    with 32 workers is told from the limit."""
     M, K, R, sigma = np.array([2, 4, 8, 16, 32]), 16, 24, 1.0
     eta = 0.05
     budget = session.choose(quick=48_000, full=640_000)
@@ -251,7 +248,7 @@ def drift_over_workers(session: Session) -> xr.Dataset:
 
 @claim(
     "cheng2024/more-workers-leave-the-drift",
-    "Up to 32 workers do not remove the drift: at a fixed step the gap stays above that of M = infinity.",
+    "Up to 32 workers do not remove the drift: at a fixed step the gap stays above that of $M$ = infinity.",
     theorem="cheng2024/structural-convex",
     kind="regime",
     data=drift_over_workers,
@@ -265,14 +262,14 @@ def more_workers_leave_the_drift(data: xr.Dataset) -> AtLeast:
 
 @claim(
     "cheng2024/floor-above-drift-falls-with-workers",
-    "What the gap exceeds the drift by falls at least as 1/M: floor and drift add up.",
+    "What the gap exceeds the drift by falls at least as $1/M$: floor and drift add up.",
     theorem="cheng2024/structural-convex",
     kind="scaling",
     data=drift_over_workers,
     outside=WITHOUT_CLIPPING,
 )
 def floor_above_drift(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
-    """The exponent of M in the sampled gap less the exact limit, where that is five standard errors or more."""
+    """The exponent of $M$ in the sampled gap less the exact limit, where that is five standard errors or more."""
     predicted = exponents_of(theorem.bound.term("statistical"), ["M"])
     excess = Measurement.of(data, data.gap - data.attrs["limit"], what="gap above the drift", stderr="stderr")
     return PowerLaw(excess, predicted, resolution=0.3, resolved=True)
@@ -283,12 +280,12 @@ def floor_above_drift(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
 
 @experiment("cheng2024-adam-floor")
 def adam_floor(session: Session) -> xr.Dataset:
-    """Local Adam from the optimum at a fixed step: lambda times the mean squared gradient of z in the norm of 1/H.
+    """Local Adam from the optimum at a fixed step: $lambda$ times the mean squared gradient of $z$ in the norm of
+    $1/H$.
 
-    1 - beta2 is at most that of (4.9), the same in all cells of a part, so that the second moment warms up alike; runs
-    are as long in units of 1/eta.  `statistical` over (M, eta, lambda) at K = 1, `drift` over (K, fine), `fine` being
-    its steps, with many workers and a large lambda; with standard errors.
-    """
+    $1 - beta2$ is at most that of (4.9), the same in all cells of a part, so that the second moment warms up alike;
+    runs are as long in units of $1/eta$. `statistical` over $(M, eta, lambda)$ at $K = 1$, `drift` over ($K$, fine),
+    `fine` being its steps, with many workers and a large $lambda$; with standard errors."""
     sigma, mu = 1.0, FLAT * L
 
     def measured(
@@ -338,14 +335,14 @@ def adam_floor(session: Session) -> xr.Dataset:
 
 @claim(
     "cheng2024/adam-statistical-floor",
-    "At a fixed step and K = 1 Local Adam's measure settles at no more than order L eta sigma^2/(lambda M).",
+    "At a fixed step and $K = 1$ Local Adam's measure settles at no more than order $L eta sigma^2/(lambda M)$.",
     theorem="cheng2024/structural-adam",
     kind="scaling",
     data=adam_floor,
     outside=FROM_OPTIMUM,
 )
 def adam_statistical_floor(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
-    """Exponents of eta, M and 1/lambda at the Moreau parameter lambda/L, on sampled runs from the optimum."""
+    """Exponents of $eta$, $M$ and $1/lambda$ at the Moreau parameter $lambda/L$, on sampled runs from the optimum."""
     term = theorem.bound.term("statistical").expression
     predicted = exponents_of(term.subs(moreau, lam / symbol("L")), ["eta", "M", "lambda"])
     predicted["1/lambda"] = -predicted.pop("lambda")
@@ -358,14 +355,14 @@ def adam_statistical_floor(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
 
 @claim(
     "cheng2024/adam-drift-floor",
-    "With many workers it settles at no more than order eta^2 L^2 sigma^2 K/lambda^2.",
+    "With many workers it settles at no more than order $eta^2 L^2 sigma^2 K/lambda^2$.",
     theorem="cheng2024/structural-adam",
     kind="scaling",
     data=adam_floor,
     outside=FROM_OPTIMUM,
 )
 def adam_drift_floor(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
-    """Exponents of eta and K on sampled runs on two curvatures; K - 1 in place of K is a known factor."""
+    """Exponents of $eta$ and $K$ on sampled runs on two curvatures; $K - 1$ in place of $K$ is a known factor."""
     predicted = exponents_of(theorem.bound.term("noise drift"), ["eta", "K"])
     drifts = data[["drift", "drift_stderr"]].rename(fine="eta")
     rounds = np.floor(np.round(DRIFT_LENGTH / drifts.eta) / drifts.K)

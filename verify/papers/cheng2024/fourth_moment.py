@@ -20,10 +20,10 @@ from tightrate.verify.session import Session
 
 @experiment("cheng2024-fourth-moment")
 def fourth_moment(session: Session) -> xr.Dataset:
-    """E |mean of M independent copies|^4 for random signs and for random laws with three values, over M.
+    """The fourth moment of the mean of $M$ independent copies for random signs and for random laws with three
+    values, over $M$.
 
-    That of the laws is in units of their own fourth moment, so that sigma = 1.
-    """
+    That of the laws is in units of their own fourth moment, so that $sigma = 1$."""
     n = session.choose(quick=200, full=5000)
     M = np.array([1, 2, 3, 5, 10, 100, 1000])
     signs = [np.sum(binom.pmf(np.arange(m + 1), m, 0.5) * ((2 * np.arange(m + 1) - m) / m) ** 4) for m in M]
@@ -45,7 +45,7 @@ def fourth_moment(session: Session) -> xr.Dataset:
 
 @claim(
     "cheng2024/fourth-moment-of-the-mean",
-    "The mean of M independent noises of fourth moment at most sigma^4 has at most 4 sigma^4/M^2.",
+    "The mean of $M$ independent noises of fourth moment at most $sigma^4$ has at most $4 sigma^4/M^2$.",
     theorem="cheng2024/lemA3",
     kind="bound with constants",
     data=fourth_moment,
@@ -57,7 +57,7 @@ def fourth_moment_of_the_mean(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "cheng2024/sharp-fourth-moment",
-    "It is at most (3 - 2/M) sigma^4/M^2.",
+    "It is at most $(3 - 2/M) sigma^4/M^2$.",
     theorem="cheng2024/lemA3-sharp",
     kind="bound with constants",
     data=fourth_moment,
@@ -70,12 +70,12 @@ def sharp_fourth_moment(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "cheng2024/random-signs-attain-the-fourth-moment",
-    "Random signs have exactly (3 - 2/M) sigma^4/M^2.",
+    "Random signs have exactly $(3 - 2/M) sigma^4/M^2$.",
     theorem="cheng2024/lemA3-sharp",
     kind="exact value",
     data=fourth_moment,
     expected="confirmed",
 )
 def random_signs(theorem: Theorem, data: xr.Dataset) -> Equal:
-    """The binomial sum for M up to 1000."""
+    """The binomial sum for $M$ up to 1000."""
     return Equal(Measurement.of(data, "signs", what="fourth moment of the mean sign"), theorem)

@@ -59,10 +59,9 @@ def critical_steps() -> Expr:
 
 @experiment("cheng2024-local-or-minibatch")
 def local_or_minibatch(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """Infinitely many workers, both methods tuned: gaps and the gain of local steps over (sigma, K, R).
+    """Infinitely many workers, both methods tuned: gaps and the gain of local steps over $(sigma, K, R)$.
 
-    `crossing` (sigma, R) is the number of local steps at which the measured gain is one.
-    """
+    `crossing` $(sigma, R)$ is the number of local steps at which the measured gain is one."""
     sigma, K, R = np.array([1.0, 1.75, 3]), doubling(1, 10), np.array([512.0, 1024, 2048])
     mesh = np.meshgrid(K, R, indexing="ij")
     eta = steps_between(5e-4, LARGEST_STEP / L, each=4)
@@ -110,13 +109,13 @@ def local_never_loses(data: xr.Dataset) -> AtMost:
 
 @claim(
     "cheng2024/critical-steps-exponents",
-    "Local SGD overtakes minibatch SGD at no more than order K_0 = sigma^2 R/(L B)^2 local steps.",
+    "Local SGD overtakes minibatch SGD at no more than order $K_0 = sigma^2 R/(L B)^2$ local steps.",
     theorem="cheng2024/eq4.5",
     kind="scaling",
     data=local_or_minibatch,
 )
 def critical_steps_exponents(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
-    """Exponents of sigma and R in the measured crossing; interpolation on the grids leaves two per cent."""
+    """Exponents of $sigma$ and $R$ in the measured crossing; interpolation on the grids leaves two per cent."""
     drift = statement("cheng2024/thm2").bound.term("noise drift")
     predicted = exponents_of_balance(drift, theorem.bound.term("optimization"), "K", ["sigma", "R"])
     crossing = Measurement.of(data, "crossing", stderr=INTERPOLATED * data.crossing, symbols={"K": "crossing"})
@@ -125,13 +124,13 @@ def critical_steps_exponents(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
 
 @claim(
     "cheng2024/gain-exponents",
-    "Beyond the crossing the gain over minibatch SGD grows at least as (K/K_0)^(1/3).",
+    "Beyond the crossing the gain over minibatch SGD grows at least as $(K/K_0)^(1/3)$.",
     theorem="cheng2024/eq4.5",
     kind="scaling",
     data=local_or_minibatch,
 )
 def gain_exponents(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
-    """The exponent of K/K_0 in local SGD's gap over minibatch SGD's, over all noises, K >= 16 and R together."""
+    """The exponent of $K/K_0$ in local SGD's gap over minibatch SGD's, over all noises, $K >= 16$ and $R$ together."""
     drift = statement("cheng2024/thm2").bound.term("noise drift").expression
     power = exponents_of(drift / theorem.bound.term("optimization").expression, ["K"])["K"]
     cells = data.sel(K=data.K[data.K >= 16]).stack(cell=("sigma", "K", "R")).reset_index("cell")
@@ -147,11 +146,10 @@ def gain_exponents(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
 
 @experiment("cheng2024-linear-speed-up")
 def linear_speed_up(session: Session) -> xr.Dataset:
-    """Tuned local SGD against tuned minibatch SGD over (K, M), on the convex instance with finitely many workers.
+    """Tuned local SGD against tuned minibatch SGD over $(K, M)$, on the convex instance with finitely many workers.
 
     The slow coordinate is exact; the fast one starts at its optimum, and the mean of its workers after a round is taken
-    for normal.
-    """
+    for normal."""
     sigma, R, replicas = 4.0, 512, session.choose(quick=16, full=256)
     K, M = doubling(1, 6), np.array([2.0, 3, 4, 6, 8, 11, 16])
     normals = stream(session.seed, experiment="cheng2024-linear-speed-up").standard_normal((R, replicas))
@@ -177,7 +175,7 @@ def linear_speed_up(session: Session) -> xr.Dataset:
 
 @claim(
     "cheng2024/linear-speed-up",
-    "Up to M = (K_0/K)^(1/3) workers, tuned local SGD is at most twice as bad as tuned minibatch SGD.",
+    "Up to $M = (K_0/K)^(1/3)$ workers, tuned local SGD is at most twice as bad as tuned minibatch SGD.",
     theorem="cheng2024/thm2",
     kind="regime",
     data=linear_speed_up,
@@ -198,10 +196,10 @@ def few_workers(data: xr.Dataset) -> AtMost:
 
 @experiment("cheng2024-exponential-phase")
 def exponential_phase(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """A strongly convex parabola, both methods at the same step: gaps over (K, R) without noise, rounds with little.
+    """A strongly convex parabola, both methods at the same step: gaps over $(K, R)$ without noise, rounds with little.
 
-    `local` and `minibatch` are gaps without noise, the latter after K R rounds; `rounds` (K) are the rounds in which
-    local SGD brings the expected gap below `accuracy` in tiny noise, `minibatch_rounds` those of minibatch SGD.
+    `local` and `minibatch` are gaps without noise, the latter after $K R$ rounds; `rounds` $(K)$ are the rounds in
+    which local SGD brings the expected gap below `accuracy` in tiny noise, `minibatch_rounds` those of minibatch SGD.
     """
     K, mu, eta, sigma, accuracy = np.array([1.0, 2, 4, 8, 16]), 0.05, 0.5, 1e-5, 1e-6
     problem = DiagonalQuadratics(np.full((len(K), 1, 1), mu), np.full((len(K), 1, 1), B))
@@ -228,7 +226,7 @@ def exponential_phase(session: Session) -> xr.Dataset:  # noqa: ARG001
 
 @claim(
     "cheng2024/exponential-phase",
-    "Without noise, R rounds of K local steps do what KR rounds of minibatch SGD do at the same step.",
+    "Without noise, $R$ rounds of $K$ local steps do what $KR$ rounds of minibatch SGD do at the same step.",
     theorem="cheng2024/thm1",
     kind="identity",
     data=exponential_phase,
@@ -243,14 +241,14 @@ def without_noise(data: xr.Dataset) -> Equal:
 
 @claim(
     "cheng2024/exponential-phase-rounds",
-    "In tiny noise local SGD needs exactly K times fewer rounds than minibatch SGD, rounded up.",
+    "In tiny noise local SGD needs exactly $K$ times fewer rounds than minibatch SGD, rounded up.",
     theorem="cheng2024/thm1",
     kind="regime",
     data=exponential_phase,
     outside=EXPECTATIONS,
 )
 def exponential_phase_rounds(data: xr.Dataset) -> Every:
-    """Rounds until the exact expected gap is below 1e-6, for K up to 16: neither more nor fewer."""
+    """Rounds until the exact expected gap is below 1e-6, for $K$ up to 16: neither more nor fewer."""
     symbols: dict[str, Source] = {"R": "rounds", "sigma": data.attrs["tiny"]}
     instance = ["minibatch_rounds"]
     rounds = Measurement.of(data, "rounds", what="rounds of local SGD", symbols=symbols, instance=instance)

@@ -41,12 +41,12 @@ def proximal_point(problem: SeparableMachines, z: Array, weight: Array) -> Array
 
 @experiment("cheng2024-moreau")
 def moreau_envelope(session: Session) -> xr.Dataset:
-    """Random weakly convex functions f with L = 1 in one dimension, at one point z each, over (instance,).
+    """Random weakly convex functions $f$ with $L = 1$ in one dimension, at one point $z$ each, over (instance,).
 
-    y is the proximal point of z for f in the norm of H >= lambda at the parameter moreau in [lambda/L,
-    lambda/(2 weak)], and best that at the parameter lambda/L with H = lambda.  `slope`, `proximal_slope` and
-    `other_slope` are f' at z, at y and at `other`, a further point; `gap`, `envelope_gap` and `smooth_gap` are those of
-    f at z and of its envelopes with y and with best; `eta` is a step of at most lambda/L.
+    $y$ is the proximal point of $z$ for $f$ in the norm of $H >= lambda$ at the parameter `moreau` in $[lambda/L,
+    lambda/(2 weak)]$, and `best` that at the parameter $lambda/L$ with $H = lambda$. `slope`, `proximal_slope` and
+    `other_slope` are $f'$ at $z$, at $y$ and at `other`, a further point; `gap`, `envelope_gap` and `smooth_gap` are
+    those of $f$ at $z$ and of its envelopes with $y$ and with best; `eta` is a step of at most $lambda/L$.
     """
     n = session.choose(quick=200, full=4000)
     generator = stream(session.seed, experiment="cheng2024-moreau")
@@ -94,7 +94,7 @@ def side(data: xr.Dataset, values: Named, what: str) -> Measurement:
 
 @claim(
     "cheng2024/envelope-gradient",
-    "(C.42): at the proximal point y of z, H (z - y)/gamma is the gradient of f.",
+    "(C.42): at the proximal point $y$ of $z$, $H (z - y)/gamma$ is the gradient of $f$.",
     theorem="cheng2024/lemC4-ratio",
     kind="identity",
     data=moreau_envelope,
@@ -110,7 +110,7 @@ def envelope_gradient(data: xr.Dataset) -> Vanishes:
 
 @claim(
     "cheng2024/gradient-below-envelope",
-    "(C.43): the gradient is at most 2 gamma L/lambda times the envelope's gradient.",
+    "(C.43): the gradient is at most $2 gamma L/lambda$ times the envelope's gradient.",
     theorem="cheng2024/lemC4-ratio",
     kind="bound with constants",
     data=moreau_envelope,
@@ -123,20 +123,20 @@ def gradient_below_envelope(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "cheng2024/gradient-step-near-proximal-step",
-    "(C.44): a preconditioned gradient step up to lambda/L misses the proximal point by gamma |grad f(y)|.",
+    "(C.44): a preconditioned gradient step up to $lambda/L$ misses the proximal point by $gamma |grad f(y)|$.",
     theorem="cheng2024/lemC4-ratio",
     kind="bound with constants",
     data=moreau_envelope,
 )
 def gradient_step_near_proximal_step(data: xr.Dataset) -> AtMost:
-    """The same instances, random steps between 0 and lambda/L."""
+    """The same instances, random steps between 0 and $lambda/L$."""
     missed = abs(data.H * (data.z - data.y) - data.eta * data.slope)
     return AtMost(side(data, missed, "left side of (C.44)"), data.moreau * abs(data.proximal_slope))
 
 
 @claim(
     "cheng2024/envelope-gradient-below-gap",
-    "(C.45): the envelope's squared gradient is at most 2/gamma times its gap.",
+    "(C.45): the envelope's squared gradient is at most $2/gamma$ times its gap.",
     theorem="cheng2024/lemC4-ratio",
     kind="bound with constants",
     data=moreau_envelope,
@@ -149,7 +149,7 @@ def envelope_gradient_below_gap(data: xr.Dataset) -> AtMost:
 
 @claim(
     "cheng2024/weakly-convex-monotonicity",
-    "Lemma C.5: -<x-y, g(x)-g(y)> + |g(x)-g(y)|^2/L is at most 2 weak |x-y|^2.",
+    "Lemma C.5: $-<x-y$, $g(x)-g(y)> + |g(x)-g(y)|^2/L$ is at most 2 weak $|x-y|^2$.",
     theorem="cheng2024/lemC4-ratio",
     kind="bound with constants",
     data=moreau_envelope,
@@ -163,7 +163,7 @@ def weakly_convex_monotonicity(data: xr.Dataset) -> AtMost:
 
 @claim(
     "cheng2024/envelope-gap",
-    "Lemma C.6: at the parameter lambda/L the envelope's gap lies between half the gap and the gap.",
+    "Lemma C.6: at the parameter $lambda/L$ the envelope's gap lies between half the gap and the gap.",
     theorem="cheng2024/lemC4-ratio",
     kind="bound with constants",
     data=moreau_envelope,

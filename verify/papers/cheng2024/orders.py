@@ -88,7 +88,9 @@ def without_logarithms(expression: Expr) -> Expr:
     expected="confirmed",
 )
 def rates_invert() -> Order:
-    """Every power-law term in both directions: at most eps exactly where T is at least the same term of the steps."""
+    """Every power-law term in both directions: at most $eps$ exactly where $T$ is at least the same term of the
+    steps.
+    """
     comparisons: list[Comparison] = []
     for case, label in FULL.items():
         for one in theorem(f"cheng2024/{label}").bound.terms:
@@ -103,14 +105,14 @@ def rates_invert() -> Order:
 
 @claim(
     "cheng2024/clipping-below-drift",
-    "The clipping term is below the drift term exactly from the printed number of local steps on:"
-    " K^(alpha-2) = mu R^2/L, K^((3 alpha-5)/2) = sigma R^2/(L B), K^((3 alpha-4)/2) = sigma^2 R/(L Delta).",
+    "The clipping term is below the drift term exactly from the printed number of local steps on: $K^(alpha-2) = mu"
+    " R^2/L$, $K^((3 alpha-5)/2) = sigma R^2/(L B)$, $K^((3 alpha-4)/2) = sigma^2 R/(L Delta)$.",
     theorem="cheng2024/thm1",
     kind="regime",
     expected="confirmed",
 )
 def clipping_below_drift() -> Order:
-    """Certificates for all moments alpha >= 4, in both directions."""
+    """Certificates for all moments $alpha >= 4$, in both directions."""
     comparisons: list[Comparison] = []
     for case, label in SHORT.items():
         clipping, drift = term(label, "clipping"), term(label, "noise drift")
@@ -120,13 +122,13 @@ def clipping_below_drift() -> Order:
 
 @claim(
     "cheng2024/clipping-with-all-moments",
-    "As alpha grows, clipping over drift tends to 1/K (strongly convex) or K^(-1/3) (convex, Adam).",
+    "As $alpha$ grows, clipping over drift tends to $1/K$ (strongly convex) or $K^(-1/3)$ (convex, Adam).",
     theorem="cheng2024/thm2",
     kind="identity",
     expected="confirmed",
 )
 def clipping_with_all_moments() -> Order:
-    """The limit of every exponent as alpha goes to infinity, compared with the drift term in both directions."""
+    """The limit of every exponent as $alpha$ goes to infinity, compared with the drift term in both directions."""
     comparisons: list[Comparison] = []
     for case, label in SHORT.items():
         bounded = specialize_expression(term(label, "clipping"), alpha=sympy.oo)
@@ -137,13 +139,14 @@ def clipping_with_all_moments() -> Order:
 
 @claim(
     "cheng2024/best-threshold",
-    "rho = ||sigma|| (K/sqrt d)^(1/alpha) minimizes rho^2 d/K + K bias^2, the clipping part of the factor A.",
+    "$rho = ||sigma|| (K/sqrt d)^(1/alpha)$ minimizes $rho^2 d/K + K b^2$ with the bias $b$, the clipping part"
+    " of the factor A.",
     theorem="cheng2024/eqB.21",
     kind="regime",
     expected="confirmed",
 )
 def best_threshold() -> Order:
-    """A certificate against every other threshold, and a path that refutes another power of K."""
+    """A certificate against every other threshold, and a path that refutes another power of $K$."""
     spread = rho**2 * d / K + K * squared_clipping_bias()
     best = sigma_2alpha * (K / sqrt(d)) ** (1 / alpha)
     other = best * K ** (1 / alpha)
@@ -158,7 +161,8 @@ def best_threshold() -> Order:
 
 @claim(
     "cheng2024/threshold-meets-accuracy",
-    "At the accuracy's entries of (B.21), (B.26), (C.29) the bias costs eps: bias^2/mu, B bias, bias^2.",
+    "At the accuracy's entries of (B.21), (B.26), (C.29) the bias costs $eps$: $b^2/mu$, $B b$, $b^2$ for the"
+    " bias $b$.",
     theorem="cheng2024/eqB.26",
     kind="identity",
     expected="confirmed",
@@ -186,7 +190,7 @@ def substituted_drift() -> Iterator[Comparison]:
 
 @claim(
     "cheng2024/minibatch-by-substitution",
-    "Substituting K = M = 1 and sigma/sqrt(KM) into the convex rate (4.4) gives the minibatch rate (4.5).",
+    "Substituting $K = M = 1$ and $sigma/sqrt(KM)$ into the convex rate (4.4) gives the minibatch rate (4.5).",
     theorem="cheng2024/eq4.5",
     kind="erratum",
     expected="violated",
@@ -214,8 +218,8 @@ def minibatch_drift_is_a_mean() -> Order:
 
 @claim(
     "cheng2024/minibatch-by-substitution-strongly-convex",
-    "The substituted strongly convex clipping term is below the statistical one where"
-    " R >= kappa^((alpha-1)/(alpha-2)), and not always.",
+    "The substituted strongly convex clipping term is below the statistical one where $R >="
+    " kappa^((alpha-1)/(alpha-2))$, and not always.",
     theorem="cheng2024/eq4.5-sc",
     kind="regime",
     expected="confirmed",
@@ -242,7 +246,7 @@ def minibatch_strongly_convex() -> Order:
     expected="confirmed",
 )
 def minibatch_adam_drops_clipping() -> Order:
-    """A certificate for all alpha >= 4: the term is a weighted geometric mean of the two."""
+    """A certificate for all $alpha >= 4$: the term is a weighted geometric mean of the two."""
     clipping = minibatch(term("thm3", "clipping"))
     return Order(
         [at_most(clipping, rate("eq4.11"), MOMENTS, name="Adam: substituted clipping")],
@@ -258,13 +262,13 @@ def clipping_on_one_machine(other: str) -> Comparison:
 
 @claim(
     "cheng2024/clipping-below-first-term-as-printed",
-    "For one machine and R of order L Delta/sigma^2, Adam's clipping term is below its first term L Delta/R.",
+    "For one machine and $R$ of order $L Delta/sigma^2$, Adam's clipping term is below its first term $L Delta/R$.",
     theorem="cheng2024/eqC.166",
     kind="erratum",
     expected="violated",
 )
 def clipping_below_first_term() -> Order:
-    """The comparison after (C.167) at the Moreau parameter lambda/L."""
+    """The comparison after (C.167) at the Moreau parameter $lambda/L$."""
     return Order([clipping_on_one_machine("optimization")], "below the first term")
 
 
@@ -276,7 +280,7 @@ def clipping_below_first_term() -> Order:
     expected="confirmed",
 )
 def clipping_below_second_term() -> Order:
-    """A certificate for all alpha >= 4."""
+    """A certificate for all $alpha >= 4$."""
     return Order([clipping_on_one_machine("statistical")], "below the second term")
 
 
@@ -285,8 +289,8 @@ def clipping_below_second_term() -> Order:
 
 @claim(
     "cheng2024/critical-local-steps",
-    "The drift is below the minibatch method's optimization term exactly from K_0 = sigma^2 R/(L B)^2 (convex),"
-    " sigma^2 R/(L Delta) (Adam) local steps on.",
+    "The drift is below the minibatch method's optimization term exactly from $K_0 = sigma^2 R/(L B)^2$ (convex),"
+    " $sigma^2 R/(L Delta)$ (Adam) local steps on.",
     theorem="cheng2024/thm2",
     kind="regime",
     expected="confirmed",
@@ -302,7 +306,7 @@ def critical_local_steps() -> Order:
 
 @claim(
     "cheng2024/linear-speed-up-ends",
-    "The drift is below the statistical term exactly up to M = (K_0/K)^(1/3), or M = R/kappa with mu > 0.",
+    "The drift is below the statistical term exactly up to $M = (K_0/K)^(1/3)$, or $M = R/kappa$ with $mu > 0$.",
     theorem="cheng2024/thm1",
     kind="regime",
     expected="confirmed",
@@ -325,8 +329,8 @@ def unclipped(case: str) -> tuple[Expr, Expr]:
 
 @claim(
     "cheng2024/gain-over-minibatch",
-    "For K >= K_0, clipping aside, the minibatch bound is min(K, (K/K_0)^(1/3), sqrt(MK/K_0)) times the local one;"
-    " for Adam the minimum includes L/weak.",
+    "For $K >= K_0$, clipping aside, the minibatch bound is $min(K, (K/K_0)^(1/3), sqrt(MK/K_0))$ times the local"
+    " one; for Adam the minimum includes L/weak.",
     theorem="cheng2024/eq4.5",
     kind="regime",
     expected="confirmed",
@@ -364,7 +368,8 @@ def local_never_worse() -> Order:
 
 @claim(
     "cheng2024/loss-against-minibatch",
-    "For K <= K_0 and M >= (K_0/K)^(1/3) the convex local bound is worse by min((K_0/K)^(1/3), sqrt(M) (K/K_0)^(1/6)).",
+    "For $K <= K_0$ and $M >= (K_0/K)^(1/3)$ the convex local bound is worse by $min((K_0/K)^(1/3), sqrt(M)"
+    " (K/K_0)^(1/6))$.",
     theorem="cheng2024/eq4.5",
     kind="regime",
     expected="confirmed",
@@ -380,7 +385,7 @@ def loss_against_minibatch() -> Order:
 
 @claim(
     "cheng2024/adam-gain-ends-at-once",
-    "From K = L/weak on, the drift of Local Adam is below weak Delta/R, so that its gain stops growing.",
+    "From $K$ = L/weak on, the drift of Local Adam is below weak $Delta/R$, so that its gain stops growing.",
     theorem="cheng2024/thm3",
     kind="counterexample",
     expected="violated",
@@ -393,13 +398,13 @@ def adam_gain_ends_at_once() -> Order:
 
 @claim(
     "cheng2024/adam-gain-ends",
-    "Adam's drift is below weak Delta/R exactly from K_0 (L/weak)^3 on, or from L/weak on if K_0 is small.",
+    "Adam's drift is below $weak Delta/R$ exactly from $K_0 (L/weak)^3$ on, or from $L/weak$ on if $K_0$ is small.",
     theorem="cheng2024/thm3",
     kind="regime",
     expected="confirmed",
 )
 def adam_gain_ends() -> Order:
-    """Certificates in both directions, and one for L/weak under K_0 <= (weak/L)^2."""
+    """Certificates in both directions, and one for $L/weak$ under $K_0 <= (weak/L)^2$."""
     drift, floor = term("thm3", "noise drift"), term("thm3", "weak convexity")
     critical = CRITICAL_STEPS["Adam"]
     small = (Ge(K * weak, L), Le(critical, (weak / L) ** 2))
@@ -427,13 +432,15 @@ def adam_gain_is_limited() -> Order:
 
 @claim(
     "cheng2024/fixed-budget",
-    "At a fixed budget T = KR the drift grows as K^(1/3) (convex, Adam) or K; K = 1 gives the best bound.",
+    "At a fixed budget $T = KR$ the drift grows as $K^(1/3)$ (convex, Adam) or $K$; $K = 1$ gives the best bound.",
     theorem="cheng2024/thm2",
     kind="regime",
     expected="confirmed",
 )
 def fixed_budget() -> Order:
-    """Certificates: the drift's power of K in both directions, and the whole bound at K = 1 below that at any K."""
+    """Certificates: the drift's power of $K$ in both directions, and the whole bound at $K = 1$ below that at any
+    $K$.
+    """
     comparisons: list[Comparison] = []
     for case, label in SHORT.items():
         drift, whole = (one.subs(R, T / K) for one in (term(label, "noise drift"), rate(label)))

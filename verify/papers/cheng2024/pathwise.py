@@ -181,7 +181,7 @@ def inequality(data: xr.Dataset, name: str, number: str) -> AtMost:
 
 @claim(
     "cheng2024/pathwise-contraction",
-    "(B.36): along every run the distance of two z within a round is paid for by the noise alone.",
+    "(B.36): along every run the distance of two $z$ within a round is paid for by the noise alone.",
     theorem="cheng2024/lemB1",
     kind="bound with constants",
     data=pathwise,
@@ -202,20 +202,20 @@ def pathwise_contraction(data: xr.Dataset) -> AtMost:
 
 @claim(
     "cheng2024/pathwise-descent",
-    "(B.53), the descent of the mean z in one step, holds along every run for eta <= 1/(12L).",
+    "(B.53), the descent of the $mean z$ in one step, holds along every run for $eta <= 1/(12L)$.",
     theorem="cheng2024/thm1",
     kind="bound with constants",
     data=pathwise,
     outside=EVERY_RUN,
 )
 def pathwise_descent(data: xr.Dataset) -> AtMost:
-    """Both sides at every step; with momentum the steps are (1-beta1)^2 times as large."""
+    """Both sides at every step; with momentum the steps are $(1-beta1)^2$ times as large."""
     return inequality(data, "descent", "(B.53)")
 
 
 @claim(
     "cheng2024/pathwise-descent-as-printed",
-    "(B.53) holds along every run for eta <= 1/(6L), as printed.",
+    "(B.53) holds along every run for $eta <= 1/(6L)$, as printed.",
     theorem="cheng2024/thm1",
     kind="bound with constants",
     data=pathwise,
@@ -235,18 +235,18 @@ def pathwise_descent_as_printed(data: xr.Dataset) -> AtMost:
     outside=EVERY_RUN,
 )
 def pathwise_lag_potential(data: xr.Dataset) -> AtMost:
-    """Both sides at every step, for eta <= (1-beta1)^2/(12L)."""
+    """Both sides at every step, for $eta <= (1-beta1)^2/(12L)$."""
     return inequality(data, "lag potential", "(B.84)")
 
 
 @claim(
     "cheng2024/pathwise-lag",
-    "(B.85): the squared distance of mean z and mean x is below that potential, gradients, spread and noise.",
+    "(B.85): the squared distance of $mean z$ and $mean x$ is below that potential, gradients, spread and noise.",
     theorem="cheng2024/thm1",
     kind="bound with constants",
     data=pathwise,
     outside=EVERY_RUN,
 )
 def pathwise_lag(data: xr.Dataset) -> AtMost:
-    """Both sides at every step, for eta <= (1-beta1)^2/(12L)."""
+    """Both sides at every step, for $eta <= (1-beta1)^2/(12L)$."""
     return inequality(data, "lag", "(B.85)")

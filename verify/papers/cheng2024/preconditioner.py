@@ -30,13 +30,12 @@ LARGE_DRIFT = {
 
 @experiment("cheng2024-preconditioner")
 def preconditioner(session: Session) -> xr.Dataset:
-    """Local Adam's preconditioners within a round, over (complement = 1 - beta2, K, sigma).
+    """Local Adam's preconditioners within a round, over (complement = $1 - beta2$, $K$, $sigma$).
 
-    `growth` is max |H_t^m/H_r - 1| (mean over replicas), `least` and `most` the extreme ratios H_t^m/H_r of all,
-    `difference` max over pairs of H_r |1/H_t^m - 1/H_t^n|.  The norm of the gradient is compared at every step with its
-    norm by the inverse preconditioner: `norm_ratio` is the largest and `norm_least` the least
-    lambda |g|^2_{1/H_r} / |g|^2.  `G_inf` is the largest gradient that was met.
-    """
+    `growth` is $max |H_t^m/H_r - 1|$ (mean over replicas), `least` and `most` the extreme ratios $H_t^m/H_r$ of all,
+    `difference` max over pairs of $H_r |1/H_t^m - 1/H_t^n|$. The norm of the gradient is compared at every step with
+    its norm by the inverse preconditioner: `norm_ratio` is the largest and `norm_least` the least $lambda$
+    $|g|^2_{1/H_r} / |g|^2$. `G_inf` is the largest gradient that was met."""
     replicas, M, R, eta, lam = session.choose(quick=32, full=256), 4, 3, 0.01, 1.0
     complement, K = np.array([1e-3, 2e-3, 4e-3, 8e-3]), np.array([4, 8, 16, 31])
     sigma = np.array([0.01, 0.03, 0.1, 0.3])
@@ -88,7 +87,7 @@ def preconditioner(session: Session) -> xr.Dataset:
 
 @claim(
     "cheng2024/preconditioner-decay",
-    "On every run a worker's preconditioner keeps at least beta2^(K/2) of the round's first.",
+    "On every run a worker's preconditioner keeps at least $beta2^(K/2)$ of the round's first.",
     theorem="cheng2024/lemC8-lower",
     kind="bound with constants",
     data=preconditioner,
@@ -100,7 +99,7 @@ def preconditioner_decay(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "cheng2024/preconditioner-growth",
-    "A worker's preconditioner grows at most by the factor 1 + (1-beta2) B within a round, Lemma C.8.",
+    "A worker's preconditioner grows at most by the factor $1 + (1-beta2) B$ within a round, Lemma C.8.",
     theorem="cheng2024/lemC8-upper",
     kind="bound with constants",
     data=preconditioner,
@@ -121,13 +120,14 @@ def movement_exponents(theorem: Theorem) -> dict[str, float]:
 
 @claim(
     "cheng2024/preconditioner-growth-exponents",
-    "The relative change of the preconditioner within a round grows no faster than (1-beta2) K.",
+    "The relative change of the preconditioner within a round grows no faster than $(1-beta2) K$.",
     theorem="cheng2024/lemC8-upper",
     kind="scaling",
     data=preconditioner,
 )
 def preconditioner_growth_exponents(theorem: Theorem, data: xr.Dataset) -> Every:
-    """Exponents of the mean largest change, at every noise level: (1-beta2) B with B of order K (its first entry)."""
+    """Exponents of the mean largest change, at every noise level: $(1-beta2) B$ with $B$ of order $K$ (its first
+    entry)."""
     predicted = movement_exponents(theorem)
     levels = {f"sigma = {sigma:g}": data.sel(sigma=sigma) for sigma in data.sigma.values}
     found = {name: Measurement.of(level, "growth", stderr="growth_stderr") for name, level in levels.items()}
@@ -136,7 +136,7 @@ def preconditioner_growth_exponents(theorem: Theorem, data: xr.Dataset) -> Every
 
 @claim(
     "cheng2024/preconditioner-difference",
-    "Two workers' preconditioners differ relatively by at most (1-beta2) B_1, Lemma C.9.",
+    "Two workers' preconditioners differ relatively by at most $(1-beta2) B_1$, Lemma C.9.",
     theorem="cheng2024/lemC9",
     kind="bound with constants",
     data=preconditioner,
@@ -157,7 +157,7 @@ def preconditioner_difference(theorem: Theorem, data: xr.Dataset) -> Bounded:
     outside=LARGE_DRIFT,
 )
 def preconditioner_difference_vanishes(theorem: Theorem, data: xr.Dataset) -> Every:
-    """The exponent of 1/sigma: for the difference at most -1/2; and that of sigma in the change: at most 0.1."""
+    """The exponent of $1/sigma$: for the difference at most -1/2; and that of $sigma$ in the change: at most 0.1."""
     quiet = data.assign_coords(sigma=1 / data.sigma).rename(sigma="quiet")
     symbols = {"sigma": 1 / quiet.quiet}
     difference = Measurement.of(quiet, "difference", stderr="difference_stderr", symbols=symbols)
@@ -173,7 +173,7 @@ def preconditioner_difference_vanishes(theorem: Theorem, data: xr.Dataset) -> Ev
 
 @claim(
     "cheng2024/measure-below-plain-norm",
-    "lambda times the squared gradient by the inverse preconditioner never exceeds the squared gradient.",
+    "$lambda$ times the squared gradient by the inverse preconditioner never exceeds the squared gradient.",
     theorem="cheng2024/eqC.40",
     kind="bound with constants",
     data=preconditioner,
@@ -186,13 +186,13 @@ def measure_below_plain_norm(data: xr.Dataset) -> AtMost:
 
 @claim(
     "cheng2024/measure-above-plain-norm",
-    "It is at least lambda/(lambda + 2 G_inf + 2 sigma_inf) times the squared gradient.",
+    "It is at least $lambda/(lambda + 2 G_inf + 2 sigma_inf)$ times the squared gradient.",
     theorem="cheng2024/eqC.40",
     kind="bound with constants",
     data=preconditioner,
 )
 def measure_above_plain_norm(theorem: Theorem, data: xr.Dataset) -> AtLeast:
-    """The least weight of a coordinate over all runs whose 1 - beta2 is small enough; G_inf is the largest gradient
+    """The least weight of a coordinate over all runs whose $1 - beta2$ is small enough; $G_inf$ is the largest gradient
     that the runs met."""
     slow = theorem.holds_at(Measurement.of(data, "norm_least").symbols).all(["K", "sigma"])
     found = Measurement.of(data.sel(complement=slow), "norm_least", what="weight in the preconditioned norm")

@@ -46,7 +46,7 @@ PRESCRIBED = 1e-3  # that of gaps at given steps
 
 @experiment("cheng2024-convex-drift")
 def convex_drift(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """Infinitely many workers, large noise: the gap, tuned at `eta`, over (K, R) where the drift dominates."""
+    """Infinitely many workers, large noise: the gap, tuned at `eta`, over $(K, R)$ where the drift dominates."""
     K, R = np.array([16.0, 32, 64, 128]), np.array([1e5, 2e5, 4e5, 8e5])
     sigma, eta = 64.0, steps_between(5e-5, 5e-3, each=6)
     mesh = np.meshgrid(K, R, indexing="ij")
@@ -62,14 +62,14 @@ def convex_drift(session: Session) -> xr.Dataset:  # noqa: ARG001
 
 @claim(
     "cheng2024/convex-drift-exponents",
-    "Where the drift dominates, the tuned convex gap falls at least as K^(-1/3) R^(-2/3).",
+    "Where the drift dominates, the tuned convex gap falls at least as $K^(-1/3) R^(-2/3)$.",
     theorem="cheng2024/thm2",
     kind="scaling",
     data=convex_drift,
     outside=EXPECTATIONS,
 )
 def convex_drift_exponents(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
-    """Infinitely many workers, computed exactly; the factor ((K-1)/K)^(1/3) of the drift of K steps is known."""
+    """Infinitely many workers, computed exactly; the factor $((K-1)/K)^(1/3)$ of the drift of $K$ steps is known."""
     predicted = exponents_of(theorem.bound.term("noise drift"), ["K", "R"])
     gap = Measurement.of(data, "gap", stderr=COMPUTED * data.gap)
     return PowerLaw(gap, predicted, resolution=0.05, offset=missing_step(data.K) / 3)
@@ -91,7 +91,7 @@ def convex_drift_value(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @experiment("cheng2024-fixed-budget")
 def fixed_budget(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """Infinitely many workers and T = K R fixed: the tuned gap over K, on the convex instance."""
+    """Infinitely many workers and $T = K R$ fixed: the tuned gap over $K$, on the convex instance."""
     T, sigma = 2.0**22, 8.0
     K = doubling(3, 9)
     eta = steps_between(1e-4, 2e-2, each=6)
@@ -106,14 +106,14 @@ def fixed_budget(session: Session) -> xr.Dataset:  # noqa: ARG001
 
 @claim(
     "cheng2024/drift-on-a-budget",
-    "At a fixed budget T = KR the tuned gap grows with K, but no faster than K^(1/3).",
+    "At a fixed budget $T = KR$ the tuned gap grows with $K$, but no faster than $K^(1/3)$.",
     theorem="cheng2024/thm2",
     kind="scaling",
     data=fixed_budget,
     outside=EXPECTATIONS,
 )
 def drift_on_a_budget(theorem: Theorem, data: xr.Dataset) -> Every:
-    """Infinitely many workers: the exponent of K, and each gap against the one at half as many local steps."""
+    """Infinitely many workers: the exponent of $K$, and each gap against the one at half as many local steps."""
     powers = exponents_of(theorem.bound.term("noise drift"), ["K", "R"])
     gap = Measurement.of(data, "gap", stderr=COMPUTED * data.gap)
     grown = data.isel(K=slice(1, None))
@@ -132,7 +132,7 @@ def drift_on_a_budget(theorem: Theorem, data: xr.Dataset) -> Every:
 
 @experiment("cheng2024-convex-statistical")
 def convex_statistical(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """Tuned gaps of local and minibatch SGD on the slow coordinate where noise dominates, exactly: (M, K, R)."""
+    """Tuned gaps of local and minibatch SGD on the slow coordinate where noise dominates, exactly: $(M, K, R)$."""
     K, R, M = np.array([4.0, 8, 16, 32]), np.array([64.0, 128, 256, 512]), np.array([1.0, 2, 4, 8])
     sigma, eta = 16.0, steps_between(1e-5, 0.5, each=3)
     mesh = np.meshgrid(K, R, indexing="ij")
@@ -153,14 +153,14 @@ def convex_statistical(session: Session) -> xr.Dataset:  # noqa: ARG001
 
 @claim(
     "cheng2024/convex-statistical-exponents",
-    "Where noise dominates, the tuned convex gap falls at least as (M K R)^(-1/2): linear speed-up.",
+    "Where noise dominates, the tuned convex gap falls at least as $(M K R)^(-1/2)$: linear speed-up.",
     theorem="cheng2024/thm2",
     kind="scaling",
     data=convex_statistical,
     outside=EXPECTATIONS,
 )
 def convex_statistical_exponents(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
-    """Exponents over M, K and R on the worst parabola, expectations exact; it has no drift."""
+    """Exponents over $M$, $K$ and $R$ on the worst parabola, expectations exact; it has no drift."""
     predicted = exponents_of(theorem.bound.term("statistical"), ["M", "K", "R"])
     return PowerLaw(Measurement.of(data, "local", stderr=STATISTICAL * data.local), predicted, resolution=0.05)
 
@@ -195,9 +195,8 @@ def minibatch_statistical_exponents(theorem: Theorem, data: xr.Dataset) -> Every
 def strongly_convex_rates(session: Session) -> xr.Dataset:  # noqa: ARG001
     """Local SGD at the step of Theorem 1 (all moments of the noise bounded), weighted output.
 
-    `drift` (K, R): infinitely many workers on the fast coordinate alone, from the distance B, at `drift_eta`;
-    `statistical` (K, R, M): exactly, on a parabola of curvature mu, at `statistical_eta`.
-    """
+    `drift` $(K, R)$: infinitely many workers on the fast coordinate alone, from the distance $B$, at `drift_eta`;
+    `statistical` $(K, R, M)$: exactly, on a parabola of curvature $mu$, at `statistical_eta`."""
     K, R, M = np.array([8.0, 16, 32, 64]), np.array([8000.0, 16000, 32000, 64000]), np.array([1.0, 2, 4, 8])
     symbols = {"L": L, "mu": FLAT * L, "B": B, "sigma": 2.0, "alpha": 1e3}
     prescribed = statement("cheng2024/thm1")
@@ -243,7 +242,7 @@ def log_of_weights(data: xr.Dataset, eta: str) -> Named:
 
 @claim(
     "cheng2024/strongly-convex-drift-exponents",
-    "With many workers, at the prescribed step, the strongly convex gap falls at least as K^-1 R^-2 log^2.",
+    "With many workers, at the prescribed step, the strongly convex gap falls at least as $K^-1 R^-2 log^2$.",
     theorem="cheng2024/thm1",
     kind="scaling",
     data=strongly_convex_rates,
@@ -260,7 +259,7 @@ def strongly_convex_drift_exponents(theorem: Theorem, data: xr.Dataset) -> Power
 
 @claim(
     "cheng2024/strongly-convex-statistical-exponents",
-    "With few workers it falls at least as (M K R)^-1 times a logarithm.",
+    "With few workers it falls at least as $(M K R)^-1$ times a logarithm.",
     theorem="cheng2024/thm1",
     kind="scaling",
     data=strongly_convex_rates,

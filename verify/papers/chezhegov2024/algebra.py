@@ -67,39 +67,39 @@ def keeps_half_the_contraction(rule: Rule, slow: Theorem) -> Symbolic:
 
 @claim(
     "chezhegov2024/cor1-rule2",
-    "With 1 - beta_t <= eta mu d_min^2/d_max^3 one update of D^2 grows D by at most eta mu/(2 d_max), and half the"
-    " contraction of a step remains.",
+    "With $1 - beta_t <= eta mu d_min^2/d_max^3$ one update of $D^2$ grows $D$ by at most $eta mu/(2 d_max)$, and"
+    " half the contraction of a step remains.",
     kind="identity",
     expected="confirmed",
 )
 def cor1_rule2(theorem: Theorem) -> Symbolic:
-    """Lemma 1's growth at the extreme weight, and the slack of (1 + delta)(1 - x) <= 1 - x/2, by computer algebra."""
+    """Lemma 1's growth at the extreme weight, and the slack of $(1 + delta)(1 - x) <= 1 - x/2$, by computer algebra."""
     return keeps_half_the_contraction("rule2", theorem)
 
 
 @claim(
     "chezhegov2024/cor1-rule3",
-    "With 1 - beta_t <= eta mu d_min/(4 d_max^2) one update of D grows it by at most eta mu/(2 d_max), and half the"
-    " contraction of a step remains.",
+    "With $1 - beta_t <= eta mu d_min/(4 d_max^2)$ one update of $D$ grows it by at most $eta mu/(2 d_max)$, and"
+    " half the contraction of a step remains.",
     kind="identity",
     expected="confirmed",
 )
 def cor1_rule3(theorem: Theorem) -> Symbolic:
-    """Lemma 1's growth at the extreme weight, and the slack of (1 + delta)(1 - x) <= 1 - x/2, by computer algebra."""
+    """Lemma 1's growth at the extreme weight, and the slack of $(1 + delta)(1 - x) <= 1 - x/2$, by computer algebra."""
     return keeps_half_the_contraction("rule3", theorem)
 
 
 @claim(
     "chezhegov2024/averaging-must-be-slow",
-    "At the largest step d_min/(4L) Corollary 1 asks for 1 - beta_t <= (mu/L) (d_min/d_max)^3/4 under rule (2) and"
-    " (mu/L) (d_min/d_max)^2/16 under rule (3): beyond 0.999 as soon as L/mu exceeds 250, or 62.5.",
+    "At the largest step $d_min/(4L)$ Corollary 1 asks for $1 - beta_t <= (mu/L) (d_min/d_max)^3/4$ under rule (2)"
+    " and $(mu/L) (d_min/d_max)^2/16$ under rule (3): beyond 0.999 as soon as $L/mu$ exceeds 250, or 62.5.",
     theorem="chezhegov2024/cor1-rule2",
     kind="regime",
     expected="confirmed",
 )
 def averaging_must_be_slow() -> Symbolic:
-    """The condition of Corollary 1 with the step put in, the condition number at which it reaches 1/1000 for
-    d_max = d_min, and that it is below from there on for every d_max, by computer algebra."""
+    """The condition of Corollary 1 with the step put in, the condition number at which it reaches 1/1000 for $d_max =
+    d_min$, and that it is below from there on for every $d_max$, by computer algebra."""
     ratio, shrinks = mu / L * d_min / d_max, d_min / d_max
     displayed: Mapping[Rule, Expr] = {"rule2": ratio * shrinks**2 / 4, "rule3": ratio * shrinks / 16}
     at_largest_step = {rule: largest_complement(rule).xreplace({eta: d_min / (4 * L)}) for rule in BOTH_RULES}
@@ -119,15 +119,15 @@ def averaging_must_be_slow() -> Symbolic:
 
 @claim(
     "chezhegov2024/adam-starts-too-fast",
-    "Adam's bias-corrected weight at the first update is 1 - beta_1 = 1/(1 + beta) > 1/2, while Corollary 1 allows"
-    " at most 1/4 at any admissible step: no beta satisfies it.",
+    "Adam's bias-corrected weight at the first update is $1 - beta_1 = 1/(1 + beta) > 1/2$, while Corollary 1 allows"
+    " at most 1/4 at any admissible step: no $beta$ satisfies it.",
     theorem="chezhegov2024/cor1-rule2",
     kind="regime",
     expected="confirmed",
 )
 def adam_starts_too_fast() -> Symbolic:
-    """The weight, and the signs of its excess over 1/2 for every beta below 1 and of 1/4 less the limit for all
-    mu <= L, d_min <= d_max and eta <= d_min/(4L), by computer algebra."""
+    """The weight, and the signs of its excess over 1/2 for every $beta$ below 1 and of 1/4 less the limit for all $mu
+    <= L$, $d_min <= d_max$ and $eta <= d_min/(4L)$, by computer algebra."""
     more, below = sympy.symbols("more below", nonnegative=True)
     first = 1 - adam_weight(BETA, Integer(1))
     return Symbolic(
@@ -146,7 +146,7 @@ def adam_starts_too_fast() -> Symbolic:
 
 @claim(
     "chezhegov2024/adam-weight",
-    "Rule (2) with weight (beta - beta^{t+1})/(1 - beta^{t+1}) is Adam's bias-corrected second moment.",
+    "Rule (2) with weight $(beta - beta^{t+1})/(1 - beta^{t+1})$ is Adam's bias-corrected second moment.",
     theorem="chezhegov2024/lemma1",
     kind="identity",
     expected="confirmed",
@@ -165,14 +165,14 @@ def adam_weight_is_bias_correction() -> Symbolic:
 
 @claim(
     "chezhegov2024/effective-step",
-    "In units of the step eta/d_min the bound for a frozen matrix is that of local SGD with mu multiplied by"
-    " d_min/d_max.",
+    "In units of the step $eta/d_min$ the bound for a frozen matrix is that of local SGD with $mu$ multiplied by"
+    " $d_min/d_max$.",
     theorem="chezhegov2024/id-sc",
     kind="identity",
     expected="confirmed",
 )
 def effective_step(theorem: Theorem) -> Symbolic:
-    """Term by term, in units of d_min for the squared distance, by computer algebra."""
+    """Term by term, in units of $d_min$ for the squared distance, by computer algebra."""
     plain = statement("chezhegov2024/local-id-sc").bound
     units = {eta: d_min * eta, B_scaled: sqrt(d_min) * B}
     flatter = {mu: mu * d_min / d_max}
@@ -200,14 +200,14 @@ def rate_of(optimization: Expr) -> Expr:
 
 @claim(
     "chezhegov2024/fixed-point-first-order",
-    "To first order in eta the bound on the fixed point's distance is"
-    " eta (K - 1) zeta_1 tau_mean d_max/(2 d_min^{3/2} mu).",
+    "To first order in $eta$ the bound on the fixed point's distance is $eta (K - 1) zeta_1 tau_mean d_max/(2"
+    " d_min^{3/2} mu)$.",
     theorem="chezhegov2024/fixed-point-small-step",
     kind="identity",
     expected="confirmed",
 )
 def fixed_point_first_order(theorem: Theorem) -> Symbolic:
-    """The limit of bound/eta as eta tends to 0, by computer algebra."""
+    """The limit of the bound over $eta$ as $eta$ tends to 0, by computer algebra."""
     limit = sympy.limit(theorem.bound.expression / eta, eta, 0)
     displayed = (K - 1) * zeta_mean * tau_mean * d_max / (2 * d_min ** Rational(3, 2) * mu)
     return Symbolic({"to first order in the step": (limit, displayed)}, simplify=simplified)

@@ -216,7 +216,7 @@ def changing_block_rule3(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "chezhegov2024/changing-c-rule2",
-    "Convex, identical data: twice the frozen bound holds while averaging D^2 grows D at most twofold.",
+    "Convex, identical data: twice the frozen bound holds while averaging $D^2$ grows $D$ at most twofold.",
     kind="bound with constants",
     data=changing_scaling,
 )
@@ -227,7 +227,7 @@ def changing_c_rule2(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "chezhegov2024/changing-c-rule3",
-    "Convex, identical data: twice the frozen bound holds while averaging D grows it at most twofold.",
+    "Convex, identical data: twice the frozen bound holds while averaging $D$ grows it at most twofold.",
     kind="bound with constants",
     data=changing_scaling,
 )
@@ -238,7 +238,7 @@ def changing_c_rule3(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "chezhegov2024/changing-het-c-rule2",
-    "Convex, heterogeneous data: twice the frozen bound holds while averaging D^2 grows D at most twofold.",
+    "Convex, heterogeneous data: twice the frozen bound holds while averaging $D^2$ grows $D$ at most twofold.",
     kind="bound with constants",
     data=changing_scaling,
 )
@@ -249,7 +249,7 @@ def changing_het_c_rule2(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "chezhegov2024/changing-het-c-rule3",
-    "Convex, heterogeneous data: twice the frozen bound holds while averaging D grows it at most twofold.",
+    "Convex, heterogeneous data: twice the frozen bound holds while averaging $D$ grows it at most twofold.",
     kind="bound with constants",
     data=changing_scaling,
 )

@@ -46,15 +46,14 @@ def in_new_variables(zeta: float, workers: int) -> SeparableMachines:
 
 @experiment("frozen-scaling-drift")
 def frozen_scaling_drift(session: Session) -> xr.Dataset:
-    """Local SGD from the optimum in the variables D^{1/2} x, where it is the method with the frozen matrix D.
+    """Local SGD from the optimum in the variables $D^{1/2} x$, where it is the method with the frozen matrix $D$.
 
     `mean`, `stderr` (theorem): what each theorem bounds, its mean over replicas and the error of that: equal workers
-    with noise for (id-sc) and (id-c), tilted ones without for (het-c).  Of the noisy runs: `squared` (replica, t) is
-    the exact mean of |x_{t+1} - x*|^2 given the state at t, whose squared distance, gap and spread V_t are
-    `squared_before`, `gap` and `spread_before`; `spread`, `spread_stderr` (t) are the mean of V_t, with the spread that
-    the same noise has without gradients as control variate, whose mean is known.  `scaled_L` and so on are the
-    constants in the new variables.
-    """
+    with noise for (id-sc) and (id-c), tilted ones without for (het-c). Of the noisy runs: `squared` (replica, $t$) is
+    the exact mean of $|x_{t+1} - x*|^2$ given the state at $t$, whose squared distance, gap and spread $V_t$ are
+    `squared_before`, `gap` and `spread_before`; `spread`, `spread_stderr` $(t)$ are the mean of $V_t$, with the spread
+    that the same noise has without gradients as control variate, whose mean is known. `scaled_L` and so on are the
+    constants in the new variables."""
     replicas, T = session.choose(quick=8, full=40), LOCAL_STEPS * ROUNDS
     problem, sigma = in_new_variables(0.0, WORKERS), SIGMA / np.sqrt(D_MIN)
     shape = (replicas, WORKERS, 2)
@@ -156,7 +155,7 @@ def without(theorem: Theorem, term: str) -> Expr:
     expected="violated",
 )
 def id_sc_without_drift(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Gaussian noise at a kink, 1024 equal workers from the optimum: the mean squared D-norm distance against the
+    """Gaussian noise at a kink, 1024 equal workers from the optimum: the mean squared $D$-norm distance against the
     other terms."""
     return Bounded(theorem, at_the_end(theorem, data), expression=without(theorem, "noise drift"))
 
@@ -218,8 +217,8 @@ def one_step_coefficients() -> Mapping[str, Expr]:
 
 @claim(
     "chezhegov2024/one-step",
-    "Identical machines, in the variables D^{1/2} x: a step takes E|x - x*|^2 to at most (1 - eta mu)|x - x*|^2"
-    " - (eta/2) gap + eta^2 sigma^2/M + 2 eta L V.",
+    "Identical machines, in the variables $D^{1/2} x$: a step takes $E|x - x*|^2$ to at most $(1 - eta mu)|x - x*|^2"
+    " - (eta/2)$ gap + $eta^2 sigma^2/M + 2 eta L V$.",
     theorem="chezhegov2024/local-id-sc",
     kind="bound with constants",
     data=frozen_scaling_drift,
@@ -242,15 +241,16 @@ def one_step(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "chezhegov2024/spread-of-the-workers",
-    "Identical machines, in the variables D^{1/2} x: the spread E V after h local steps is at most eta^2 sigma^2 h.",
+    "Identical machines, in the variables $D^{1/2} x$: the spread $E V$ after $h$ local steps is at most $eta^2"
+    " sigma^2 h$.",
     theorem="khaled2025/lemma7-mean",
     kind="bound with constants",
     data=frozen_scaling_drift,
 )
 def spread_of_the_workers(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """After every local step, by value, with K - 1 the most local steps that there are: after the first step the bound
-    is attained in the mean, so that what is sampled is only by how much gradients make the spread smaller than that of
-    the noise alone."""
+    """After every local step, by value, with $K - 1$ the most local steps that there are: after the first step the
+    bound is attained in the mean, so that what is sampled is only by how much gradients make the spread smaller than
+    that of the noise alone."""
     runs, symbols = on_the_way(data, K="since_averaging")
     what, rounding = "mean spread of the workers", 1e-12 * runs.spread.max()
     spread = Measurement.of(runs, "spread", what=what, symbols=symbols, stderr="spread_stderr", rounding=rounding)

@@ -29,12 +29,11 @@ CONSTANTS = ("L", "mu", "tau_mean", "zeta_mean")
 def scaled_fixed_point(session: Session) -> xr.Dataset:
     """SAVIC with a frozen matrix on heterogeneous quadratics without noise, step by step to the end, and its formula.
 
-    D holds the root mean squares of the clients' gradients at the start, clipped from below.  `reached` is the
-    distance of the last iterate from x_inf = (sum C_m)^{-1} sum C_m x_m, C_m = I - (I - eta D^{-1} A_m)^K;
-    `discrepancy` that of x_inf from x* in the norm of D, `remaining` that of the last iterate, `size` that of the
-    workers' optima, `left` what the runs had still to go.  L, mu, tau_mean and zeta_mean are those of the workers;
-    `scaled_L` and so on are those of f(D^{-1/2} y).
-    """
+    $D$ holds the root mean squares of the clients' gradients at the start, clipped from below. `reached` is the
+    distance of the last iterate from $x_inf = (sum C_m)^{-1} sum C_m x_m$, $C_m = I - (I - eta D^{-1} A_m)^K$;
+    `discrepancy` that of $x_inf$ from $x*$ in the norm of $D$, `remaining` that of the last iterate, `size` that of the
+    workers' optima, `left` what the runs had still to go. $L$, $mu$, $tau_mean$ and $zeta_mean$ are those of the
+    workers; `scaled_L` and so on are those of $f(D^{-1/2} y)$."""
     n, M, d = session.choose(quick=150, full=1500), 3, 2
     generator = stream(session.seed, experiment="scaled-fixed-point")
     mu = 10 ** generator.uniform(-0.7, 0, (n, 1, 1))
@@ -88,7 +87,7 @@ def fixed_point_of(problem: QuadraticMachines, D: Array, K: Array, eta: Array) -
 
 @claim(
     "chezhegov2024/fixed-point-formula",
-    "Without noise the method with frozen D ends at the fixed point of C_m = I - (I - eta D^{-1} A_m)^K.",
+    "Without noise the method with frozen $D$ ends at the fixed point of $C_m = I - (I - eta D^{-1} A_m)^K$.",
     theorem="chezhegov2024/fixed-point",
     kind="identity",
     data=scaled_fixed_point,
@@ -125,7 +124,7 @@ def discrepancy(data: xr.Dataset, **symbols: str) -> Measurement:
 
 @claim(
     "chezhegov2024/fixed-point",
-    "|x_inf - x*|_D is at most the bound on the discrepancy with worst-case constants.",
+    "$|x_inf - x*|_D$ is at most the bound on the discrepancy with worst-case constants.",
     kind="bound with constants",
     data=scaled_fixed_point,
 )
@@ -136,7 +135,7 @@ def fixed_point(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "chezhegov2024/fixed-point-small-step",
-    "|x_inf - x*|_D is at most first order in eta (K - 1), with worst-case constants.",
+    "$|x_inf - x*|_D$ is at most first order in $eta (K - 1)$, with worst-case constants.",
     kind="bound with constants",
     data=scaled_fixed_point,
 )
@@ -147,11 +146,11 @@ def fixed_point_small_step(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "chezhegov2024/fixed-point-true-constants",
-    "|x_inf - x*|_D is at most local gradient descent's bound with the constants of the scaled geometry.",
+    "$|x_inf - x*|_D$ is at most local gradient descent's bound with the constants of the scaled geometry.",
     theorem="patel2024/discrepancy",
     kind="bound with constants",
     data=scaled_fixed_point,
 )
 def fixed_point_true_constants(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The same instances, with L, mu, tau and zeta of f(D^{-1/2} y) as measured."""
+    """The same instances, with $L$, $mu$, $tau$ and $zeta$ of $f(D^{-1/2} y)$ as measured."""
     return Bounded(theorem, discrepancy(data, **{name: f"scaled_{name}" for name in CONSTANTS}))

@@ -47,11 +47,10 @@ def in_new_variables(problem: QuadraticMachines, D: Array, power: float = HALF) 
 
 @experiment("frozen-scaling-trajectories")
 def frozen_scaling_trajectories(session: Session) -> xr.Dataset:
-    """SAVIC with beta2 = 1 beside local SGD on f(D^{-1/2} y), with common noise, at every step of every worker.
+    """SAVIC with $beta2 = 1$ beside local SGD on $f(D^{-1/2} y)$, with common noise, at every step of every worker.
 
-    `error` is the largest distance between y and D^{1/2} x over steps and workers, relative to the largest |y|:
-    heterogeneous dense quadratics with Gaussian noise first, then logistic regression with sampled rows.
-    """
+    `error` is the largest distance between $y$ and $D^{1/2} x$ over steps and workers, relative to the largest $|y|$:
+    heterogeneous dense quadratics with Gaussian noise first, then logistic regression with sampled rows."""
     n = session.choose(quick=150, full=1500)
     quadratic = quadratic_error(stream(session.seed, experiment="frozen-quadratics"), n)
     logistic = [
@@ -126,7 +125,7 @@ def logistic_error(generator: np.random.Generator, seed: int, power: float = HAL
 
 @claim(
     "chezhegov2024/frozen-is-local-sgd",
-    "With a frozen matrix D the scaled method is local SGD in the variables D^{1/2} x, on every trajectory.",
+    "With a frozen matrix $D$ the scaled method is local SGD in the variables $D^{1/2} x$, on every trajectory.",
     theorem="chezhegov2024/id-sc",
     kind="identity",
     data=frozen_scaling_trajectories,
@@ -261,34 +260,34 @@ def outcome(theorem: Theorem, data: xr.Dataset) -> Measurement:
 
 @claim(
     "chezhegov2024/id-sc",
-    "Identical strongly convex machines, frozen matrix: E|x - x*|_D^2 is at most the bound in the D-norm.",
+    "Identical strongly convex machines, frozen matrix: $E|x - x*|_D^2$ is at most the bound in the $D$-norm.",
     kind="bound with constants",
     data=frozen_scaling_instances,
 )
 def id_sc(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Exact moments on random dense quadratics, K to 32 and R to 1000, steps up to the largest admissible one."""
+    """Exact moments on random dense quadratics, $K$ to 32 and $R$ to 1000, steps up to the largest admissible one."""
     return Bounded(theorem, outcome(theorem, data))
 
 
 @claim(
     "chezhegov2024/id-sc-euclidean",
-    "Identical strongly convex machines, frozen matrix: E|x - x*|^2 is at most d_max/d_min times as much.",
+    "Identical strongly convex machines, frozen matrix: $E|x - x*|^2$ is at most $d_max/d_min$ times as much.",
     kind="bound with constants",
     data=frozen_scaling_instances,
 )
 def id_sc_euclidean(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Exact moments on random dense quadratics, a third of them with D large along flat directions."""
+    """Exact moments on random dense quadratics, a third of them with $D$ large along flat directions."""
     return Bounded(theorem, outcome(theorem, data))
 
 
 @claim(
     "chezhegov2024/id-quadratic",
-    "On one quadratic the noise adds at most 4 eta sigma^2/(7 mu M) to E|x - x*|_D^2, without d_max/d_min.",
+    "On one quadratic the noise adds at most $4 eta sigma^2/(7 mu M)$ to $E|x - x*|_D^2$, without $d_max/d_min$.",
     kind="bound with constants",
     data=frozen_scaling_instances,
 )
 def id_quadratic(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Exact moments on random dense quadratics, K to 32 and R to 1000, steps up to the largest admissible one."""
+    """Exact moments on random dense quadratics, $K$ to 32 and $R$ to 1000, steps up to the largest admissible one."""
     return Bounded(theorem, outcome(theorem, data))
 
 

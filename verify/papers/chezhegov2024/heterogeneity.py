@@ -33,14 +33,13 @@ def matrix(name: str) -> Array:
 
 @experiment("scaled-heterogeneity")
 def scaled_heterogeneity(session: Session) -> xr.Dataset:
-    """What heterogeneity costs a frozen matrix: at equal work for several K, and where the method ends without noise.
+    """What heterogeneity costs a frozen matrix: at equal work for several $K$, and where the method ends without noise.
 
-    `gap` (K, zeta_star) is the exact expected gap of the average with the matrix along the curvatures, for the same
-    number of all steps and one step that local SGD's theorem admits in the scaled geometry for every K; `term: ...` and
-    `bound` are that theorem's, with the constants of that geometry, at the largest K.  `floor` (matrix, zeta_star) is
-    |x_inf - x*|_D/sqrt(d_min) at the largest step that the worst case admits for that K; `worst` and `true` are its
-    bounds by worst-case constants and by those of the scaled geometry.
-    """
+    `gap` $(K, zeta_star)$ is the exact expected gap of the average with the matrix along the curvatures, for the same
+    number of all steps and one step that local SGD's theorem admits in the scaled geometry for every $K$; `term: ...`
+    and `bound` are that theorem's, with the constants of that geometry, at the largest $K$. `floor` (matrix,
+    $zeta_star$) is $|x_inf$ - x*|_D/sqrt(d_min) at the largest step that the worst case admits for that $K$; `worst`
+    and `true` are its bounds by worst-case constants and by those of the scaled geometry."""
     workers, level = 4, 0.1
     zeta_star = np.geomspace(1e-2, 10, session.choose(quick=25, full=49))
     K = np.array([1.0, 4.0, 16.0, MOST_LOCAL_STEPS])

@@ -54,17 +54,16 @@ def never_helps(label: str) -> Iterator[Comparison]:
 
 @claim(
     "chezhegov2024/worst-case-never-helps",
-    "Read with the worst-case constants L/d_min and mu/d_max, no term of a theorem with a scaling matrix is of"
-    " smaller order than with D = I and the step eta/d_min, and each theorem has a term of larger order.",
+    "Read with the worst-case constants $L/d_min$ and $mu/d_max$, no term of a theorem with a scaling matrix is of"
+    " smaller order than with $D$ = I and the step $eta/d_min$, and each theorem has a term of larger order.",
     theorem="chezhegov2024/id-sc",
     kind="regime",
     expected="confirmed",
 )
 def worst_case_never_helps() -> Every:
-    """Every term of nine theorems by the order algebra, given d_min <= d_max and d_min B^2 <= B_D^2 <= d_max B^2.
+    """Every term of nine theorems by the order algebra, given $d_min <= d_max$ and $d_min B^2 <= B_D^2 <= d_max B^2$.
 
-    What decays geometrically is compared by its rate: exactly d_min/d_max of that with D = I.
-    """
+    What decays geometrically is compared by its rate: exactly $d_min/d_max$ of that with $D$ = I."""
     starts = {label: theorem(f"chezhegov2024/{label}").bound.term("optimization").expression for label in CONTRACTING}
     rates = {
         label: (rate_of(start) / rate_of(without_scaling(label, start)), d_min / d_max)
@@ -117,23 +116,23 @@ def tuned_strongly_convex() -> Order:
 
 @claim(
     "chezhegov2024/summarized-identical",
-    "The tuned convex bound is at most d_max/d_min times local SGD's rate for identical data.",
+    "The tuned convex bound is at most $d_max/d_min$ times local SGD's rate for identical data.",
     theorem="chezhegov2024/identical",
     kind="scaling",
     expected="confirmed",
 )
 def summarized_identical() -> Order:
-    """The minimum over the step with B_D^2 = d_max B^2, by the order algebra."""
+    """The minimum over the step with $B_D^2 = d_max B^2$, by the order algebra."""
     return best_step("id-c", "identical")
 
 
 @claim(
     "chezhegov2024/summarized-heterogeneous",
-    "The tuned heterogeneous bound is at most d_max/d_min times local SGD's rate for heterogeneous data.",
+    "The tuned heterogeneous bound is at most $d_max/d_min$ times local SGD's rate for heterogeneous data.",
     theorem="chezhegov2024/heterogeneous",
     kind="scaling",
     expected="confirmed",
 )
 def summarized_heterogeneous() -> Order:
-    """The minimum over the step with B_D^2 = d_max B^2, by the order algebra."""
+    """The minimum over the step with $B_D^2 = d_max B^2$, by the order algebra."""
     return best_step("het-c", "heterogeneous")

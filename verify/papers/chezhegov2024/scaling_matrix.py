@@ -29,11 +29,10 @@ UPDATES = 4
 
 @experiment("scaling-matrix-updates")
 def scaling_matrix_updates(session: Session) -> xr.Dataset:
-    """Entries of the shipped scaling matrix over a few updates with increments of size at most d_max, by rule.
+    """Entries of the shipped scaling matrix over a few updates with increments of size at most $d_max$, by rule.
 
-    `change` and `growth` are those of one update; half of the instances have the extreme increments d_max or -d_max, a
-    quarter start at d_min or d_max.
-    """
+    `change` and `growth` are those of one update; half of the instances have the extreme increments $d_max$ or
+    $-d_max$, a quarter start at $d_min$ or $d_max$."""
     n = session.choose(quick=10_000, full=200_000)
     generator = stream(session.seed, experiment="scaling-matrix-updates")
     d_min = 10 ** generator.uniform(-2, 2, n)
@@ -74,13 +73,13 @@ def _entries(algorithm: SAVIC, start: Array, increments: Array) -> Array:
 
 @claim(
     "chezhegov2024/lemma1-entries",
-    "Every entry of the matrix in use stays between d_min and d_max.",
+    "Every entry of the matrix in use stays between $d_min$ and $d_max$.",
     theorem="chezhegov2024/lemma1",
     kind="bound with constants",
     data=scaling_matrix_updates,
 )
 def lemma1_entries(theorem: Theorem, data: xr.Dataset) -> Every:
-    """The shipped AdaHessian (rule 2) and OASIS (rule 3), fed with random and extreme increments of size d_max."""
+    """The shipped AdaHessian (rule 2) and OASIS (rule 3), fed with random and extreme increments of size $d_max$."""
     entry = Measurement.of(data, "entry", rounding=1e-13 * data.d_max)
     return Every({"at most d_max": Bounded(theorem, entry), "at least d_min": AtLeast(entry, data.d_min)})
 
@@ -100,70 +99,70 @@ def relative_growth(data: xr.Dataset, rule: Rule) -> Measurement:
 
 @claim(
     "chezhegov2024/lemma1-change-rule2",
-    "One update of D^2 changes an entry of the matrix in use by at most (1 - beta) d_max^2/(2 d_min).",
+    "One update of $D^2$ changes an entry of the matrix in use by at most $(1 - beta) d_max^2/(2 d_min)$.",
     kind="bound with constants",
     data=scaling_matrix_updates,
 )
 def lemma1_change_rule2(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The shipped AdaHessian, fed with random and extreme increments of size at most d_max."""
+    """The shipped AdaHessian, fed with random and extreme increments of size at most $d_max$."""
     return Bounded(theorem, change(data, "rule2"))
 
 
 @claim(
     "chezhegov2024/lemma1-change-rule3",
-    "One update of D changes an entry of the matrix in use by at most 2 (1 - beta) d_max.",
+    "One update of $D$ changes an entry of the matrix in use by at most $2 (1 - beta) d_max$.",
     kind="bound with constants",
     data=scaling_matrix_updates,
 )
 def lemma1_change_rule3(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The shipped OASIS, fed with random and extreme increments of size at most d_max."""
+    """The shipped OASIS, fed with random and extreme increments of size at most $d_max$."""
     return Bounded(theorem, change(data, "rule3"))
 
 
 @claim(
     "chezhegov2024/lemma1-growth-rule2",
-    "One update of D^2 grows an entry of the matrix in use by at most (1 - beta) d_max^2/(2 d_min^2).",
+    "One update of $D^2$ grows an entry of the matrix in use by at most $(1 - beta) d_max^2/(2 d_min^2)$.",
     kind="bound with constants",
     data=scaling_matrix_updates,
 )
 def lemma1_growth_rule2(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The shipped AdaHessian, fed with random and extreme increments of size at most d_max."""
+    """The shipped AdaHessian, fed with random and extreme increments of size at most $d_max$."""
     return Bounded(theorem, relative_growth(data, "rule2"))
 
 
 @claim(
     "chezhegov2024/lemma1-growth-rule3",
-    "One update of D grows an entry of the matrix in use by at most 2 (1 - beta) d_max/d_min.",
+    "One update of $D$ grows an entry of the matrix in use by at most $2 (1 - beta) d_max/d_min$.",
     kind="bound with constants",
     data=scaling_matrix_updates,
 )
 def lemma1_growth_rule3(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The shipped OASIS, fed with random and extreme increments of size at most d_max."""
+    """The shipped OASIS, fed with random and extreme increments of size at most $d_max$."""
     return Bounded(theorem, relative_growth(data, "rule3"))
 
 
 @claim(
     "chezhegov2024/sharp-growth-rule2",
-    "Under rule (2) an entry grows by at most sqrt(1 + (1 - beta)(d_max^2/d_min^2 - 1)) - 1.",
+    "Under rule (2) an entry grows by at most $sqrt(1 + (1 - beta)(d_max^2/d_min^2 - 1)) - 1$.",
     theorem="chezhegov2024/lemma1-sharp-growth-rule2",
     kind="bound with constants",
     data=scaling_matrix_updates,
 )
 def sharp_growth_rule2(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The shipped AdaHessian; entries that start at d_min and meet d_max attain it."""
+    """The shipped AdaHessian; entries that start at $d_min$ and meet $d_max$ attain it."""
     return Bounded(theorem, relative_growth(data, "rule2"))
 
 
 @claim(
     "chezhegov2024/sharp-growth-rule3",
-    "Under rule (3) an entry grows by at most (1 - beta)(d_max/d_min - 1), less than half of what Lemma 1 says, so"
-    " that Corollary 1 holds for twice its 1 - beta.",
+    "Under rule (3) an entry grows by at most $(1 - beta)(d_max/d_min - 1)$, less than half of what Lemma 1 says, so"
+    " that Corollary 1 holds for twice its $1 - beta$.",
     theorem="chezhegov2024/lemma1-sharp-growth-rule3",
     kind="bound with constants",
     data=scaling_matrix_updates,
 )
 def sharp_growth_rule3(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The shipped OASIS; entries that start at d_min and meet d_max attain it."""
+    """The shipped OASIS; entries that start at $d_min$ and meet $d_max$ attain it."""
     return Bounded(theorem, relative_growth(data, "rule3"))
 
 
@@ -174,8 +173,7 @@ def sharp_growth_rule3(theorem: Theorem, data: xr.Dataset) -> Bounded:
 def adam_bias_correction(session: Session) -> xr.Dataset:
     """`squared_entry` of the shipped Adam scaling, and `corrected`, the bias-corrected second moment, update by update.
 
-    `corrected` is (1 - beta)/(1 - beta^{t+1}) sum_s beta^{t-s} g_s^2, summed as it stands.
-    """
+    `corrected` is $(1 - beta)/(1 - beta^{t+1}) sum_s beta^{t-s} g_s^2$, summed as it stands."""
     n, updates = session.choose(quick=200, full=2000), 40
     generator = stream(session.seed, experiment="adam-bias-correction")
     beta2 = 1 - 10 ** generator.uniform(-4, -0.1, n)
@@ -216,7 +214,7 @@ def adam_is_bias_corrected(data: xr.Dataset) -> Equal:
 
 @experiment("hutchinson-samples")
 def hutchinson_samples(session: Session) -> xr.Dataset:
-    """`entry`, the largest of |v * (A v)|, for random symmetric A and Hadamard's and signs v."""
+    """`entry`, the largest of $|v$ * (A v)|, for random symmetric A and Hadamard's and signs $v$."""
     each = session.choose(quick=400, full=4000)
     generator = stream(session.seed, experiment="hutchinson-samples")
     parts = []
@@ -244,12 +242,12 @@ def _products(hessians: Array, v: Array) -> dict[str, Array]:
 
 @claim(
     "chezhegov2024/hutchinson",
-    "For signs v every entry of v * (A v) is at most sqrt(d) |A|: so d_max = sqrt(d) L will do.",
+    "For signs $v$ every entry of $v (A v)$ is at most $sqrt(d) |A|$: so $d_max = sqrt(d) L$ will do.",
     kind="bound with constants",
     data=hutchinson_samples,
 )
 def hutchinson(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Random symmetric matrices up to d = 16, and Hadamard matrices, which attain it."""
+    """Random symmetric matrices up to $d = 16$, and Hadamard matrices, which attain it."""
     return Bounded(theorem, Measurement.of(data, "entry", what="largest entry", rounding=1e-13 * data.L * data.d))
 
 
@@ -257,8 +255,7 @@ def hutchinson(theorem: Theorem, data: xr.Dataset) -> Bounded:
 def gradients_as_entries(session: Session) -> xr.Dataset:
     """`entry`, the largest of the scaling matrix along a noiseless run with RMSProp or Adam scaling, by start distance.
 
-    One coordinate, curvature L: the largest gradient is the first, L B.
-    """
+    One coordinate, curvature $L$: the largest gradient is the first, $L B$."""
     B, L = np.array([1.0, 10.0, 100.0, 1e3, 1e4]), 1.0
     scalings: tuple[Scaling, ...] = ("rmsprop", "adam")
     rounds, K = 30, 4
@@ -281,13 +278,13 @@ def gradients_as_entries(session: Session) -> xr.Dataset:
 
 @claim(
     "chezhegov2024/gradients-as-entries",
-    "With RMSProp or Adam scaling the largest entry of the matrix is the largest gradient of the run, L B on a"
-    " quadratic: no d_max depends on L, mu and sigma alone.",
+    "With RMSProp or Adam scaling the largest entry of the matrix is the largest gradient of the run, $L B$ on a"
+    " quadratic: no $d_max$ depends on $L$, $mu$ and $sigma$ alone.",
     theorem="chezhegov2024/lemma1",
     kind="counterexample",
     data=gradients_as_entries,
     expected="confirmed",
 )
 def entries_are_gradients(data: xr.Dataset) -> Equal:
-    """Noiseless runs on one quadratic from start distances over four decades: the largest entry against L B."""
+    """Noiseless runs on one quadratic from start distances over four decades: the largest entry against $L B$."""
     return Equal(Measurement.of(data, "entry", what="largest entry"), data.attrs["L"] * data.B)

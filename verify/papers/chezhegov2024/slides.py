@@ -36,8 +36,8 @@ def at_step(general: str, step: Expr, displayed: Mapping[str, Expr]) -> dict[str
 
 @claim(
     "chezhegov2024/slides-coefficients",
-    "At eta = sqrt(M)/(8 L sqrt(T)) the heterogeneous bound of Khaled et al. at a general step has the coefficients"
-    " 32, 5/2 and 1/4 of the authors' slides, and K <= sqrt(T/M) is eta <= 1/(8LK).",
+    "At $eta = sqrt(M)/(8 L sqrt(T))$ the heterogeneous bound of Khaled et al. at a general step has the"
+    " coefficients 32, 5/2 and 1/4 of the authors' slides, and $K <= sqrt(T/M)$ is $eta <= 1/(8LK)$.",
     theorem="khaled2020/thm5-slides",
     kind="identity",
     expected="confirmed",
@@ -52,7 +52,7 @@ def slides_coefficients(theorem: Theorem) -> Symbolic:
 
 @claim(
     "chezhegov2024/slides-local-gd",
-    "At eta = sqrt(M)/(4 L sqrt(T)) the bound for local gradient descent at a general step has the coefficients 8"
+    "At $eta = sqrt(M)/(4 L sqrt(T))$ the bound for local gradient descent at a general step has the coefficients 8"
     " and 3/2 of the slides.",
     theorem="khaled2020/local-gd-slides",
     kind="identity",
@@ -80,7 +80,7 @@ def balanced_at(theorem: Theorem, local_steps: Expr) -> Order:
 
 @claim(
     "chezhegov2024/slides-balance",
-    "The drift and the noise of the slides' bound balance at K - 1 of order T^{1/4} M^{-3/4}.",
+    "The drift and the noise of the slides' bound balance at $K - 1$ of order $T^{1/4} M^{-3/4}$.",
     theorem="khaled2020/thm5-slides",
     kind="scaling",
     expected="confirmed",
@@ -92,7 +92,7 @@ def slides_balance(theorem: Theorem) -> Order:
 
 @claim(
     "chezhegov2024/slides-balance-as-printed",
-    "The drift and the noise of the slides' bound balance at their K - 1 = T^{1/4} M^{-3/2}.",
+    "The drift and the noise of the slides' bound balance at their $K - 1 = T^{1/4} M^{-3/2}$.",
     theorem="khaled2020/thm5-slides",
     kind="erratum",
     expected="violated",
@@ -100,6 +100,5 @@ def slides_balance(theorem: Theorem) -> Order:
 def slides_balance_as_printed(theorem: Theorem) -> Order:
     """Both terms at the number of local steps that the slides call optimal, by the order algebra.
 
-    It is enough, but not optimal: along growing M the drift stays below the noise by M^{-3/2}.
-    """
+    It is enough, but not optimal: along growing $M$ the drift stays below the noise by $M^{-3/2}$."""
     return balanced_at(theorem, T ** Rational(1, 4) * M ** Rational(-3, 2))

@@ -81,14 +81,13 @@ def steps_needed(image: QuadraticMachines, eta: Array, start: Array) -> Array:
 
 @experiment("scaling-factor")
 def scaling_factor(session: Session) -> xr.Dataset:
-    """Frozen matrices with entries from 1 to `ratio`, at the largest step d_min/(4L), on one quadratic.
+    """Frozen matrices with entries from 1 to `ratio`, at the largest step $d_min/(4L)$, on one quadratic.
 
-    `steps` to reduce |x - x*|_D^2 by `reduction`, from a start in the slowest direction, and, for D along the
-    curvatures, `true_steps` at the step 1/(4 L) with L the largest eigenvalue of D^{-1/2} A D^{-1/2}, whose condition
-    number is `condition`; `contraction` of that distance over R steps, K = 1, from |x_0 - x*|_D = 1; `floor`, the limit
-    of E|x - x*|_D^2 under noise, in units of eta sigma^2/(mu M): noise in the flattest coordinate, or, for random
-    matrices, of covariance proportional to D.  Random ones are drawn `draws` times.
-    """
+    `steps` to reduce $|x - x*|_D^2$ by `reduction`, from a start in the slowest direction, and, for $D$ along the
+    curvatures, `true_steps` at the step $1/(4 L)$ with $L$ the largest eigenvalue of $D^{-1/2}$ A $D^{-1/2}$, whose
+    condition number is `condition`; `contraction` of that distance over $R$ steps, $K = 1$, from $|x_0 - x*|_D = 1$;
+    `floor`, the limit of $E|x - x*|_D^2$ under noise, in units of $eta sigma^2/(mu M)$: noise in the flattest
+    coordinate, or, for random matrices, of covariance proportional to $D$. Random ones are drawn `draws` times."""
     ratios = np.geomspace(1, 1e4, session.choose(quick=9, full=17))
     draws = session.choose(quick=30, full=300)
     generator = stream(session.seed, experiment="scaling-factor")
@@ -161,22 +160,23 @@ def all_matrices(values: xr.DataArray) -> xr.DataArray:
 
 @claim(
     "chezhegov2024/factor-attained",
-    "A matrix that is largest along the flattest direction contracts exactly as slowly as (1 - eta mu/d_max)^{2KR}:"
-    " the factor d_max/d_min in the rate is real.",
+    "A matrix that is largest along the flattest direction contracts exactly as slowly as $(1 - eta"
+    " mu/d_max)^{2KR}$: the factor $d_max/d_min$ in the rate is real.",
     theorem="chezhegov2024/id-quadratic",
     kind="exact value",
     data=scaling_factor,
     expected="confirmed",
 )
 def factor_attained(theorem: Theorem, data: xr.Dataset) -> Equal:
-    """The squared distance in the D-norm after a hundred steps at eta = d_min/(4L), for d_max/d_min from 1 to 10^4."""
+    """The squared distance in the $D$-norm after a hundred steps at $eta = d_min/(4L)$, for $d_max/d_min$ from 1 to
+    $10^4$."""
     found = contraction_of(data, data.contraction.sel(lies="against", drop=True).isel(draw=0))
     return Equal(found, found.at(theorem.bound.term("optimization").expression), relative=1e-9)
 
 
 @claim(
     "chezhegov2024/contraction",
-    "No frozen matrix contracts the squared D-norm distance more slowly than (1 - eta mu/d_max)^{2KR}.",
+    "No frozen matrix contracts the squared $D$-norm distance more slowly than $(1 - eta mu/d_max)^{2KR}$.",
     theorem="chezhegov2024/id-quadratic",
     kind="bound with constants",
     data=scaling_factor,
@@ -188,27 +188,29 @@ def contraction(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "chezhegov2024/floor-without-factor",
-    "On one quadratic the noise floor of E|x - x*|_D^2 stays below 4/7 of eta sigma^2/(mu M) for every d_max/d_min.",
+    "On one quadratic the noise floor of $E|x - x*|_D^2$ stays below 4/7 of $eta sigma^2/(mu M)$ for every"
+    " $d_max/d_min$.",
     theorem="chezhegov2024/id-quadratic",
     kind="bound with constants",
     data=scaling_factor,
 )
 def floor_without_factor(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The exact limit under noise in the flattest direction, or proportional to D, for d_max/d_min from 1 to 10^4."""
+    """The exact limit under noise in the flattest direction, or proportional to $D$, for $d_max/d_min$ from 1 to
+    $10^4$."""
     return Bounded(theorem, floor_of(data, all_matrices(data.floor)), term="statistical")
 
 
 @claim(
     "chezhegov2024/along-the-curvatures",
-    "D^{-1/2} A D^{-1/2} has the condition number kappa d_max/d_min for D against the curvatures, and"
-    " max(kappa d_min/d_max, d_max/(kappa d_min)) along them: 1 at d_max/d_min = kappa.",
+    "$D^{-1/2}$ A $D^{-1/2}$ has the condition number $kappa d_max/d_min$ for $D$ against the curvatures, and"
+    " $max(kappa d_min/d_max, d_max/(kappa d_min))$ along them: 1 at $d_max/d_min = kappa$.",
     theorem="chezhegov2024/id-sc",
     kind="exact value",
     data=scaling_factor,
     expected="confirmed",
 )
 def along_the_curvatures(data: xr.Dataset) -> Equal:
-    """Condition numbers in the scaled geometry for d_max/d_min from 1 to 10^4."""
+    """Condition numbers in the scaled geometry for $d_max/d_min$ from 1 to $10^4$."""
     kappa = data.attrs["L"] / data.attrs["mu"]
     exact = {"against": kappa * data.ratio, "along": np.maximum(kappa / data.ratio, data.ratio / kappa)}
     found = data.condition.isel(draw=0).sel(lies=list(exact))

@@ -43,8 +43,8 @@ QUADRATIC = tuple(f"{name}{i}" for name in ("curvature", "start", "noise") for i
 def local_gaps(session: Session) -> xr.Dataset:
     """The mean gap over all local iterates on random quadratics, exactly.
 
-    Three coordinates with curvatures from 10^-6 L to L and noise of their own, K up to 64, R up to 300, M up to 100,
-    outer steps from 0.05 to 100, and an inner step that uses between 1 % and all of what the condition leaves.
+    Three coordinates with curvatures from $10^-6 L$ to $L$ and noise of their own, $K$ up to 64, $R$ up to 300, $M$ up
+    to 100, outer steps from 0.05 to 100, and an inner step that uses between 1 % and all of what the condition leaves.
     """
     n = session.choose(quick=20_000, full=400_000)
     generator = stream(session.seed, experiment="khaled2025-local-gaps")
@@ -68,8 +68,8 @@ def local_gaps(session: Session) -> xr.Dataset:
     data=local_gaps,
 )
 def thm1_on_quadratics(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Exact values on thousands of random quadratics with noise of its own in each coordinate, over wide ranges of
-    H, R, M, curvatures, noise and outer steps, the inner step inside the condition; compared by value."""
+    """Exact values on thousands of random quadratics with noise of its own in each coordinate, over wide ranges of $H$,
+    $R$, $M$, curvatures, noise and outer steps, the inner step inside the condition; compared by value."""
     what = "mean gap of all local iterates"
     return Bounded(theorem, Measurement.of(data, "local_gap", what=what, instance=QUADRATIC))
 
@@ -137,8 +137,8 @@ def at_random_points(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "khaled2025/thm1-with-a-kink",
-    "On parabolas with two curvatures and with infinitely many workers, too, the gap of the averaged iterate is below"
-    " Theorem 1's bound with constants 2, 2, 2.",
+    "On parabolas with two curvatures and with infinitely many workers, too, the gap of the averaged iterate is"
+    " below Theorem 1's bound with constants 2, 2, 2.",
     theorem="khaled2025/thm1",
     kind="bound with constants",
     data=instances,
@@ -156,8 +156,9 @@ def thm1_with_a_kink(theorem: Theorem, data: xr.Dataset) -> Bounded:
     data=instances,
 )
 def thm2_value(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Exact values on random quadratics and kinked parabolas, momentum up to 0.997, with (1 - momentum)^2 in the second
-    condition; by value."""
+    """Exact values on random quadratics and kinked parabolas, momentum up to 0.997, with $(1 - momentum)^2$ in the
+    second condition; by value.
+    """
     return at_random_points(theorem, data)
 
 
@@ -211,8 +212,8 @@ def cor1_safe_value(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "khaled2025/ill-tuned-value",
-    "With an inner step of order 1/(R L) and the balancing product of the steps, the gap is at most minibatch SGD's"
-    " rate and a remainder that falls like 1/R^2.",
+    "With an inner step of order $1/(R L)$ and the balancing product of the steps, the gap is at most minibatch"
+    " SGD's rate and a remainder that falls like $1/R^2$.",
     theorem="khaled2025/ill-tuned",
     kind="bound with constants",
     data=instances,
@@ -260,10 +261,9 @@ def objectives(generator: np.random.Generator, cells: int, M: int) -> tuple[Obje
 def other_objectives(session: Session) -> xr.Dataset:
     """Local SGD step by step on objectives that are not quadratic: the gap of all local iterates and the drift.
 
-    Over (objective, cell): `local_gap` with its standard error over the replicas; over (objective, h, cell): `drift`,
-    the mean squared distance of two workers after h local steps averaged over all pairs and rounds, with its standard
-    error.  Half of the cells have skewed noise.
-    """
+    Over (objective, cell): `local_gap` with its standard error over the replicas; over (objective, $h$, cell): `drift`,
+    the mean squared distance of two workers after $h$ local steps averaged over all pairs and rounds, with its standard
+    error. Half of the cells have skewed noise."""
     cells, replicas = session.choose(quick=8, full=30), session.choose(quick=64, full=200)
     K, R, M = 6, 10, 4
     parts = []

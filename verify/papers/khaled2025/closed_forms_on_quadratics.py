@@ -134,11 +134,10 @@ def _recursion(
 def closed_forms(session: Session) -> xr.Dataset:
     """Random parabolas: moments of local SGD, with momentum and with acceleration, along the rounds.
 
-    `second_moment` (rule, way, R, instance) by single kicks, by the engine of exact moments and by recursion, and
-    `mean` (R, instance) by the engine, both up to round `rounds` of the instance; `average_gap` over all local iterates
-    by kicks and `average_gap_stable` by `average_local_gap`; `settled` is the engine's second moment after 10^9 rounds.
-    sigma is the noise per coordinate, `gamma_at_most_1` the outer step of the accelerated rule.
-    """
+    `second_moment` (rule, way, $R$, instance) by single kicks, by the engine of exact moments and by recursion, and
+    `mean` ($R$, instance) by the engine, both up to round `rounds` of the instance; `average_gap` over all local
+    iterates by kicks and `average_gap_stable` by `average_local_gap`; `settled` is the engine's second moment after
+    $10^9$ rounds. $sigma$ is the noise per coordinate, `gamma_at_most_1` the outer step of the accelerated rule."""
     n = session.choose(quick=60, full=1000)
     generator = stream(session.seed, experiment="khaled2025-closed-forms")
     parts = [_closed_forms(generator, n, K, R, M) for K, R, M in ((1, 6, 3), (3, 5, 2), (5, 4, 2), (4, 6, 1))]
@@ -230,8 +229,8 @@ def second_moments(data: xr.Dataset, rule: str, what: str, **symbols: str) -> Eq
 
 @claim(
     "khaled2025/second-moments",
-    "On a quadratic E x_r^2 follows b^2 E x_r^2 + gamma^2 eta^2 s^2 S_H / M with b = 1 - gamma + gamma a^H, round by"
-    " round.",
+    "On a quadratic $E x_r^2$ follows $b^2 E x_r^2 + gamma^2 eta^2 s^2 S_H / M$ with $b = 1 - gamma + gamma a^H$,"
+    " round by round.",
     theorem="khaled2025/stationary",
     kind="exact value",
     data=closed_forms,
@@ -245,7 +244,7 @@ def local_second_moments(data: xr.Dataset) -> Equal:
 
 @claim(
     "khaled2025/momentum-second-moments",
-    "With outer momentum x_{r+1} = (b + momentum) x_r - momentum x_{r-1} + noise, of the same variance.",
+    "With outer momentum $x_{r+1}$ = ($b$ + momentum) $x_r$ - momentum $x_{r-1}$ + noise, of the same variance.",
     theorem="khaled2025/thm2",
     kind="exact value",
     data=closed_forms,
@@ -259,8 +258,8 @@ def momentum_second_moments(data: xr.Dataset) -> Equal:
 
 @claim(
     "khaled2025/accelerated-second-moments",
-    "On a quadratic the accelerated loop is u_{r+1} = a^H x_r + n, z_{r+1} = z_r - gamma_r ((1 - a^H) x_r - n), the"
-    " same n in both.",
+    "On a quadratic the accelerated loop is $u_{r+1} = a^H x_r + n$, $z_{r+1} = z_r - gamma_r ((1 - a^H) x_r - n)$,"
+    " the same $n$ in both.",
     theorem="khaled2025/thm3",
     kind="exact value",
     data=closed_forms,
@@ -268,14 +267,14 @@ def momentum_second_moments(data: xr.Dataset) -> Equal:
     outside=ANY_STEPS,
 )
 def accelerated_second_moments(data: xr.Dataset) -> Equal:
-    """The same two ways, against the recursion of the covariance of (u, z)."""
+    """The same two ways, against the recursion of the covariance of $(u, z)$."""
     what = "second moment of the accelerated loop"
     return second_moments(data, "accelerated", what, L="curvature", gamma="gamma_at_most_1")
 
 
 @claim(
     "khaled2025/quadratic-mean",
-    "On a quadratic the mean of x_R is ((1 - gamma) I + gamma (I - eta Q)^H)^R x_0, with the exponent R.",
+    "On a quadratic the mean of $x_R$ is $((1 - gamma) I + gamma (I - eta Q)^H)^R x_0$, with the exponent $R$.",
     kind="exact value",
     data=closed_forms,
     expected="confirmed",
@@ -289,8 +288,8 @@ def quadratic_mean(theorem: Theorem, data: xr.Dataset) -> Equal:
 
 @claim(
     "khaled2025/quadratic-mean-as-legible",
-    "The mean of x_R is ((1 - gamma) I + gamma (I - eta Q)^H) x_0, as legible in the available text, which has no"
-    " exponent R.",
+    "The mean of $x_R$ is $((1 - gamma) I + gamma (I - eta Q)^H) x_0$, as legible in the available text, which"
+    " has no exponent $R$.",
     theorem="khaled2025/quadratic-mean",
     kind="counterexample",
     data=closed_forms,
@@ -309,14 +308,14 @@ def quadratic_mean_as_legible(theorem: Theorem, data: xr.Dataset) -> Equal:
 
 @claim(
     "khaled2025/stationary",
-    "On a quadratic with noise E (x_r - x*)^2 settles at gamma eta^2 s^2 S_H / (M (1 - a^H)(2 - gamma (1 - a^H)))"
-    " wherever rounds contract.",
+    "On a quadratic with noise $E (x_r - x*)^2$ settles at $gamma eta^2 s^2 S_H / (M (1 - a^H)(2 - gamma (1 -"
+    " a^H)))$ wherever rounds contract.",
     kind="exact value",
     data=closed_forms,
     expected="confirmed",
 )
 def stationary(theorem: Theorem, data: xr.Dataset) -> Equal:
-    """The second moment after 10^9 rounds by the engine of exact moments, against the theorem's expression."""
+    """The second moment after $10^9$ rounds by the engine of exact moments, against the theorem's expression."""
     found = Measurement.of(data, "settled", what="stationary second moment", symbols={"R": 1e9})
     return Equal(found, theorem, scale=data.scale)
 
@@ -352,11 +351,10 @@ def moved_by_a_round(stationary: Theorem) -> sympy.Expr:
 
 @experiment("khaled2025-stability")
 def stability(session: Session) -> xr.Dataset:
-    """One curvature, noise, local steps that contract or not: `growth` (instance) of E x^2 in a round, late.
+    """One curvature, noise, local steps that contract or not: `growth` (instance) of $E x^2$ in a round, late.
 
-    The exact second moments after 1000 and 2000 rounds.  gamma is such that gamma (1 - a^K), a = 1 - eta curvature, is
-    `share` of 2; below 0 where K is even and a below -1.
-    """
+    The exact second moments after 1000 and 2000 rounds. $gamma$ is such that $gamma (1 - a^K)$, a = $1 - eta$
+    curvature, is `share` of 2; below 0 where $K$ is even and a below -1."""
     n = session.choose(quick=400, full=4000)
     generator = stream(session.seed, experiment="khaled2025-stability")
     share = SHARES[np.arange(n) % len(SHARES)]
@@ -385,7 +383,7 @@ def stability(session: Session) -> xr.Dataset:
 
 @claim(
     "khaled2025/stable-range",
-    "On a quadratic with noise E x_r^2 stays bounded exactly where 0 < gamma (1 - a^H) < 2.",
+    "On a quadratic with noise $E x_r^2$ stays bounded exactly where $0 < gamma (1 - a^H) < 2$.",
     theorem="khaled2025/stationary",
     kind="regime",
     data=stability,

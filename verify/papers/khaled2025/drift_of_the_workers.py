@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 
 @claim(
     "khaled2025/lemma7",
-    "Lemma 7: after h local steps the squared distance, over all pairs, is at most 2 eta^2 sigma^2 h.",
+    "Lemma 7: after $h$ local steps the squared distance, over all pairs, is at most $2 eta^2 sigma^2 h$.",
     kind="bound with constants",
     data=other_objectives,
 )
@@ -45,11 +45,10 @@ def lemma7(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @experiment("khaled2025-drift")
 def drift(session: Session) -> xr.Dataset:
-    """The workers' drift from their mean within a round on one curvature of at most L = 1, exactly.
+    """The workers' drift from their mean within a round on one curvature of at most $L = 1$, exactly.
 
-    A worker alone and M workers have the same variance of a worker (`variance`), and the mean of M has another: their
-    difference is the drift.  The first half of the instances has curvature 0: a constant gradient.
-    """
+    A worker alone and $M$ workers have the same variance of a worker (`variance`), and the mean of $M$ has another:
+    their difference is the drift. The first half of the instances has curvature 0: a constant gradient."""
     n = session.choose(quick=400, full=4000)
     generator = stream(session.seed, experiment="khaled2025-drift")
     curvature = np.where(np.arange(n) < n // 2, 0.0, 10 ** generator.uniform(-3, 0, n))
@@ -73,14 +72,14 @@ def drift(session: Session) -> xr.Dataset:
 
 @claim(
     "khaled2025/lemma7-equality",
-    "Where the gradient is constant the drift from the mean equals (1 - 1/M) eta^2 sigma^2 h.",
+    "Where the gradient is constant the drift from the mean equals $(1 - 1/M) eta^2 sigma^2 h$.",
     theorem="khaled2025/lemma7-mean",
     kind="exact value",
     data=drift,
     expected="confirmed",
 )
 def lemma7_equality(theorem: Theorem, data: xr.Dataset) -> Equal:
-    """The variance of one worker less that of the mean of M, both by the engine of exact moments, at curvature 0."""
+    """The variance of one worker less that of the mean of $M$, both by the engine of exact moments, at curvature 0."""
     flat = data.isel(instance=np.flatnonzero(data.curvature == 0))
     found = Measurement.of(flat, "drift", what="drift at constant gradient")
     return Equal(found, theorem, scale=flat.variance, relative=1e-11)
@@ -88,7 +87,7 @@ def lemma7_equality(theorem: Theorem, data: xr.Dataset) -> Equal:
 
 @claim(
     "khaled2025/lemma7-on-quadratics",
-    "On quadratics the drift from the mean is at most (1 - 1/M) eta^2 sigma^2 h, so half of Lemma 7's bound.",
+    "On quadratics the drift from the mean is at most $(1 - 1/M) eta^2 sigma^2 h$, so half of Lemma 7's bound.",
     theorem="khaled2025/lemma7-mean",
     kind="bound with constants",
     data=drift,
@@ -133,12 +132,11 @@ def settled_offset(K: int, step: float, *, left: float = 0.0, points: int) -> tu
 
 @experiment("khaled2025-spread")
 def spread(session: Session) -> xr.Dataset:
-    """The gap at which local SGD with plain averaging settles with infinitely many workers, over K and eta L.
+    """The gap at which local SGD with plain averaging settles with infinitely many workers, over $K$ and $eta L$.
 
-    Over (K, eta): `gap` of the average of all local iterates, at L = sigma = 1; `by_paths`, the gap after one round
-    from the resting point by following every path of the noise with the shipped algorithm (nan for larger K);
-    `on_a_parabola`, the same without a kink.
-    """
+    Over $(K, eta)$: `gap` of the average of all local iterates, at $L = sigma = 1$; `by_paths`, the gap after one round
+    from the resting point by following every path of the noise with the shipped algorithm (nan for larger $K$);
+    `on_a_parabola`, the same without a kink."""
     K = np.array([5, 20, 80, 320])
     eta = np.geomspace(1e-5, 1e-2, 7)
     points = session.choose(quick=4001, full=16001)
@@ -179,16 +177,16 @@ def _by_paths(K: float, eta: Array, offset: Array) -> Array:
 
 @claim(
     "khaled2025/drift-term-is-needed",
-    "However many workers there are, plain averaging settles at a gap of the order L eta^2 sigma^2 H on a function with"
-    " a kink: Theorem 1's drift term cannot fall faster in eta or in H, and on a parabola it is not seen.",
+    "However many workers there are, plain averaging settles at a gap of the order $L eta^2 sigma^2 H$ on a function"
+    " with a kink: Theorem 1's drift term cannot fall faster in $eta$ or in $H$, and on a parabola it is not seen.",
     theorem="khaled2025/thm1",
     kind="scaling",
     data=spread,
 )
 def drift_term_is_needed(theorem: Theorem, data: xr.Dataset) -> Every:
     """The resting point of a round with infinitely many workers, found backwards on a grid and checked by following
-    every path of the noise: the gap over L eta^2 sigma^2 H must become constant as eta falls and as H grows, stay
-    below Theorem 1's bound, and vanish on a parabola."""
+    every path of the noise: the gap over $L eta^2 sigma^2 H$ must become constant as $eta$ falls and as $H$ grows,
+    stay below Theorem 1's bound, and vanish on a parabola."""
     drifted = data.eta**2 * data.K
     falling = (data.gap / drifted).sortby("eta", ascending=False)
     lines = [Line(f"1/eta at H = {K:g}", 1 / falling.eta.values, falling.sel(K=K).values, 0.0) for K in data.K.values]

@@ -30,12 +30,11 @@ WORKERS = 8  # not given in the paper, nor is the start, which is 0 here
 
 @experiment("khaled2025-figure-1")
 def figure_1(session: Session) -> xr.Dataset:
-    """Expected loss of local SGD over (seed, gamma, sigma), averaged over the last ten of 1000 rounds of 50 steps.
+    """Expected loss of local SGD over (seed, $gamma$, $sigma$), averaged over the last ten of 1000 rounds of 50 steps.
 
-    `loss` on (x - x*)'Q(x - x*)/2 with Q = A'A, 50 x 50 with standard normal A; `floor`, what the noise alone leaves
-    for R -> infinity, from the stationary second moments; `along` the expected loss over the rounds `round` of the
-    first seed; `literal_loss` on |Q(x - x*)|^2/2, as printed; `steepest` is the largest curvature of both.
-    """
+    `loss` on $(x - x*)'Q(x - x*)/2$ with $Q = A'A$, $50 x$ 50 with standard normal A; `floor`, what the noise alone
+    leaves for $R$ -> infinity, from the stationary second moments; `along` the expected loss over the rounds `round` of
+    the first seed; `literal_loss` on $|Q(x - x*)|^2/2$, as printed; `steepest` is the largest curvature of both."""
     seeds = np.arange(session.choose(quick=12, full=100))
     loss, floor, literal = (np.empty((len(seeds), len(OUTER), len(NOISE))) for _ in range(3))
     steepest = np.empty((len(seeds), 2))
@@ -110,8 +109,8 @@ def stationary_loss(modes: DiagonalQuadratics) -> Array:
 
 @claim(
     "khaled2025/figure1-trend",
-    "In the experiment of Figure 1, with Hessian Q, the best outer step never rises with the noise: it is at least 1"
-    " for the smallest and below 1 for the largest.",
+    "In the experiment of Figure 1, with Hessian $Q$, the best outer step never rises with the noise: it is at least"
+    " 1 for the smallest and below 1 for the largest.",
     theorem="khaled2025/stationary",
     kind="regime",
     data=figure_1,
@@ -145,8 +144,8 @@ def figure1_trend(data: xr.Dataset) -> Every:
     data=figure_1,
 )
 def less_than_1_can_be_best(data: xr.Dataset) -> Facts:
-    """At the largest noise the least expected loss with gamma below 1 against that with gamma of at least 1, exactly;
-    and the noise floor, which increases with gamma."""
+    """At the largest noise the least expected loss with $gamma$ below 1 against that with $gamma$ of at least 1,
+    exactly; and the noise floor, which increases with $gamma$."""
     noisy = data.isel(sigma=-1)
     below, above = (noisy.loss.where(side).min("gamma") for side in (data.gamma < 1, data.gamma >= 1))
     symbols = {"gamma": data.gamma, "curvature": data.steepest.sel(power=1, drop=True)}
@@ -161,15 +160,15 @@ def less_than_1_can_be_best(data: xr.Dataset) -> Facts:
 
 @claim(
     "khaled2025/figure1-as-legible",
-    "With the objective of Figure 1 as legible in the available text, |Q(x - x*)|^2 / 2 with Q = A'A, and its inner"
-    " step 0.001, some outer step of its list keeps the loss finite.",
+    "With the objective of Figure 1 as legible in the available text, $|Q(x - x*)|^2 / 2$ with $Q = A'A$, and its"
+    " inner step 0.001, some outer step of its list keeps the loss finite.",
     theorem="khaled2025/quadratic-mean",
     kind="counterexample",
     data=figure_1,
     expected="violated",
 )
 def figure1_as_legible(theorem: Theorem, data: xr.Dataset) -> Facts:
-    """The same runs with Hessian Q^2: whether any outer step, noise level and matrix leaves the expected loss finite,
+    """The same runs with Hessian $Q^2$: whether any outer step, noise level and matrix leaves the expected loss finite,
     and the factor of one round along the steepest direction, from the theorem's expression."""
     steepest = data.steepest.sel(power=2, drop=True)
     factor = theorem.bound.at(B=1.0, R=1, K=K, eta=ETA, gamma=data.gamma, curvature=steepest)

@@ -61,7 +61,7 @@ def _of_known_sign(expression: Expr) -> Expr:
 
 @claim(
     "khaled2025/small-steps-suffice",
-    "Where 8 eta L <= 1, eta gamma L H <= 1/8 is enough for the condition of Theorem 1.",
+    "Where $8 eta L <= 1$, $eta gamma L H <= 1/8$ is enough for the condition of Theorem 1.",
     theorem="khaled2025/thm1",
     kind="regime",
     expected="confirmed",
@@ -80,12 +80,13 @@ FLATTEST = 1e-9  # the smallest curvature, in units of L: modes of every speed
 
 @experiment("khaled2025-ill-tuned")
 def ill_tuned(session: Session) -> xr.Dataset:
-    """The mean gap of all local iterates over eta L, exactly, on a quadratic with curvatures from 10^-9 L to L.
+    """The mean gap of all local iterates over $eta L$, exactly, on a quadratic with curvatures from $10^-9 L$ to $L$.
 
-    Over (outer, eta) with outer "plain" (gamma = 1) and "largest" (the condition of Theorem 1 active): `local_gap`,
-    `gamma`, and `gap_of_average` of the averaged iterate by the shipped algorithm.  Over eta: `distance_from_limit`,
-    |local_gap - limit| with the largest outer step.  The attribute `limit` is the mean gap of R steps of gradient
-    descent of size 1/(4L): where eta -> 0 leads with the largest outer step; `start` the gap at the start.
+    Over (outer, $eta$) with outer "plain" ($gamma = 1$) and "largest" (the condition of Theorem 1 active): `local_gap`,
+    `gamma`, and `gap_of_average` of the averaged iterate by the shipped algorithm. Over $eta$: `distance_from_limit`,
+    the distance of `local_gap` from `limit` with the largest outer step. The attribute `limit` is the mean gap of
+    $R$ steps of gradient descent of size $1/(4L)$: where $eta -> 0$ leads with the largest outer step; `start` the
+    gap at the start.
     """
     modes = session.choose(quick=400, full=2000)
     problem = log_spaced_quadratic(d=modes, mu=FLATTEST)
@@ -123,15 +124,15 @@ def _gap_of_average(algorithm: LocalSGD, problem: Problem, K: int, R: int) -> Ar
 @claim(
     "khaled2025/outer-step-repairs-a-small-inner-step",
     "Without noise and with the largest outer step that Theorem 1 allows, the mean gap tends to that of gradient"
-    " descent with step 1/(4L) once a round as eta -> 0, at first order in eta; with gamma = 1 it tends to the gap at"
-    " the start.",
+    " descent with step $1/(4L)$ once a round as $eta -> 0$, at first order in $eta$; with $gamma = 1$ it tends to"
+    " the gap at the start.",
     theorem="khaled2025/thm1",
     kind="regime",
     data=ill_tuned,
 )
 def outer_step_repairs(data: xr.Dataset) -> Facts:
     """Exact mean gaps on a quadratic with curvatures of every size, inner steps over five decades: the distance to the
-    limit must have slope 1 in eta with the largest outer step, and the progress slope 1 with plain averaging."""
+    limit must have slope 1 in $eta$ with the largest outer step, and the progress slope 1 with plain averaging."""
     falling = data.sortby("eta", ascending=False)
     inverse, progress = 1 / falling.eta.values, data.attrs["start"] - falling.local_gap.sel(outer="plain")
     distance = "1/eta, distance from the limit with the largest outer step"
@@ -148,7 +149,7 @@ def outer_step_repairs(data: xr.Dataset) -> Facts:
 
 @claim(
     "khaled2025/ill-tuned-below-thm1",
-    "For every inner step, with gamma = 1 and with the largest outer step, the gap is below Theorem 1's.",
+    "For every inner step, with $gamma = 1$ and with the largest outer step, the gap is below Theorem 1's.",
     theorem="khaled2025/thm1",
     kind="bound with constants",
     data=ill_tuned,

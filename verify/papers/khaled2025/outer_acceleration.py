@@ -36,8 +36,8 @@ FLATTEST = 1e-13  # the smallest curvature over L: none is done within the round
 
 @experiment("khaled2025-acceleration")
 def acceleration(session: Session) -> xr.Dataset:
-    """The gap of the last iterate over (rule, K, R) without noise, exactly, on the spectrum of all speeds: the
-    accelerated outer loop and plain averaging at eta = 1/(2L), gamma = 1."""
+    """The gap of the last iterate over (rule, $K$, $R$) without noise, exactly, on the spectrum of all speeds: the
+    accelerated outer loop and plain averaging at $eta = 1/(2L)$, $gamma = 1$."""
     modes = session.choose(quick=200, full=600)
     problem = log_spaced_quadratic(d=modes, mu=FLATTEST)
     K = 2.0 ** np.arange(0, 9, 2)
@@ -56,15 +56,15 @@ def acceleration(session: Session) -> xr.Dataset:
 
 @claim(
     "khaled2025/accelerated-exponents",
-    "Without noise the accelerated loop's gap falls with exponent -2 in R and -1 in H, that of plain averaging with"
-    " exponent -1 in both.",
+    "Without noise the accelerated loop's gap falls with exponent -2 in $R$ and -1 in $H$, that of plain averaging"
+    " with exponent -1 in both.",
     theorem="khaled2025/thm3-safe",
     kind="scaling",
     data=acceleration,
 )
 def accelerated_exponents(data: xr.Dataset) -> Limits:
-    """Exact gaps of the last iterate on a quadratic with curvatures of every size: local slopes in R at several H, and
-    in H at several R, must approach the exponents."""
+    """Exact gaps of the last iterate on a quadratic with curvatures of every size: local slopes in $R$ at several $H$,
+    and in $H$ at several $R$, must approach the exponents."""
     lines = []
     for rule, exponent in (("accelerated", -2.0), ("plain", -1.0)):
         gap = data.gap.sel(rule=rule)
@@ -76,13 +76,13 @@ def accelerated_exponents(data: xr.Dataset) -> Limits:
 
 @claim(
     "khaled2025/accelerated-value",
-    "Without noise the accelerated loop's gap is at most 2 D^2 / (gamma eta H R (R + 1)).",
+    "Without noise the accelerated loop's gap is at most $2 D^2 / (gamma eta H R (R + 1))$.",
     theorem="khaled2025/thm3-safe",
     kind="bound with constants",
     data=acceleration,
 )
 def accelerated_value(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The same exact gaps against the bound, by value, for every H and R."""
+    """The same exact gaps against the bound, by value, for every $H$ and $R$."""
     fast = data.sel(rule="accelerated", drop=True)
     return Bounded(theorem, Measurement.of(fast, "gap", what="gap of the last iterate"))
 
@@ -92,8 +92,8 @@ def accelerated_value(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @experiment("khaled2025-accelerated-noise")
 def noise_floor(session: Session) -> xr.Dataset:
-    """The gap of the last iterate over (rule, M, R) when started at the optimum: nothing but noise, exactly, in units
-    of sigma^2 / L."""
+    """The gap of the last iterate over (rule, $M$, $R$) when started at the optimum: nothing but noise, exactly, in
+    units of $sigma^2 / L$."""
     modes = session.choose(quick=40, full=200)
     K, eta = 8.0, 0.02
     problems = {M: log_spaced_quadratic(d=modes, M=M, B=0.0) for M in (1, 4, 16, 64)}
@@ -114,29 +114,29 @@ def noise_floor(session: Session) -> xr.Dataset:
 
 @claim(
     "khaled2025/accelerated-noise-over-workers",
-    "On quadratics the noise that reaches the accelerated loop's last iterate falls exactly like 1/M.",
+    "On quadratics the noise that reaches the accelerated loop's last iterate falls exactly like $1/M$.",
     theorem="khaled2025/thm3-safe",
     kind="exact value",
     data=noise_floor,
     expected="confirmed",
 )
 def accelerated_noise_over_workers(data: xr.Dataset) -> Equal:
-    """Exact gaps from the optimum for up to 64 workers, against 1/M of that of one worker, for both rules."""
+    """Exact gaps from the optimum for up to 64 workers, against $1/M$ of that of one worker, for both rules."""
     alone = data.gap.sel(M=1.0, drop=True)
     return Equal(Measurement.of(data, "gap", what="gap from noise alone"), alone / data.M, scale=alone, relative=1e-12)
 
 
 @claim(
     "khaled2025/accelerated-noise-grows",
-    "Started at the optimum, the accelerated loop's gap keeps growing with R, in the end in proportion to R as Theorem"
-    " 3 allows, while that of plain averaging grows ever more slowly.",
+    "Started at the optimum, the accelerated loop's gap keeps growing with $R$, in the end in proportion to $R$ as"
+    " Theorem 3 allows, while that of plain averaging grows ever more slowly.",
     theorem="khaled2025/thm3-safe",
     kind="scaling",
     data=noise_floor,
 )
 def accelerated_noise_grows(theorem: Theorem, data: xr.Dataset) -> Every:
-    """Exact gaps with curvatures of every size: local slopes in R must come down to 1 for the accelerated loop and to 0
-    for plain averaging, and the gap must stay below the bound by value."""
+    """Exact gaps with curvatures of every size: local slopes in $R$ must come down to 1 for the accelerated loop and to
+    0 for plain averaging, and the gap must stay below the bound by value."""
     accelerated, plain = (data.sel(rule=rule, drop=True) for rule in ("accelerated", "plain"))
     lines = [
         Line("R, accelerated", data.R.values, accelerated.gap.sel(M=1.0).values, 1.0),

@@ -42,8 +42,8 @@ ETA, K = 1e-4, 8  # so small that Theorem 2 admits momentum 0.99 at an adjusted 
 
 @experiment("khaled2025-momentum")
 def adjusted_steps(session: Session) -> xr.Dataset:
-    """The gap of the averaged iterate over (momentum, adjusted outer step, R), exactly, on the spectrum of all speeds,
-    without noise; gamma = adjusted (1 - momentum)."""
+    """The gap of the averaged iterate over (momentum, adjusted outer step, $R$), exactly, on the spectrum of all
+    speeds, without noise; $gamma$ = adjusted (1 - momentum)."""
     modes = session.choose(quick=100, full=400)
     problem = log_spaced_quadratic(d=modes)
     adjusted = np.geomspace(2.0**-2, 2.0**10, 13)
@@ -67,8 +67,8 @@ def adjusted_steps(session: Session) -> xr.Dataset:
 
 @claim(
     "khaled2025/momentum-adjusted-outer-step",
-    "Momentum acts through gamma / (1 - momentum): at a fixed adjusted step the gap of the average tends to the gap"
-    " without momentum, with a relative difference that falls like 1/R.",
+    "Momentum acts through $gamma / (1 - momentum)$: at a fixed adjusted step the gap of the average tends to the"
+    " gap without momentum, with a relative difference that falls like $1/R$.",
     theorem="khaled2025/thm2",
     kind="regime",
     data=adjusted_steps,
@@ -76,7 +76,7 @@ def adjusted_steps(session: Session) -> xr.Dataset:
 )
 def momentum_adjusted(data: xr.Dataset) -> Limits:
     """Exact gaps on a quadratic with curvatures of every size, for momenta up to 0.99 and adjusted outer steps over
-    three decades: the relative difference from the run without momentum must have slope -1 in R."""
+    three decades: the relative difference from the run without momentum must have slope -1 in $R$."""
     fast = data.isel(adjusted=np.flatnonzero(data.adjusted * data.attrs["K"] * data.attrs["eta"] * data.R.min() >= 1))
     apart = abs(fast.gap / fast.gap.sel(momentum=0.0) - 1)
     lines = [
@@ -98,7 +98,7 @@ def momentum_adjusted(data: xr.Dataset) -> Limits:
     data=adjusted_steps,
 )
 def momentum_below_thm2(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The same exact values where the conditions, with (1 - momentum)^2, hold; by value."""
+    """The same exact values where the conditions, with $(1 - momentum)^2$, hold; by value."""
     cells = data.stack(cell=("momentum", "adjusted", "R")).reset_index("cell")
     inside = cells.isel(cell=np.flatnonzero(theorem.holds_at(Measurement.of(cells, "gap").symbols)))
     return Bounded(theorem, Measurement.of(inside, "gap", what="gap of the average", rounding=1e-16))
@@ -145,8 +145,8 @@ def transient(session: Session) -> xr.Dataset:
 
 @claim(
     "khaled2025/momentum-transient",
-    "On a quadratic without noise, momentum costs one transient, about momentum / (1 - momentum) times half the gap at"
-    " the start in the sum over all rounds, beyond the momentum-adjusted outer step gamma / (1 - momentum).",
+    "On a quadratic without noise, momentum costs one transient, about momentum / (1 - momentum) times half the gap"
+    " at the start in the sum over all rounds, beyond the momentum-adjusted outer step $gamma$ / (1 - momentum).",
     kind="exact value",
     data=transient,
     expected="confirmed",
@@ -168,10 +168,10 @@ LEFT = 0.25  # the curvature left of the optimum; the one right of it is 1
 def condition(session: Session) -> xr.Dataset:
     """The gap of the average as momentum tends to 1, on a parabola with two curvatures.
 
-    f = x^2/8 for x < 0 and x^2/2 otherwise, one worker, one local step, no noise, start -1, R = 1/(1 - momentum),
-    gamma = 1 - momentum.  Over (power, R): `gap`; `eta`, the largest step that Theorem 2 allows with
-    (1 - momentum)^power in its second condition; `sampled`, the gap by the shipped algorithm (nan where that would take
-    long).
+    $f = x^2/8$ for $x < 0$ and $x^2/2$ otherwise, one worker, one local step, no noise, start -1, $R = 1/(1 -
+    momentum)$, $gamma = 1 - momentum$. Over (power, $R$): `gap`; `eta`, the largest step that Theorem 2 allows with
+    the given `power` of $1 - momentum$ in its second condition; `sampled`, the gap by the shipped algorithm (nan
+    where that would take long).
     """
     complement = 10.0 ** -np.arange(2, session.choose(quick=5, full=7) + 0.5, 0.5)
     powers = np.array([1, 2])
@@ -231,8 +231,8 @@ def as_shipped(data: xr.Dataset, power: int) -> Equal:
 
 @claim(
     "khaled2025/momentum-condition-first-power",
-    "With the second condition of Theorem 2 as far as legible, 1 - momentum to the first power, a constant times"
-    " (1 - momentum) D^2 / (gamma eta R H) bounds the gap without noise.",
+    "With the second condition of Theorem 2 as far as legible, 1 - momentum to the first power, a constant times (1"
+    " - momentum) $D^2 / (gamma eta R H)$ bounds the gap without noise.",
     theorem="khaled2025/thm2",
     kind="counterexample",
     data=condition,
@@ -243,15 +243,15 @@ def as_shipped(data: xr.Dataset, power: int) -> Equal:
     },
 )
 def momentum_condition_first_power(theorem: Theorem, data: xr.Dataset) -> Controlled:
-    """A parabola with two curvatures, one machine, R = 1/(1 - momentum): gap over bound, every step taken, as momentum
-    tends to 1. The statement is violated if the ratio keeps growing by a power; the printed bound itself was not
-    seen."""
+    """A parabola with two curvatures, one machine, $R$ = 1/(1 - momentum): gap over bound, every step taken, as
+    momentum tends to 1. The statement is violated if the ratio keeps growing by a power; the printed bound itself
+    was not seen."""
     return Controlled(without_noise(theorem, data, power=1), control=as_shipped(data, power=1))
 
 
 @claim(
     "khaled2025/momentum-condition-square",
-    "With (1 - momentum)^2 in that condition the same gap stays below the bound, as momentum tends to 1.",
+    "With $(1 - momentum)^2$ in that condition the same gap stays below the bound, as momentum tends to 1.",
     theorem="khaled2025/thm2",
     kind="regime",
     data=condition,

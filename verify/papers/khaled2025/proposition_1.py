@@ -63,8 +63,7 @@ def best_steps(session: Session) -> xr.Dataset:
     """Proposition 1's rate (constants 1) on random instances: its candidates beside the minimum over a grid of steps.
 
     Over (candidate, instance): `value`, inf where a candidate does not exist; over instance: `grid`, the least value on
-    the grid, at the steps `eta` and `gamma`, and `clipped` (the step of plain averaging is 1/(4L)).
-    """
+    the grid, at the steps `eta` and `gamma`, and `clipped` (the step of plain averaging is $1/(4L)$)."""
     n, points = session.choose(quick=60, full=1500), session.choose(quick=31, full=61)
     generator = stream(session.seed, experiment="khaled2025-best-steps")
     K, M = (np.round(10 ** generator.uniform(low, 3, n)) for low in (0.31, 0.0))
@@ -96,8 +95,8 @@ FOUND = 1e-8  # relative: the grid admits steps that break the condition by roun
 
 @claim(
     "khaled2025/prop1-three-candidates",
-    "The least value of Proposition 1's rate over all admissible steps is that of plain averaging (A), of the active"
-    " condition (B), or of a vanishing inner step at a fixed product (C).",
+    "The least value of Proposition 1's rate over all admissible steps is that of plain averaging (A), of the"
+    " active condition $(B)$, or of a vanishing inner step at a fixed product $(C)$.",
     theorem="khaled2025/prop1",
     kind="regime",
     data=best_steps,
@@ -122,7 +121,7 @@ def prop1_three_candidates(data: xr.Dataset) -> Facts:
     expected="violated",
 )
 def prop1_two_candidates(data: xr.Dataset) -> AtLeast:
-    """The same grid against the smaller of A and, where its cubic has a positive root, B; where the noise is large it
+    """The same grid against the smaller of A and, where its cubic has a positive root, $B$; where the noise is large it
     has none, and vanishing inner steps are better."""
     best = data.value.sel(candidate=list(CANDIDATES[:2])).min("candidate")
     return AtLeast(Measurement.of(data, "grid", what="least rate on a grid of steps", rounding=FOUND * best), best)
@@ -130,7 +129,7 @@ def prop1_two_candidates(data: xr.Dataset) -> AtLeast:
 
 @claim(
     "khaled2025/plain-averaging-only-when-clipped",
-    "Plain averaging minimizes Proposition 1's rate only where its own inner step is clipped at 1/(4L).",
+    "Plain averaging minimizes Proposition 1's rate only where its own inner step is clipped at $1/(4L)$.",
     theorem="khaled2025/prop1",
     kind="regime",
     data=best_steps,
@@ -146,14 +145,14 @@ def plain_averaging_only_when_clipped(data: xr.Dataset) -> AtMost:
 
 @claim(
     "khaled2025/bound-never-wants-less-than-1",
-    "No outer step below 1 minimizes Proposition 1's rate: at the same inner step gamma = 1 is better.",
+    "No outer step below 1 minimizes Proposition 1's rate: at the same inner step $gamma = 1$ is better.",
     theorem="khaled2025/prop1",
     kind="regime",
     expected="confirmed",
 )
 def bound_never_wants_less_than_1(theorem: Theorem) -> Symbolic:
-    """The rate at gamma = 1/(1 + t) less that at gamma = 1, simplified for a positive symbol t: a positive expression
-    is the proof, as the pair (eta, 1) meets the same condition."""
+    """The rate at $gamma = 1/(1 + t)$ less that at $gamma = 1$, simplified for a positive symbol $t$: a positive
+    expression is the proof, as the pair ($eta$, 1) meets the same condition."""
     t, rate = sympy.Symbol("t", positive=True), theorem.bound.expression
     difference = sympy.simplify(rate.subs(gamma, 1 / (1 + t)) - rate.subs(gamma, 1))
     return Symbolic(positive={"h(eta, 1/(1 + t)) - h(eta, 1)": difference})
@@ -196,12 +195,11 @@ def best_candidates(symbols: Mapping[str, Array]) -> dict[str, Array]:
 
 @experiment("khaled2025-candidates")
 def regime_map(session: Session) -> xr.Dataset:
-    """Which candidate of Proposition 1 is best, over the noise sigma^2 R / (L B)^2 and K, for a few M.
+    """Which candidate of Proposition 1 is best, over the noise $sigma^2 R / (L B)^2$ and $K$, for a few $M$.
 
-    Over (M, K, noise): `candidate` (0, 1, 2 in the order of `CANDIDATES`), `gamma` (inf for the third) and `gain`, the
-    rate of plain averaging over the best one.  Over (M, K): `plain_until` and `vanishing_from`, where the noise makes
-    candidate B's cubic have its root at 1/(4L), and lose its positive root; both from the symbolic cubic.
-    """
+    Over ($M, K$, noise): `candidate` (0, 1, 2 in the order of `CANDIDATES`), `gamma` (inf for the third) and `gain`,
+    the rate of plain averaging over the best one. Over $(M, K)$: `plain_until` and `vanishing_from`, where the noise
+    makes candidate $B's$ cubic have its root at $1/(4L)$, and lose its positive root; both from the symbolic cubic."""
     M = np.array([1.0, 64.0])
     K = np.geomspace(2, 1024, session.choose(quick=37, full=73))
     noise = np.geomspace(1e-2, 1e7, session.choose(quick=61, full=121))

@@ -23,7 +23,8 @@ ROWS = 200  # of the grid at once
 
 @experiment("khaled2025-proposition-2")
 def proposition_2(session: Session) -> xr.Dataset:
-    """a/x + b x + c |1 - x| for random a, b, c: its `value` at Proposition 2's `minimizer`, its least on a `grid`."""
+    """$a/x + b x + c |1 - x|$ for random a, $b$, $c$: its `value` at Proposition 2's `minimizer`, its least on a
+    `grid`."""
     n = session.choose(quick=300, full=3000)
     generator = stream(session.seed, experiment="khaled2025-proposition-2")
     a, b, c = 10 ** generator.uniform(-2, 2, (3, n))
@@ -65,8 +66,8 @@ def subgradients() -> dict[str, tuple[Expr, Expr]]:
 
 @claim(
     "khaled2025/prop2",
-    "Proposition 2: a/x + b x + c |1 - x| is least at sqrt(a/(b + c)) if a >= b + c, at sqrt(a/(b - c)) if b >= c and"
-    " a <= b - c, and at 1 otherwise.",
+    "Proposition 2: $a/x + b x + c |1 - x|$ is least at $sqrt(a/(b + c))$ if a >= $b + c$, at $sqrt(a/(b - c))$ if"
+    " $b >= c$ and $a <= b - c$, and at 1 otherwise.",
     theorem="khaled2025/eq9",
     kind="exact value",
     data=proposition_2,
@@ -74,7 +75,7 @@ def subgradients() -> dict[str, tuple[Expr, Expr]]:
 )
 def prop2(data: xr.Dataset) -> Facts:
     """The function is convex, so that 0 between the one-sided derivatives proves a minimum: they are computed with
-    symbols in all three cases; a fine grid on random a, b, c must find nothing smaller."""
+    symbols in all three cases; a fine grid on random a, $b$, $c$ must find nothing smaller."""
     least = float((data.grid / data.value).min(skipna=False))
     facts = {"least value on a grid over the stated one": Fact(least, at_least=1 - 1e-12)}
     return Facts(facts, main=Symbolic(equal=subgradients()))

@@ -148,7 +148,7 @@ def rounds(session: Session) -> xr.Dataset:
 
 @claim(
     "khaled2025/plain-averaging",
-    "With gamma = 1 generalized local SGD averages the workers' iterates after every round.",
+    "With $gamma = 1$ generalized local SGD averages the workers' iterates after every round.",
     theorem="khaled2025/eq2",
     kind="identity",
     data=rounds,
@@ -163,14 +163,14 @@ def plain_averaging(data: xr.Dataset) -> Vanishes:
 
 @claim(
     "khaled2025/one-local-step",
-    "With one local step the run depends on gamma and eta through their product only: it is minibatch SGD.",
+    "With one local step the run depends on $gamma$ and $eta$ through their product only: it is minibatch SGD.",
     theorem="khaled2025/minibatch",
     kind="identity",
     data=rounds,
     expected="confirmed",
 )
 def one_local_step(data: xr.Dataset) -> Vanishes:
-    """Two pairs of steps with the same product on the same noise, each against minibatch SGD with step gamma eta."""
+    """Two pairs of steps with the same product on the same noise, each against minibatch SGD with step $gamma eta$."""
     what = "distance of the run with one local step from minibatch SGD"
     return Vanishes(Measurement.of(data, "product", what=what, symbols={"K": 1.0}), ROUNDING)
 
@@ -200,7 +200,7 @@ def no_momentum(data: xr.Dataset) -> Vanishes:
     outside=ANY_STEPS,
 )
 def accelerated_one_local_step(data: xr.Dataset) -> Vanishes:
-    """The shipped rule against the two sequences u and z written out with the minibatch gradient."""
+    """The shipped rule against the two sequences $u$ and $z$ written out with the minibatch gradient."""
     what = "distance of the accelerated run with one local step from accelerated minibatch SGD"
     symbols: dict[str, Source | None] = {"K": 1.0, "gamma": "gamma_at_most_1"}
     return Vanishes(Measurement.of(data, "acceleration", what=what, symbols=symbols), ROUNDING)
@@ -227,7 +227,8 @@ def no_noise_no_workers(data: xr.Dataset) -> Vanishes:
 
 @claim(
     "khaled2025/lemma6",
-    "Lemma 6: in every round sum_h <y_h - x_r, g_h> = (eta/2) sum_h |g_h|^2 - |y_H - x_r|^2 / (2 eta), whatever eta.",
+    "Lemma 6: in every round $sum_h <y_h - x_r$, $g_h> = (eta/2) sum_h |g_h|^2 - |y_H - x_r|^2 / (2 eta)$, whatever"
+    " $eta$.",
     theorem="khaled2025/thm1",
     kind="identity",
     data=rounds,
@@ -241,8 +242,8 @@ def lemma6(data: xr.Dataset) -> Vanishes:
 
 @claim(
     "khaled2025/eq13",
-    "Eq. (13): |x_{r+1} - x*|^2 = |x_r - x*|^2 - 2 gamma eta sum_h <y_h - x*, g_h> + gamma eta^2 sum_h |g_h|^2"
-    " + gamma (gamma - 1) eta^2 |G_r|^2 in every round of every run.",
+    "Eq. (13): $|x_{r+1} - x*|^2 = |x_r - x*|^2 - 2 gamma eta sum_h <y_h - x*$, $g_h> + gamma eta^2 sum_h |g_h|^2 +"
+    " gamma (gamma - 1) eta^2 |G_r|^2$ in every round of every run.",
     theorem="khaled2025/thm1",
     kind="identity",
     data=rounds,

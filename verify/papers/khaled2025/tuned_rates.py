@@ -57,7 +57,7 @@ def is_tuned(label: str, rate: Theorem) -> list[Comparison]:
 
 @claim(
     "khaled2025/eq2-from-thm1",
-    "Theorem 1 at gamma = 1 and the best inner step is, up to constants, eq. (2) and nothing smaller.",
+    "Theorem 1 at $gamma = 1$ and the best inner step is, up to constants, eq. (2) and nothing smaller.",
     theorem="khaled2025/eq2",
     kind="regime",
     expected="confirmed",
@@ -70,7 +70,7 @@ def eq2_from_thm1(theorem: Theorem) -> Order:
 
 @claim(
     "khaled2025/cor1-from-thm3",
-    "Theorem 3 at gamma = 1 and the best inner step is, up to constants, Corollary 1, in both versions.",
+    "Theorem 3 at $gamma = 1$ and the best inner step is, up to constants, Corollary 1, in both versions.",
     theorem="khaled2025/cor1",
     kind="regime",
     expected="confirmed",
@@ -83,14 +83,14 @@ def cor1_from_thm3(theorem: Theorem) -> Order:
 
 @claim(
     "khaled2025/first-drift-term-never-dominates",
-    "In the probable printed shape of Theorem 3 and Corollary 1, with M under the first drift term, that term is never"
-    " the largest; without M, as the complete bound has it, it can be.",
+    "In the probable printed shape of Theorem 3 and Corollary 1, with $M$ under the first drift term, that term is"
+    " never the largest; without $M$, as the complete bound has it, it can be.",
     theorem="khaled2025/cor1",
     kind="regime",
     expected="confirmed",
 )
 def first_drift_term_never_dominates() -> Order:
-    """The term against the sum of the others in the order algebra: certificates for the shape with M, a path along
+    """The term against the sum of the others in the order algebra: certificates for the shape with $M$, a path along
     which the term outgrows the others without it."""
 
     def against_the_others(label: str, name: str) -> tuple[Expr, Expr]:
@@ -147,9 +147,8 @@ REGIMES = {
 def worst_curvature(session: Session) -> xr.Dataset:
     """The gap at the tuned step on the worst of many parabolas, exactly, where one term of the tuned rate is largest.
 
-    For each regime over its own (K, R, M), flattened to `cell`: `gap`, the largest over the curvatures; the coordinates
-    `theorem` and `term` say which term of which rate that is.
-    """
+    For each regime over its own $(K, R, M)$, flattened to `cell`: `gap`, the largest over the curvatures; the
+    coordinates `theorem` and `term` say which term of which rate that is."""
     points = session.choose(quick=33, full=129)
     parts = []
     for name, regime in REGIMES.items():
@@ -211,22 +210,22 @@ def attained(theorem: Theorem, data: xr.Dataset, what: str) -> Facts:
 
 @claim(
     "khaled2025/eq2-exponents",
-    "At the prescribed step and on the worst curvature the gap of plain averaging falls in H, R and M with the exact"
-    " exponents of eq. (2)'s optimization and statistical terms.",
+    "At the prescribed step and on the worst curvature the gap of plain averaging falls in $H$, $R$ and $M$ with the"
+    " exact exponents of eq. $(2)'s$ optimization and statistical terms.",
     theorem="khaled2025/eq2-explicit",
     kind="scaling",
     data=worst_curvature,
 )
 def eq2_exponents(theorem: Theorem, data: xr.Dataset) -> Facts:
-    """Exact gaps, maximized over curvatures, on grids of H, R and M where one term is largest: gap over term must
+    """Exact gaps, maximized over curvatures, on grids of $H$, $R$ and $M$ where one term is largest: gap over term must
     become constant along every axis, and stay below the bound with its constants."""
     return attained(theorem, data, "gap of plain averaging")
 
 
 @claim(
     "khaled2025/cor1-exponents",
-    "At the prescribed step and on the worst curvature the gap of the accelerated loop falls in H, R and M with the"
-    " exact exponents of Corollary 1's optimization and statistical terms.",
+    "At the prescribed step and on the worst curvature the gap of the accelerated loop falls in $H$, $R$ and $M$"
+    " with the exact exponents of Corollary 1's optimization and statistical terms.",
     theorem="khaled2025/cor1-safe",
     kind="scaling",
     data=worst_curvature,

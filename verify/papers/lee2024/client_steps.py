@@ -74,12 +74,11 @@ def adaptive_client(rule: str, **parameters: Any) -> DelayedPreconditioner:
 
 @experiment("lee2024-adaptive-clients")
 def adaptive_clients(session: Session) -> xr.Dataset:
-    """AdaGrad and SM3 clients with random steps and damping; over (rule, delay, K, sequence).
+    """AdaGrad and SM3 clients with random steps and damping; over (rule, delay, $K$, sequence).
 
-    `displacement`, the largest coordinate of the move in the round; `largest_step` of a coordinate in units of eta;
+    `displacement`, the largest coordinate of the move in the round; `largest_step` of a coordinate in units of $eta$;
     `accumulator_low`, the least ratio of the preconditioner to the sum of squared gradients at its updates, and
-    `accumulator_high`, the largest ratio to the number of updates times the largest squared gradient.
-    """
+    `accumulator_high`, the largest ratio to the number of updates times the largest squared gradient."""
     n = session.choose(quick=250, full=4000)
     shape = (len(RULES), len(DELAYS), len(LOCAL_STEPS), n)
     names = ("displacement", "largest_step", "accumulator_low", "accumulator_high")
@@ -120,7 +119,7 @@ def adaptive_clients(session: Session) -> xr.Dataset:
 
 @claim(
     "lee2024/client-displacement",
-    "No coordinate of an AdaGrad or SM3 client with delay z moves further than Phi in a round.",
+    "No coordinate of an AdaGrad or SM3 client with $delay z$ moves further than $Phi$ in a round.",
     kind="bound with constants",
     data=adaptive_clients,
 )
@@ -143,19 +142,19 @@ def longest_step(data: xr.Dataset) -> Measurement:
 
 @claim(
     "lee2024/step-at-most-eta",
-    "Without delay no coordinate of an AdaGrad or SM3 client moves by more than eta in a step, in any noise.",
+    "Without delay no coordinate of an AdaGrad or SM3 client moves by more than $eta$ in a step, in any noise.",
     theorem="lee2024/h2",
     kind="bound with constants",
     data=adaptive_clients,
 )
 def step_at_most_eta(data: xr.Dataset) -> AtMost:
-    """The largest single step over the same sequences with delay 1, in units of eta."""
+    """The largest single step over the same sequences with delay 1, in units of $eta$."""
     return AtMost(longest_step(data.sel(delay=1)), xr.DataArray(1.0))
 
 
 @claim(
     "lee2024/delayed-step-exceeds-eta",
-    "With a delay a step of an AdaGrad or SM3 client can be more than a thousand times eta.",
+    "With a delay a step of an AdaGrad or SM3 client can be more than a thousand times $eta$.",
     theorem="lee2024/h3",
     kind="counterexample",
     data=adaptive_clients,
@@ -163,7 +162,7 @@ def step_at_most_eta(data: xr.Dataset) -> AtMost:
 )
 def delayed_step(data: xr.Dataset) -> AtLeast:
     """The largest step over the same sequences with delays 2 and 3, for every rule: a step that does not renew the
-    preconditioner is not bounded by eta."""
+    preconditioner is not bounded by $eta$."""
     delayed = data.sel(delay=data.delay > 1)
     largest = delayed[["largest_step"]].max(("K", "sequence"))
     return AtLeast(longest_step(largest), xr.DataArray(1000.0))
@@ -191,10 +190,9 @@ def sm3_dominates(data: xr.Dataset) -> Every:
 
 @experiment("lee2024-adam-clients")
 def adam_clients(session: Session) -> xr.Dataset:
-    """Adam clients without bias correction over (K, sequence): `displacement` in a round and `largest_step`.
+    """Adam clients without bias correction over ($K$, sequence): `displacement` in a round and `largest_step`.
 
-    A quarter of the sequences are the extremal ones, proportional to (beta1/beta2)^(k - s), with tiny damping.
-    """
+    A quarter of the sequences are the extremal ones, proportional to $(beta1/beta2)^(k - s)$, with tiny damping."""
     n = session.choose(quick=2000, full=40_000)
     names = ("displacement", "largest_step", "eta", "beta1", "beta2")
     found = {name: np.empty((len(LOCAL_STEPS) + 1, n)) for name in names}
@@ -223,7 +221,7 @@ def adam_clients(session: Session) -> xr.Dataset:
 
 @claim(
     "lee2024/adam-displacement",
-    "In any noise no coordinate of an Adam client with beta1^2 < beta2 moves further than the bound.",
+    "In any noise no coordinate of an Adam client with $beta1^2 < beta2$ moves further than the bound.",
     theorem="lee2024/client-displacement-adam",
     kind="bound with constants",
     data=adam_clients,

@@ -72,12 +72,11 @@ def coefficients(
 def blended_strategies(session: Session) -> xr.Dataset:
     """SGD, momentum SGD, AdaGrad and Adam as weighted sums of gradients; over (strategy, sequence) unless said.
 
-    Over (strategy, step, sequence): `step_error`, the largest difference of a shipped step from the sum
-    eta sum a_l g_l / theta, relative to eta sum |a_l g_l| / theta + |x|, at whose size differences of points are
-    rounded.  `theta_low` and `theta_high` are the least and the largest theta over their limits lambda and
-    sqrt(K) G + lambda (1 and 1 without damping); `largest_a`; `displacement`; `second_step` is the length of the second
-    step after the gradients 1, 0 in units of the first.  `damping` is lambda for AdaGrad and Adam and 1 for the others.
-    """
+    Over (strategy, step, sequence): `step_error`, the largest difference of a shipped step from the $sum eta sum a_l
+    g_l / theta$, relative to $eta sum |a_l g_l| / theta + |x|$, at whose size differences of points are rounded.
+    `theta_low` and `theta_high` are the least and the largest $theta$ over their limits $lambda$ and $sqrt(K) G +
+    lambda$ (1 and 1 without damping); `largest_a`; `displacement`; `second_step` is the length of the second step after
+    the gradients 1, 0 in units of the first. `damping` is $lambda$ for AdaGrad and Adam and 1 for the others."""
     n, steps = session.choose(quick=500, full=10_000), 8
     generator = stream(session.seed, experiment="lee2024-strategies")
     gradients = gradient_sequences(generator, n, steps)
@@ -123,8 +122,8 @@ def blended_strategies(session: Session) -> xr.Dataset:
 
 @claim(
     "lee2024/strategies-fit",
-    "SGD, momentum SGD, AdaGrad and Adam are strategies of the mixture: step p is eta times a sum of"
-    " a_l g_l / theta_l with a_l at most 1 that may depend on p and vanish.",
+    "SGD, momentum SGD, AdaGrad and Adam are strategies of the mixture: step $p$ is $eta$ times a sum of $a_l g_l /"
+    " theta_l$ with $a_l$ at most 1 that may depend on $p$ and vanish.",
     theorem="lee2024/blended",
     kind="identity",
     data=blended_strategies,
@@ -138,13 +137,13 @@ def strategies_fit(data: xr.Dataset) -> Vanishes:
 
 @claim(
     "lee2024/strategies-damping",
-    "For AdaGrad and Adam theta lies between lambda and sqrt(K) G + lambda, for SGD and momentum it is 1.",
+    "For AdaGrad and Adam $theta$ lies between $lambda$ and $sqrt(K) G + lambda$, for SGD and momentum it is 1.",
     theorem="lee2024/blended",
     kind="bound with constants",
     data=blended_strategies,
 )
 def strategies_damping(data: xr.Dataset) -> Every:
-    """The ratios of theta to both ends, and of a to 1, on random gradient sequences."""
+    """The ratios of $theta$ to both ends, and of a to 1, on random gradient sequences."""
 
     def ratio(name: str, what: str) -> Measurement:
         return Measurement.of(data, name, what=what, rounding=ROUNDING)
@@ -161,19 +160,19 @@ def strategies_damping(data: xr.Dataset) -> Every:
 
 @claim(
     "lee2024/strategies-displacement",
-    "No coordinate of a client with one of the four strategies moves further than eta G K (K+1) / (2 m).",
+    "No coordinate of a client with one of the four strategies moves further than $eta G K (K+1) / (2 m)$.",
     theorem="lee2024/client-displacement-blended",
     kind="bound with constants",
     data=blended_strategies,
 )
 def strategies_displacement(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Random gradient sequences, by value; m is lambda for AdaGrad and Adam and 1 for the others."""
+    """Random gradient sequences, by value; $m$ is $lambda$ for AdaGrad and Adam and 1 for the others."""
     return Bounded(theorem, displacement(data.assign({"lambda": data.damping})))
 
 
 @claim(
     "lee2024/strategies-as-displayed",
-    "With every a_l above a positive constant, as displayed, the sum is the step of SGD, momentum SGD, AdaGrad and"
+    "With every $a_l$ above a positive constant, as displayed, the sum is the step of SGD, momentum SGD, AdaGrad and"
     " Adam; so after the gradients 1, 0 their second step is not zero.",
     theorem="lee2024/blended",
     kind="erratum",

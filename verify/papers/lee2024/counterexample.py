@@ -119,10 +119,9 @@ def summarised_methods(eta: Array) -> Mapping[str, tuple[Algorithm[Any], int]]:
 
 @experiment("lee2024-summarised-rate")
 def summarised_rate(session: Session) -> xr.Dataset:
-    """The least squared gradient in R rounds on the three clients at the steps of Corollary 8, over (method, R).
+    """The least squared gradient in $R$ rounds on the three clients at the steps of Corollary 8, over (method, $R$).
 
-    The last method, SGD clients, is a control.
-    """
+    The last method, SGD clients, is a control."""
     R = np.array((25, 100, 400, 1600, 6400)[: session.choose(quick=4, full=5)])
     eta = statement("lee2024/cor8").step_at("eta", R=R)
     methods, least = summarised_methods(eta), []
@@ -203,15 +202,17 @@ def stays(theorem: Theorem, data: xr.Dataset) -> Equal:
 
 @claim(
     "lee2024/small-damping",
-    "On the family of such clients the squared gradient that stays is (G^2 / (3 (G + 2 lambda)))^2, and the"
-    " gradient tends to a third of the largest one as lambda vanishes.",
+    "On the family of such clients the squared gradient that stays is $(G^2 / (3 (G + 2 lambda)))^2$, and the"
+    " gradient tends to a third of the largest one as $lambda$ vanishes.",
     theorem="lee2024/counterexample-family",
     kind="exact value",
     data=counterexample,
     expected="confirmed",
 )
 def small_damping(theorem: Theorem, data: xr.Dataset) -> Every:
-    """Runs over eight decades of damping against the closed form, whose limit, taken exactly, is compared with G/3."""
+    """Runs over eight decades of damping against the closed form, whose limit, taken exactly, is compared with
+    $G/3$.
+    """
     found = what_stays(data)
     limit = {"squared gradient as lambda vanishes": (sympy.limit(theorem.bound.expression, lam, 0), (G_inf / 3) ** 2)}
     least = what_stays(data.isel(ratio=[0]))
@@ -226,19 +227,18 @@ def small_damping(theorem: Theorem, data: xr.Dataset) -> Every:
 
 @claim(
     "lee2024/rate-as-summarised",
-    "Under smoothness and bounded gradients alone, at the steps of the corollary, the least squared gradient of R"
-    " rounds decays at least like R^(-1/2).",
+    "Under smoothness and bounded gradients alone, at the steps of the corollary, the least squared gradient of $R$"
+    " rounds decays at least like $R^(-1/2)$.",
     theorem="lee2024/cor8",
     kind="erratum",
     data=summarised_rate,
     expected="violated",
 )
 def rate_as_summarised(data: xr.Dataset) -> Controlled:
-    """The exponent of R on three clients, for AdaGrad, delayed, SM3 and Adam clients and several local steps.
+    """The exponent of $R$ on three clients, for AdaGrad, delayed, SM3 and Adam clients and several local steps.
 
-    The statement speaks of all of them, so the slowest decides.  SGD clients on the same problem, of which it does not
-    speak, must decay: otherwise the steps, not the statement, would be at fault, and the test is inconclusive.
-    """
+    The statement speaks of all of them, so the slowest decides. SGD clients on the same problem, of which it does not
+    speak, must decay: otherwise the steps, not the statement, would be at fault, and the test is inconclusive."""
     rate, what = published_rate(), "least squared gradient"
     runs = {str(name): data.isel(method=place) for place, name in enumerate(data.method.values)}
     control = runs.pop(CONTROL)
@@ -252,25 +252,25 @@ def rate_as_summarised(data: xr.Dataset) -> Controlled:
 
 @claim(
     "lee2024/heterogeneity-floor",
-    "The squared gradient that heterogeneous clients keep is at most the proved floor of order zeta^2.",
+    "The squared gradient that heterogeneous clients keep is at most the proved floor of order $zeta^2$.",
     theorem="lee2024/proved-tuned",
     kind="bound with constants",
     data=counterexample,
 )
 def heterogeneity_floor(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """What stays on the family of three clients, against the proved bound for R to infinity (1e18 rounds)."""
+    """What stays on the family of three clients, against the proved bound for $R$ to infinity (1e18 rounds)."""
     return Bounded(theorem, what_stays(data))
 
 
 @claim(
     "lee2024/floor-is-needed",
-    "No bound whose floor is of smaller order than zeta^2 can hold for all damping: on the family the squared"
-    " gradient that stays is more than zeta^2/16 once the damping is below a hundredth of G.",
+    "No bound whose floor is of smaller order than $zeta^2$ can hold for all damping: on the family the squared"
+    " gradient that stays is more than $zeta^2/16$ once the damping is below a hundredth of $G$.",
     theorem="lee2024/counterexample-family",
     kind="counterexample",
     data=counterexample,
 )
 def floor_is_needed(data: xr.Dataset) -> AtLeast:
-    """The ratio of what stays to zeta^2, over four decades of damping."""
+    """The ratio of what stays to $zeta^2$, over four decades of damping."""
     found = what_stays(data.sel(ratio=data.ratio <= 1e-2))
     return AtLeast(found, found.symbols["zeta_inf"] ** 2 / 16)

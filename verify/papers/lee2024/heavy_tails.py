@@ -111,12 +111,12 @@ def heavy_noise() -> Noise:
 def heavy_tails(session: Session) -> xr.Dataset:
     """Parts of the expected gap after one round, and the regret over many.
 
-    The expected gap is the sum over bands of E[min(gap, 4u) - min(gap, u)], the integral of P(gap > s) over u < s < 4u.
-    Noise with P(|xi| > s) of order s^-nu makes the bands of FedAvg grow like u^(1 - nu/2), so that no finite sum is
-    reached for nu < 2; a finite expectation needs bands that vanish.  `part`, `part_stderr` over (method, u);
-    `degrees` is nu.  `regret` over (method, quantile, R) are quantiles of the summed gaps over runs of the
-    two-dimensional problem, in units of the start gap; `sure` (R) the most that the theorem allows AdaGrad clients.
-    """
+    The expected gap is the sum over bands of E[min(gap, $4u$) - min(gap, $u$)], the integral of P(gap > $s$) over $u <
+    s < 4u$. Noise with $P(|xi| > s)$ of order $s^-nu$ makes the bands of FedAvg grow like $u^(1 - nu/2)$, so that no
+    finite sum is reached for $nu < 2$; a finite expectation needs bands that vanish. `part`, `part_stderr` over
+    (method, $u$); `degrees` is $nu$. `regret` over (method, quantile, $R$) are quantiles of the summed gaps over runs
+    of the two-dimensional problem, in units of the start gap; `sure` $(R)$ the most that the theorem allows AdaGrad
+    clients."""
     noise = heavy_noise()
     pilot = methods(STEP, DAMPING)["delayed AdaGrad clients"]  # whose parts scatter most
     pilot_mean, pilot_error, _ = measured_bands(pilot, noise, runs=PILOT_RUNS, seed=session.seed + 1)
@@ -190,8 +190,8 @@ def parts(data: xr.Dataset, method: str) -> PowerLaw:
 
 @claim(
     "lee2024/infinite-expected-gap",
-    "With one heavy-tailed client the parts E[min(gap, 4u) - min(gap, u)] of FedAvg's expected gap after a round"
-    " grow at least like u^(1 - nu/2), so that their sum, the expected gap, is infinite.",
+    "With one heavy-tailed client the parts E[min(gap, $4u$) - min(gap, $u$)] of FedAvg's expected gap after a round"
+    " grow at least like $u^(1 - nu/2)$, so that their sum, the expected gap, is infinite.",
     theorem="lee2024/h1",
     kind="scaling",
     data=heavy_tails,
@@ -208,8 +208,8 @@ def infinite_expected_gap(data: xr.Dataset) -> PowerLaw:
 
 @claim(
     "lee2024/delay-loses-protection",
-    "With delay 2 and two local steps the parts of the expected gap of AdaGrad clients grow at least like"
-    " u^(1 - nu/2), too: it is infinite as for FedAvg.",
+    "With delay 2 and two local steps the parts of the expected gap of AdaGrad clients grow at least like $u^(1 -"
+    " nu/2)$, too: it is infinite as for FedAvg.",
     theorem="lee2024/h3",
     kind="scaling",
     data=heavy_tails,
@@ -227,10 +227,9 @@ BY_SERVER = "SGD clients, AdaGrad server"
 
 @experiment("lee2024-sure-bounds")
 def sure_bounds(session: Session) -> xr.Dataset:
-    """The largest gap over runs with heavy tails on every client; over (method, level, R).
+    """The largest gap over runs with heavy tails on every client; over (method, level, $R$).
 
-    Methods are AdaGrad and SM3 clients with plain averaging (h2) and SGD clients with an AdaGrad server (h2-server).
-    """
+    Methods are AdaGrad and SM3 clients with plain averaging (h2) and SGD clients with an AdaGrad server (h2-server)."""
     K, rounds, gamma, damping = 3, 60, 0.2, 1e-3
     problem = heavy_tail_clients(M=CLIENTS, d=4, mu=0.1, L=1.0, B=DISTANCE)
     levels = np.array([1e-2, 1.0, 1e2, 1e6])
@@ -279,7 +278,7 @@ def largest_gap(data: xr.Dataset, *methods: str) -> Measurement:
     data=sure_bounds,
 )
 def sure_bound(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The largest gap over runs in which every client has noise of infinite variance, at levels up to 10^6."""
+    """The largest gap over runs in which every client has noise of infinite variance, at levels up to $10^6$."""
     return Bounded(theorem, largest_gap(data, *CLIENT_RULES))
 
 

@@ -41,14 +41,14 @@ def first_two_below() -> Comparison:
 
 @claim(
     "lee2024/small-client-steps",
-    "For client steps of order at most R^(-1/2) the published bound vanishes exactly if gamma eta vanishes, and"
-    " more slowly than 1/R.",
+    "For client steps of order at most $R^(-1/2)$ the published bound vanishes exactly if $gamma eta$ vanishes, and"
+    " more slowly than $1/R$.",
     theorem="lee2024/cor7a",
     kind="regime",
     expected="confirmed",
 )
 def small_client_steps() -> Order:
-    """Exact certificates that the bound is of the order of its two decisive ratios (and of R^(-1/2)), and back."""
+    """Exact certificates that the bound is of the order of its two decisive ratios (and of $R^(-1/2)$), and back."""
     name = "(A) bound <~ first two ratios + R^(-1/2)"
     above = at_most(published(), FIRST_TWO + RATE, SMALL, Le(gamma * eta, 1), name=name)
     return Order((above, first_two_below()), "bound -> 0 iff 1/R << gamma eta << 1")
@@ -56,8 +56,8 @@ def small_client_steps() -> Order:
 
 @claim(
     "lee2024/larger-client-steps",
-    "With the client step R^(-49/100) the published bound vanishes exactly for server steps strictly between the"
-    " orders R^(-1/2) and R^(12/25).",
+    "With the client step $R^(-49/100)$ the published bound vanishes exactly for server steps strictly between the"
+    " orders $R^(-1/2)$ and $R^(12/25)$.",
     theorem="lee2024/cor7b",
     kind="regime",
     expected="confirmed",
@@ -80,7 +80,7 @@ def larger_client_steps() -> Order:
 
 @claim(
     "lee2024/growing-server-step",
-    "The server step may grow like R^(1/3) with the client step R^(-49/100): the bound is below R^(-11/75).",
+    "The server step may grow like $R^(1/3)$ with the client step $R^(-49/100)$: the bound is below $R^(-11/75)$.",
     theorem="lee2024/cor7b",
     kind="regime",
     expected="confirmed",
@@ -93,13 +93,13 @@ def growing_server_step() -> Order:
 
 @claim(
     "lee2024/best-exponent",
-    "No choice of steps makes the published bound smaller than the order R^(-1/2), which is attained.",
+    "No choice of steps makes the published bound smaller than the order $R^(-1/2)$, which is attained.",
     theorem="lee2024/cor8",
     kind="scaling",
     expected="confirmed",
 )
 def best_exponent(theorem: Theorem) -> Order:
-    """Exact certificates: R^(-1/2) is at most the bound for all steps, and at least the bound at the stated ones."""
+    """Exact certificates: $R^(-1/2)$ is at most the bound for all steps, and at least the bound at the stated ones."""
     at_stated = published().expression.subs({gamma: theorem.step("gamma"), eta: theorem.step("eta")})
     return Order(
         (
@@ -113,8 +113,8 @@ def best_exponent(theorem: Theorem) -> Order:
 
 @claim(
     "lee2024/best-line",
-    "The order R^(-1/2) is attained by the steps with gamma eta of order R^(-1/2) and eta at most of order"
-    " R^(-1/2), and by no others.",
+    "The order $R^(-1/2)$ is attained by the steps with $gamma eta$ of order $R^(-1/2)$ and $eta$ at most of order"
+    " $R^(-1/2)$, and by no others.",
     theorem="lee2024/thm6",
     kind="regime",
     expected="confirmed",

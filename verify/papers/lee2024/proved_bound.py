@@ -61,8 +61,8 @@ def random_cover(generator: np.random.Generator, d: int) -> Cover:
 def random_instances(session: Session) -> xr.Dataset:
     """Mean and least squared gradient over the rounds, `mean` and `least`; over (instance).
 
-    Groups of instances share K, R, M, d, the delay and the rule: AdaGrad (`cover` 0) or SM3-II with a random cover.
-    """
+    Groups of instances share $K$, $R$, $M$, $d$, the delay and the rule: AdaGrad (`cover` 0) or SM3-II with a random
+    cover."""
     per_group = session.choose(quick=15, full=100)
     groups = session.choose(quick=24, full=60)
     rows: dict[str, list[Array]] = {name: [] for name in ("mean", "least", "cover", *LETTERS, *SIZES)}
@@ -110,7 +110,9 @@ def proved_bound(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @experiment("lee2024-identical-clients")
 def identical_clients(session: Session) -> xr.Dataset:
-    """Identical clients at the prescribed client step of `proved-tuned`: `mean` and `least` squared gradient over R."""
+    """Identical clients at the prescribed client step of `proved-tuned`: `mean` and `least` squared gradient over
+    $R$.
+    """
     R = np.array(GROWING[: session.choose(quick=5, full=len(GROWING))])
     M, d = int(IDENTICAL["M"]), int(IDENTICAL["d"])
     problem = placed(LogCosh(np.ones((1, d))), np.zeros((M, d)), np.asarray(3.0))
@@ -135,13 +137,13 @@ def identical_clients(session: Session) -> xr.Dataset:
 
 @claim(
     "lee2024/identical-clients",
-    "With identical clients, at the prescribed steps, the mean squared gradient decays at least as R^(-1/2).",
+    "With identical clients, at the prescribed steps, the mean squared gradient decays at least as $R^(-1/2)$.",
     theorem="lee2024/proved-tuned",
     kind="scaling",
     data=identical_clients,
 )
 def identical_rate(data: xr.Dataset) -> PowerLaw:
-    """The exponent of R in runs without noise; the interval is as wide as the choice of the window makes it."""
+    """The exponent of $R$ in runs without noise; the interval is as wide as the choice of the window makes it."""
     mean = Measurement.of(data, "mean", what="mean squared gradient", stderr=EXACT_RUN * data["mean"])
     return PowerLaw(mean, published_rate(), RESOLUTION)
 

@@ -29,8 +29,8 @@ def regimes(terms: Mapping[str, Expr]) -> RegimeMap:
 def regime_plane(session: Session) -> xr.Dataset:  # noqa: ARG001
     """The regimes of the bound in the plane of the two steps' exponents.
 
-    Over (cell): `exponent` of R as an affine function, (constant, gamma, eta); `dominant`, the number of the largest
-    term in the attribute "terms"; over (cell, vertex): `x`, `y`, the corners, nan where a cell has fewer.
+    Over (cell): `exponent` of $R$ as an affine function, (constant, $gamma$, $eta$); `dominant`, the number of the
+    largest term in the attribute "terms"; over (cell, vertex): `x`, `y`, the corners, nan where a cell has fewer.
     `best` is the line of steps on which the smallest exponent is attained, from the two ends that it has in the window.
     """
     bound = theorem("lee2024/thm6").bound

@@ -80,12 +80,11 @@ def skewed_problem(generator: np.random.Generator) -> LogisticRegression:
 
 @experiment("lee2024-transmission")
 def transmission(session: Session) -> xr.Dataset:
-    """Quantiles of the suboptimality over runs, in units of the start gap: `gap` (damping, method, quantile, R).
+    """Quantiles of the suboptimality over runs, in units of the start gap: `gap` (damping, method, quantile, $R$).
 
     Every method has, for each damping of the clients, the pair of steps of its grid with the smallest median
     suboptimality after the last round of other runs: `eta`, `gamma`; `on_edge` says that one of them is an end of its
-    grid.  `numbers` (method) is what a client and the server exchange in a round, in units of d.
-    """
+    grid. `numbers` (method) is what a client and the server exchange in a round, in units of $d$."""
     problem = skewed_problem(stream(session.seed, experiment="lee2024-transmission", use="instance"))
     start = float(problem.gap(np.zeros(DIMENSION)))
     replicas = session.choose(quick=24, full=200)

@@ -102,13 +102,12 @@ def smallest_gap(problem: ParityChain, support: int) -> float:
 
 @experiment("patel2024-chain")
 def runs(session: Session) -> xr.Dataset:
-    """`best_gap` (algorithm, R) over each grid of steps, `revealed` the number of coordinates that moved; `smoothness`,
-    `distance`, `heterogeneity` (R) are the constants of the instance.
+    """`best_gap` (algorithm, $R$) over each grid of steps, `revealed` the number of coordinates that moved;
+    `smoothness`, `distance`, `heterogeneity` $(R)$ are the constants of the instance.
 
-    `minimum` (R): the least suboptimality on R coordinates by linear algebra, for links of curvature L/2.
+    `minimum` $(R)$: the least suboptimality on $R$ coordinates by linear algebra, for links of curvature $L/2$.
     `average`, `squares` (point): the average objective of display (20) at the random points `x`, and the sum of all
-    squares of both kinds of machines.
-    """
+    squares of both kinds of machines."""
     points = session.choose(quick=16, full=40)
     names, rules, K = (list(column) for column in zip(*algorithms(points), strict=True))
     machines = np.where(np.arange(len(ROUNDS)) % 2, 2, 4)
@@ -148,7 +147,7 @@ def _display_20(seed: int) -> xr.Dataset:
 
 @claim(
     "patel2024/thm11-instance",
-    "The chain of Theorem 11 is H-smooth, has its optimum at distance B, and zeta_star = 0.",
+    "The chain of Theorem 11 is $H$-smooth, has its optimum at distance $B$, and $zeta_star = 0$.",
     theorem="patel2024/thm11",
     kind="identity",
     data=runs,
@@ -165,38 +164,38 @@ def thm11_instance(data: xr.Dataset) -> Equal:
 
 @claim(
     "patel2024/thm11-minimum",
-    "The least suboptimality on the chain over R coordinates is the closed form, whatever the dimension.",
+    "The least suboptimality on the chain over $R$ coordinates is the closed form, whatever the dimension.",
     theorem="patel2024/thm11-exact",
     kind="identity",
     data=runs,
     expected="confirmed",
 )
 def thm11_minimum(theorem: Theorem, data: xr.Dataset) -> Equal:
-    """A Schur complement of the average Hessian against the theorem's expression, links of curvature H/2."""
+    """A Schur complement of the average Hessian against the theorem's expression, links of curvature $H/2$."""
     return Equal(Measurement.of(data, "minimum", what="least suboptimality on R coordinates"), theorem, relative=1e-9)
 
 
 @claim(
     "patel2024/thm11-constant",
-    "The exact minimum of the chain is at least H B^2 / (128 R^2).",
+    "The exact minimum of the chain is at least $H B^2 / (128 R^2)$.",
     kind="bound with constants",
     data=runs,
 )
 def thm11_constant(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The minimum by linear algebra against the simple form, for R up to 20."""
+    """The minimum by linear algebra against the simple form, for $R$ up to 20."""
     return Bounded(theorem, Measurement.of(data, "minimum", what="least suboptimality on R coordinates"))
 
 
 @claim(
     "patel2024/eq20-as-printed",
-    "Display (20) as printed: the average of the even and odd machines has the factor H/2.",
+    "Display (20) as printed: the average of the even and odd machines has the factor $H/2$.",
     theorem="patel2024/thm11",
     kind="erratum",
     data=runs,
     expected="violated",
 )
 def eq20_as_printed(data: xr.Dataset) -> Equal:
-    """Erratum E5: the average objective at random points against H/2 times the sum of all squares; it is half of
+    """Erratum E5: the average objective at random points against $H/2$ times the sum of all squares; it is half of
     that, because each half of the machines carries each half of the squares."""
     printed = data.strength / 2 * data.squares
     of_display = {"R": DISPLAY_ROUNDS, "d": DISPLAY_DIMENSION, "M": 2}
@@ -216,13 +215,13 @@ def eq20_as_printed(data: xr.Dataset) -> Equal:
 )
 def thm11_one_coordinate(data: xr.Dataset) -> AtMost:
     """Local SGD with up to 20 local steps, mini-batch SGD and two accelerated forms of it, over whole grids of steps:
-    the last coordinate that is not exactly zero after R rounds."""
+    the last coordinate that is not exactly zero after $R$ rounds."""
     return AtMost(Measurement.of(data, "revealed", what="number of coordinates found"), data.R)
 
 
 @claim(
     "patel2024/thm11-value",
-    "After R rounds no run on the chain is below the exact minimum of Theorem 11's instance.",
+    "After $R$ rounds no run on the chain is below the exact minimum of Theorem 11's instance.",
     theorem="patel2024/thm11-exact",
     kind="bound with constants",
     data=runs,
@@ -234,7 +233,7 @@ def thm11_value(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @experiment("patel2024-acceleration")
 def longer_chains(session: Session) -> xr.Dataset:
-    """Accelerated mini-batch SGD (AC-SA, best step up to 1/L) on ever longer chains: its `gap` (R)."""
+    """Accelerated mini-batch SGD (AC-SA, best step up to $1/L$) on ever longer chains: its `gap` $(R)$."""
     eta = np.geomspace(0.05, 1.0, session.choose(quick=12, full=40)) / L
     gaps = []
     for R in LONGER_ROUNDS:
@@ -246,13 +245,13 @@ def longer_chains(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/thm11-attained",
-    "On the chain accelerated mini-batch SGD falls at least as fast as H B^2 / R^2, so Theorem 11 is tight.",
+    "On the chain accelerated mini-batch SGD falls at least as fast as $H B^2 / R^2$, so Theorem 11 is tight.",
     theorem="patel2024/thm11",
     kind="scaling",
     data=longer_chains,
 )
 def thm11_attained(theorem: Theorem, data: xr.Dataset) -> Scaling:
-    """AC-SA at its best step on a chain made for each R, over Theorem 11's bound without noise: the ratio does not
-    grow along R."""
+    """AC-SA at its best step on a chain made for each $R$, over Theorem 11's bound without noise: the ratio does not
+    grow along $R$."""
     gap = Measurement.of(data, "gap", what="suboptimality of AC-SA")
     return Scaling(theorem, gap, along=["R"], side="upper")

@@ -23,9 +23,8 @@ from tightrate.verify.session import Session
 def rank_one_runs(session: Session) -> xr.Dataset:
     """The `gap` on random rank-one pairs after every round, step by step and by jumping whole rounds.
 
-    The last tenth of the instances has K = inf: there the run takes so many local steps that what they leave is
-    below rounding, which is the limit.
-    """
+    The last tenth of the instances has $K = inf$: there the run takes so many local steps that what they leave is below
+    rounding, which is the limit."""
     n, rounds, M = session.choose(quick=400, full=4000), 40, 4
     generator = stream(session.seed, experiment="rank-one-closed-form")
     cosine = generator.uniform(0.01, 0.99, n)
@@ -48,7 +47,7 @@ def rank_one_runs(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/rank-one-closed-form",
-    "The suboptimality on the rank-one pair is the closed form of Prop. 7, for every K up to infinity.",
+    "The suboptimality on the rank-one pair is the closed form of Prop. 7, for every $K$ up to infinity.",
     theorem="patel2024/prop7-exact",
     kind="identity",
     data=rank_one_runs,
@@ -63,7 +62,7 @@ def rank_one_closed_form(theorem: Theorem, data: xr.Dataset) -> Equal:
 @experiment("coordinate-pair")
 def coordinate_runs(session: Session) -> xr.Dataset:
     """The `distance` from the optimum in the coordinate example after every round of a run step by step; and, in as
-    many instances more, with gamma = 2, K = inf and eta = 1/L, where one round solves it."""
+    many instances more, with $gamma = 2$, $K = inf$ and $eta = 1/L$, where one round solves it."""
     n, rounds = session.choose(quick=200, full=2000), 30
     generator = stream(session.seed, experiment="coordinate-pair")
     L, B = 10 ** generator.uniform(-2, 2, n), 10 ** generator.uniform(-2, 2, n)
@@ -85,7 +84,7 @@ def coordinate_runs(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/coordinate-pair",
-    "The coordinate example (7)-(8) follows its closed form, and gamma = 2 with K = inf solves it at once.",
+    "The coordinate example (7)-(8) follows its closed form, and $gamma = 2$ with $K = inf$ solves it at once.",
     theorem="patel2024/eq8",
     kind="identity",
     data=coordinate_runs,

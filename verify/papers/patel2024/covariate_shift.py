@@ -16,10 +16,9 @@ from tightrate.verify.session import Session
 
 @experiment("patel2024-regression")
 def regressions(session: Session) -> xr.Dataset:
-    """Pairs of linear regressions with random means and covariances: |A_1 - A_2|, and how far apart the laws are.
+    """Pairs of linear regressions with random means and covariances: $|A_1 - A_2|$, and how far apart the laws are.
 
-    The Hessian of the population loss is the covariates' second moment, mean mean' + covariance.
-    """
+    The Hessian of the population loss is the covariates' second moment, mean mean' + covariance."""
     n = session.choose(quick=2000, full=50000)
     generator = stream(session.seed, experiment="patel2024-regression")
     size = 10 ** generator.uniform(-2, 2, (n, 1, 1))
@@ -42,7 +41,7 @@ def regressions(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/covariate-shift",
-    "The Hessians of two linear regressions differ by at most (|mu_m| + |mu_n|) |mu_m - mu_n| + |Sigma_m - Sigma_n|.",
+    "The Hessians of two linear regressions differ by at most $(|mu_m| + |mu_n|) |mu_m - mu_n| + |Sigma_m - Sigma_n|$.",
     theorem="patel2024/prop21",
     kind="bound with constants",
     data=regressions,

@@ -63,7 +63,7 @@ def measured(theorem: Theorem, data: xr.Dataset) -> Measurement:
 
 @claim(
     "patel2024/sharp-discrepancy",
-    "|x_inf - x*| <= zeta_1 tau_bar / mu^2 phi_K(eta mu) for eta <= 1/L.",
+    "$|x_inf - x*| <= zeta_1 tau_bar / mu^2 phi_K(eta mu)$ for $eta <= 1/L$.",
     theorem="patel2024/discrepancy",
     kind="bound with constants",
     data=instances,
@@ -75,7 +75,7 @@ def sharp_discrepancy(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/first-order-discrepancy",
-    "|x_inf - x*| <= zeta_1 tau_bar / mu^2 (K-1) q / (2-q), q = eta mu: at most first order in eta (K-1).",
+    "$|x_inf - x*| <= zeta_1 tau_bar / mu^2 (K-1) q / (2-q)$, $q = eta mu$: at most first order in $eta (K-1)$.",
     theorem="patel2024/discrepancy-small-step",
     kind="bound with constants",
     data=instances,
@@ -87,7 +87,7 @@ def first_order_discrepancy(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/prop21",
-    "|x_inf - mean x_m*| is at most zeta_opt tau / (L mu) (1 - phi_K(eta mu)).",
+    "$|x_inf - mean x_m*|$ is at most $zeta_opt tau / (L mu) (1 - phi_K(eta mu))$.",
     kind="bound with constants",
     data=instances,
 )
@@ -98,7 +98,7 @@ def prop21(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/prop21-optima",
-    "|x* - mean x_m*| is at most zeta_opt tau / (L mu).",
+    "$|x* - mean x_m*|$ is at most $zeta_opt tau / (L mu)$.",
     kind="bound with constants",
     data=instances,
 )
@@ -112,11 +112,10 @@ def prop21_optima(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @experiment("fixed-point-floor")
 def floor(session: Session) -> xr.Dataset:
-    """One instance over a grid of K and eta: the floor, and runs that reach it.
+    """One instance over a grid of $K$ and $eta$: the floor, and runs that reach it.
 
-    `floor` (K, eta) is the distance of the fixed point from the optimum; `simulated` the distance that a
-    step-by-step run ends at, on the coarse part of the grid (nan elsewhere).
-    """
+    `floor` $(K, eta)$ is the distance of the fixed point from the optimum; `simulated` the distance that a step-by-step
+    run ends at, on the coarse part of the grid (nan elsewhere)."""
     problem = random_quadratics(M=2, d=2, mu=0.3, L=1.0, tau=0.3, zeta_star=1.0, B=1.0, seed=1)
     constants = {name: float(value) for name, value in constants_of(problem).items()}
     K = np.array([1.0, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000])

@@ -53,9 +53,9 @@ def growth_far_out(problem: QuadraticMachines) -> Array:
 def gradients_apart(session: Session) -> xr.Dataset:
     """Random quadratic machines, and one against all others: how far gradients are apart on a ball about the start.
 
-    `worst` and `mean` (instance) are the largest |grad F_m - grad F| and the largest root mean square over m, over
-    random points at distance D; `slope` the growth of |grad F_m - grad F| per length far out along the worst direction.
-    """
+    `worst` and `mean` (instance) are the largest $|grad F_m - grad F|$ and the largest root mean square over $m$, over
+    random points at distance $D$; `slope` the growth of $|grad F_m - grad F|$ per length far out along the worst
+    direction."""
     each = session.choose(quick=100, full=2000)
     generator = stream(session.seed, experiment="patel2024-dissimilarity")
     problems = [random_machines(generator, each, M, d) for M, d in ((2, 2), (4, 3), (8, 2))]
@@ -85,15 +85,15 @@ def gradients_apart(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/prop1",
-    "The gradients of quadratic machines with unequal Hessians are arbitrarily far apart: far out by |x| times the"
-    " largest |A_m - A|.",
+    "The gradients of quadratic machines with unequal Hessians are arbitrarily far apart: far out by $|x|$ times the"
+    " largest $|A_m - A|$.",
     kind="exact value",
     data=gradients_apart,
     expected="confirmed",
 )
 def prop1(data: xr.Dataset) -> Equal:
-    """What 10^9 units of length along the worst eigenvector add to the dissimilarity, per length, against the largest
-    |A_m - A| of the matrices; it vanishes only where all Hessians coincide."""
+    """What $10^9$ units of length along the worst eigenvector add to the dissimilarity, per length, against the largest
+    $|A_m - A|$ of the matrices; it vanishes only where all Hessians coincide."""
     slope = Measurement.of(data, "slope", what="dissimilarity over distance")
     unit = xr.ones_like(data.tau_mean)
     return Equal(slope, data.tau_mean, scale=unit, relative=1e-9, absolute=1e-12, matters=1e-3)
@@ -108,7 +108,8 @@ def on_the_ball(data: xr.Dataset, measured: str) -> Measurement:
 
 @claim(
     "patel2024/prop13-as-printed",
-    "Prop. 13 as printed: on the ball of radius D every machine's gradient is within zeta_star + tau D of the mean.",
+    "Prop. 13 as printed: on the ball of radius $D$ every machine's gradient is within $zeta_star + tau D$ of the"
+    " mean.",
     theorem="patel2024/prop13",
     kind="erratum",
     data=gradients_apart,
@@ -121,7 +122,7 @@ def prop13_as_printed(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/prop13-mean",
-    "The root mean square of the machines' deviations is at most zeta_star + tau (D + B) on the ball.",
+    "The root mean square of the machines' deviations is at most $zeta_star + tau (D + B)$ on the ball.",
     kind="bound with constants",
     data=gradients_apart,
 )
@@ -132,7 +133,7 @@ def prop13_mean(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/prop13-worst",
-    "Every machine's deviation is at most sqrt(M - 1) zeta_star + tau (D + B) on the ball, and this is attained.",
+    "Every machine's deviation is at most $sqrt(M - 1) zeta_star + tau (D + B)$ on the ball, and this is attained.",
     kind="bound with constants",
     data=gradients_apart,
 )

@@ -46,8 +46,8 @@ def predicted_fixed_point(problem: QuadraticMachines, K: Array, eta: Array) -> t
 def runs(session: Session) -> xr.Dataset:
     """Step-by-step runs from 0: the distance to the fixed point of Prop. 19 and to the optimum, round by round.
 
-    `size` is the norm of the farthest machine's optimum; `map_error` the largest distance over the rounds between
-    the run and x_inf + (I - gamma C)^r (x_0 - x_inf), relative to it.  The first half of the instances has gamma = 1.
+    `size` is the norm of the farthest machine's optimum; `map_error` the largest distance over the rounds between the
+    run and $x_inf + (I - gamma C)^r (x_0 - x_inf)$, relative to it. The first half of the instances has $gamma = 1$.
     """
     n, rounds, M, d = session.choose(quick=200, full=2000), 400, 4, 3
     generator = stream(session.seed, experiment="fixed-point-convergence")
@@ -94,7 +94,7 @@ def runs(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/round-map",
-    "Every round moves x by exactly x_inf + (I - gamma C)(x - x_inf), with x_inf independent of gamma.",
+    "Every round moves $x$ by exactly $x_inf$ + (I $- gamma$ C)(x $- x_inf$), with $x_inf$ independent of $gamma$.",
     theorem="patel2024/prop19",
     kind="identity",
     data=runs,
@@ -138,7 +138,7 @@ def plain_averaging(data: xr.Dataset) -> Measurement:
 
 @claim(
     "patel2024/thm22-transient",
-    "With gamma = 1, |x_R - x_inf| is at most the transient of Theorem 22, start distance B + zeta_opt/L.",
+    "With $gamma = 1$, $|x_R - x_inf|$ is at most the transient of Theorem 22, start distance $B + zeta_opt/L$.",
     theorem="patel2024/thm22-explicit",
     kind="bound with constants",
     data=runs,
@@ -150,7 +150,7 @@ def thm22_transient(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/thm22-transient-as-printed",
-    "With gamma = 1, |x_R - x_inf| is at most the transient of Theorem 22, start distance B alone.",
+    "With $gamma = 1$, $|x_R - x_inf|$ is at most the transient of Theorem 22, start distance $B$ alone.",
     theorem="patel2024/thm22-explicit",
     kind="erratum",
     data=runs,
@@ -168,10 +168,9 @@ def thm22_transient_as_printed(theorem: Theorem, data: xr.Dataset) -> Bounded:
 def limits(session: Session) -> xr.Dataset:
     """Random machines, distances relative to the farthest machine's optimum.
 
-    `one_step` and `many_steps` (instance): of the fixed point from the optimum at K = 1, and from the mean of the
-    machines' optima at K = infinity.  `from_optimum` (share, instance) at `share` of eta = 1/L; `from_mean`
-    (multiple, instance) at K = multiple / (eta mu), rounded up.
-    """
+    `one_step` and `many_steps` (instance): of the fixed point from the optimum at $K = 1$, and from the mean of the
+    machines' optima at $K$ = infinity. `from_optimum` (share, instance) at `share` of $eta = 1/L$; `from_mean`
+    (multiple, instance) at $K$ = multiple / $(eta mu)$, rounded up."""
     n = session.choose(quick=200, full=4000)
     generator = stream(session.seed, experiment="patel2024-fixed-point-limits")
     problem = random_machines(generator, n, 3, 2)
@@ -205,7 +204,7 @@ def limits(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/fixed-point-ends",
-    "The fixed point is the optimum for K = 1 and the mean of the machines' optima for K = infinity, eta < 1/H.",
+    "The fixed point is the optimum for $K = 1$ and the mean of the machines' optima for $K$ = infinity, $eta < 1/H$.",
     theorem="patel2024/prop19",
     kind="identity",
     data=limits,
@@ -220,15 +219,15 @@ def fixed_point_ends(data: xr.Dataset) -> Vanishes:
 
 @claim(
     "patel2024/fixed-point-limits",
-    "The fixed point tends to the optimum at first order as eta -> 0, and to the mean of the machines' optima as K"
-    " grows beyond 1/(eta mu).",
+    "The fixed point tends to the optimum at first order as $eta -> 0$, and to the mean of the machines' optima as"
+    " $K$ grows beyond $1/(eta mu)$.",
     theorem="patel2024/prop19",
     kind="regime",
     data=limits,
 )
 def fixed_point_limits(data: xr.Dataset) -> Facts:
-    """The median distance from the optimum over seven decades of eta must have slope 1; the largest distance from the
-    mean of the optima must fall below 10^-9 of the optima's size by K = 32/(eta mu)."""
+    """The median distance from the optimum over seven decades of $eta$ must have slope 1; the largest distance from the
+    mean of the optima must fall below $10^-9$ of the optima's size by $K = 32/(eta mu)$."""
     median = data.from_optimum.median("instance")
     line = Line("1/eta, distance from the optimum", 1 / data.share.values, median.values, exponent=-1.0)
     *longer, longest = (

@@ -31,10 +31,10 @@ def three_machines() -> QuadraticMachines:
 
 @experiment("patel2024-moving-fixed-point")
 def moving_fixed_point(session: Session) -> xr.Dataset:
-    """`path` (eta, K, axis) of Prop. 19's fixed point, and `simulated` where a run step by step ends (nan elsewhere).
+    """`path` ($eta, K$, axis) of Prop. 19's fixed point, and `simulated` where a run step by step ends (nan
+    elsewhere).
 
-    `optimum`, `mean_optimum` (axis), `optima` (machine, axis), `hessian` (axis, other): the instance.
-    """
+    `optimum`, `mean_optimum` (axis), `optima` (machine, axis), `hessian` (axis, other): the instance."""
     problem = three_machines()
     L, mu = (float(problem.constants[name]) for name in ("L", "mu"))
     K = np.union1d(np.round(np.geomspace(1, 3000, 60)), SIMULATED)

@@ -56,21 +56,21 @@ def one_round(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/piecewise-drift",
-    "One round moves the kink pulled apart from its optimum by exactly the closed form, for eta <= 1/H.",
+    "One round moves the kink pulled apart from its optimum by exactly the closed form, for $eta <= 1/H$.",
     kind="identity",
     data=one_round,
     expected="confirmed",
 )
 def piecewise_drift(theorem: Theorem, data: xr.Dataset) -> Equal:
-    """One round step by step against the theorem's expression, random curvatures, tilts, steps and K."""
+    """One round step by step against the theorem's expression, random curvatures, tilts, steps and $K$."""
     drift = Measurement.of(data, "drift", what="drift of one round")
     return Equal(drift, theorem, scale=data.zeta_star / data.L, relative=1e-9, absolute=1e-14, matters=1e-6)
 
 
 @experiment("patel2024-piecewise")
 def best_steps(session: Session) -> xr.Dataset:
-    """The kink pulled apart beside the slow coordinate that balances both parts: `best_gap` (zeta_star, K, R), the
-    least over inner steps `eta` <= 1/L with plain averaging."""
+    """The kink pulled apart beside the slow coordinate that balances both parts: `best_gap` $(zeta_star, K, R)$, the
+    least over inner steps `eta` <= $1/L$ with plain averaging."""
     zetas, steps, rounds = np.array([0.3, 1.0]), np.array([4.0, 16, 64]), np.array([8.0, 16, 32, 64, 128, 256])
     eta = np.geomspace(1e-4, 1.0, session.choose(quick=40, full=200)) / L
     best = np.empty((2, len(zetas), len(steps), len(rounds)))
@@ -89,14 +89,14 @@ def best_steps(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/piecewise-floor",
-    "With plain averaging and the best inner step the kink pulled apart, beside a slow coordinate, stays of the order"
-    " of the heterogeneity term (H zeta_star^2 B^4)^(1/3) / R^(2/3).",
+    "With plain averaging and the best inner step the kink pulled apart, beside a slow coordinate, stays of the"
+    " order of the heterogeneity term $(H zeta_star^2 B^4)^(1/3) / R^(2/3)$.",
     theorem="patel2024/thm9-vanilla",
     kind="scaling",
     data=best_steps,
 )
 def piecewise_floor(theorem: Theorem, data: xr.Dataset) -> Scaling:
-    """Runs step by step, minimized over a grid of inner steps: the ratio to the term does not fall along R."""
+    """Runs step by step, minimized over a grid of inner steps: the ratio to the term does not fall along $R$."""
     gap = Measurement.of(data, "best_gap", what="gap at the best inner step")
     return Scaling(theorem, gap, along=["R"], term="heterogeneity drift")
 
@@ -142,7 +142,7 @@ def over_reaches(K: Array, reach: Array, R: Array, M: int, replicas: int, sessio
 
 @experiment("patel2024-noise-drift")
 def noisy_round(session: Session) -> xr.Dataset:
-    """Gaussian noise at a kink: the mean `drift` (K, reach) of one round from the optimum, and its standard error."""
+    """Gaussian noise at a kink: the mean `drift` ($K$, reach) of one round from the optimum, and its standard error."""
     K, reach = np.array([16.0, 64.0]), np.array([0.02, 0.05, 0.16])
     return over_reaches(K, reach, np.ones(3), 1, session.choose(quick=12000, full=60000), session)
 
@@ -176,15 +176,15 @@ def noise_drift(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/noise-drift-leading-order",
-    "That drift is at most 5 per cent above its leading order (2/3) (a_+ - a_-) eta^2 K^(3/2) sigma / sqrt(2 pi),"
-    " and within 5 per cent of it for the smallest eta H K and the largest K.",
+    "That drift is at most 5 per cent above its leading order $(2/3) (a_+ - a_-) eta^2 K^(3/2) sigma / sqrt(2 pi)$,"
+    " and within 5 per cent of it for the smallest $eta H K$ and the largest $K$.",
     theorem="patel2024/noise-drift",
     kind="exact value",
     data=noisy_round,
 )
 def noise_drift_leading_order(data: xr.Dataset) -> Every:
     """Whole intervals, five standard errors to either side, against 1.05 times the leading order, and at the smallest
-    eta H K and the largest K also against 0.95 times."""
+    $eta H K$ and the largest $K$ also against 0.95 times."""
     everywhere, close = mean_drift(data), mean_drift(data.isel(K=[-1], reach=[0]), " at small steps")
     leading = leading_drift()
     return Every(
@@ -197,22 +197,22 @@ def noise_drift_leading_order(data: xr.Dataset) -> Every:
 
 @experiment("patel2024-noise-floor")
 def noisy_rounds(session: Session) -> xr.Dataset:
-    """Where noise at a kink takes the average of 64 machines in the end: `drift` (K, reach) after 8/reach rounds."""
+    """Where noise at a kink takes the average of 64 machines in the end: `drift` ($K$, reach) after 8/reach rounds."""
     K, reach = np.array([4.0, 64.0]), np.array([0.125, 0.5])
     return over_reaches(K, reach, np.ceil(8 / reach), 64, session.choose(quick=48, full=512), session)
 
 
 @claim(
     "patel2024/noise-floor-order",
-    "At a kink noise keeps the average of the machines, in the end, of the order of eta sqrt(K) sigma off.",
+    "At a kink noise keeps the average of the machines, in the end, of the order of $eta sqrt(K) sigma$ off.",
     theorem="patel2024/noise-drift",
     kind="scaling",
     data=noisy_rounds,
 )
 def noise_floor_order(data: xr.Dataset) -> Every:
-    """The mean of 64 machines' average after 8/(eta H K) rounds, less a quadratic with the same noise, over the leading
-    drift of a round divided by what a round removes: the ratio varies by less than a factor 2 while the shape varies by
-    far more."""
+    """The mean of 64 machines' average after $8/(eta H K)$ rounds, less a quadratic with the same noise, over the
+    leading drift of a round divided by what a round removes: the ratio varies by less than a factor 2 while the
+    shape varies by far more."""
     off = Measurement.of(data, "drift", what="mean of the average", stderr="error")
     removed = catalogue.theorem("patel2024/prop19").bound.expression.subs(alphabet.curvature, 3 * alphabet.L / 4)
     shape = off.at(leading_drift() / removed)

@@ -36,7 +36,7 @@ def sweep(replicas: int, seed: int) -> Sweep:
 
 @experiment("krm-sweep")
 def runs(session: Session) -> xr.Dataset:
-    """The sweep with replicas sized by a pilot: `gap_mean`, `gap_stderr` (K, R, M) of the weighted average."""
+    """The sweep with replicas sized by a pilot: `gap_mean`, `gap_stderr` $(K, R, M)$ of the weighted average."""
     pilot = run_sweep(sweep(16, session.seed + 1), jobs=session.jobs)
     cells = (pilot["gap"].std("replica", ddof=1) / pilot["gap_mean"]).stack(cell=AXES)
     needed = replicas_needed({name: cells[name].values for name in AXES}, cells.values, half_width=HALF_WIDTH)
@@ -52,8 +52,8 @@ def mean_gap(data: xr.Dataset) -> Measurement:
 
 @claim(
     "patel2024/krm-exponents",
-    "On quadratics with equal Hessians, noise-dominated, at the prescribed step the gap of the weighted average decays"
-    " in K, R and M at least as fast as the statistical term sigma^2 / (mu M K R) times its logarithm.",
+    "On quadratics with equal Hessians, noise-dominated, at the prescribed step the gap of the weighted average"
+    " decays in $K$, $R$ and $M$ at least as fast as the statistical term $sigma^2 / (mu M K R)$ times its logarithm.",
     theorem="patel2024/thm27",
     kind="scaling",
     data=runs,

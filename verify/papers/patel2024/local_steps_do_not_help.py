@@ -55,8 +55,8 @@ def best_steps(pair: QuadraticMachines, K: Array, R: Array, points: int) -> xr.D
 
 @experiment("k-does-not-help")
 def rank_one_at_the_hard_angle(session: Session) -> xr.Dataset:
-    """`best_gap` (K, R) on the rank-one pair over all inner and outer steps, and `slow_gap` (K, R) with a small inner
-    step and plain averaging.  Each R has its own instance, at the hard angle."""
+    """`best_gap` $(K, R)$ on the rank-one pair over all inner and outer steps, and `slow_gap` $(K, R)$ with a small
+    inner step and plain averaging. Each $R$ has its own instance, at the hard angle."""
     K = np.array([1.0, 2.0, 10.0, 100.0, 1000.0, 1e6, np.inf])
     R = np.unique(np.round(np.geomspace(1, 1000, 37)))
     cosine, M = at(hard_cosine(), R=R), 2
@@ -70,14 +70,14 @@ def rank_one_at_the_hard_angle(session: Session) -> xr.Dataset:
 @claim(
     "patel2024/k-does-not-help",
     "At the hard angle no inner step, outer step or number of local steps, infinity included, brings local gradient"
-    " descent below L B^2 / (108 R).",
+    " descent below $L B^2 / (108 R)$.",
     theorem="patel2024/prop7-constant",
     kind="counterexample",
     data=rank_one_at_the_hard_angle,
-    outside={"inner step below $2/L$ (needed for $K = inf$)": "with finite K the best inner step may be larger"},
+    outside={"inner step below $2/L$ (needed for $K = inf$)": "with finite $K$ the best inner step may be larger"},
 )
 def k_does_not_help(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The minimum over the whole grid of step sizes, for every K and R."""
+    """The minimum over the whole grid of step sizes, for every $K$ and $R$."""
     return Bounded(theorem, Measurement.of(data, "best_gap", what="best suboptimality"))
 
 
@@ -101,8 +101,8 @@ def uneven_pair(cosine: Array, machines: int) -> QuadraticMachines:
 
 @experiment("patel2024-any-machines")
 def odd_machines(session: Session) -> xr.Dataset:
-    """The pair on 3, 5 and 9 machines: `best_gap` (M, K, R) over all steps, and `eigenvalue` (M, R), the smaller one
-    of the average Hessian."""
+    """The pair on 3, 5 and 9 machines: `best_gap` $(M, K, R)$ over all steps, and `eigenvalue` $(M, R)$, the smaller
+    one of the average Hessian."""
     machines, K = np.array([3, 5, 9]), np.array([2.0, 10.0, 1000.0, np.inf])
     points = session.choose(quick=24, full=64)
     found = []
@@ -117,27 +117,27 @@ def odd_machines(session: Session) -> xr.Dataset:
 @claim(
     "patel2024/prop7-odd-machines",
     "On 3, 5 and 9 machines too no inner step, outer step or number of local steps, infinity included, brings local"
-    " gradient descent below L B^2 / (108 R).",
+    " gradient descent below $L B^2 / (108 R)$.",
     theorem="patel2024/prop7-any-machines",
     kind="counterexample",
     data=odd_machines,
 )
 def prop7_odd_machines(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The minimum of the exact suboptimality over a grid of inner and outer steps, for every M, K and R."""
+    """The minimum of the exact suboptimality over a grid of inner and outer steps, for every $M$, $K$ and $R$."""
     return Bounded(theorem, Measurement.of(data, "best_gap", what="best suboptimality"))
 
 
 @claim(
     "patel2024/prop7-eigenvalues",
-    "With the share a of the machines on the first direction the average of the rank-one pair has the smaller"
-    " eigenvalue (1 - sqrt(1 - 4 a (1 - a) (1 - cosine^2))) H / 2.",
+    "With the share $a$ of the machines on the first direction the average of the rank-one pair has the smaller"
+    " eigenvalue $(1 - sqrt(1 - 4 a (1 - a) (1 - cosine^2))) H / 2$.",
     theorem="patel2024/prop7-any-machines",
     kind="identity",
     data=odd_machines,
     expected="confirmed",
 )
 def prop7_eigenvalues(data: xr.Dataset) -> Equal:
-    """The formula is solved for the angle that makes the eigenvalue H / (12 R); eigenvalues of the matrices must be
+    """The formula is solved for the angle that makes the eigenvalue $H / (12 R)$; eigenvalues of the matrices must be
     exactly that, to rounding."""
     smaller = Measurement.of(data, "eigenvalue", what="smaller eigenvalue of the average")
     return Equal(smaller, smaller.at(alphabet.L * (1 - hard_cosine()) / 2), scale=smaller.symbols["L"])
@@ -148,8 +148,8 @@ def prop7_eigenvalues(data: xr.Dataset) -> Equal:
 
 @experiment("patel2024-tau")
 def blocks_of_curvature_tau(session: Session) -> xr.Dataset:
-    """The pair with curvature tau beside a shared coordinate of curvature L: `best_gap` (tau, K, R) over all steps,
-    and `hessian_distance` (tau, R), the largest distance of two Hessians."""
+    """The pair with curvature $tau$ beside a shared coordinate of curvature $L$: `best_gap` $(tau, K, R)$ over all
+    steps, and `hessian_distance` $(tau, R)$, the largest distance of two Hessians."""
     taus, K = np.array([1e-3, 0.03, 1.0]), np.array([2.0, 10.0, 1000.0, np.inf])
     points = session.choose(quick=24, full=64)
     cosine = at(hard_cosine(), R=ROUNDS)
@@ -164,15 +164,15 @@ def blocks_of_curvature_tau(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/tau-lower-bound",
-    "With Hessians that differ by at most tau and a common optimum, local gradient descent stays above"
-    " tau B^2 / (108 R) for every inner step, every outer step and every K, infinity included.",
+    "With Hessians that differ by at most $tau$ and a common optimum, local gradient descent stays above $tau B^2 /"
+    " (108 R)$ for every inner step, every outer step and every $K$, infinity included.",
     theorem="patel2024/prop7-tau",
     kind="counterexample",
     data=blocks_of_curvature_tau,
 )
 def tau_lower_bound(theorem: Theorem, data: xr.Dataset) -> Facts:
-    """The minimum over a grid of inner and outer steps for every tau, K and R, where the Hessians are at most tau
-    apart."""
+    """The minimum over a grid of inner and outer steps for every $tau$, $K$ and $R$, where the Hessians are at most
+    $tau$ apart."""
     apart = float((data.hessian_distance / data.tau).max())
     gap = Measurement.of(data, "best_gap", what="best suboptimality")
     return Facts({"largest |A_m - A_n| / tau": Fact(apart, at_most=1 + 1e-12)}, main=Bounded(theorem, gap))
@@ -183,7 +183,7 @@ def tau_lower_bound(theorem: Theorem, data: xr.Dataset) -> Facts:
 
 @experiment("patel2024-lemma8")
 def gradient_descent(session: Session) -> xr.Dataset:
-    """Gradient descent on diag(L, mu), the optimum split evenly: `best_gap` (kappa, R) at the best step `eta`."""
+    """Gradient descent on $diag(L, mu)$, the optimum split evenly: `best_gap` $(kappa, R)$ at the best step `eta`."""
     kappa = np.array([6.0, 10.0, 30.0, 100.0, 1000.0, 10000.0])
     R = np.unique(np.round(np.geomspace(1, 3000, 25)))
     points = session.choose(quick=400, full=4000)
@@ -203,12 +203,12 @@ def gradient_descent(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/lemma8",
-    "On a quadratic with eigenvalues H and mu <= H/6 no step brings R steps of gradient descent below"
-    " (H B^2 / (4 kappa)) (1 - 3/kappa)^(2R).",
+    "On a quadratic with eigenvalues $H$ and $mu <= H/6$ no step brings $R$ steps of gradient descent below $(H B^2"
+    " / (4 kappa)) (1 - 3/kappa)^(2R)$.",
     kind="bound with constants",
     data=gradient_descent,
 )
 def lemma8(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The minimum over a grid of steps up to 3.5/H, for condition numbers from 6 and up to 3000 steps."""
+    """The minimum over a grid of steps up to $3.5/H$, for condition numbers from 6 and up to 3000 steps."""
     what = "best suboptimality of gradient descent"
     return Bounded(theorem, Measurement.of(data, "best_gap", what=what, rounding=1e-28 * L * B**2))

@@ -26,11 +26,11 @@ from tightrate.verify.session import Session
 
 @experiment("patel2024-fourth-moment")
 def rare_jumps(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """Equal machines after the first of K = 2 local steps: the exact E Xi and E Xi^2 of rare jumps of variance sigma^2.
+    """Equal machines after the first of $K = 2$ local steps: the exact $E Xi$ and $E Xi^2$ of rare jumps of variance
+    $sigma^2$.
 
-    Xi is the consensus error, eta^2 times the (biased) variance of M independent noises.  The law is 0 but for
-    +-sigma p^(-1/2) with probability p; `p` = 1 is a fair coin.
-    """
+    $Xi$ is the consensus error, $eta^2$ times the (biased) variance of $M$ independent noises. The law is 0 but for
+    $+-sigma p^(-1/2)$ with probability $p$; `p` = 1 is a fair coin."""
     sigma, L, eta = 1.0, 1.0, 0.5
     p, M = np.array([1.0, 0.3, 0.1, 0.01, 1e-3, 1e-4, 1e-5]), np.array([2.0, 4.0, 16.0])
     fourth = np.array([RareJumpNoise(sigma, probability=chance).moment(4.0) ** 4 for chance in p])[:, None]
@@ -44,7 +44,7 @@ def rare_jumps(session: Session) -> xr.Dataset:  # noqa: ARG001
 @claim(
     "patel2024/consensus-square-as-printed",
     "The proof of Theorem 27 as printed: the second moment of the consensus error is at most the square of the bound"
-    " on its mean, for every noise of variance sigma^2.",
+    " on its mean, for every noise of variance $sigma^2$.",
     theorem="patel2024/thm27",
     kind="erratum",
     data=rare_jumps,
@@ -76,10 +76,10 @@ def consensus_mean_of_jumps(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @experiment("patel2024-ball")
 def gaussian_step(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """One local step with Gaussian noise from the start: the exact `probability` (D) of being farther than D from it.
+    """One local step with Gaussian noise from the start: the exact `probability` $(D)$ of being farther than $D$ from
+    it.
 
-    L = B = sigma = 1, eta = 1/(2L).
-    """
+    $L = B = sigma = 1$, $eta = 1/(2L)$."""
     problem = random_quadratics(M=1, d=1, mu=1.0, L=1.0, tau=0.0, zeta_star=0.0, B=1.0)
     after = exact_moments(local_sgd(eta=0.5), problem, K=1, R=1, noise=GaussianNoise(1.0)).last
     law = stats.norm(float(after.mean[0, 0]), float(np.sqrt(after.covariance[0, 0, 0])))
@@ -90,14 +90,14 @@ def gaussian_step(session: Session) -> xr.Dataset:  # noqa: ARG001
 
 @claim(
     "patel2024/ball-as-assumed",
-    "What Theorem 15 assumes of the local iterates, that in every realization they stay in a ball of radius D, can"
-    " hold under noise of bounded variance alone: it does with Gaussian noise, for some D.",
+    "What Theorem 15 assumes of the local iterates, that in every realization they stay in a ball of radius $D$, can"
+    " hold under noise of bounded variance alone: it does with Gaussian noise, for some $D$.",
     theorem="patel2024/thm15",
     kind="counterexample",
     data=gaussian_step,
     expected="violated",
 )
 def ball_as_assumed(data: xr.Dataset) -> Vanishes:
-    """The exact probability that one local step with Gaussian noise leaves the ball, for several D: a Gaussian tail
-    never vanishes.  The paper assumes containment, claims it nowhere, and names this as its main limitation."""
+    """The exact probability that one local step with Gaussian noise leaves the ball, for several $D$: a Gaussian tail
+    never vanishes. The paper assumes containment, claims it nowhere, and names this as its main limitation."""
     return Vanishes(Measurement.of(data, "probability", what="probability of leaving the ball"), allowed=0.0)

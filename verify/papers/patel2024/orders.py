@@ -64,8 +64,9 @@ def without(name: str, words: str) -> Theorem:
     expected="violated",
 )
 def thm9_any_steps_as_printed(theorem: Theorem) -> Order:
-    """Erratum E1: as eta -> 0 at a fixed gamma eta K local SGD is mini-batch SGD, so a lower bound for all steps must
-    be at most of the order of mini-batch SGD's upper bound; the order algebra looks for a certificate or for a path."""
+    """Erratum E1: as $eta -> 0$ at a fixed $gamma eta K$ local SGD is mini-batch SGD, so a lower bound for all steps
+    must be at most of the order of mini-batch SGD's upper bound; the order algebra looks for a certificate or for a
+    path."""
     inside_its_domain = conditions("patel2024/thm9-vanilla")  # beyond it the bound fails anyway, erratum E7
     return Order([at_most(theorem, MINIBATCH, *inside_its_domain)], "Theorem 9 <~ rate of mini-batch SGD")
 
@@ -83,27 +84,27 @@ def thm9_any_steps(theorem: Theorem) -> Order:
 
 @claim(
     "patel2024/thm9-all-parameters-as-printed",
-    "Theorem 9 as printed: the bound holds for all sigma and zeta_star.",
+    "Theorem 9 as printed: the bound holds for all $sigma$ and $zeta_star$.",
     theorem="patel2024/thm9",
     kind="erratum",
     expected="violated",
 )
 def thm9_all_parameters_as_printed(theorem: Theorem) -> Order:
     """Erratum E7: steps may be as small as one likes, so a lower bound for all of them cannot exceed the gap at the
-    start, L B^2 / 2, whatever sigma and zeta_star; decided by the order algebra."""
+    start, $L B^2 / 2$, whatever $sigma$ and $zeta_star$; decided by the order algebra."""
     return Order([lower_below_upper(theorem, START)], "Theorem 9 <~ L B^2")
 
 
 @claim(
     "patel2024/prop7-one-machine-as-printed",
-    "Proposition 7 as printed: the bound L B^2 / R holds for every number of machines, one included.",
+    "Proposition 7 as printed: the bound $L B^2 / R$ holds for every number of machines, one included.",
     theorem="patel2024/prop7",
     kind="erratum",
     expected="violated",
 )
 def prop7_one_machine_as_printed(theorem: Theorem) -> Order:
-    """Erratum E9: the bound without its condition M >= 2 against the upper bound of local SGD on equal machines at
-    M = 1 and sigma = 0, by the order algebra."""
+    """Erratum E9: the bound without its condition $M >= 2$ against the upper bound of local SGD on equal machines at $M
+    = 1$ and $sigma = 0$, by the order algebra."""
     printed = without(theorem.id, "two machines")
     one_machine = lower_below_upper(printed, "woodworth2020a/convex", "M = 1")
     return Order([one_machine], "L B^2 / R <~ rate of one machine")
@@ -111,8 +112,8 @@ def prop7_one_machine_as_printed(theorem: Theorem) -> Order:
 
 @claim(
     "patel2024/thm9-minima",
-    "The earlier lower bound of local SGD with plain averaging, with its minima, plus the L B^2 / R of Proposition 7"
-    " matches the upper bound of Koloskova et al. up to constants.",
+    "The earlier lower bound of local SGD with plain averaging, with its minima, plus the $L B^2 / R$ of Proposition"
+    " 7 matches the upper bound of Koloskova et al. up to constants.",
     theorem="patel2024/thm9-vanilla",
     kind="scaling",
     expected="confirmed",
@@ -181,8 +182,8 @@ def table1_thm11(theorem: Theorem) -> Order:
 
 @claim(
     "patel2024/thm15-beats-mini-batch",
-    "Where tau zeta R <= H^2 B, Q zeta^2 R <= H^3 B, tau^2 sigma^2 R^2 <= H^4 B^2 K and Q sigma^2 R <= H^3 B K, the"
-    " bound of Theorem 15 is at most that of mini-batch SGD; without these conditions it is not.",
+    "Where $tau zeta R <= H^2 B$, $Q zeta^2 R <= H^3 B$, $tau^2 sigma^2 R^2 <= H^4 B^2 K$ and $Q sigma^2 R <= H^3 B"
+    " K$, the bound of Theorem 15 is at most that of mini-batch SGD; without these conditions it is not.",
     theorem=THM15,
     kind="regime",
     expected="confirmed",
@@ -195,27 +196,29 @@ def thm15_beats_mini_batch() -> Order:
 
 @claim(
     "patel2024/thm15-against-first-order-theory",
-    "Even for tau <= H and Q B <= H neither Theorem 15 nor the bound of Woodworth et al. is at most the other up to"
-    " constants.",
+    "Even for $tau <= H$ and $Q B <= H$ neither Theorem 15 nor the bound of Woodworth et al. is at most the other up"
+    " to constants.",
     theorem=THM15,
     kind="regime",
     expected="confirmed",
 )
 def thm15_against_first_order_theory() -> Order:
-    """A path in each direction, inside tau <= H and Q B <= H."""
+    """A path in each direction, inside $tau <= H$ and $Q B <= H$."""
     comparisons = [not_at_most(THM15, UNIFORM, *SIMILAR), not_at_most(UNIFORM, THM15, *SIMILAR)]
     return Order(comparisons, "neither bound <~ the other")
 
 
 @claim(
     "patel2024/eq10-inversions",
-    "Comparison (10) is what the bounds give when their heterogeneity terms are solved for zeta.",
+    "Comparison (10) is what the bounds give when their heterogeneity terms are solved for $zeta$.",
     theorem="patel2024/eq10-new",
     kind="scaling",
     expected="confirmed",
 )
 def eq10_inversions() -> Order:
-    """Every term of each bound set to at most eps and solved for zeta, against the printed tolerances, both ways."""
+    """Every term of each bound set to at most $eps$ and solved for $zeta$, against the printed tolerances, both
+    ways.
+    """
     solved = [one for one in solved_rates() if one.target.startswith("patel2024/eq10")]
     comparisons = [each for one in solved for each in equivalent(bound(one.target), derived(one))]
     return Order(comparisons, "printed tolerances ~ inverted bounds")
@@ -223,8 +226,8 @@ def eq10_inversions() -> Order:
 
 @claim(
     "patel2024/eq10-improvement",
-    "The new theory tolerates at least as much heterogeneity as the old one for Q B <= H and tau^2 B^2 <= H eps;"
-    " tau <= H does not suffice.",
+    "The new theory tolerates at least as much heterogeneity as the old one for $Q B <= H$ and $tau^2 B^2 <= H eps$;"
+    " $tau <= H$ does not suffice.",
     theorem="patel2024/eq10-new",
     kind="regime",
     expected="confirmed",
@@ -244,13 +247,13 @@ def eq10_improvement(theorem: Theorem) -> Order:
 
 @claim(
     "patel2024/table2-equal-machines",
-    "For equal machines (tau = zeta = 0) Theorems 15 and 27 are the rates of Yuan and Ma in Table 2.",
+    "For equal machines ($tau = zeta = 0$) Theorems 15 and 27 are the rates of Yuan and Ma in Table 2.",
     theorem="patel2024/thm27",
     kind="scaling",
     expected="confirmed",
 )
 def table2_equal_machines(theorem: Theorem) -> Order:
-    """Both theorems at tau = zeta = 0 against the rows of the table, both ways."""
+    """Both theorems at $tau = zeta = 0$ against the rows of the table, both ways."""
     rows = {THM15: "yuan2020/convex", theorem.id: "yuan2020/strongly-convex"}
     comparisons = [
         each for ours, row in rows.items() for each in equivalent(at(bound(ours), {"tau": 0, "zeta": 0}), bound(row))
@@ -260,8 +263,8 @@ def table2_equal_machines(theorem: Theorem) -> Order:
 
 @claim(
     "patel2024/tau-bounds-agree",
-    "The lower bounds with second-order heterogeneity, tau B^2 / R for any steps and the floor of two quadratics for"
-    " plain averaging, are at most Theorem 15; the floor leaves a gap to its heterogeneity term.",
+    "The lower bounds with second-order heterogeneity, $tau B^2 / R$ for any steps and the floor of two quadratics"
+    " for plain averaging, are at most Theorem 15; the floor leaves a gap to its heterogeneity term.",
     theorem=FLOOR,
     kind="scaling",
     expected="confirmed",
@@ -281,13 +284,13 @@ def tau_bounds_agree(theorem: Theorem) -> Order:
 
 @claim(
     "patel2024/two-quadratics-floor-everywhere",
-    "The floor of two quadratics holds for all zeta_star and tau, also where its slow coordinate is too steep.",
+    "The floor of two quadratics holds for all $zeta_star$ and $tau$, also where its slow coordinate is too steep.",
     theorem=FLOOR,
     kind="regime",
     expected="violated",
 )
 def two_quadratics_floor_everywhere() -> Order:
-    """The floor without its condition zeta_star tau <= H^2 B R against the gap at the start: why the condition is
+    """The floor without its condition $zeta_star tau <= H^2 B R$ against the gap at the start: why the condition is
     there."""
     everywhere = lower_below_upper(without(FLOOR, "slow coordinate"), START)
     return Order([everywhere], "floor <~ L B^2 without its condition")

@@ -38,7 +38,9 @@ SYMBOLS = {
 
 @experiment("patel2024-tables")
 def tables(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """`first` (row, R): the bounds of Table 1; `second` (other, R): convex bounds of Table 2; `upper` for each row."""
+    """`first` (row, $R$): the bounds of Table 1; `second` (other, $R$): convex bounds of Table 2; `upper` for each
+    row.
+    """
     R = np.geomspace(1, 1e3, 61)
     rows = xr.Dataset(coords={"R": R}, attrs={**SYMBOLS, "table_1": list(TABLE_1), "table_2": list(TABLE_2)})
     for name, dimension, entries in (("first", "row", TABLE_1), ("second", "other", TABLE_2)):

@@ -32,8 +32,8 @@ ONE = xr.DataArray(1.0)
 
 @experiment("patel2024-outer-steps")
 def outer_steps(session: Session) -> xr.Dataset:
-    """Random machines with outer steps up to 1/(1 - (1 - eta L)^K): the distance `to_fixed_point` (instance, R), and
-    the `contraction` (instance) of a round; with plain averaging the distance `to_optimum` (instance, R)."""
+    """Random machines with outer steps up to $1/(1 - (1 - eta L)^K)$: the distance `to_fixed_point` (instance, $R$),
+    and the `contraction` (instance) of a round; with plain averaging the distance `to_optimum` (instance, $R$)."""
     each = session.choose(quick=150, full=3000)
     generator = stream(session.seed, experiment="patel2024-outer-steps")
     R = np.array([1.0, 2, 3, 5, 10, 30, 100])
@@ -69,38 +69,38 @@ def outer_steps(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/thm22-outer-step",
-    "With an outer step up to 1/(1 - (1 - eta H)^K), |x_R - x_inf| is at most the transient of Theorem 22.",
+    "With an outer step up to $1/(1 - (1 - eta H)^K)$, $|x_R - x_inf|$ is at most the transient of Theorem 22.",
     kind="bound with constants",
     data=outer_steps,
 )
 def thm22_outer_step(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Random machines in one to three dimensions, exact iterates up to R = 100, start distance B + zeta_opt/H."""
+    """Random machines in one to three dimensions, exact iterates up to $R = 100$, start distance $B + zeta_opt/H$."""
     what, rounding = "distance from the fixed point", 1e-12 * data["size"]
     return Bounded(theorem, Measurement.of(data, "to_fixed_point", what=what, rounding=rounding))
 
 
 @claim(
     "patel2024/thm22-constant",
-    "With plain averaging |x_R - x*| is at most the transient plus the smaller of the sharp floor and the floor by way"
-    " of the mean of the optima.",
+    "With plain averaging $|x_R - x*|$ is at most the transient plus the smaller of the sharp floor and the floor by"
+    " way of the mean of the optima.",
     kind="bound with constants",
     data=outer_steps,
 )
 def thm22_constant(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The same instances with gamma = 1."""
+    """The same instances with $gamma = 1$."""
     what, rounding = "distance from the optimum", 1e-12 * data["size"]
     return Bounded(theorem, Measurement.of(data, "to_optimum", what=what, rounding=rounding, symbols={"gamma": 1.0}))
 
 
 @claim(
     "patel2024/round-contraction",
-    "A round contracts by at most max{1 - gamma c_mu, gamma c_H - 1} with c_a = 1 - (1 - eta a)^K.",
+    "A round contracts by at most $max{1 - gamma c_mu, gamma c_H - 1}$ with $c_a = 1 - (1 - eta a)^K$.",
     theorem="patel2024/prop19-contraction",
     kind="bound with constants",
     data=outer_steps,
 )
 def round_contraction(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The spectral norm of I - gamma C on the same instances."""
+    """The spectral norm of $I - gamma C$ on the same instances."""
     return Bounded(theorem, Measurement.of(data, "contraction", what="contraction of a round", rounding=1e-12))
 
 
@@ -109,10 +109,10 @@ def round_contraction(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @experiment("patel2024-sharp-outer-step")
 def around_the_limit(session: Session) -> xr.Dataset:
-    """Runs step by step with gamma = 2 share / lambda_max(C): `growth` (share, instance) of the distance in a round.
+    """Runs step by step with $gamma = 2 s / lambda_max(C)$ for the share $s$: `growth` (share, instance) of the
+    distance in a round.
 
-    The distance is from the fixed point, over the last ten of 600 rounds; C is the mean of I - (I - eta A_m)^K.
-    """
+    The distance is from the fixed point, over the last ten of 600 rounds; $C$ is the mean of $I - (I - eta A_m)^K$."""
     n = session.choose(quick=60, full=600)
     generator = stream(session.seed, experiment="patel2024-sharp-outer-step")
     problem = random_machines(generator, n, 3, 2)
@@ -134,8 +134,8 @@ def around_the_limit(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/sharp-outer-step",
-    "Local gradient descent converges to its fixed point exactly for outer steps below 2/lambda_max(C): it does 2 %"
-    " below, and moves away 2 % above.",
+    "Local gradient descent converges to its fixed point exactly for outer steps below $2/lambda_max(C)$: it does 2"
+    " % below, and moves away 2 % above.",
     theorem="patel2024/prop19-contraction",
     kind="regime",
     data=around_the_limit,
@@ -151,7 +151,7 @@ def sharp_outer_step(data: xr.Dataset) -> Every:
 
 @claim(
     "patel2024/outer-step-range-as-needed",
-    "The condition beta < 1/(1 - (1 - eta H)^K) of Prop. 19 is necessary for convergence, not only sufficient.",
+    "The condition $beta < 1/(1 - (1 - eta H)^K)$ of Prop. 19 is necessary for convergence, not only sufficient.",
     theorem="patel2024/prop19",
     kind="regime",
     data=around_the_limit,
@@ -170,8 +170,8 @@ def outer_step_range_as_needed(data: xr.Dataset) -> AtLeast:
 
 @experiment("patel2024-start-factor")
 def start_factor(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """The factor before B in Theorem 22 at eta = 1/(2L) and R = 0: `factor` (kappa, multiple) at the least K that the
-    theorem asks for and above, and at a tenth of it."""
+    """The factor before $B$ in Theorem 22 at $eta = 1/(2L)$ and $R = 0$: `factor` ($kappa$, multiple) at the least $K$
+    that the theorem asks for and above, and at a tenth of it."""
     kappa, multiple = np.geomspace(1.0, 1e5, 40), np.array([0.1, 1.0, 1.5, 3.0, 10.0])
     enough = next(one for one in catalogue.theorem("patel2024/two-stage").conditions if "enough" in one.text).relation
     assert enough is not None
@@ -185,12 +185,12 @@ def start_factor(session: Session) -> xr.Dataset:  # noqa: ARG001
 
 @claim(
     "patel2024/thm22-start-factor",
-    "At eta = 1/(2H) and K >= 1/(-log2(1 - 1/(2 kappa))) the factor before B in Theorem 22 is at most 2.",
+    "At $eta = 1/(2H)$ and $K$ >= 1/(-log2(1 $- 1/(2 kappa)$)) the factor before $B$ in Theorem 22 is at most 2.",
     theorem="patel2024/thm22",
     kind="bound with constants",
     data=start_factor,
 )
 def thm22_start_factor(data: xr.Dataset) -> AtMost:
-    """The symbolic factor for condition numbers up to 10^5, at the least K that the theorem asks for and above."""
+    """The symbolic factor for condition numbers up to $10^5$, at the least $K$ that the theorem asks for and above."""
     asked = data.sel(multiple=data.multiple >= 1)
     return AtMost(Measurement.of(asked, "factor", what="factor before B"), xr.DataArray(2.0))

@@ -47,8 +47,8 @@ def problems(generator: np.random.Generator, each: int) -> tuple[Problem, ...]:
 
 @experiment("patel2024-thm27-steps")
 def steps(session: Session) -> xr.Dataset:
-    """Local gradient descent without noise over (instance, t), every step of T = K R observed; zeta is the largest
-    dissimilarity of the points visited."""
+    """Local gradient descent without noise over (instance, $t$), every step of $T = K R$ observed; $zeta$ is the
+    largest dissimilarity of the points visited."""
     each = session.choose(quick=200, full=4000)
     generator = stream(session.seed, experiment="patel2024-thm27-steps")
     return all_instances(
@@ -100,15 +100,15 @@ def observed(problem: Problem, step: Array, K: int, R: int) -> xr.Dataset:
 
 @claim(
     "patel2024/thm27-one-step",
-    "One step contracts the squared distance of the mean iterate by 1 - eta mu / 2, less eta times the gap, up to"
-    " 8 tau^2 eta/mu times the consensus error and 2 Q^2 eta/mu times its square.",
+    "One step contracts the squared distance of the mean iterate by $1 - eta mu / 2$, less $eta$ times the gap, up"
+    " to $8 tau^2 eta/mu$ times the consensus error and $2 Q^2 eta/mu$ times its square.",
     theorem="patel2024/thm27-step",
     kind="bound with constants",
     data=steps,
 )
 def thm27_one_step(data: xr.Dataset) -> AtMost:
     """Every step of noiseless runs on quadratic machines and on machines with a changing curvature; noise adds exactly
-    eta^2 sigma^2 / M to both sides."""
+    $eta^2 sigma^2 / M$ to both sides."""
     found = Measurement.of(data, "squared_distance", what="squared distance after a step", rounding=1e-13 * data.B**2)
     rate, linear, square = (found.at(thm27_recursion()[name]) for name in ("rate", "consensus", "squared consensus"))
     drift = linear * data.consensus + square * data.consensus**2
@@ -117,7 +117,7 @@ def thm27_one_step(data: xr.Dataset) -> AtMost:
 
 @claim(
     "patel2024/lemma36",
-    "Without noise the consensus error is at most 6 K^2 eta^2 zeta^2 at every step.",
+    "Without noise the consensus error is at most $6 K^2 eta^2 zeta^2$ at every step.",
     kind="bound with constants",
     data=steps,
 )
@@ -144,7 +144,7 @@ def thm27_step(theorem: Theorem, data: xr.Dataset) -> Bounded:
 def consensus(session: Session) -> xr.Dataset:
     """Noisy local SGD on machines with one Hessian and different slopes: the exact mean consensus error.
 
-    Between averagings machines are independent, so E Xi = mean_m |E x_m - mean|^2 + (1 - 1/M) tr Cov of one machine.
+    Between averagings machines are independent, so $E Xi = mean_m |E x_m - mean|^2 + (1 - 1/M) tr Cov$ of one machine.
     """
     n, M, d = session.choose(quick=400, full=4000), 4, 2
     generator = stream(session.seed, experiment="patel2024-consensus")
@@ -170,14 +170,14 @@ def consensus(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/lemma36-noise",
-    "With noise the mean consensus error is at most 3 K sigma^2 eta^2 + 6 K^2 eta^2 zeta^2.",
+    "With noise the mean consensus error is at most $3 K sigma^2 eta^2 + 6 K^2 eta^2 zeta^2$.",
     theorem="patel2024/lemma36",
     kind="bound with constants",
     data=consensus,
 )
 def lemma36_noise(theorem: Theorem, data: xr.Dataset) -> Bounded:
     """Machines with one Hessian and different slopes, where the mean consensus error before an averaging is known
-    exactly: random curvatures, steps, K and noise levels."""
+    exactly: random curvatures, steps, $K$ and noise levels."""
     return Bounded(theorem, Measurement.of(data, "consensus", what="mean consensus error"))
 
 
@@ -222,8 +222,8 @@ def lemma37(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @experiment("patel2024-exponent")
 def exponent(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """One quadratic machine without noise, all eigenvalues mu, at the step 1/(2L) of Theorems 22 and 27, along R:
-    the gap of the weighted average and the distance of the last iterate.  L = 1, K = 4."""
+    """One quadratic machine without noise, all eigenvalues $mu$, at the step $1/(2L)$ of Theorems 22 and 27, along $R$:
+    the gap of the weighted average and the distance of the last iterate. $L = 1$, $K = 4$."""
     L, mu, B, K, R = 1.0, 0.2, 1.0, 4, np.array([2.0, 4, 8, 12, 16, 24, 32])
     problem = QuadraticMachines(np.full((1, 1, 1), mu), np.full((1, 1), B))
     run = exact_moments(local_sgd(eta=np.full(len(R), 1 / (2 * L))), problem, K=K, R=R, averaging_decay=mu / (4 * L))
@@ -235,22 +235,22 @@ def exponent(session: Session) -> xr.Dataset:  # noqa: ARG001
 
 @claim(
     "patel2024/thm27-exponent-as-printed",
-    "Theorem 27 as printed: the gap of the weighted average decays like exp(-mu K R / H), up to constants.",
+    "Theorem 27 as printed: the gap of the weighted average decays like $exp(-mu K R / H)$, up to constants.",
     theorem="patel2024/thm27",
     kind="erratum",
     data=exponent,
     expected="violated",
 )
 def thm27_exponent_as_printed(theorem: Theorem, data: xr.Dataset) -> Scaling:
-    """Erratum E8: one quadratic machine without noise at the prescribed step 1/(2H), exactly; the ratio to the printed
-    term grows along R without end."""
+    """Erratum E8: one quadratic machine without noise at the prescribed step $1/(2H)$, exactly; the ratio to the
+    printed term grows along $R$ without end."""
     gap = Measurement.of(data, "gap", what="gap of the weighted average")
     return Scaling(theorem, gap, along=["R"], term="optimization")
 
 
 @claim(
     "patel2024/thm27-exponent",
-    "On the same machine the fixed-step form, with its exponent mu/(4H), holds.",
+    "On the same machine the fixed-step form, with its exponent $mu/(4H)$, holds.",
     theorem="patel2024/thm27-step",
     kind="bound with constants",
     data=exponent,
@@ -262,21 +262,21 @@ def thm27_exponent(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/thm22-exponent-as-printed",
-    "Theorem 22 as printed: the distance decays like exp(-mu K R / H), up to constants.",
+    "Theorem 22 as printed: the distance decays like $exp(-mu K R / H)$, up to constants.",
     theorem="patel2024/thm22",
     kind="erratum",
     data=exponent,
     expected="violated",
 )
 def thm22_exponent_as_printed(theorem: Theorem, data: xr.Dataset) -> Scaling:
-    """Erratum E8: one quadratic machine without noise at the theorem's step 1/(2H) contracts by exactly
-    1 - mu/(2H) a step; the ratio to the printed term grows along R without end."""
+    """Erratum E8: one quadratic machine without noise at the theorem's step $1/(2H)$ contracts by exactly $1 - mu/(2H)$
+    a step; the ratio to the printed term grows along $R$ without end."""
     return Scaling(theorem, Measurement.of(data, "distance"), along=["R"], term="optimization")
 
 
 @claim(
     "patel2024/thm22-exponent",
-    "On the same machine the transient with the factor (1 - eta mu)^(K R) holds.",
+    "On the same machine the transient with the factor $(1 - eta mu)^(K R)$ holds.",
     theorem="patel2024/thm22-explicit",
     kind="bound with constants",
     data=exponent,

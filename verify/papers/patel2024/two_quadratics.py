@@ -33,8 +33,8 @@ L, B, M = 1.0, 1.0, 2
 
 @experiment("patel2024-two-quadratics")
 def runs(session: Session) -> xr.Dataset:
-    """Two quadratics beside a slow coordinate, step by step: `position` (instance, R) of the biased coordinate and
-    `gap` (instance, R); `fixed_point` (instance) is the position after 10^8 rounds with plain averaging."""
+    """Two quadratics beside a slow coordinate, step by step: `position` (instance, $R$) of the biased coordinate and
+    `gap` (instance, $R$); `fixed_point` (instance) is the position after $10^8$ rounds with plain averaging."""
     n, rounds = session.choose(quick=200, full=2000), 20
     generator = stream(session.seed, experiment="patel2024-two-quadratics")
     L = 10 ** generator.uniform(-1, 1, n)
@@ -86,12 +86,12 @@ def two_quadratics_gap(theorem: Theorem, data: xr.Dataset) -> Equal:
 
 @claim(
     "patel2024/two-quadratics-discrepancy",
-    "On two quadratics the fixed point is at least zeta_star tau phi_K(eta H) / (2 H^2) from the optimum.",
+    "On two quadratics the fixed point is at least $zeta_star tau phi_K(eta H) / (2 H^2)$ from the optimum.",
     kind="bound with constants",
     data=runs,
 )
 def two_quadratics_discrepancy(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The exact mean after 10^8 rounds with plain averaging."""
+    """The exact mean after $10^8$ rounds with plain averaging."""
     what, rounding = "distance of the fixed point", 1e-13 * data.zeta_star / data.L
     settled = {"R": 1e8, "gamma": 1.0}
     return Bounded(theorem, Measurement.of(data, "fixed_point", what=what, symbols=settled, rounding=rounding))
@@ -122,11 +122,11 @@ def grid(**axes: ArrayLike) -> dict[str, Array]:
 
 @experiment("patel2024-drift-floor")
 def best_steps(session: Session) -> xr.Dataset:
-    """The least exact gap over inner steps eta <= 1/L, at the slow curvature mu of each cell (zeta_star, tau, K, R).
+    """The least exact gap over inner steps $eta <= 1/L$, at the slow curvature $mu$ of each cell $(zeta_star, tau, K,
+    R)$.
 
-    `best_gap` with plain averaging, at `best_eta`; `free_gap` with a tiny inner step `free_eta` and gamma eta K = 1/L,
-    which is gradient descent.  Cells whose slow coordinate would be steeper than L are left out.
-    """
+    `best_gap` with plain averaging, at `best_eta`; `free_gap` with a tiny inner step `free_eta` and $gamma eta K =
+    1/L$, which is gradient descent. Cells whose slow coordinate would be steeper than $L$ are left out."""
     points = session.choose(quick=120, full=1000)
     every = grid(zeta_star=[1e-3, 0.03, 1.0, 30.0], tau=[0.01, 0.3, 0.95], K=[2, 8, 1000], R=[1, 3, 30, 1000, 1e6])
     cells = {name: values[every["mu"] <= L] for name, values in every.items()}
@@ -149,13 +149,13 @@ def best_steps(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/two-quadratics-floor",
-    "With plain averaging no inner step up to 1/H brings two quadratics beside the slow coordinate below"
-    " min{tau^2 zeta_star^2 / H^3, (tau^2 zeta_star^2 B^4 / H)^(1/3) / R^(2/3)} / 5000.",
+    "With plain averaging no inner step up to $1/H$ brings two quadratics beside the slow coordinate below"
+    " $min{tau^2 zeta_star^2 / H^3, (tau^2 zeta_star^2 B^4 / H)^(1/3) / R^(2/3)} / 5000$.",
     kind="bound with constants",
     data=best_steps,
 )
 def two_quadratics_floor(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The exact gap, minimized over a grid of inner steps, for K up to 1000 and R up to 10^6."""
+    """The exact gap, minimized over a grid of inner steps, for $K$ up to 1000 and $R$ up to $10^6$."""
     what = "gap at the best inner step"
     plain = Measurement.of(data, "best_gap", what=what, symbols={"eta": "best_eta", "gamma": 1.0})
     return Bounded(theorem, plain)
@@ -172,7 +172,7 @@ def two_quadratics_floor(theorem: Theorem, data: xr.Dataset) -> Bounded:
     outside={"plain averaging, outer step 1": "the claim is about every outer step"},
 )
 def two_quadratics_floor_any_steps(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The exact gap with a tiny inner step and gamma eta K = 1/H, which is gradient descent, on the same instances.
+    """The exact gap with a tiny inner step and $gamma eta K = 1/H$, which is gradient descent, on the same instances.
     Other instances could be hard for all steps: what a lower bound over instances may say is decided by the order
     algebra (`patel2024/thm9-any-steps-as-printed`)."""
     steps = {"eta": "free_eta", "gamma": "free_gamma"}
@@ -184,8 +184,9 @@ def two_quadratics_floor_any_steps(theorem: Theorem, data: xr.Dataset) -> Bounde
 
 @experiment("patel2024-thm15")
 def averages(session: Session) -> xr.Dataset:
-    """Two quadratics beside the hard slow coordinate: the `gap` (tau, K, R) of the uniform average of all local
-    iterates at the best inner step `eta` up to 1/(2L), and the dissimilarity `zeta` (tau) in the ball of radius 2 B."""
+    """Two quadratics beside the hard slow coordinate: the `gap` $(tau, K, R)$ of the uniform average of all local
+    iterates at the best inner step `eta` up to $1/(2L)$, and the dissimilarity `zeta` $(tau)$ in the ball of radius
+    $2 B$."""
     points, zeta_star, D = session.choose(quick=60, full=400), 0.3, 2 * B
     axes = {"tau": np.array([0.05, 0.5, 0.95]), "K": np.array([2.0, 8, 64, 512, 4096]), "R": 16 * 4.0 ** np.arange(8)}
     eta = np.geomspace(1e-7, 0.5, points) / L
@@ -201,12 +202,12 @@ def averages(session: Session) -> xr.Dataset:
 @claim(
     "patel2024/thm15-scaling",
     "On two quadratics beside the hard slow coordinate, without noise, the average of all local iterates at the best"
-    " step obeys Theorem 15 up to a constant, for growing R and K.",
+    " step obeys Theorem 15 up to a constant, for growing $R$ and $K$.",
     theorem="patel2024/thm15",
     kind="scaling",
     data=averages,
 )
 def thm15_scaling(theorem: Theorem, data: xr.Dataset) -> Scaling:
     """Exact gaps of the uniform average over all local iterates, minimized over the inner step: the ratio to the bound
-    does not grow along R or K."""
+    does not grow along $R$ or $K$."""
     return Scaling(theorem, Measurement.of(data, "gap", what="gap of the uniform average"), along=["R", "K"])

@@ -54,7 +54,7 @@ def fewest_rounds(problem: QuadraticMachines, eps: float, K: float) -> float:
 
 @experiment("patel2024-two-stage")
 def runs(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """`rounds` (kappa, K_over_kappa, accuracy) to the distance eps = floor / accuracy from the optimum."""
+    """`rounds` ($kappa, K_over_kappa$, accuracy) to the distance $eps$ = floor / accuracy from the optimum."""
     multiple, accuracy = np.array([2.0, 32.0]), np.array([1e1, 1e2, 1e4, 1e6])
 
     def with_condition_number(kappa: float) -> xr.Dataset:
@@ -71,8 +71,8 @@ def runs(session: Session) -> xr.Dataset:  # noqa: ARG001
 
 @claim(
     "patel2024/two-stage-rounds",
-    "Local gradient descent followed by gradient descent reaches eps within a constant times the rounds of App. E.6,"
-    " however large the condition number and however fine the accuracy.",
+    "Local gradient descent followed by gradient descent reaches $eps$ within a constant times the rounds of App."
+    " $E.6$, however large the condition number and however fine the accuracy.",
     theorem="patel2024/two-stage",
     kind="scaling",
     data=runs,
@@ -110,21 +110,21 @@ def same_in_every_unit(data: xr.Dataset, first_stage: Expr) -> Equal:
 
 @claim(
     "patel2024/two-stage-as-printed",
-    "App. E.6 as printed: the rounds of the first stage do not depend on the unit of length.",
+    "App. $E.6$ as printed: the rounds of the first stage do not depend on the unit of length.",
     theorem="patel2024/two-stage",
     kind="erratum",
     data=other_units,
     expected="violated",
 )
 def two_stage_as_printed(data: xr.Dataset) -> Equal:
-    """B stands in the denominator of the printed logarithm: the same instance with all lengths in other units gives
+    """$B$ stands in the denominator of the printed logarithm: the same instance with all lengths in other units gives
     other numbers of rounds, although the method takes equally many."""
     return same_in_every_unit(data, misprint("two-stage-logarithm").printed)
 
 
 @claim(
     "patel2024/two-stage-corrected",
-    "With B in the numerator the rounds of the first stage do not depend on the unit of length.",
+    "With $B$ in the numerator the rounds of the first stage do not depend on the unit of length.",
     theorem="patel2024/two-stage",
     kind="identity",
     data=other_units,
