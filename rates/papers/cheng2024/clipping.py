@@ -100,7 +100,7 @@ def lem_a2_sharp() -> Stated:
     provenance=read("(B.63)"),
 )
 def eq_b63() -> Stated:
-    """Lemma $A.2$ summed over the coordinates."""
+    """Lemma A.2 summed over the coordinates."""
     return Stated({"clipping": squared_clipping_bias()}, conditions=(MOMENT, *THRESHOLD))
 
 

@@ -45,7 +45,7 @@ def consensus_conditions() -> tuple[Condition, ...]:
         MOMENT,
         *THRESHOLD,
         STEP_OF_DESCENT,
-        Condition("step at most B / ($4 sigma$ sqrt(K A))", Le(4 * eta * sigma * sqrt(K * consensus_factor(K * R)), B)),
+        Condition("step at most $B / (4 sigma sqrt(K A))$", Le(4 * eta * sigma * sqrt(K * consensus_factor(K * R)), B)),
     )
 
 

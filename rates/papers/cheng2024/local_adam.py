@@ -269,7 +269,7 @@ def thm_c1() -> Stated:
             *THRESHOLD,
             bias_meets_accuracy((2**6 * (2 * sigma_2alpha) ** (2 * alpha) / eps) ** (1 / (2 * (alpha - 1)))),
             Condition("$beta1$ below the root of $beta2$", Lt(beta1, sqrt(beta2))),
-            Condition("slow second moment, $(C.13)$ (constant 1 taken)", Le(1 - beta2, second_moment)),
+            Condition("slow second moment, (C.13) (constant 1 taken)", Le(1 - beta2, second_moment)),
             Condition("the prescribed step", Eq(eta, step_adam(eps, T))),
         ),
         steps={"eta": step_adam(eps, T)},
@@ -277,8 +277,8 @@ def thm_c1() -> Stated:
             *ERRATA,
             Erratum(
                 "comma in (C.13)",
-                "A comma is missing between the first two entries of the minimum in $(C.13)$ and $(C.24)$.",
-                "$(C.80)$ in Lemma $C.10$ has them as separate entries.",
+                "A comma is missing between the first two entries of the minimum in (C.13) and (C.24).",
+                "(C.80) in Lemma C.10 has them as separate entries.",
             ),
         ),
     )
@@ -431,7 +431,7 @@ def misprints() -> Iterator[Misprint]:
     yield Misprint(
         "eqC.25",
         "cheng2024",
-        "$(C.25)$, also $(C.19)$ and $(C.23)$",
+        "(C.25), also (C.19) and (C.23)",
         printed_cap,
         Measure("accuracy", r"\varepsilon", SQUARED_GRADIENT, "largest accuracy that the theorem covers"),
         LARGEST_ACCURACY,

@@ -77,7 +77,7 @@ THRESHOLD_CONSTANT = Erratum(
     "threshold constant",
     "For $mu > 0$ the constant $2^8$ in the threshold is too small for the fifth that the proof claims; about $2^12$"
     " to $2^14$ is needed. For $mu = 0$ it suffices.",
-    "The geometric sum in $(B.64)$ gives 8 sqrt(2) in place of 4 sqrt(2).",
+    "The geometric sum in (B.64) gives 8 sqrt(2) in place of 4 sqrt(2).",
 )
 
 

@@ -50,7 +50,7 @@ FIRST_STEP = Erratum(
     "first step of a round",
     "The identity (C.6) for the increment of the auxiliary sequence fails at the first step of a round unless"
     " $beta1 = 0$ or $beta2 = 1$; whether the proof absorbs the difference was not checked.",
-    "The momentum of the averaged state is preconditioned by each worker's own matrix: literal $(C.6)$ missed 0.026"
+    "The momentum of the averaged state is preconditioned by each worker's own matrix: literal (C.6) missed 0.026"
     " of a displacement of 0.047 in a run where the exact form agrees to 2e-15.",
 )
 CONTRACTION_ERRATA = (
@@ -162,7 +162,7 @@ def consensus_conditions() -> tuple[Condition, ...]:
         *THRESHOLD,
         STEP_OF_WEAK_CONVEXITY,
         STEP_OF_DESCENT,
-        Condition("slow second moment, $(C.80)$", Le((1 - beta2) * sqrt(K), slow)),
+        Condition("slow second moment, (C.80)", Le((1 - beta2) * sqrt(K), slow)),
     )
 
 

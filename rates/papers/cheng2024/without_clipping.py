@@ -72,7 +72,7 @@ def thm_d1() -> Stated:
     provenance=own("constant of Theorem D.1", f"{PROOFS}#thmd1"),
 )
 def thm_d1_explicit() -> Stated:
-    """Theorem $D.1$ with its constant 1/(8 sqrt(2)) and its logarithm."""
+    """Theorem D.1 with its constant 1/(8 sqrt(2)) and its logarithm."""
     return _needing(confidence_steps() * log(L * B**2 / (2 * eps)) / (8 * sqrt(2)))
 
 

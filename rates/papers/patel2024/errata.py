@@ -31,7 +31,7 @@ E4 = Erratum(
 )
 E5_MINIMA = Erratum(
     "E5",
-    "In App. $B.4$ the sentence that removes the minima has its inequalities reversed; the conclusion stands.",
+    "In App. B.4 the sentence that removes the minima has its inequalities reversed; the conclusion stands.",
     "$h + min{a, h^(1/3) a^(2/3)} >= (h + h^(1/3) a^(2/3)) / 2$, by the two cases $a <= h$ and $a > h$.",
 )
 E5_CHAIN = Erratum(

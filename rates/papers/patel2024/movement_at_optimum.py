@@ -79,7 +79,7 @@ def misprints() -> Iterator[Misprint]:
     yield Misprint(
         "prop25-quadratics",
         PAPER.id,
-        "App. $C.1$, quadratic case of Prop. 25",
+        "App. C.1, quadratic case of Prop. 25",
         zeta_opt * (1 - remaining_fraction(eta, L)) / (eta * K),
         MEASURES["movement"],
         prop25_quadratics().bound.term("heterogeneity").expression,

@@ -30,7 +30,7 @@ from tightrate.verify.session import Session
 
 EXACT = 1e-3  # relative error of the numbers that the limit of infinitely many workers is computed with
 FEW_LOCAL_STEPS = {
-    "K of order at least the logarithm (constant 1 taken)": "with more local steps the drift dominates; and with"
+    "$K$ of order at least the logarithm (constant 1 taken)": "with more local steps the drift dominates; and with"
     " infinitely many workers the logarithm is infinite"
 }
 

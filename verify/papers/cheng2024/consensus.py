@@ -79,7 +79,8 @@ def noise_symbols(sigma: Array) -> dict[str, Any]:
 # --- Local SGDM ------------------------------------------------------------------------------------------------------
 
 STEPS_OF_B1 = {
-    "step at most B / (4 sigma sqrt(K A))": "A is so large that no run could be told from its start at such steps; the"
+    "step at most $B / (4 sigma sqrt(K A))$": "$A$ is so large that no run could be told from its start at such steps;"
+    " the"
     " condition keeps iterates where gradients are below G_inf, which is measured here"
 }
 
@@ -239,7 +240,7 @@ def consensus_is_a_gaussian_range(theorem: Theorem, data: xr.Dataset) -> Every:
 TINY_STEPS = "the lemma's constants of 2^20 leave no step at which a run could be told from its start"
 STEPS_OF_C7 = dict.fromkeys(
     (
-        "step at most (1 - beta1)^2 lambda/(64 L)",
+        "step at most $(1 - beta1)^2 lambda/(64 L)$",
         "slow second moment, (C.80)",
         "drift within the domain's margin",
     ),

@@ -26,7 +26,8 @@ CURVATURES = L * np.geomspace(1e-5, 1.0, 33)  # of the slow coordinate
 # Without clipping (rho infinite) G_inf and D stand in no bound; signs have all moments.
 UNCLIPPED = {"alpha": 4.0, "beta1": 0.0, "d": 1.0, "rho": np.inf, "G_inf": 1.0, "D": 1.0}
 EXPECTATIONS = {
-    "K of order at least the logarithm (constant 1 taken)": "nothing is clipped and expectations are measured, so that"
+    "$K$ of order at least the logarithm (constant 1 taken)": "nothing is clipped and expectations are measured, so"
+    " that"
     " no union bound over workers and steps is taken"
 }
 

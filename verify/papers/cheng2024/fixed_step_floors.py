@@ -39,16 +39,16 @@ LENGTH, DRIFT_LENGTH, LARGE_DAMPING = 20.0, 64.0, 4.0  # runs of Adam in units o
 EXACT = 1e-3  # relative error of the numbers that the limit of infinitely many workers is computed with
 WITHOUT_CLIPPING = dict.fromkeys(
     (
-        "one clipped step is at most D (constant 1 taken)",
+        "one clipped step is at most $D$ (constant 1 taken)",
         "enough local steps for the threshold (constant and logarithm 1 taken)",
     ),
     "nothing is clipped: rho is infinite",
 )
 LARGE_MOMENTUM = {
-    "step at most (1 - beta1)^2 / (2L)": "all momenta run at one step, which at the largest is four times that much"
+    "step at most $(1 - beta1)^2 / (2L)$": "all momenta run at one step, which at the largest is four times that much"
 }
 FROM_OPTIMUM = {
-    "step at most (1 - beta1)^2 lambda/(64 L)": "steps are up to four times as large: the floor is reached soon",
+    "step at most $(1 - beta1)^2 lambda/(64 L)$": "steps are up to four times as large: the floor is reached soon",
     "the noise stays below a twelfth of the initial gap, (C.158)": "the run starts at the optimum",
     "the drift stays below a twelfth of the initial gap, (C.158)": "the run starts at the optimum",
 }

@@ -190,7 +190,7 @@ def inequality(data: xr.Dataset, name: str, number: str) -> AtMost:
             "noise moment of order at least 4",
             "threshold at least three noise levels",
             "threshold at least twice every gradient coordinate",
-            "step at most B / (4 sigma sqrt(K A))",
+            "step at most $B / (4 sigma sqrt(K A))$",
         ),
         HEAVY_TAILS,
     ),
