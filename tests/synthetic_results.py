@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.evaluation import at
 from tightrate.verify.claim import Finding, judge
 from tightrate.verify.experiment import labelled
+from tightrate.verify.papers.patel2024.krm_sweep import sweep
 from tightrate.verify.registry import CLAIMS
 from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
@@ -58,7 +60,8 @@ def krm_sweep(**exponents: float) -> xr.Dataset:
     gap = 5.0 * logarithm * np.prod([mesh[name] ** exponents.get(name, -1.0) for name in mesh], axis=0)
     wobble = 1 + 0.01 * np.random.Generator(np.random.SFC64(7)).standard_normal(gap.shape)
     found = labelled(*axes, gap_mean=gap * wobble, gap_stderr=0.01 * gap, bound=11 * gap, eta=eta)
-    return found.assign_coords(axes).assign_attrs(parameters, gamma=1.0, replicas=64, replicas_needed=64)
+    asked = json.dumps(sweep(replicas=64, seed=0).as_json())
+    return found.assign_coords(axes).assign_attrs(parameters, sweep=asked, gamma=1.0, replicas=64, replicas_needed=64)
 
 
 def fixed_point_convergence() -> xr.Dataset:
