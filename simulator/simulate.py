@@ -29,7 +29,10 @@ REPLICAS = 64  # of a run in which something is random
 
 @dataclass(frozen=True)
 class Measured:
-    """Mean over replicas and its standard error, both None when the run diverged; quantiles where asked for."""
+    """Mean over replicas and its standard error, both None when the run diverged; quantiles where asked for.
+
+    The error is None, too, where it is unknown: of a single replica in which something is random.
+    """
 
     mean: float | None
     stderr: float | None

@@ -232,6 +232,11 @@ def test_an_infinite_expectation_is_said_and_not_estimated() -> None:
 def test_the_error_of_one_replica_is_unknown_unless_nothing_is_random() -> None:
     one = {**VALUES, "replicas": 1}
     assert simulate("local-sgd", QUADRATICS, one, method="sample").measures["gap"].stderr is None
+    shown = CliRunner().invoke(
+        app, ["simulate", "local-adam", QUADRATICS, "eta=0.1", "K=1", "R=1", "sigma=1", "replicas=1"]
+    )
+    assert "unknown" in shown.stdout
+    assert "diverged" not in shown.stdout
     quiet = {**one, "sigma": 0.0}
     assert simulate("local-sgd", QUADRATICS, quiet, method="sample").measures["gap"].stderr == 0
     probed = simulate("savic-oasis", QUADRATICS, quiet, method="sample")  # curvature is probed in random directions

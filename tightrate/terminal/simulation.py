@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from tightrate.simulator.simulate import Simulation
+from tightrate.simulator.simulate import Measured, Simulation
 from tightrate.terminal.output import number, table
 
 
@@ -27,6 +27,13 @@ def simulation_as_json(simulation: Simulation) -> dict[str, Any]:
     }
 
 
+def _error(measured: Measured) -> str:
+    """The standard error; unknown from a single random replica, none where the run diverged."""
+    if measured.mean is None:
+        return ""
+    return "unknown" if measured.stderr is None else number(measured.stderr)
+
+
 def simulation_page(simulation: Simulation) -> RenderableType:
     """Measures with their standard errors."""
     levels = list(next(iter(simulation.measures.values())).quantiles)
@@ -34,7 +41,7 @@ def simulation_page(simulation: Simulation) -> RenderableType:
         (
             name,
             number(measured.mean),
-            number(measured.stderr) if measured.mean is not None else "",
+            _error(measured),
             *(number(measured.quantiles.get(level)) for level in levels),
         )
         for name, measured in simulation.measures.items()
