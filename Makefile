@@ -28,6 +28,7 @@ lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 
 # Needs Debian's chromium (apt-get install chromium) or any Chromium on the PATH.
 browser-test: $(READY)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
 from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.terminal.listing import KINDS, listing
 
 if TYPE_CHECKING:
     from tightrate.figures.style import Columns, Family
@@ -29,8 +30,7 @@ def complete(kind: str) -> Callable[[str], list[str]]:
     """Shell completion with the names of a kind (see `tightrate list`)."""
 
     def matching(incomplete: str) -> list[str]:
-        names = [row[0] for row in _listing(kind)[1]]
-        return [name for name in names if name.startswith(incomplete)]
+        return [row[0] for row in listing(kind)[1] if row[0].startswith(incomplete)]
 
     return matching
 
@@ -48,7 +48,6 @@ Folder = Annotated[Path, typer.Option("--out", help="Folder for the output.")]
 
 TheoremId = Annotated[str, typer.Argument(metavar="THEOREM", autocompletion=complete("theorems"))]
 
-KINDS = ("papers", "theorems", "problems", "algorithms", "claims", "figures")
 PROFILES = ("quick", "full")
 FAMILIES = ("serif", "sans")
 
@@ -83,45 +82,11 @@ def list_command(
     """
     from tightrate.terminal.output import console, print_json, table
 
-    columns, rows = _listing(kind)
+    columns, rows = listing(kind)
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
     console().print(table(columns, rows))
-
-
-def _listing(kind: str) -> tuple[tuple[str, ...], Sequence[tuple[str, ...]]]:
-    if kind not in KINDS:
-        raise unknown_name("kind", kind, KINDS)
-    if kind == "papers":
-        from tightrate.rates.statements.catalogue import paper, paper_ids
-
-        papers = [paper(name) for name in paper_ids()]
-        return ("id", "authors", "year", "title"), [
-            (p.id, p.reference.authors, str(p.reference.year), p.reference.title) for p in papers
-        ]
-    if kind == "theorems":
-        from tightrate.rates.statements.catalogue import statements
-
-        return ("id", "kind", "title"), [(found.id, found.kind, found.title) for found in statements()]
-    if kind == "claims":
-        from tightrate.verify.registry import CLAIMS
-
-        claims = CLAIMS.entries().values()
-        return ("id", "kind", "expected", "statement"), [(c.id, c.kind, c.expected, c.statement) for c in claims]
-    if kind == "figures":
-        from tightrate.figures.figure import FIGURES
-
-        return ("id", "title"), [(figure.name, figure.title) for figure in FIGURES.entries().values()]
-    from tightrate.constructions.problem import PROBLEMS
-    from tightrate.simulator.algorithm import ALGORITHMS
-    from tightrate.simulator.parameters import parameters as parameters_of
-
-    rows = []
-    for name, construct in (PROBLEMS if kind == "problems" else ALGORITHMS).entries().items():
-        listed = " ".join(p if own.required else f"[{p}]" for p, own in parameters_of(construct).items())
-        rows.append((name, listed, (construct.__doc__ or "").strip().splitlines()[0]))
-    return ("id", "parameters", "what"), rows
 
 
 @app.command()

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
+from tightrate.rates.formulas.inline import as_text
 from tightrate.rates.statements import catalogue
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.verify.assertions.assertion import Assertion
@@ -181,7 +182,12 @@ class Finding:
 
     def _rows(self) -> dict[str, str]:
         expected = {} if self.as_expected else {"EXPECTED": self.claim.expected}
-        return {**expected, "claim": self.claim.statement, "theorem": self.claim.theorem_id, **self.verdict.rows()}
+        return {
+            **expected,
+            "claim": as_text(self.claim.statement),
+            "theorem": self.claim.theorem_id,
+            **self.verdict.rows(),
+        }
 
 
 def judge(claim: Claim, session: Session) -> Finding:
