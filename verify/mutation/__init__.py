@@ -1,1 +1,1 @@
-"""Proof that the verifier can say no: wrong statements, methods and exponents must be rejected."""
+"""Mutants: wrong statements, methods and exponents, each of which must be rejected."""
