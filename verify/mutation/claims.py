@@ -11,7 +11,7 @@ from tightrate.verify.assertions.assertion import Every
 from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.claim import Claim
 from tightrate.verify.mutation.mutants import Judge, JudgedMutant, check, mutants
-from tightrate.verify.mutation.values import truth_of_values
+from tightrate.verify.mutation.values import truth_of_values, values_at
 from tightrate.verify.registry import claims_of
 from tightrate.verify.session import Session
 
@@ -41,12 +41,13 @@ def by_claim(session: Session, claims: Sequence[Claim], judge: Judge = check) ->
         asserted = claim.assertion(*(session.data(one) for one in claim.data))
         for name, bounded in _whole_bounds(claim.id, asserted):
             source, measurement = bounded.theorem, bounded.measurement
+            true = values_at(source.bound, measurement)
             alarm = judge(bounded).status == "violated"
             yield JudgedMutant("true statement", name, "as shipped", "true", alarm, "a shipped dataset")
             for mutant in mutants(source.bound):
                 if any(letter not in measurement.symbols for letter in mutant.bound.letters):
                     continue  # a symbol that the dataset has no value for
-                truth = truth_of_values(measurement, mutant.bound, source.bound, bounded.side)
+                truth = truth_of_values(measurement, values_at(mutant.bound, measurement), true, bounded.side)
                 rejected = judge(replace(bounded, theorem=mutant.of(source))).status == "violated"
                 yield JudgedMutant(mutant.family, name, mutant.change, truth, rejected, "a shipped dataset")
 

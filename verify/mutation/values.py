@@ -67,6 +67,7 @@ def by_value(
     for theorem_id, own in _by_theorem(searches).items():
         source, side = own[0].theorem, own[0].side
         values = pooled([exact_values(search, points) for search in own])
+        true = values_at(source.bound, values)
         alarm = judge(Bounded(source, values)).status == "violated"
         yield JudgedMutant("true statement", theorem_id, "as catalogued", "true", alarm, "exact values")
         for mutant in mutants(source.bound):
@@ -74,16 +75,18 @@ def by_value(
             if any(name not in values.symbols for name in mutant.bound.letters):
                 yield JudgedMutant(*where, "undecidable", False, "exact values")  # a symbol that no search has
                 continue
-            wrong = mutant.of(source)
-            here = where_defined(values, mutant.bound)
-            if not here.measured.size:
+            mutated = values_at(mutant.bound, values)
+            defined = np.flatnonzero(np.isfinite(mutated))
+            if not defined.size:
                 continue
-            truth = truth_of_values(here, mutant.bound, source.bound, side)
+            here = values.isel(point=defined)
+            truth = truth_of_values(here, mutated.isel(point=defined), true.isel(point=defined), side)
             if truth == "undecidable" and hunt:
-                adverse = [exact_values(replace(one, altered=mutant.of), hunt) for one in own]
-                here = pooled([here, *adverse])
-                truth = "contradicted" if contradicted(here, mutant.bound, side) else truth
-            yield JudgedMutant(*where, truth, judge(Bounded(wrong, here)).status == "violated", "exact values")
+                here = pooled([here, *(exact_values(replace(one, altered=mutant.of), hunt) for one in own)])
+                if contradicted(here, values_at(mutant.bound, here), side):
+                    truth = "contradicted"
+            rejected = judge(Bounded(mutant.of(source), here)).status == "violated"
+            yield JudgedMutant(*where, truth, rejected, "exact values")
 
 
 def _by_theorem(searches: Iterable[Search]) -> dict[str, list[Search]]:
@@ -100,23 +103,17 @@ def values_at(bound: Bound, measurement: Measurement) -> Named:
     return found
 
 
-def where_defined(measurement: Measurement, bound: Bound) -> Measurement:
-    """The points of the axis `point` where a bound has a finite value."""
-    return measurement.isel(point=np.flatnonzero(np.isfinite(values_at(bound, measurement))))
-
-
-def contradicted(measurement: Measurement, bound: Bound, side: Side) -> bool:
+def contradicted(measurement: Measurement, bound: Named, side: Side) -> bool:
     """Whether some value lies beyond the bound by more than its rounding."""
     sign = 1.0 if side == "upper" else -1.0
-    return bool((sign * (measurement.measured - values_at(bound, measurement)) > measurement.rounding).any())
+    return bool((sign * (measurement.measured - bound) > measurement.rounding).any())
 
 
-def truth_of_values(measurement: Measurement, mutated: Bound, original: Bound, side: Side) -> Truth:
-    """What plain numbers say of a mutant."""
+def truth_of_values(measurement: Measurement, mutated: Named, original: Named, side: Side) -> Truth:
+    """What plain numbers say of a mutant, from its values and those of the true bound."""
     if contradicted(measurement, mutated, side):
         return "contradicted"
-    changed, before = values_at(mutated, measurement), values_at(original, measurement)
-    if bool((abs(changed - before) <= 1e-12 * abs(before)).all()):
+    if bool((abs(mutated - original) <= 1e-12 * abs(original)).all()):
         return "equivalent"
     sign = 1.0 if side == "upper" else -1.0
-    return "weaker" if bool((sign * changed >= sign * before * (1 - 1e-12)).all()) else "undecidable"
+    return "weaker" if bool((sign * mutated >= sign * original * (1 - 1e-12)).all()) else "undecidable"
