@@ -28,7 +28,7 @@ FREE = (
     Axis("eta", 1e-2, 1e2),
 )
 DAMPING, DELAY = Axis("lambda", 1e-3, 1e3), Axis("delay", 1, MOST_DELAY, "whole")
-FORGETTING = Axis("complement", 1e-3, 0.9)  # 1 - beta2, or 1 - beta1 of momentum SGD
+AVERAGING = Axis("complement", 1e-3, 0.9)  # 1 - beta2, or 1 - beta1 of momentum SGD
 GEOMETRIC = (Axis("rate", 0.1, 10.0), Axis("K", 1, 30, "whole"), Axis("eta", 1e-2, 1e2))
 RUN = (
     Axis("push", 1e-2, 1e6),
@@ -145,7 +145,7 @@ def _search(
 
 ONE_SIGN = "gradients of one sign"
 POWERS = f"{ONE_SIGN} that grow or decay geometrically"
-MEMORY = (FORGETTING, Axis("remembered", 0.0, 0.999, "linear"))
+MEMORY = (AVERAGING, Axis("remembered", 0.0, 0.999, "linear"))
 
 adagrad = _search(
     "lee2024/client-displacement", ONE_SIGN, (*FREE, DAMPING, DELAY), displacement_trial, client="adagrad"
