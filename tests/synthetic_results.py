@@ -61,7 +61,7 @@ def krm_sweep(**exponents: float) -> xr.Dataset:
     wobble = 1 + 0.01 * np.random.Generator(np.random.SFC64(7)).standard_normal(gap.shape)
     found = labelled(*axes, gap_mean=gap * wobble, gap_stderr=0.01 * gap, bound=11 * gap, eta=eta)
     asked = json.dumps(sweep(replicas=64, seed=0).as_json())
-    return found.assign_coords(axes).assign_attrs(parameters, sweep=asked, gamma=1.0, replicas=64, replicas_needed=64)
+    return found.assign_coords(axes).assign_attrs(sweep=asked, replicas=64, replicas_needed=64)
 
 
 def fixed_point_convergence() -> xr.Dataset:

@@ -30,7 +30,6 @@ from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import K, M, R
 from tightrate.rates.symbols.evaluation import at
 from tightrate.verify.assertions.power_law import PowerLaw
-from tightrate.verify.measurement import symbols_of
 from tightrate.verify.papers.patel2024 import krm_sweep as claims
 
 MEANING = {"K": "local steps per round", "R": "communication rounds", "M": "workers"}
@@ -75,7 +74,7 @@ def krm_sweep(data: xr.Dataset, columns: Columns) -> Figure:
     """Three panels with a common vertical axis: against K, R and M."""
     source = claims.krm_exponents.theorem
     noise_unit = source.bound.term("statistical").expression * K * R * M
-    unit = float(at(noise_unit, symbols_of(data)))
+    unit = float(at(noise_unit, {name: claims.mean_gap(data).symbols[name] for name in ("mu", "sigma")}))
     shown = data[["gap_mean", "gap_stderr", "bound"]].transpose("K", "R", "M") / unit
     law = predicted_law(data) / unit
     judged = asserted(data).check().evidence
