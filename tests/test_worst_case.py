@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,20 @@ import pytest
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.bound import Term
-from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.statements.catalogue import theorem, theorem_ids
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.sampled.sampling import sample
 from tightrate.simulator.worst_case import programme as programmes
+from tightrate.simulator.worst_case import worst_case as module
 from tightrate.simulator.worst_case.certificate import check, main
 from tightrate.simulator.worst_case.trajectory import exchangeable, trajectory
 from tightrate.simulator.worst_case.worst_case import WorstCase, tuned_worst_case, worst_case
 from tightrate.verify.exact_worst_case import against
+from tightrate.verify.exact_worst_case_claims import expressible
+from tightrate.verify.registry import CLAIMS
+from tightrate.verify.session import Session
 
 pytest.importorskip("clarabel")
 EXACT = 1e-6
@@ -170,15 +175,24 @@ def test_every_number_of_a_certificate_counts(found: WorstCase) -> None:
 
 def test_a_wrong_sign_in_the_interpolation_inequality_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted in the programme: its multipliers then prove nothing."""
-    right = programmes.Programme.inequality
+    right = programmes.Programme.low_rank
 
-    def wrong(self: programmes.Programme, pair: programmes.Pair) -> Any:
-        matrices, weights = right(self, pair)
-        return tuple(-matrix if block == 0 else matrix for block, matrix in enumerate(matrices)), weights
+    def wrong(self: programmes.Programme, pairs: Any) -> Any:
+        found = right(self, pairs)
+        return replace(found, signs=np.where(np.abs(found.signs) == 0.25, -found.signs, found.signs))
 
-    monkeypatch.setattr(programmes.Programme, "inequality", wrong)
+    monkeypatch.setattr(programmes.Programme, "low_rank", wrong)
     found = worst_case("local-sgd", K=2, R=2, eta=0.7)
     assert not found.decided
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_clarabel_finds_the_same(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two solvers that share no code, and two ways to write the matrices of the inequalities."""
+    ours = worst_case("local-sgd", **case)
+    monkeypatch.setattr(module, "solve", partial(programmes.solve, clarabel=True))
+    theirs = worst_case("local-sgd", **case)
+    assert ours.upper == pytest.approx(theirs.upper, rel=EXACT)
 
 
 def test_the_checker_reads_files_and_refuses_others(
@@ -270,3 +284,24 @@ def test_points_are_those_of_the_run() -> None:
     assert run.points == 3
     np.testing.assert_allclose(run.gradients[0, 1, 0], [-0.5, 0, 0])  # x_1 = p - eta g_0
     np.testing.assert_allclose(run.gradients[1, 2], [[-0.5, -0.5, 0]] * 2)  # x_out = p - gamma eta mean(g_0 + g_1)
+
+
+# --- Claims ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_bound_that_a_programme_can_express_has_its_claim() -> None:
+    claimed = {name for name in CLAIMS.names() if name.endswith("-exact-worst-case")}
+    found = {f"{name}-exact-worst-case" for name in theorem_ids() if expressible(theorem(name))}
+    assert claimed == found
+
+
+def test_a_refuted_bound_comes_with_the_command_that_builds_its_functions() -> None:
+    claim = CLAIMS["dekel2012/fixed-step-exact-worst-case"]
+    asserted = claim.assertion(Session().data(claim.data[0]))
+    mutants = asserted.mutants()  # type: ignore[union-attr]
+    assert "constant times 0.5" in mutants
+    for mutant in mutants.values():
+        verdict = mutant.check()
+        assert verdict.status == "violated"
+        assert verdict.witness is not None
+        assert verdict.witness["functions"].startswith("tightrate worst-case minibatch-sgd K=")

@@ -76,7 +76,7 @@ def _conclude(theorem: Theorem, worst: WorstCase, bound: float, failing: list[st
         return "open", f"outside the theorem's conditions: {failing[0]}"
     if worst.status == "not solved":
         return "open", "the programme was not solved"
-    inside, outside = _classes(theorem, worst)
+    inside, outside = classes(theorem, worst)
     upper = theorem.bound.kind == "upper"
     holds = worst.upper <= bound if upper else worst.lower >= bound
     fails = worst.lower > bound if upper else worst.upper < bound
@@ -91,19 +91,20 @@ def _conclude(theorem: Theorem, worst: WorstCase, bound: float, failing: list[st
     return "open", f"the bound lies within the interval of the solver's accuracy{slack}"
 
 
-def _classes(theorem: Theorem, worst: WorstCase) -> tuple[bool, bool]:
-    """Whether the theorem's class is inside that of the programme, and whether it contains it.
+def classes(theorem: Theorem, worst: WorstCase) -> tuple[bool, bool]:
+    """Whether the theorem's class, at these symbols, is inside that of the programme, and whether it contains it.
 
     A lower bound speaks of some function, which is convex and smooth whatever else is known of it.
     """
-    setting = theorem.setting
+    setting, one = theorem.setting, worst.parameters["M"] == 1
     if setting is None:
-        return False, False
+        return one, False
     if theorem.bound.kind == "lower":
         return True, True
-    assumed, one = set(setting.constants), worst.parameters["M"] == 1
-    heterogeneous = float(worst.parameters["zeta_star"]) > 0
-    identical, common = (setting.bounded().get(name) == 0 for name in ("zeta", "zeta_star"))
-    inside = one or identical or common or heterogeneous
-    contains = assumed - {"zeta"} <= EXPRESSIBLE and (one or not identical) and not (heterogeneous and common)
+    assumed, zeta_star = set(setting.constants), float(worst.parameters["zeta_star"])
+    bounded = setting.bounded()
+    identical, common = (bounded.get(name) == 0 for name in ("zeta", "zeta_star"))
+    told = "zeta_star" in bounded or "sigma_star" in assumed  # heterogeneity at the optimum is a symbol, or 0
+    inside = one or identical or common or zeta_star > 0 or told
+    contains = assumed - {"zeta"} <= EXPRESSIBLE and (one or not identical) and not (zeta_star > 0 and common)
     return inside, contains

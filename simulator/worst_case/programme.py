@@ -11,7 +11,7 @@ Hendrickx and Glineur 2017)
 
     f_i >= f_j + <g_j, x_i - x_j> + 1/(2 (1 - mu)) (|g_i - g_j|^2 + mu |x_i - x_j|^2 - 2 mu <g_i - g_j, x_i - x_j>).
 
-The dual, which Clarabel solves, has a multiplier for every pair; pairs are added as they are found violated.
+The dual has a multiplier for every pair; pairs are added as they are found violated.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.threads import one_blas_thread
+from tightrate.simulator.worst_case.interior_point import LowRankProgramme, minimize
 from tightrate.simulator.worst_case.trajectory import ExchangeableTrajectory, Trajectory
 
 Array = NDArray[np.float64]
@@ -37,6 +39,12 @@ Status = Literal["solved", "unbounded", "not solved"]
 MARGIN = 1e-8  # by which the dual matrices are kept positive definite, so that a checker sees it through rounding
 VIOLATED = 1e-8  # in units of L B^2: an inequality that is broken by less counts as satisfied
 MOST_PASSES = 40
+ACCURATE = 5e-8  # our own method's error where rounding lets it go no further: the interval says what is known
+LOOSE = 1e-4  # the tolerance of the first pass
+IDLE = 1e-3  # relative: a multiplier that counts as none
+DROPPING = 5  # passes that drop pairs, before they could go round in circles
+ADDED = 2  # for every point: so many pairs are added in a pass at most
+FEW = 400  # so many pairs are taken at once
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,7 @@ class Programme:
     mu: float
     zeta_star: float
     spread: tuple[Array, ...] | None
+    steps: int = 1  # of a round
 
     def inequality(self, pair: Pair) -> tuple[tuple[Array, ...], Array]:
         """The matrices and the weights of f of  f_j - f_i + <g_j, x_i - x_j> + ... <= 0."""
@@ -109,22 +118,77 @@ class Programme:
                 found[index, int(i), int(j)] = float(broken[i, j])
         return found
 
+    def largest_violation(self, pairs: Sequence[Pair], grams: Sequence[Array], values: Array) -> float:
+        """The most by which one of these pairs breaks its inequality."""
+        broken = self.violations(grams, values)
+        sizes = [size for pair in pairs if (size := broken.get(pair)) is not None]
+        return max([0.0, *sizes])
+
+    def value(self, grams: Sequence[Array], values: Array) -> float:
+        """The objective."""
+        matrices = sum(float((one * gram).sum()) for one, gram in zip(self.objective, grams, strict=True))
+        return matrices + float(self.weights @ values)
+
+    def low_rank(self, pairs: Sequence[Pair]) -> LowRankProgramme:
+        """The dual with these pairs, the matrix of each as a sum of three squares (four with mu):
+
+        <g_j, dx> = |g_j + dx|^2/4 - |g_j - dx|^2/4,  and the rest is  |dg - mu dx|^2/(2 (1 - mu)) + mu |dx|^2/2.
+        """
+        mu, m = self.mu, len(pairs)
+        rows = np.array(pairs, dtype=np.int64).reshape(m, 3)
+        signs = [0.25, -0.25, 0.5 / (1 - mu), *([mu / 2] if mu else [])]
+        further = [np.array([1.0])]  # the vectors of |p|^2, and of the spread
+        if self.spread is not None:
+            further.append(np.ones(len(np.atleast_2d(self.spread[0]))))
+        blocks = []
+        for block, size in enumerate(self.blocks):
+            squares = np.zeros((m, len(signs), size))
+            for index, family in enumerate(self.families):
+                own = rows[:, 0] == index
+                i, j = rows[own, 1], rows[own, 2]
+                point, gradient = family.point[block], family.gradient[block]
+                dx, dg, at = point[i] - point[j], gradient[i] - gradient[j], gradient[j]
+                squares[own] = np.stack([at + dx, at - dx, dg - mu * dx, *([dx] if mu else [])], axis=1)
+            parts = [squares.reshape(-1, size), (block == 0) * np.eye(size)[:1]]
+            if self.spread is not None:
+                parts.append(np.atleast_2d(self.spread[block]))
+            blocks.append(np.vstack(parts))
+        counts = np.array([*[len(signs)] * m, *map(len, further)])
+        balance = np.zeros((self.values + 1, len(counts)))
+        places = np.zeros((len(self.families), max(family.optimum for family in self.families) + 1), dtype=np.int64)
+        for index, family in enumerate(self.families):
+            places[index, : family.optimum] = family.values
+            places[index, family.optimum :] = self.values
+        balance[places[rows[:, 0], rows[:, 2]], np.arange(m)] += 1
+        balance[places[rows[:, 0], rows[:, 1]], np.arange(m)] -= 1
+        return LowRankProgramme(
+            cost=np.array([*[0.0] * m, 1.0, *([self.zeta_star**2] if self.spread is not None else [])]),
+            vectors=tuple(blocks),
+            signs=np.concatenate([np.tile(signs, m), *further]),
+            first=np.cumsum(counts) - counts,
+            constant=tuple(one + MARGIN * np.eye(len(one)) for one in self.objective),
+            balance=balance[:-1],
+            right=self.weights,
+        )
+
     def first_pairs(self) -> set[Pair]:
-        """The pairs to begin with: neighbours in time, and every point with the optimum and with the output."""
+        """The pairs to begin with: neighbours in rounds and steps, and every point with the optimum and the output."""
         pairs: set[Pair] = set()
         for index, family in enumerate(self.families):
             star = family.optimum
             last = star - 1
             for i in range(star):
                 pairs |= {(index, i, star), (index, star, i)}
-                pairs |= {
-                    (index, a, b) for a, b in ((i, i + 1), (i + 1, i), (i, last), (last, i)) if a < star > b and a != b
-                }
+                pairs |= {(index, a, b) for a, b in ((i, last), (last, i)) if a != b}
+                for j in range(star):
+                    (r, k), (q, h) = divmod(i, self.steps), divmod(j, self.steps)
+                    if i != j and abs(r - q) <= 1 and abs(k - h) <= 1:
+                        pairs.add((index, i, j))
         return pairs
 
 
 def exchangeable_programme(
-    run: ExchangeableTrajectory, measure: Measure, *, mu: float, zeta_star: float, one_machine: bool
+    run: ExchangeableTrajectory, measure: Measure, *, mu: float, zeta_star: float, one_machine: bool, steps: int
 ) -> Programme:
     """The programme of exchangeable workers, at least two, or of one machine."""
     n = run.points
@@ -151,10 +215,10 @@ def exchangeable_programme(
         vector = points[0][run.output] if measure == "squared-distance" else gradients[0][run.output]
         objective[0] = np.outer(vector, vector)
     found = None if spread is None else tuple(spread)
-    return Programme(tuple(blocks), (family,), n, tuple(objective), weights, mu, zeta_star, found)
+    return Programme(tuple(blocks), (family,), n, tuple(objective), weights, mu, zeta_star, found, steps)
 
 
-def general_programme(run: Trajectory, measure: Measure, *, mu: float, zeta_star: float) -> Programme:
+def general_programme(run: Trajectory, measure: Measure, *, mu: float, zeta_star: float, steps: int) -> Programme:
     """The programme of M workers without any symmetry: one Gram matrix of p and of all gradients."""
     M, n = run.workers, run.points
     own_optima = zeta_star > 0 and M > 1
@@ -178,7 +242,15 @@ def general_programme(run: Trajectory, measure: Measure, *, mu: float, zeta_star
         objective = np.outer(vector, vector)
     optima = np.array([family.gradient[0][n] for family in families]) / np.sqrt(M)
     return Programme(
-        (size,), tuple(families), M * n, (objective,), weights, mu, zeta_star, (optima,) if own_optima else None
+        (size,),
+        tuple(families),
+        M * n,
+        (objective,),
+        weights,
+        mu,
+        zeta_star,
+        (optima,) if own_optima else None,
+        steps,
     )
 
 
@@ -205,29 +277,43 @@ class Solution:
     told: str
 
 
-def solve(programme: Programme, *, pairs: Iterable[Pair] = (), tolerance: float = 1e-9) -> Solution:
+def solve(
+    programme: Programme, *, pairs: Iterable[Pair] = (), tolerance: float = 1e-9, clarabel: bool = False
+) -> Solution:
     """Solve the programme, beginning with some pairs and adding those that the solution breaks.
 
-    `pairs` are further ones to begin with: those of a similar programme make most of the work unnecessary.
+    The first passes are loose, and drop pairs that play no part; the last ones are solved to `tolerance`.  `pairs` are
+    further ones to begin with: those of a similar programme make most of the work unnecessary.  What our own method
+    does not solve, or everything with `clarabel`, is given to Clarabel.
     """
-    used = programme.first_pairs() | set(pairs)
+    every = _all_pairs(programme)
+    used = every if len(every) <= FEW else programme.first_pairs() | set(pairs)
+    goal = tolerance if len(used) == len(every) or pairs else LOOSE
     iterations = passes = 0
-    while passes < MOST_PASSES:
-        passes += 1
-        found = _solve_with(programme, sorted(used), tolerance)
-        iterations += found.iterations
-        if found.status != "solved":
-            if found.status == "unbounded" and (rest := _all_pairs(programme) - used):
-                used |= rest  # unbounded for want of inequalities
-                continue
-            break
-        broken = {
-            pair: size for pair, size in programme.violations(found.grams, found.values).items() if pair not in used
-        }
-        worst = max(broken.values(), default=0.0)
-        if worst <= VIOLATED:
-            break
-        used |= {pair for pair, size in broken.items() if size >= min(worst / 100, 1e-4)}
+    with one_blas_thread():
+        while passes < MOST_PASSES:
+            passes += 1
+            found = (
+                _by_clarabel(programme, sorted(used), goal) if clarabel else _solve_with(programme, sorted(used), goal)
+            )
+            iterations += found.iterations
+            if found.status != "solved":
+                if found.status == "unbounded" and (rest := every - used):
+                    used |= rest  # unbounded for want of inequalities
+                    continue
+                break
+            broken = {
+                pair: size for pair, size in programme.violations(found.grams, found.values).items() if pair not in used
+            }
+            worst = max(broken.values(), default=0.0)
+            if worst <= VIOLATED and goal <= tolerance:
+                break
+            if passes <= DROPPING:
+                idle = found.multipliers < (IDLE if goal > tolerance else IDLE / 100) * float(found.multipliers.max(initial=0.0))
+                used -= {pair for pair, none in zip(found.pairs, idle, strict=True) if none}
+            most = sorted(broken, key=broken.__getitem__, reverse=True)[: ADDED * programme.values]
+            used |= {pair for pair in most if broken[pair] >= worst / 100}
+            goal = goal if worst > LOOSE else tolerance
     return Solution(**{**vars(found), "passes": passes, "iterations": iterations})
 
 
@@ -242,6 +328,29 @@ def _all_pairs(programme: Programme) -> set[Pair]:
 
 
 def _solve_with(programme: Programme, pairs: Sequence[Pair], tolerance: float) -> Solution:
+    """Our own method, which knows of the low rank; and Clarabel for what that does not solve."""
+    found = minimize(programme.low_rank(pairs), tolerance=tolerance)
+    if found.error > max(tolerance, ACCURATE):
+        return _by_clarabel(programme, pairs, tolerance)
+    m = len(pairs)
+    return Solution(
+        status="solved",
+        dual=found.dual,
+        primal=programme.value(found.X, found.f),
+        pairs=tuple(pairs),
+        multipliers=found.y[:m],
+        radius=float(found.y[m]),
+        heterogeneity=float(found.y[m + 1]) if programme.spread is not None else 0.0,
+        grams=found.X,
+        values=found.f,
+        violation=programme.largest_violation(pairs, found.X, found.f),
+        passes=1,
+        iterations=found.iterations,
+        told="Solved",
+    )
+
+
+def _by_clarabel(programme: Programme, pairs: Sequence[Pair], tolerance: float) -> Solution:
     """The dual with these pairs:  minimize radius + zeta^2 heterogeneity  over nonnegative multipliers, such that every
 
         slack = sum multiplier * inequality + radius p p' + heterogeneity * spread - objective
@@ -291,7 +400,6 @@ def _solve_with(programme: Programme, pairs: Sequence[Pair], tolerance: float) -
         grams.append(_unpacked(z[place : place + length], size))
         place += length
     values = -z[: programme.values]
-    primal = sum(float((one * gram).sum()) for one, gram in zip(programme.objective, grams, strict=True))
     status = str(told.status)
     known: Status = (
         "solved"
@@ -300,18 +408,17 @@ def _solve_with(programme: Programme, pairs: Sequence[Pair], tolerance: float) -
         if "PrimalInfeasible" in status
         else "not solved"
     )
-    broken = programme.violations(grams, values) if known == "solved" else {}
     return Solution(
         status=known,
         dual=float(told.obj_val) if known == "solved" else float("inf") if known == "unbounded" else float("nan"),
-        primal=primal + float(programme.weights @ values),
+        primal=programme.value(grams, values),
         pairs=tuple(pairs),
         multipliers=np.maximum(x[:m], 0.0),
         radius=float(x[m]),
         heterogeneity=float(x[m + 1]) if spread else 0.0,
         grams=tuple(grams),
         values=values,
-        violation=max((size for pair, size in broken.items() if pair in set(pairs)), default=0.0),
+        violation=programme.largest_violation(pairs, grams, values) if known == "solved" else 0.0,
         passes=1,
         iterations=int(told.iterations),
         told=status,

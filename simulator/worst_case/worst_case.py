@@ -115,15 +115,16 @@ def worst_case(
     average, unit = output == "average", L * B
     relative = {"mu": mu / L, "zeta_star": zeta_star / unit}
     one = M == 1
+    steps_of_a_round = 1 if rule.pools_gradients else K
     run: ExchangeableTrajectory | None = None
     if symmetric:
         run = _in_units(exchangeable(rule, K=K, R=R, average=average), L)
         heterogeneous = {**relative, "zeta_star": 0.0 if one else relative["zeta_star"]}
-        programme = exchangeable_programme(run, measure, **heterogeneous, one_machine=one)
+        programme = exchangeable_programme(run, measure, **heterogeneous, one_machine=one, steps=steps_of_a_round)
     else:
         several = trajectory(rule, K=K, R=R, M=int(M), average=average)
         scaled = type(several)(several.start, several.gradients * L, several.output)
-        programme = general_programme(scaled, measure, **relative)
+        programme = general_programme(scaled, measure, **relative, steps=steps_of_a_round)
     solution = solve(programme, pairs=pairs)
     scale = {"gap": L * B**2, "squared-distance": B**2, "squared-gradient": unit**2}[measure]
     certificate = _certificate(programme, solution, scale)
