@@ -309,10 +309,11 @@ def solve(
             if worst <= VIOLATED and goal <= tolerance:
                 break
             if passes <= DROPPING:
-                idle = found.multipliers < (IDLE if goal > tolerance else IDLE / 100) * float(found.multipliers.max(initial=0.0))
+                most = float(found.multipliers.max(initial=0.0))
+                idle = found.multipliers < (IDLE if goal > tolerance else IDLE / 100) * most
                 used -= {pair for pair, none in zip(found.pairs, idle, strict=True) if none}
-            most = sorted(broken, key=broken.__getitem__, reverse=True)[: ADDED * programme.values]
-            used |= {pair for pair in most if broken[pair] >= worst / 100}
+            largest = sorted(broken, key=broken.__getitem__, reverse=True)[: ADDED * programme.values]
+            used |= {pair for pair in largest if broken[pair] >= worst / 100}
             goal = goal if worst > LOOSE else tolerance
     return Solution(**{**vars(found), "passes": passes, "iterations": iterations})
 

@@ -1,0 +1,150 @@
+"""What the best steps can do: the exact minimax gap of local gradient descent with a common optimum.
+
+Units L = B = 1.  The worst case is over all convex L-smooth functions of any dimension with a common minimizer; it does
+not depend on the number of workers once there are two.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from tightrate.rates.statements.theorem import Theorem
+from tightrate.simulator.worst_case.worst_case import tuned_worst_case, worst_case
+from tightrate.verify.assertions.assertion import Fact, Facts
+from tightrate.verify.assertions.bounded import Bounded
+from tightrate.verify.claim import claim
+from tightrate.verify.experiment import experiment
+from tightrate.verify.measurement import Measurement
+from tightrate.verify.session import Session
+
+PROPOSITION = "patel2024/prop7-any-machines"
+START = {"eta": 1.0, "gamma": 1.2}
+
+
+@experiment("exact-minimax")
+def exact_minimax(session: Session) -> xr.Dataset:
+    """Over (K, R): `lower` and `upper` ends of the worst case at the best inner and outer step, `best_eta` and
+    `best_gamma`; `best_minibatch`, the same of minibatch gradient descent, and `gradient_descent`, the worst case of K R
+    steps of gradient descent at 1/L on one machine, 1/(4 K R + 2)."""
+    K = [1, 2, 4] if session.profile == "quick" else [1, 2, 4, 8, 16]
+    R = [1] if session.profile == "quick" else [1, 2, 3, 4]
+    tolerance = 1e-2 if session.profile == "quick" else 3e-3
+    shape = (len(K), len(R))
+    columns = {name: np.full(shape, np.nan) for name in ("lower", "upper", "best_eta", "best_gamma")}
+    for j, rounds in enumerate(R):
+        start = dict(START)
+        for i, steps in enumerate(K):
+            best = tuned_worst_case("local-sgd", start, tolerance=tolerance, K=steps, R=rounds)
+            columns["lower"][i, j], columns["upper"][i, j] = best.worst.lower, best.worst.upper
+            columns["best_eta"][i, j], columns["best_gamma"][i, j] = best.steps["eta"], best.steps["gamma"]
+            start = {"eta": best.steps["eta"] * (0.6 if steps > 1 else 1.0), "gamma": best.steps["gamma"]}
+    minibatch = [tuned_worst_case("minibatch-sgd", {"eta": 1.0}, K=1, R=rounds, M=1).worst.upper for rounds in R]
+    plain = 1 / (4 * np.outer(K, R) + 2)
+    return xr.Dataset(
+        {name: (("K", "R"), values) for name, values in columns.items()}
+        | {"best_minibatch": ("R", np.array(minibatch)), "gradient_descent": (("K", "R"), plain)},
+        coords={"K": K, "R": R},
+        attrs={"L": 1.0, "B": 1.0, "sigma": 0.0, "zeta_star": 0.0, "M": 2, "Q": np.inf},
+    )
+
+
+def _measured(data: xr.Dataset) -> Measurement:
+    steps = {"eta": data.best_eta, "gamma": data.best_gamma}
+    return Measurement.of(data, "lower", what="the exact minimax gap", symbols=steps)
+
+
+@claim(
+    "patel2024/prop7-exact-minimax",
+    "With the best inner and outer steps the exact worst-case gap of local gradient descent with a common optimum is"
+    " at least the lower bound of Proposition 7, and no more than 10 times it.",
+    theorem=PROPOSITION,
+    kind="bound with constants",
+    data=exact_minimax,
+    outside="the best steps are those of the programme, wherever they lie",
+)
+def exact_minimax_against_proposition_7(theorem: Theorem, data: xr.Dataset) -> Facts:
+    """The worst case over all functions is a semidefinite programme; Nelder and Mead's method makes it least over both
+    steps."""
+    bound = Bounded(theorem, _measured(data))
+    ratio = data.upper * 108 * data.R
+    return Facts(
+        {
+            "minimax gap times 108 R, at its largest K": Fact(float(ratio.isel(K=-1).max()), at_most=10),
+            "gap at the largest K over gap at K = 1": Fact(
+                float((data.upper.isel(K=-1) / data.upper.isel(K=0)).min()), at_least=0.4, at_most=0.6
+            ),
+        },
+        main=bound,
+    )
+
+
+@claim(
+    "patel2024/local-steps-help-by-a-factor-of-two",
+    "Local steps lower the exact minimax gap with a common optimum by a factor of about two and then no more, while K R"
+    " steps of gradient descent would lower it by K.",
+    theorem=PROPOSITION,
+    kind="exact value",
+    data=exact_minimax,
+)
+def local_steps_help_by_two(data: xr.Dataset) -> Facts:
+    """The same programmes: the gain of more local steps at the best steps of each K."""
+    gain = data.upper.isel(K=0) / data.upper
+    return Facts(
+        {
+            "largest gain over K = 1": Fact(float(gain.max()), at_least=1.7, at_most=2.5),
+            "gain of the last doubling of K": Fact(float((gain.isel(K=-1) / gain.isel(K=-2)).max()), at_most=1.2),
+            "worst case at K = 1 over minibatch": Fact(
+                float((data.upper.isel(K=0) / data.best_minibatch).max()), at_least=0.99, at_most=1.01
+            ),
+        }
+    )
+
+
+@experiment("heterogeneity-begins-to-bite")
+def heterogeneity_bites(session: Session) -> xr.Dataset:
+    """Over (K, R), at eta = 1/L and gamma = 1: the exact worst case `gap` with a common optimum over that of K R steps
+    of gradient descent; and `accelerated`, at eta = 1/(2 L K), that of the outer acceleration over
+    plain averaging."""
+    K = [1, 2, 3, 4] if session.profile == "quick" else [1, 2, 3, 4, 6, 8]
+    R = [1, 2] if session.profile == "quick" else [1, 2, 4]
+    gap, faster = np.empty((len(K), len(R))), np.empty((len(K), len(R)))
+    for i, steps in enumerate(K):
+        for j, rounds in enumerate(R):
+            given: dict[str, Any] = {"K": steps, "R": rounds, "M": 2, "eta": 1.0}
+            gap[i, j] = worst_case("local-sgd", **given).upper
+            given["eta"] = 0.5 / steps
+            plain_loop = worst_case("local-sgd", **given).upper
+            faster[i, j] = worst_case("local-sgd-outer-acceleration", **given).upper / plain_loop
+    plain = 1 / (4 * np.outer(K, R) + 2)
+    return xr.Dataset(
+        {"gap": (("K", "R"), gap), "excess": (("K", "R"), gap / plain), "accelerated": (("K", "R"), faster)},
+        coords={"K": K, "R": R},
+        attrs={"L": 1.0, "B": 1.0, "eta": 1.0, "gamma": 1.0, "sigma": 0.0, "zeta_star": 0.0, "M": 2},
+    )
+
+
+@claim(
+    "patel2024/heterogeneity-begins-to-bite",
+    "At the step 1/L two local steps with different functions are exactly as good as two steps of gradient descent, if"
+    " the optimum is common; with three and more they are worse.",
+    theorem=PROPOSITION,
+    kind="exact value",
+    data=heterogeneity_bites,
+)
+def where_heterogeneity_bites(data: xr.Dataset) -> Facts:
+    """The exact worst case at eta = 1/L over 1/(4 K R + 2), which is that of K R steps of gradient descent."""
+    later = data.excess.sel(K=data.K >= 4)
+    return Facts(
+        {
+            "largest ratio with K up to 2": Fact(float(data.excess.sel(K=[1, 2]).max()), at_most=1.00001),
+            "least ratio with K from 4 on": Fact(float(later.min()), at_least=1.2),
+        },
+        also={
+            "ratio with K = 3": float(data.excess.sel(K=3).max()),
+            "outer acceleration over plain averaging, at most": float(data.accelerated.max()),
+            "outer acceleration over plain averaging, at least": float(data.accelerated.min()),
+        },
+    )
