@@ -27,8 +27,8 @@ START = {"eta": 1.0, "gamma": 1.2}
 @experiment("exact-minimax")
 def exact_minimax(session: Session) -> xr.Dataset:
     """Over (K, R): `lower` and `upper` ends of the worst case at the best inner and outer step, `best_eta` and
-    `best_gamma`; `best_minibatch`, the same of minibatch gradient descent, and `gradient_descent`, the worst case of K R
-    steps of gradient descent at 1/L on one machine, 1/(4 K R + 2)."""
+    `best_gamma`; `best_minibatch`, the same of minibatch gradient descent, and `gradient_descent`, the worst case of
+    K R steps of gradient descent at 1/L on one machine, 1/(4 K R + 2)."""
     K = [1, 2, 4] if session.profile == "quick" else [1, 2, 4, 8, 16]
     R = [1] if session.profile == "quick" else [1, 2, 3, 4]
     tolerance = 1e-2 if session.profile == "quick" else 3e-3
