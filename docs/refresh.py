@@ -61,7 +61,7 @@ def refreshed(text: str) -> str:
 
 def pages() -> list[Path]:
     """Every page that quotes commands."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs" / "tutorials").glob("*.md"))]
+    return [ROOT / "README.md", ROOT / "docs" / "worst_case.md", *sorted((ROOT / "docs" / "tutorials").glob("*.md"))]
 
 
 def main() -> int:
