@@ -156,6 +156,9 @@ Letters = Annotated[
     str | None,
     typer.Option(metavar="PAPER=ALPHABET,...", help="Letters of the text, such as 'H=L,N=M', or a paper's id."),
 ]
+Macros = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="LaTeX definitions (\\newcommand, \\def) that the text uses.")
+]
 Given = Annotated[list[str] | None, typer.Option(metavar="'EXPR >= EXPR'", help="A hypothesis; may be repeated.")]
 
 
@@ -165,6 +168,7 @@ def compare(
     second: Annotated[str, typer.Argument(metavar="B")],
     given: Given = None,
     letters: Letters = None,
+    macros: Macros = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare two bounds up to constants, exactly: theorem ids, or bounds as text (LaTeX or plain).
@@ -173,14 +177,16 @@ def compare(
     """
     from tightrate.rates.relations.bound_check import compare_bounds, read_bound, read_hypotheses
     from tightrate.rates.statements.paper_notation import parse_letters
-    from tightrate.terminal.bound import comparison_page
+    from tightrate.terminal.arguments import read_macros
+    from tightrate.terminal.bound import comparison_as_json, comparison_page
     from tightrate.terminal.output import console, print_json
 
     spelled = parse_letters(letters) if letters else None
-    left, right = read_bound(first, spelled), read_bound(second, spelled)
-    found = compare_bounds(left, right, read_hypotheses(given or [], spelled))
+    own = read_macros(macros)
+    left, right = read_bound(first, spelled, own), read_bound(second, spelled, own)
+    found = compare_bounds(left, right, read_hypotheses(given or [], spelled, own))
     if as_json:
-        print_json({"A": first, "B": second, **found.as_dict()})
+        print_json({"A": first, "B": second, **comparison_as_json(found)})
     else:
         console().print(comparison_page([left, right], found))
 
@@ -192,38 +198,44 @@ def check_bound_command(
     measure: Annotated[str | None, typer.Option(metavar="NAME", help="What is bounded, such as gap.")] = None,
     given: Given = None,
     letters: Letters = None,
+    macros: Macros = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a bound: units, exponents, dominated terms, regimes, and its neighbours in the catalogue.
 
     Example: tightrate check-bound '\\frac{HB^2}{R} + \\frac{\\sigma B}{\\sqrt{MKR}}' --letters H=L
     """
-    from tightrate.rates.formulas.parse import parse
-    from tightrate.rates.relations.bound_check import check_bound, compare_table, read_hypotheses, read_table
+    from tightrate.rates.relations.bound_check import (
+        as_hypotheses,
+        check_display,
+        check_table,
+        compare_table,
+        read_inequalities,
+        read_table,
+    )
     from tightrate.rates.statements.paper_notation import parse_letters
-    from tightrate.terminal.bound import bound_as_json, bound_page, table_page
+    from tightrate.terminal.arguments import read_macros, read_text
+    from tightrate.terminal.bound import bound_as_json, bounds_page, table_page
     from tightrate.terminal.output import console, print_json, working
 
     if (bound is None) == (file is None):
         raise TightrateError("give either a BOUND or --file TABLE")
     spelled = parse_letters(letters) if letters else None
-    hypotheses = read_hypotheses(given or [], spelled)
+    own = read_macros(macros)
+    assumed = read_inequalities(given or [], spelled, own)
     if bound is not None:
         with working("comparing with the catalogue"):
-            found = check_bound(parse(bound, spelled).terms, measure=measure, given=hypotheses)
+            found = check_display(bound, letters=spelled, macros=own, measure=measure, given=assumed)
         if as_json:
-            print_json(bound_as_json(found))
+            documents = [bound_as_json(one) for one in found]
+            print_json(documents[0] if len(documents) == 1 else {"bounds": documents})
         else:
-            console().print(bound_page(found))
+            console().print(bounds_page(found))
         return
     assert file is not None
-    try:
-        content = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TightrateError(f"cannot read {file}: {getattr(error, 'strerror', None) or 'not a text file'}") from None
-    table = read_table(content, spelled)
-    checked = {name: check_bound(terms, measure=measure, given=hypotheses) for name, terms in table.items()}
-    pairs = compare_table(table, hypotheses)
+    table = read_table(read_text(file), spelled, own)
+    checked = check_table(table, spelled, measure, assumed)
+    pairs = compare_table(table, as_hypotheses(assumed))
     if as_json:
         print_json(
             {

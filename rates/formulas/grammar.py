@@ -7,11 +7,12 @@ simplification that takes noticeable time or changes what was printed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import chain, islice
+from typing import Literal
 
 import sympy
 from sympy import Add, Expr, Integer, Mul, Pow, Rational
@@ -22,7 +23,10 @@ from tightrate.rates.formulas.letter_notation import (
     NORM_OPENINGS,
     UPRIGHT,
     Spelling,
+    flat,
+    is_start_distance,
     meanings,
+    read_gap,
     read_letter,
     read_phrase,
     read_subscript,
@@ -30,8 +34,8 @@ from tightrate.rates.formulas.letter_notation import (
     starts_letter,
     unknown_letter,
 )
-from tightrate.rates.formulas.tokens import Cursor, Token
-from tightrate.rates.symbols.alphabet import symbol
+from tightrate.rates.formulas.tokens import Cursor, Readable, Token
+from tightrate.rates.symbols.alphabet import declared, known_letter, symbol
 from tightrate.rates.symbols.kinds import Constants
 
 # Limits that no bound of a paper comes near and that keep every formula within a second.
@@ -75,26 +79,55 @@ _FUNCTION_COMMANDS = {"\\" + name: name for name in ("exp", "log", "ln", "min", 
 # An order hides constants; its tilde hides logarithms too.
 _ORDERS = {f"{font}{order}" for font in ("", "mathcal:") for order in ("O", "Theta", "Omega")}
 _HINTS: Mapping[str, str] = {
-    r"\gg": r"write \gtrsim",
-    r"\ll": r"write \lesssim",
     r"\vee": r"write \max(a, b)",
     r"\wedge": r"write \min(a, b)",
     r"\sum": "a sum over an index is not read; write its value",
-    r"\mathbb": "an expectation can only stand on the left of a relation sign",
+    r"\mathbb": "an expectation can only stand on the left of a relation sign, or before a norm or a bracket",
+    r"\dots": "terms that are left out ('...') are not read; write them",
+    r"\cdots": "terms that are left out ('...') are not read; write them",
+    r"\ldots": "terms that are left out ('...') are not read; write them",
+    r"\in": r"an interval states no bound; write an inequality such as \eta \le 1/L",
+    r"\prod": "a product over an index is not read; write its value",
+    r"\int": "an integral is not read; write its value",
     ",": "the formula ends here; leave out what follows",
     ";": "the formula ends here; leave out what follows",
     r"\\": "a new line must go on with an operator; give one bound at a time",
 }
+_EXPECTATIONS = {"mathbb:E", "mathbf:E", "mathsf:E", "E"}
 _COMMANDS = sorted({*_FRACTIONS, *_FUNCTION_COMMANDS, *_LABELLED, r"\sqrt", r"\cdot", r"\times", *ACCENTS, *UPRIGHT})
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a symbol was read: as written, its name, and whether it was told (`given`) or is `usual` or `unknown`."""
+
+    written: str
+    name: str
+    how: Literal["given", "usual", "unknown"]
 
 
 class Grammar:
     """Recursive descent over one formula; every method leaves the cursor behind what it has read."""
 
-    def __init__(self, text: str, letters: Mapping[str, str] | None) -> None:
-        self.cursor = Cursor(text)
-        self.letters = {spell(source).key: symbol(name).name for source, name in (letters or {}).items()}
+    def __init__(
+        self,
+        text: str | Readable,
+        letters: Mapping[str, str] | None,
+        pieces: Sequence[Token] | None = None,
+        infer: bool = False,
+    ) -> None:
+        self.cursor = Cursor(text, pieces)
+        self.values: dict[str, Expr] = {}
+        self.letters: dict[str, str] = {}
+        for source, name in (letters or {}).items():
+            key = spell(source).key
+            if known_letter(name) is None:  # a formula, such as L/mu for kappa
+                self.values[key] = Add(*Grammar(name, None).whole())
+            self.letters[key] = name if key in self.values else symbol(name).name
         self.known = {**meanings(), **self.letters}
+        self.infer = infer
+        self.readings: dict[str, Reading] = {}
+        self.unknown: dict[str, str] = {}
         self.constants: Constants = "explicit"
         self.depth = self.tower = self.operands = 0
         self.open_bars: list[str] = []
@@ -301,6 +334,8 @@ class Grammar:
             return ((self.number(),),)
         if peek.text in _OPENINGS:
             return self.phrase() or self.bracket()
+        if starts_letter(peek) and (gap := self.start_gap()) is not None:
+            return gap
         if peek.text in _INFINITE and peek.text not in self.letters:
             self.cursor.take()
             return ((sympy.oo,),)
@@ -346,9 +381,33 @@ class Grammar:
         start = self.cursor.index
         spelling = read_phrase(self.cursor)
         if spelling is not None and spelling.key in self.known:
-            return ((symbol(self.known[spelling.key]),),)
+            return ((self.named(spelling.key, start),),)
         self.cursor.index = start
         return None
+
+    def named(self, key: str, start: int, stop: int | None = None) -> Expr:
+        """The symbol, or the formula, that a key stands for, noted as read from the token `start` to here."""
+        name = self.known[key]
+        self.note(start, name, "given" if key in self.letters else "usual", stop)
+        return self.values[key] if key in self.values else symbol(name)
+
+    def note(self, start: int, name: str, how: Literal["given", "usual", "unknown"], stop: int | None = None) -> None:
+        """Remember how a symbol was read."""
+        written = self.written(start, stop)
+        self.readings.setdefault(written, Reading(written, name, how))
+
+    def written(self, start: int, stop: int | None = None) -> str:
+        """The text from the token `start` to the token `stop`, or to the cursor, as written."""
+        first, last = self.cursor.tokens[start], self.cursor.tokens[(stop or self.cursor.index) - 1]
+        return " ".join(self.cursor.source[first.start : last.start + len(last.shown)].split())
+
+    def start_gap(self) -> Value | None:
+        """f(x_0)-f^* as the gap at the start; None, and nothing read, if there is none."""
+        start = self.cursor.index
+        if not read_gap(self.cursor):
+            return None
+        self.note(start, "Delta", "usual")
+        return ((symbol("Delta"),),)
 
     def close(self, opening: Token) -> None:
         closing = _OPENINGS[opening.text]
@@ -361,8 +420,17 @@ class Grammar:
             raise self.unexpected()
 
     def bars(self) -> Value:
+        start = self.cursor.index
         opening = self.cursor.take()
         closing = _BARS[opening.text]
+        for count in range(24):  # single bars around vectors are a norm
+            if self.cursor.ahead(count).text == closing:
+                passed = self.cursor.tokens[self.cursor.index : self.cursor.index + count]
+                if is_start_distance(flat(passed)):
+                    self.cursor.index += count + 1
+                    self.note(start, "B", "usual")
+                    return ((symbol("B"),),)
+                break
         self.open_bars.append(closing)
         value = _sum(self.sum())
         self.open_bars.pop()
@@ -505,12 +573,22 @@ class Grammar:
                 with_logs = "tilde" in spelling.accents or self.constants == "hidden with logs"
                 self.constants = "hidden with logs" if with_logs else "hidden"
                 return self.bracket()
-        exponent, mark = None, self.cursor.peek
+            if spelling.key == "o" and bracket_follows:
+                raise self.cursor.error("o(...), a term of lower order, is not read; leave it out", at)
+            if spelling.key == "polylog":
+                raise self.cursor.error("a polylogarithm has no definite power; leave it out, or write log(...)^p", at)
+            fonts = replace(spelling, subscript="").key
+            if fonts in _EXPECTATIONS and at.kind == "command" and self.starts_operand():
+                inside = self.cursor.peek
+                if bracket_follows or inside.text in NORM_OPENINGS or inside.text in _BARS or starts_letter(inside):
+                    return self.atom()
+        exponent, mark, stop = None, self.cursor.peek, self.cursor.index
         if mark.text == "^" and not alone and not spelling.subscript:  # \zeta^2_\star: the subscript may come second
             exponent = self.exponent(self.cursor.take())
             if self.cursor.peek.text == "_":
                 spelling = read_subscript(self.cursor, spelling)
-        value: Value = ((self.meaning(spelling, at),),)
+        late = f"_{{{spelling.subscript}}}" if exponent is not None and spelling.subscript else ""
+        value: Value = ((self.meaning(spelling, at, stop, late),),)
         return value if exponent is None else ((self.power(value, exponent, mark),),)
 
     def is_known(self, word: str) -> bool:
@@ -526,15 +604,23 @@ class Grammar:
             raise self.cursor.error(f"unknown letter; did you mean {'*'.join(product)}?")
         raise self.cursor.error(unknown_letter(word.text, spell(word.text), self.known), word)
 
-    def meaning(self, spelling: Spelling, at: Token) -> Expr:
+    def meaning(self, spelling: Spelling, at: Token, stop: int, late_subscript: str) -> Expr:
+        """What a letter means that stands from the token `at` to the token `stop`."""
+        start = next(i for i, token in enumerate(self.cursor.tokens) if token is at or token.start == at.start)
         if spelling.key in self.known:
-            return symbol(self.known[spelling.key])
+            return self.named(spelling.key, start, stop)
+        if spelling.fence == "|" and is_start_distance(spelling.base):
+            self.note(start, "B", "usual", stop)
+            return symbol("B")
         if spelling.key in ("e", "pi"):
             return sympy.E if spelling.key == "e" else sympy.pi
-        end = self.cursor.tokens[self.cursor.index - 1]
-        shown = self.cursor.source[at.start : end.start + len(end.shown)]
+        shown = self.written(start, stop) + late_subscript  # without its power
         if at.text in _HINTS or (at.text in UPRIGHT and len(spelling.base) > 1):
             raise self.cursor.error(_HINTS.get(at.text, "words have no place in a formula"), replace(at, shown=shown))
+        if self.infer and (self.cursor.latex or len(at.text.partition("_")[0]) == 1):
+            name = self.unknown.setdefault(spelling.key, declared(shown, "unknown"))
+            self.note(start, name, "unknown", stop)
+            return symbol(name)
         raise self.cursor.error(unknown_letter(shown, spelling, self.known), replace(at, shown=shown))
 
 

@@ -12,7 +12,7 @@ in bars or brackets, `\|x_0-x_*\|` or `(f(x_0)-f_*)`, counts as one.  Ways to wr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache, lru_cache
@@ -22,7 +22,10 @@ from typing import Literal
 from tightrate.rates.formulas.tokens import GREEK, SUBSCRIPTS, Cursor, Token, commands
 from tightrate.rates.symbols.alphabet import LETTERS
 
-UPRIGHT = commands("mathrm rm text textrm textup mathit textit mathnormal operatorname operatorname* mathop mbox")
+UPRIGHT = commands(
+    "mathrm rm text textrm textup textnormal textbf textsf mathit textit mathnormal operatorname operatorname* mbox"
+)
+WORDS = commands("text textrm textit textnormal textup mbox textbf textsf")
 ACCENTS: Mapping[str, str] = {
     command: command[1:]
     for command in commands("bar hat tilde vec dot mathbf boldsymbol mathcal mathbb mathsf mathfrak")
@@ -262,6 +265,62 @@ def read_phrase(cursor: Cursor) -> Spelling | None:
     return None
 
 
+# The usual ways to write the start and the optimum, in the raw text of a phrase: fonts, accents and braces are away.
+_VECTOR = r"(?:[xwzyuvWXZ]|\\theta|\\vartheta|\\omega|\\phi|\\Theta)"
+_START = r"[_^]\(?[01]\)?"
+_OPTIMUM = r"[_^]\(?(?:\*|opt)\)?"
+_FUNCTION = r"(?:f|F|h|J|\\ell|\\Phi|\\phi|\\varphi|\\Psi|\\psi)"
+_GAP = re.compile(
+    rf"(?P<f>{_FUNCTION}|L(?=\())(?:{_START}|\({_VECTOR}{_START}\))-"
+    rf"(?:(?P=f)(?:[_^]\(?(?:\*|inf|min|opt|low)\)?|\({_VECTOR}{_OPTIMUM}\))"
+    rf"|(?:inf|min)(?:_?{_VECTOR})?(?P=f)(?:\({_VECTOR}\))?)"
+)
+_DISTANCE = re.compile(rf"(?P<x>{_VECTOR}){_START}-(?P=x){_OPTIMUM}|(?P<y>{_VECTOR}){_OPTIMUM}-(?P=y){_START}")
+LONGEST_GAP = 40  # tokens
+
+
+def is_start_distance(raw: str) -> bool:
+    r"""Whether the inside of a norm is the way from the start to the optimum.
+
+    >>> [is_start_distance(raw) for raw in ("w^0-w_*", r"\bar x_0-x_*", r"\theta_(0)-\theta_*", "x_0-y_*", "x_R-x_*")]
+    [True, True, True, False, False]
+    """
+    return (
+        _DISTANCE.fullmatch(re.sub(r"\\(?:bar|hat|tilde|vec|mathbf|boldsymbol|bm|overline)", "", raw).replace(" ", ""))
+        is not None
+    )
+
+
+def flat(tokens: Sequence[Token]) -> str:
+    """The raw text of a phrase without fonts, accents and braces."""
+    skipped = FONTS | set(ACCENTS) | {"{", "}"}
+    return "".join(_name(token) for token in tokens if token.text not in skipped)
+
+
+def read_gap(cursor: Cursor) -> bool:
+    r"""Pass a function value at the start minus its least value, `f(x_0)-f^*`, at the cursor; whether there is one.
+
+    It must stand alone: after a bracket, a sign + or nothing, and before a bracket, a sign + or nothing.
+    """
+    before = cursor.tokens[cursor.index - 1] if cursor.index else None
+    if before is not None and not (before.text in ("(", "[", "{", r"\{", "+", ",", "|") or before.kind == "relation"):
+        return False
+    depth = minus = 0
+    for count in range(LONGEST_GAP):
+        token = cursor.ahead(count)
+        closes = token.text in (")", "]", "}", r"\}")
+        ends = depth == 0 and (token.kind in ("end", "relation") or closes or token.text in ("+", ",", ";"))
+        if ends or (depth == 0 and token.text == "-" and minus):
+            passed = cursor.tokens[cursor.index : cursor.index + count]
+            if _GAP.fullmatch(flat(passed)) is None:
+                return False
+            cursor.index += count
+            return True
+        minus += token.text == "-" and depth == 0
+        depth += (token.text in ("(", "[", "{")) - (closes and depth > 0)
+    return False
+
+
 @lru_cache(maxsize=4096)
 def spell(text: str) -> Spelling:
     """The letter that a text writes; a text that is not one letter is refused.
@@ -294,6 +353,10 @@ def meanings() -> Mapping[str, str]:
 _OTHER_SPELLINGS: Mapping[str, str] = {
     r"\varepsilon": "eps",
     r"\rho": "rho",
+    r"\kappa": r"\kappa:kappa",
+    "kappa": r"\kappa:kappa",
+    **dict.fromkeys((r"\Delta_0", r"\Delta_f", r"\Delta_F"), "Delta"),
+    **dict.fromkeys(("L_f", "L_F"), "L"),
     **dict.fromkeys((r"\|x_0-x_*\|", r"\|x_*-x_0\|"), "B"),
     **{f"({f}(x_0)-{f}{end})": "Delta" for f in "fF" for end in ("_*", "(x_*)")},
 }
@@ -301,9 +364,10 @@ _OTHER_SPELLINGS: Mapping[str, str] = {
 
 def unknown_letter(shown: str, spelling: Spelling, known: Mapping[str, str]) -> str:
     """What to say about a letter that has no meaning, with the nearest one that has."""
-    if spelling.key == "kappa":
-        return "unknown letter; write the condition number as L/mu"
     names = {**known, **{name: name for name in LETTERS}}
     near = get_close_matches(shown.strip("\\"), names, n=1, cutoff=0.6) or get_close_matches(spelling.key, names, n=1)
-    hint = f"did you mean {names[near[0]]}? " if near else ""
-    return f"unknown letter; {hint}say what it is with --letters '{shown[:24]}=NAME', NAME such as L, B or zeta_star"
+    hint = f"did you mean {names[near[0]]}? " if near and ":" not in names[near[0]] else ""
+    kind = ", a kind such as constant or count, or a formula such as L/mu"
+    return (
+        f"unknown letter; {hint}say what it is with --letters '{shown[:40]}=NAME', NAME such as L, B or zeta_star{kind}"
+    )

@@ -18,14 +18,18 @@ What a reader could take in two ways is refused, with the place: `a/b c`, `\log 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise, zip_longest
 from typing import Literal
 
 from sympy import Add, Expr
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.formulas.grammar import Grammar
+from tightrate.rates.formulas.display_parts import Display, DisplayPart, take_apart
+from tightrate.rates.formulas.grammar import Grammar, Reading
+from tightrate.rates.formulas.macros import Macro
+from tightrate.rates.formulas.tokens import Token, readable
 from tightrate.rates.symbols.kinds import Constants
 
 Sign = Literal["<=", ">=", "<~", ">~"]
@@ -35,12 +39,21 @@ Sign = Literal["<=", ">=", "<~", ">~"]
 class ParsedBound:
     """A bound that was read: its summands in the printed order, and what was said about constants and measure.
 
-    `measure_text` is what stands before the first relation sign, as written, or empty.
+    `measure_text` is what stands before the first relation sign, as written, or empty.  Of the rest of the display,
+    `conditions` are what the bound holds under, `case` the one of several cases that it is, `left_out` what was not
+    read; `readings` says how each symbol was read.
     """
 
     terms: tuple[Expr, ...]
     constants: Constants
     measure_text: str = ""
+    relation: str = field(default="", compare=False)
+    conditions: tuple[ReadCondition, ...] = ()
+    case: str = ""
+    left_out: tuple[str, ...] = field(default=(), compare=False)
+    readings: tuple[Reading, ...] = field(default=(), compare=False)
+    left_pieces: tuple[Token, ...] = field(default=(), compare=False)
+    text: str = field(default="", compare=False)
 
     @property
     def expression(self) -> Expr:
@@ -49,12 +62,27 @@ class ParsedBound:
 
 
 @dataclass(frozen=True)
+class ReadCondition:
+    """A condition as written, with the inequalities that it is, or why it was not read as any."""
+
+    text: str
+    inequalities: tuple[ParsedInequality, ...] = ()
+    unread: str = ""
+
+
+@dataclass(frozen=True)
 class ParsedInequality:
-    """An inequality between two expressions, exact (`<=`, `>=`) or up to constants (`<~`, `>~`)."""
+    """An inequality between two expressions, exact (`<=`, `>=`) or up to constants (`<~`, `>~`).
+
+    `strict` ones were written with <, `much` ones with much less; `text` is the whole hypothesis as written.
+    """
 
     left: Expr
     sign: Sign
     right: Expr
+    strict: bool = field(default=False, compare=False)
+    much: bool = field(default=False, compare=False)
+    text: str = field(default="", compare=False)
 
     @property
     def larger(self) -> Expr:
@@ -72,31 +100,109 @@ class ParsedInequality:
         return self.sign in ("<~", ">~")
 
 
-def parse(text: str, letters: Mapping[str, str] | None = None) -> ParsedBound:
+def parse(
+    text: str, letters: Mapping[str, str] | None = None, macros: Mapping[str, Macro] | None = None, infer: bool = False
+) -> ParsedBound:
     r"""A bound from LaTeX or plain text; `letters` maps the source's letters to the alphabet (see `parse_letters`).
 
-    A relation sign may precede the bound.  Constants are hidden where the sign is only up to constants or a term
-    stands in an order such as O(...), hidden with logarithms where an order has a tilde.
-    Raises TightrateError with the place for what is malformed, ambiguous, unknown or too large.
+    A relation sign may precede the bound, and conditions, words and an equation number may follow it.  Constants are
+    hidden where the sign is only up to constants or a term stands in an order such as O(...), hidden with logarithms
+    where an order has a tilde.  With `infer` a letter without meaning is read as an unknown.
+    Raises TightrateError with the place for what is malformed, ambiguous, unknown or too large, and for two bounds.
 
     >>> parse("L*B^/R")
     Traceback (most recent call last):
         ...
     tightrate.common.errors.TightrateError: column 5, at '/' after 'L*B^': expected an exponent
     """
-    grammar = Grammar(text, letters)
-    relations = grammar.relations()
-    measure = ""
-    if relations:
-        if {relation.text[0] for relation in relations} >= {"<", ">"}:
-            raise grammar.cursor.error("relation signs in both directions; give one bound", relations[-1])
-        measure = _DELIMITERS.sub("", grammar.cursor.source[: relations[0].start]).strip(" \t\n&")
-        grammar.go_past(relations[-1])
+    display = take_apart(text, macros)
+    found = _bounds(display, letters, infer)
+    if len(found) > 1:
+        raise TightrateError(
+            f"{len(found)} bounds in one display ({'; '.join(part.bound[:30] for part in display.parts[:3])}); give one"
+        )
+    return found[0]
+
+
+def parse_display(
+    text: str, letters: Mapping[str, str] | None = None, macros: Mapping[str, Macro] | None = None, infer: bool = False
+) -> tuple[ParsedBound, ...]:
+    r"""Every bound of a display: of the rows of an `align`, of cases, or one.
+
+    >>> printed = r"\begin{align} F(x)-F^* &\le \frac{LB^2}{R},\\ \|x-x^*\|^2 &\le \frac{B^2}{R} \end{align}"
+    >>> [(bound.measure_text, bound.terms) for bound in parse_display(printed)]
+    [('F(x)-F^*', (B**2*L/R,)), ('\\|x-x^*\\|^2', (B**2/R,))]
+    """
+    return _bounds(take_apart(text, macros, each_case=True), letters, infer)
+
+
+def _bounds(display: Display, letters: Mapping[str, str] | None, infer: bool) -> tuple[ParsedBound, ...]:
+    return tuple(_bound(display, part, letters, infer) for part in display.parts)
+
+
+def _bound(display: Display, part: DisplayPart, letters: Mapping[str, str] | None, infer: bool) -> ParsedBound:
+    grammar = Grammar(display.source, letters, part.bound_pieces, infer)
     terms = grammar.whole()
     hidden = grammar.constants
-    if hidden == "explicit" and any(relation.text in ("<~", ">~", "~") for relation in relations):
+    if hidden == "explicit" and part.relation in ("<~", ">~", "~"):
         hidden = "hidden"
-    return ParsedBound(terms, hidden, measure)
+    measure = _DELIMITERS.sub("", part.left).strip(" \t\n&")
+    conditions = tuple(
+        _condition(display, text, pieces, letters)
+        for text, pieces in zip_longest(part.conditions, part.condition_pieces, fillvalue=())
+    )
+    between = tuple(f"between the left side and the bound: {link}" for link in part.between)
+    return ParsedBound(
+        terms,
+        hidden,
+        measure,
+        part.relation,
+        conditions,
+        part.case,
+        (*display.left_out, *between),
+        tuple(grammar.readings.values()),
+        part.left_pieces,
+        part.bound,
+    )
+
+
+def _condition(
+    display: Display, text: str | tuple[()], pieces: tuple[Token, ...] | tuple[()], letters: Mapping[str, str] | None
+) -> ReadCondition:
+    shown = str(text or "")
+    try:
+        return ReadCondition(shown, tuple(_chain(Grammar(display.source, letters, pieces))))
+    except TightrateError as reason:
+        return ReadCondition(shown, unread=str(reason))
+
+
+def _chain(grammar: Grammar) -> Iterator[ParsedInequality]:
+    """The inequalities of a chain such as  a <= b < c, of an equation, or of  x \\in (a, b]."""
+    relations = grammar.relations()
+    if not relations:
+        raise grammar.cursor.error("a hypothesis is one inequality, EXPRESSION >= EXPRESSION (or <=, >~, <~)")
+    sides = []
+    for relation in (*relations, None):
+        sides.append(Add(*grammar.whole(before=relation)))
+        if relation is not None:
+            grammar.go_past(relation)
+    if grammar.constants != "explicit":
+        raise TightrateError("a hypothesis holds no orders such as O(...); write >~ or <~ for up to constants")
+    for (left, right), relation in zip(pairwise(sides), relations, strict=True):
+        for sign in _SIGNS[relation.text]:
+            strict, much = relation.text in ("<", ">"), relation.text in ("<<", ">>")
+            yield ParsedInequality(left, sign, right, strict, much, grammar.cursor.source.strip())
+
+
+def parse_hypotheses(
+    text: str, letters: Mapping[str, str] | None = None, macros: Mapping[str, Macro] | None = None
+) -> tuple[ParsedInequality, ...]:
+    r"""The inequalities of a hypothesis: one, a chain, or an equation as two.
+
+    >>> [(str(one.smaller), str(one.larger)) for one in parse_hypotheses(r"\mu \le \tau \ll L")]
+    [('mu', 'tau'), ('tau', 'L')]
+    """
+    return tuple(_chain(Grammar(readable(text, macros), letters)))
 
 
 def parse_hypothesis(text: str, letters: Mapping[str, str] | None = None) -> ParsedInequality:
@@ -111,13 +217,12 @@ def parse_hypothesis(text: str, letters: Mapping[str, str] | None = None) -> Par
     if len(relations) != 1 or relations[0].text in ("=", "~"):
         wrong = relations[-1] if relations else grammar.cursor.tokens[-1]
         raise grammar.cursor.error("a hypothesis is one inequality, EXPRESSION >= EXPRESSION (or <=, >~, <~)", wrong)
-    left = Add(*grammar.whole(before=relations[0]))
-    grammar.go_past(relations[0])
-    right = Add(*grammar.whole())
-    if grammar.constants != "explicit":
-        raise TightrateError("a hypothesis holds no orders such as O(...); write >~ or <~ for up to constants")
-    signs: Mapping[str, Sign] = {"<": "<=", ">": ">=", "<=": "<=", ">=": ">=", "<~": "<~", ">~": ">~"}
-    return ParsedInequality(left, signs[relations[0].text], right)
+    (found,) = _chain(grammar)
+    return found
 
 
+_SIGNS: Mapping[str, tuple[Sign, ...]] = {
+    "<": ("<=",), ">": (">=",), "<=": ("<=",), ">=": (">=",), "<~": ("<~",), ">~": (">~",), "<<": ("<~",),
+    ">>": (">~",), "=": ("<=", ">="), "~": ("<~", ">~"),
+}  # fmt: skip
 _DELIMITERS = re.compile(r"^\s*(\$\$?|\\\[|\\\(|\\begin\{[a-z]+\*?\})")  # what opens a display

@@ -6,6 +6,18 @@ import re
 from collections.abc import Sequence
 
 from tightrate.rates.formulas.style import Level, Part, Style, signs
+from tightrate.rates.symbols.alphabet import KIND_MARK, kind_of
+
+
+def plain_name(name: str) -> str:
+    r"""How the command line writes a symbol: its name, without the kind that it was declared as.
+
+    >>> plain_name("zeta_star"), plain_name(r"\mathfrak{p}:moment"), plain_name(r"C_1:constant")
+    ('zeta_star', 'p', 'C_1')
+    """
+    if not kind_of(name):
+        return name
+    return re.sub(r"\\(?:math[a-z]+|text[a-z]*|operatorname)|[{}\\]", "", name.rpartition(KIND_MARK)[0])
 
 
 class PlainText(Style[str]):
@@ -15,7 +27,7 @@ class PlainText(Style[str]):
     keeps_sums = True
 
     def letter(self, name: str) -> Part[str]:
-        return Part(name, Level.ATOM)
+        return Part(plain_name(name), Level.ATOM)
 
     def integer(self, value: int) -> str:
         return str(value)

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas.letter_notation import Spelling, spell
-from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.rates.symbols.alphabet import known_letter
 
 T = TypeVar("T")
 Letters = Mapping[str, str]  # our ASCII names to LaTeX, such as Theorem.letters
@@ -105,7 +105,8 @@ class WithLetters:
     letters: Letters = field(default_factory=dict)
 
     def latex_of(self, name: str) -> str:
-        return self.letters.get(name) or (LETTERS[name].latex if name in LETTERS else name)
+        known = known_letter(name)
+        return self.letters.get(name) or (known.latex if known is not None else name)
 
     def spelling(self, name: str) -> Spelling | None:
         """The parts of a letter; None where a paper writes a formula for it."""

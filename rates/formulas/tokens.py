@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.macros import EXPANDED_LENGTH, Macro, expanded, plainer
 
 LENGTH = 10_000  # characters in one formula; a page of a paper has 4,000
 
@@ -68,16 +70,19 @@ RELATIONS: Mapping[str, str] = {
     **dict.fromkeys((">=", "≥", "⩾", r"\ge", r"\geq", r"\geqslant"), ">="),
     **dict.fromkeys(("<~", "≲", "≼", "⪯", r"\lesssim", r"\preceq", r"\preccurlyeq", r"\lessapprox"), "<~"),
     **dict.fromkeys((">~", "≳", "≽", "⪰", r"\gtrsim", r"\succeq", r"\succcurlyeq", r"\gtrapprox"), ">~"),
-    **dict.fromkeys(("=", ":=", r"\coloneqq"), "="),
+    **dict.fromkeys(("=", ":=", r"\coloneqq", "≡", r"\equiv", "≔"), "="),
     **dict.fromkeys(("≍", "≃", "≅", "∼", "≈", r"\asymp", r"\sim", r"\simeq", r"\cong", r"\approx"), "~"),
+    **dict.fromkeys(("<<", "≪", r"\ll", r"\lll"), "<<"),
+    **dict.fromkeys((">>", "≫", r"\gg", r"\ggg"), ">>"),
     **dict.fromkeys(("<", r"\lt"), "<"),
     **dict.fromkeys((">", r"\gt"), ">"),
 }
 
 _SPACING = """left right middle big Big bigg Bigg bigl bigr bigm Bigl Bigr Bigm biggl biggr biggm Biggl Biggr Biggm
-    quad qquad enspace thinspace , ; : ! > displaystyle textstyle scriptstyle scriptscriptstyle limits nolimits
+    enspace thinspace , ; : ! > displaystyle textstyle scriptstyle scriptscriptstyle limits nolimits
     nonumber notag strut mathstrut hfill ( ) [ ]"""
 _DROPPED = commands(_SPACING) | {"\\ ", "$"}
+GAPS = commands("quad qquad")
 _DROPPED_WITH_ARGUMENT = commands("label tag hspace vspace phantom hphantom vphantom")
 _DISPLAYS = commands("equation align aligned alignat split gather gathered multline eqnarray math displaymath")
 
@@ -87,11 +92,14 @@ _PIECE = re.compile(
       | (?P<command>\\operatorname\*?|\\[A-Za-z]+|\\.)
       | (?P<number>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)
       | (?P<word>[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*)
-      | (?P<relation><=|>=|=<|<~|>~|:=|[<>=])
+      | (?P<relation><=|>=|=<|<~|>~|:=|<<|>>|[<>=])
       | (?P<symbol>\*\*|\|\||[!-~])""",
     re.VERBOSE | re.ASCII | re.DOTALL,
 )
 _ARGUMENT = re.compile(r"\*?\s*\{[^{}]*\}")
+_COLUMNS = re.compile(r"\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}")
+_SPACED = re.compile(r"\\[A-Za-z]+ \{|[\^_] \{")  # as programs write that read print
+_SPACED_NUMBER = re.compile(r"\d(?: \d)+(?: \. \d(?: \d)*)?|\d+ \. \d+")
 _LINE_SKIP = re.compile(r"\*?(?:\[[^\]]*\])?")
 
 
@@ -102,7 +110,7 @@ class Token:
     The text of a foreign piece, which no formula contains, says why it is refused where it is met.
     """
 
-    kind: Literal["number", "word", "command", "relation", "symbol", "foreign", "end"]
+    kind: Literal["number", "word", "command", "relation", "symbol", "foreign", "gap", "row", "end"]
     text: str
     shown: str
     start: int
@@ -134,17 +142,28 @@ def printable(text: str) -> str:
 
 def tokens(source: str) -> list[Token]:
     """The pieces of a formula, ended by one of kind `end`."""
-    if len(source) > LENGTH:
+    found = [piece for piece in pieces_of(source) if piece.kind != "gap"]
+    return [*_without_line_breaks(found), Token("end", "", "", len(source.rstrip()))]
+
+
+def pieces_of(source: str) -> list[Token]:
+    """The pieces of a display: also wide gaps and line breaks, where one thing ends and another begins."""
+    if len(source) > EXPANDED_LENGTH:
         raise TightrateError(f"a formula of {len(source)} characters; at most {LENGTH} are read")
-    return [*_without_line_breaks(list(_pieces(source))), Token("end", "", "", len(source.rstrip()))]
+    return list(_pieces(source))
 
 
 def _pieces(source: str) -> Iterator[Token]:
     latex = is_latex(source)
+    spaced = latex and _SPACED.search(source) is not None
     position = 0
     in_cases = 0
     while position < len(source):
         start = position
+        if spaced and (apart := _SPACED_NUMBER.match(source, position)):
+            position = apart.end()
+            yield Token("number", apart.group().replace(" ", ""), apart.group(), start)
+            continue
         match = _PIECE.match(source, position)
         if match is None:
             found, position = _beyond_ascii(source, position)
@@ -156,13 +175,17 @@ def _pieces(source: str) -> Iterator[Token]:
         if kind == "space" or text in _DROPPED or (latex and text == "~"):
             continue
         if kind == "environment":
-            if match["name"] in ("cases", "dcases"):
+            if match["name"] in ("cases", "dcases", "rcases", "cases*", "array"):
                 in_cases += 1 if match["edge"] == "begin" else -1
+                if match["name"] == "array" and match["edge"] == "begin" and (skip := _COLUMNS.match(source, position)):
+                    position = skip.end()
                 yield Token("command", f"\\{match['edge']}{{cases}}", text, start)
             elif "\\" + match["name"].rstrip("*") not in _DISPLAYS:
                 yield Token("foreign", "this environment is not read; give the formula alone", text, start)
         elif latex and text == "%":
             position = end if (end := source.find("\n", position)) >= 0 else len(source)
+        elif text in GAPS:
+            yield Token("gap", text, text, start)
         elif text in _DROPPED_WITH_ARGUMENT:
             argument = _ARGUMENT.match(source, position)
             position = argument.end() if argument else position
@@ -176,6 +199,9 @@ def _pieces(source: str) -> Iterator[Token]:
             yield Token("relation", RELATIONS.get(text, "~"), text, start)
         elif text in ("**", "||"):
             yield Token("symbol", {"**": "^", "||": r"\|"}[text], text, start)
+        elif text == r"\|" and source.startswith(r"\|", position):  # \|\|x\|\| is the norm of x
+            position += 2
+            yield Token("command", text, r"\|\|", start)
         elif kind == "command":
             yield Token("command", text, text, start)
         elif kind == "number":
@@ -246,13 +272,42 @@ def _without_line_breaks(pieces: list[Token]) -> Iterator[Token]:
         yield piece
 
 
+@dataclass(frozen=True)
+class Readable:
+    """A formula as it is read: macros written out, boxes and colours away; `written` is what the author wrote."""
+
+    text: str
+    written: str
+    places: Sequence[int]
+
+    def place(self, start: int) -> int:
+        """Where in the author's text a character of this text comes from."""
+        return self.places[start] if start < len(self.places) else len(self.written)
+
+
+def readable(source: str, macros: Mapping[str, Macro] | None = None) -> Readable:
+    """The formula without what only changes its look, its macros written out."""
+    written = unicodedata.normalize("NFC", source[: LENGTH + 1])
+    if len(written) > LENGTH:
+        raise TightrateError(f"a formula of {len(source)} characters; at most {LENGTH} are read")
+    found = expanded(written, macros)
+    plain = plainer(found.text) if "\\" in found.text else found.text
+    if len(plain) != len(found.text):  # places are lost only where an order in braces is shorter than its command
+        return Readable(plain, plain, range(len(plain)))
+    return Readable(plain, written, found.places)
+
+
 class Cursor:
     """A place in the tokens of one formula."""
 
-    def __init__(self, source: str) -> None:
-        self.source = unicodedata.normalize("NFC", source[: LENGTH + 1])
+    def __init__(self, source: str | Readable, pieces: Sequence[Token] | None = None) -> None:
+        self.readable = source if isinstance(source, Readable) else readable(source)
+        self.source = self.readable.text
         self.latex = is_latex(self.source)
-        self.tokens = tokens(self.source)
+        end = Token("end", "", "", len(self.source.rstrip()))
+        self.tokens = tokens(self.source) if pieces is None else [*_without_line_breaks(list(pieces)), end]
+        if pieces:
+            self.tokens[-1] = Token("end", "", "", pieces[-1].start + len(pieces[-1].shown))
         self.index = 0
 
     @property
@@ -285,7 +340,11 @@ class Cursor:
         """Cut the token at this place after `length` characters: LaTeX takes `12` and `KR` apart."""
         token = self.peek
         parts = []
-        for start, text in ((0, token.text[:length]), (length, token.text[length:])):
+        cuts = [0, length, len(token.text)]
+        if token.text[length] == "_" and len(token.text) > length + 1:  # D_0 is a letter and its subscript
+            cuts[2:2] = [length + 1]
+        for start, stop in pairwise(cuts):
+            text = token.text[start:stop]
             kind: Literal["number", "word", "symbol"] = (
                 "number" if text[0].isdigit() else "word" if text[0].isalpha() else "symbol"
             )
@@ -295,4 +354,5 @@ class Cursor:
     def error(self, reason: str, at: Token | None = None) -> TightrateError:
         """The error for a token, this one unless another is named."""
         token = at or self.peek
-        return failure(self.source, token.start, token.shown, token.text if token.kind == "foreign" else reason)
+        reason = token.text if token.kind == "foreign" else reason
+        return failure(self.readable.written, self.readable.place(token.start), token.shown, reason)

@@ -16,7 +16,7 @@ from tightrate.rates.orders.special_factors import (
     is_exponential,
     larger_part,
 )
-from tightrate.rates.symbols.alphabet import LETTERS, ordered_letters
+from tightrate.rates.symbols.alphabet import known_letter, ordered_letters
 from tightrate.rates.symbols.hypothesis import Hypothesis
 
 # For X >= 1 and every p > 0:  exp(-X) <~ X^-p  and  log(max(2, X)) <~ X^p.  One p of each is enough for certificates.
@@ -58,10 +58,11 @@ def range_facts(letters: Iterable[Symbol]) -> tuple[Hypothesis, ...]:
     """
     present = {s.name: Symbol(s.name, positive=True) for s in letters}
     found: list[tuple[Expr, Expr]] = []
-    for name in sorted(set(present) & set(LETTERS)):
-        if LETTERS[name].counts:
+    for name in sorted(present):
+        letter = known_letter(name)
+        if letter is not None and (letter.is_at_least_one or letter.constant):
             found.append((sympy.Integer(1), present[name]))
-        elif LETTERS[name].below_one:
+        if letter is not None and (letter.is_at_most_one or letter.constant):
             found.append((present[name], sympy.Integer(1)))
     found += [(present[smaller], present[larger]) for smaller, larger in ordered_letters(present)]
     if {"Delta", "L", "B"} <= set(present):  # smoothness: f(x_0) - f_* <= L B^2 / 2

@@ -19,7 +19,7 @@ from sympy.logic.boolalg import And, Boolean, Not, Or
 
 from tightrate.rates.orders.special_factors import exponent_terms, has_floor, is_exponential, larger_part
 from tightrate.rates.orders.undecidable import UndecidableError
-from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.rates.symbols.alphabet import known_letter
 from tightrate.rates.symbols.hypothesis import Hypothesis
 
 PathExponents = Mapping[str, Fraction]
@@ -118,7 +118,7 @@ def _exponential(coefficient: Expr, argument: Expr, path: PathExponents) -> Grow
         return Growth()
     for factor in Mul.make_args(argument):
         base, power = factor.as_base_exp()
-        letter = LETTERS.get(base.name)
+        letter = known_letter(base.name) if isinstance(base, Symbol) else None
         if letter is not None and (letter.counts or letter.below_one):
             coefficient *= (2 if letter.counts else sympy.Rational(1, 2)) ** power
     return Growth(fast={found.power: coefficient})

@@ -23,7 +23,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.rates.orders.moment_order import ALPHA, ALPHA_RANGE, check_defined, sign_for_all_alpha
 from tightrate.rates.orders.special_factors import exponent_terms, has_floor, is_exponential, larger_part
 from tightrate.rates.orders.undecidable import UndecidableError
-from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.rates.symbols.alphabet import known_letter
 
 Outer = Literal["max", "min"]
 SIZE_LIMIT = 200  # linear forms in one normal form; published bounds have about twenty
@@ -114,7 +114,7 @@ def without_logarithms(expression: Expr) -> Expr:
 
 def in_alphabet(expression: Any) -> Any:
     """The expression with the symbols of the alphabet, as it is given back to users."""
-    letters = {s: LETTERS[s.name].symbol for s in expression.free_symbols if s.name in LETTERS}
+    letters = {s: known.symbol for s in expression.free_symbols if (known := known_letter(s.name)) is not None}
     return expression.xreplace(letters)
 
 

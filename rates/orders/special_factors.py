@@ -7,7 +7,7 @@ from sympy import Add, Expr, Max, Mul, Pow, Symbol, exp, log
 
 from tightrate.rates.orders.moment_order import ALPHA
 from tightrate.rates.orders.undecidable import UndecidableError
-from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.rates.symbols.alphabet import known_letter
 
 
 def is_exponential(expression: Expr) -> bool:
@@ -46,9 +46,9 @@ def exceeds_one(monomial: Expr) -> bool:
     powers = [factor.as_base_exp() for factor in Mul.make_args(rest) if factor != 1]
     return bool(coefficient >= 1) and all(
         isinstance(base, Symbol)
-        and base.name in LETTERS
+        and (letter := known_letter(base.name)) is not None
         and power.is_Rational
-        and ((LETTERS[base.name].counts and power > 0) or (LETTERS[base.name].below_one and power < 0))
+        and ((letter.is_at_least_one and power > 0) or (letter.is_at_most_one and power < 0))
         for base, power in powers
     )
 

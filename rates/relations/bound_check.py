@@ -3,25 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
+import sympy
 from sympy import Add, Expr
 
 from tightrate.common.errors import TightrateError, unknown_name
-from tightrate.rates.formulas.parse import parse, parse_hypothesis
+from tightrate.rates.formulas.grammar import Reading
+from tightrate.rates.formulas.left_side import LeftSide, left_side
+from tightrate.rates.formulas.letter_notation import spell
+from tightrate.rates.formulas.macros import Macro
+from tightrate.rates.formulas.parse import ParsedBound, ParsedInequality, parse, parse_display, parse_hypotheses
+from tightrate.rates.orders.contradiction import Inequality, contradictory
 from tightrate.rates.orders.domination import OrderComparison, compare, dominated
 from tightrate.rates.orders.regimes import where_dominated
+from tightrate.rates.relations.conventions import (
+    AMBIGUOUS,
+    OTHER_MEANINGS,
+    alpha_at_most_two,
+    constants,
+    distributed,
+    with_condition_number,
+    with_heavy_tails,
+    with_leading_counts,
+    with_positive_logarithms,
+    with_total_steps,
+    without_common_factors,
+)
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.catalogue import paper_ids, statements, theorem
 from tightrate.rates.statements.measures import MEASURES, Measure
 from tightrate.rates.statements.theorem import Theorem
-from tightrate.rates.symbols.alphabet import letter
+from tightrate.rates.symbols.alphabet import (
+    GRADIENT,
+    SQUARED_GRADIENT,
+    declared,
+    kind_of,
+    known_letter,
+    letter,
+    symbol,
+)
 from tightrate.rates.symbols.hypothesis import Given, Hypothesis
 from tightrate.rates.symbols.monomial import Monomial, monomial
-from tightrate.rates.symbols.units import Unit, UnitError, unit_of
+from tightrate.rates.symbols.unit_inference import Inferred, infer
+from tightrate.rates.symbols.units import LENGTH, PURE, VALUE, Unit, UnitError, unit_of
 
 Relation = Literal["A<=B", "A>=B", "A~B", "incomparable", "undecided"]
+
+# What an accuracy may be the accuracy of.
+ACCURACIES: Mapping[str, Unit] = {
+    "a function value": VALUE,
+    "a squared gradient norm": SQUARED_GRADIENT,
+    "a gradient norm": GRADIENT,
+    "a squared distance": LENGTH**2,
+    "a distance": LENGTH,
+    "a pure number (relative)": PURE,
+}
+_ONE_MEASURE: Mapping[Unit, str] = {
+    VALUE: "gap",
+    SQUARED_GRADIENT: "squared-gradient",
+    LENGTH**2: "squared-distance",
+    LENGTH: "distance",
+}
+
+
+@dataclass(frozen=True)
+class ReadSymbol:
+    """How one symbol of a bound was read: as written, as what, on whose word, and what else papers mean by it.
+
+    `others` are the other common meanings where nobody said which; `changed` are those of them that change the answer,
+    with the answer.
+    """
+
+    written: str
+    name: str
+    meaning: str
+    source: Literal["declared", "convention", "assumed", "unknown"]
+    others: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,9 +112,11 @@ class Neighbour:
 class CheckedBound:
     """Everything that can be said about a bound from its formula alone.
 
-    `units_consistent` is whether all terms have one unit and, where a measure was named, that of the measure;
-    `measures` are the catalogue's measures of that unit.  `regimes` says where each term that is not dominated is the
-    largest: of every list, at least one inequality must hold; `unknown_regimes` why that could not be said.
+    `units_consistent` is whether all terms have one unit and, where a measure was named or stands on the left side,
+    that of the measure; `measures` are the catalogue's measures of that unit.  `regimes` says where each term that is
+    not dominated is the largest: of every list, at least one inequality must hold; `unknown_regimes` why that could
+    not be said of some pairs.  `inferred` are the units that follow for symbols without one, `contradiction` a minimal
+    set of places that no units satisfy; `notes` what was taken for granted.
     """
 
     terms: tuple[CheckedTerm, ...]
@@ -62,35 +125,376 @@ class CheckedBound:
     regimes: Mapping[str, tuple[tuple[Hypothesis, ...], ...]]
     unknown_regimes: Mapping[str, str]
     neighbours: tuple[Neighbour, ...]
+    inferred: Mapping[str, Unit] = field(default_factory=dict)
+    contradiction: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    left: LeftSide | None = None
+    left_agrees: bool | None = None
+    symbols: tuple[ReadSymbol, ...] = ()
+    conditions: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    case: str = ""
 
 
-def read_bound(text: str, letters: Mapping[str, str] | None = None) -> Theorem | tuple[Expr, ...]:
-    """A theorem of the catalogue by its id, or the terms of a bound given as text."""
+@dataclass(frozen=True)
+class BoundComparison:
+    """How two bounds compare, and what that rests on.
+
+    `notes` are the conventions used and the answers without them; `symbols` how the letters were read.
+    """
+
+    order: OrderComparison
+    notes: tuple[str, ...] = ()
+    symbols: tuple[ReadSymbol, ...] = ()
+
+    @property
+    def relation(self) -> Relation:
+        """The relation."""
+        return self.order.relation
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def with_constants(letters: Mapping[str, str] | None) -> dict[str, str]:
+    """The letters with those that are constants where nobody says otherwise."""
+    given = {spell(source).key for source in letters or {}}
+    usual = {source: name for source, name in constants().items() if spell(source).key not in given}
+    return {**usual, **(letters or {})}
+
+
+def read_bound(
+    text: str, letters: Mapping[str, str] | None = None, macros: Mapping[str, Macro] | None = None
+) -> Theorem | ParsedBound:
+    """A theorem of the catalogue by its id, or a bound given as text."""
     if "/" in text and text.partition("/")[0] in paper_ids():
         return theorem(text)
-    return parse(text, letters).terms
+    return parse(text, with_constants(letters), macros)
 
 
-def read_hypotheses(texts: Sequence[str], letters: Mapping[str, str] | None = None) -> tuple[Hypothesis, ...]:
+def read_inequalities(
+    texts: Sequence[str], letters: Mapping[str, str] | None = None, macros: Mapping[str, Macro] | None = None
+) -> tuple[ParsedInequality, ...]:
+    """The inequalities of hypotheses given as text; chains and equations are several.
+
+    Raises TightrateError where they cannot hold together, with the fewest that cannot.
+    """
+    found = tuple(one for text in texts for one in parse_hypotheses(text, with_constants(letters), macros))
+    refuse_contradictory(found)
+    return found
+
+
+def refuse_contradictory(inequalities: Sequence[ParsedInequality]) -> None:
+    """Raise TightrateError with a minimal set of these that cannot hold together."""
+    guilty = contradictory(
+        [
+            Inequality(one.smaller, one.larger, one.text, one.strict, one.much, one.up_to_constants and not one.much)
+            for one in inequalities
+            if one.smaller != 0
+        ]
+    )
+    if guilty:
+        together = "cannot hold" if len(guilty) == 1 else "cannot hold together"
+        raise TightrateError(f"contradictory hypotheses: {' and '.join(repr(text) for text in guilty)} {together}")
+
+
+def as_hypotheses(inequalities: Sequence[ParsedInequality]) -> tuple[Hypothesis, ...]:
+    """The inequalities up to constants; that something is positive says nothing."""
+    return tuple(Hypothesis(one.smaller, one.larger) for one in inequalities if one.smaller != 0)
+
+
+def read_hypotheses(
+    texts: Sequence[str], letters: Mapping[str, str] | None = None, macros: Mapping[str, Macro] | None = None
+) -> tuple[Hypothesis, ...]:
     """Hypotheses given as text; all of them count up to constants."""
-    read = [parse_hypothesis(text, letters) for text in texts]
-    return tuple(Hypothesis(found.smaller, found.larger) for found in read)
+    return as_hypotheses(read_inequalities(texts, letters, macros))
 
 
-def side(bound: Theorem | tuple[Expr, ...]) -> Expr:
-    """The expression of what `read_bound` read."""
-    return bound.bound.expression if isinstance(bound, Theorem) else Add(*bound)
+Side = Theorem | ParsedBound | Sequence[Expr]
 
 
-def compare_bounds(
-    first: Theorem | tuple[Expr, ...], second: Theorem | tuple[Expr, ...], given: Given = ()
+def terms_of(bound: Side) -> tuple[Expr, ...]:
+    """The terms of what `read_bound` read."""
+    if isinstance(bound, Theorem):
+        return tuple(bound.bound.expressions)
+    return tuple(bound.terms) if isinstance(bound, ParsedBound) else tuple(bound)
+
+
+# --- comparing -------------------------------------------------------------------------------------------------------
+
+
+def compare_bounds(first: Side, second: Side, given: Given = ()) -> BoundComparison:
+    """Which of two bounds is smaller, up to constants, with what is taken for granted.
+
+    >>> compare_bounds(read_bound("L*B^2/T"), read_bound("L*B^2/(K*R)")).notes
+    ('T = K R was used; with T independent of K and R: neither dominates the other',)
+    """
+    hypotheses = [*given, *_conditions(first), *_conditions(second)]
+    notes: list[str] = []
+    answer = _compare(terms_of(first), terms_of(second), hypotheses, notes, fixed=_is_fixed(first) or _is_fixed(second))
+    symbols = _both(first, second)
+    relation_of = partial(_relation_with, first, second, hypotheses)
+    symbols = tuple(
+        _with_changes(one, lambda other, one=one: relation_of(one, other), answer.relation) for one in symbols
+    )
+    return BoundComparison(answer, tuple(notes), symbols)
+
+
+def _is_fixed(side: Side) -> bool:
+    """Whether alpha is that of a theorem, whose range is known."""
+    return isinstance(side, Theorem)
+
+
+def _conditions(side: Side) -> tuple[Hypothesis, ...]:
+    if not isinstance(side, ParsedBound):
+        return ()
+    found = tuple(one for condition in side.conditions for one in condition.inequalities)
+    refuse_contradictory(found)
+    return as_hypotheses(found)
+
+
+def _relation_with(first: Side, second: Side, given: Given, symbol_read: ReadSymbol, other: str) -> str:
+    """The relation if a symbol means something else."""
+    name = other if known_letter(other) is not None and not kind_of(other) else declared(symbol_read.written, other)
+    swap = {symbol(symbol_read.name): symbol(name)}
+    swapped = [[term.xreplace(swap) for term in terms_of(side)] for side in (first, second)]
+    hypotheses = [
+        Hypothesis(h.smaller.xreplace(swap), h.larger.xreplace(swap)) for h in given if isinstance(h, Hypothesis)
+    ]
+    return _compare(swapped[0], swapped[1], hypotheses, [], fixed=True).relation
+
+
+_WORDS = {
+    "A<=B": "A is at most B, up to constants",
+    "A>=B": "A is at least B, up to constants",
+    "A~B": "A and B agree up to constants",
+    "incomparable": "neither dominates the other",
+    "undecided": "undecided",
+}
+
+
+def _compare(
+    first: Sequence[Expr], second: Sequence[Expr], given: Given, notes: list[str], fixed: bool
 ) -> OrderComparison:
-    """Which of two bounds is smaller, up to constants."""
-    return compare(side(first), side(second), given)
+    """Both sides compared under the conventions, each said in `notes` where it was used."""
+    left, right, cancelled = without_common_factors(first, second)
+    if cancelled:
+        notes.append(f"common factor cancelled: {', '.join(map(str, cancelled))}")
+    hypotheses = [h for h in given if isinstance(h, Hypothesis)]
+    other_given = [h for h in given if not isinstance(h, Hypothesis)]
+    flat = [left, right, *(side for h in hypotheses for side in (h.smaller, h.larger))]
+    logs = [with_positive_logarithms(e) for e in flat]
+    if logs != flat:
+        notes.append("logarithms count as at least 1, as usual")
+    flat, by_kappa = with_condition_number(logs)
+    if by_kappa:
+        notes.append("kappa = L/mu was used")
+    flat, moment = with_heavy_tails(flat)
+    if moment:
+        notes.append(f"{moment.partition(':')[0]} ranges over (1, 2]; proofs write it as 1 + 4/alpha with alpha >= 4")
+    flat, alpha_given, low = _alpha_range(flat, fixed or bool(moment))
+    if low:
+        notes.append("alpha ranges over (1, 2]; proofs write it as 1 + 4/alpha with alpha >= 4")
+    answer = _ask(flat, [*other_given, *alpha_given])
+    in_totals, by_total = with_total_steps(flat)
+    if by_total:
+        with_totals = _ask(in_totals, [*other_given, *alpha_given])
+        if with_totals.relation != answer.relation:
+            notes.append(f"T = K R was used; with T independent of K and R: {_WORDS[answer.relation]}")
+        answer, flat = with_totals, in_totals
+    alpha = symbol("alpha")
+    free_alpha = any(alpha in e.free_symbols for e in flat[:2]) and not (fixed or moment or low or alpha_given)
+    if free_alpha:
+        heavy = _ask(alpha_at_most_two(flat), other_given)
+        if heavy.relation != answer.relation:
+            notes.append(
+                f"it depends on alpha: for alpha >= 4, {_WORDS[answer.relation]}; for alpha in (1, 2],"
+                f" {_WORDS[heavy.relation]}; give --given 'alpha >= 4' or 'alpha <= 2'"
+            )
+            return OrderComparison("undecided", answer.forward, answer.backward)
+        notes.append("the same for alpha >= 4 and for alpha in (1, 2]")
+    return answer
 
 
-def check_bound(terms: Sequence[Expr], *, measure: str | None = None, given: Given = ()) -> CheckedBound:
-    """Check the terms of a bound.
+def _ask(flat: Sequence[Expr], more: Given) -> OrderComparison:
+    pairs = zip(flat[2::2], flat[3::2], strict=True)
+    return compare(flat[0], flat[1], [*more, *(Hypothesis(small, large) for small, large in pairs)])
+
+
+def _alpha_range(flat: Sequence[Expr], fixed: bool) -> tuple[list[Expr], list[sympy.logic.boolalg.Boolean], bool]:
+    """Hypotheses on alpha alone taken out: both sides, what they say of alpha >= 4, and whether alpha is at most 2."""
+    alpha = symbol("alpha")
+    kept, low, high = list(flat[:2]), None, None
+    for small, large in zip(flat[2::2], flat[3::2], strict=True):
+        if (small.free_symbols | large.free_symbols) != {alpha}:
+            kept += [small, large]
+        elif large == alpha and small.is_number:
+            low = small if low is None else max(low, small)
+        elif small == alpha and large.is_number:
+            high = large if high is None else min(high, large)
+        else:
+            raise TightrateError("a hypothesis on alpha compares it with a number")
+    if high is not None and high <= 2 and not fixed and (low is None or low <= 1):
+        return alpha_at_most_two(kept), [], True
+    outside = (high is not None and high < 4) or (low is not None and low < 4 and not fixed and high is not None)
+    if outside:
+        raise TightrateError("the moment order alpha is at least 4 here, or in (1, 2] where --given says alpha <= 2")
+    said = [sympy.Ge(alpha, low)] if low is not None and low > 4 else []
+    said += [sympy.Le(alpha, high)] if high is not None else []
+    return kept, said or ([sympy.Ge(alpha, 4)] if low is not None else []), False
+
+
+# --- how symbols were read -------------------------------------------------------------------------------------------
+
+
+def symbols_read(bound: ParsedBound, letters: Mapping[str, str] | None = None) -> tuple[ReadSymbol, ...]:
+    """How each symbol of a bound was read, in the order in which they occur."""
+    given = {spell(source).key for source in letters or {}}
+    found: dict[str, ReadSymbol] = {}
+    for reading in bound.readings:
+        found.setdefault(reading.name, _read_symbol(reading, given))
+    return tuple(found.values())
+
+
+def _read_symbol(reading: Reading, given: set[str]) -> ReadSymbol:
+    known = known_letter(reading.name)
+    meaning = known.meaning if known is not None else f"the formula {reading.name}"
+    try:
+        spelled = spell(reading.written)
+        key, base = spelled.key, spelled.base.lstrip("\\") if not spelled.accents else ""
+    except TightrateError:
+        key, base = "", ""
+    if reading.how == "unknown":
+        return ReadSymbol(reading.written, reading.name, meaning, "unknown")
+    if key in given:
+        return ReadSymbol(reading.written, reading.name, meaning, "declared")
+    ambiguous = base in AMBIGUOUS and key == base
+    others = tuple(
+        other for other in OTHER_MEANINGS.get(base, ()) if other not in (reading.name, kind_of(reading.name))
+    )
+    if ambiguous and others:
+        return ReadSymbol(reading.written, reading.name, meaning, "assumed", others)
+    return ReadSymbol(reading.written, reading.name, meaning, "convention")
+
+
+def _both(first: Side, second: Side) -> tuple[ReadSymbol, ...]:
+    found: dict[str, ReadSymbol] = {}
+    for side in (first, second):
+        if isinstance(side, ParsedBound):
+            for one in symbols_read(
+                side, {r.written: r.name for r in side.readings if r.how == "given" and not _is_usual(r)}
+            ):
+                found.setdefault(one.name, one)
+    return tuple(found.values())
+
+
+def _is_usual(reading: Reading) -> bool:
+    """Whether this is one of the letters that are constants where nobody says otherwise."""
+    return kind_of(reading.name) == "constant" and reading.name == constants().get(reading.written)
+
+
+def _with_changes(one: ReadSymbol, answer_with: object, answer: str) -> ReadSymbol:
+    assert callable(answer_with)
+    changed = []
+    for other in one.others:
+        try:
+            found = answer_with(other)
+        except TightrateError:
+            continue
+        if found != answer:
+            changed.append(f"{meaning_of(other)}: {_WORDS.get(found, found)}")
+    return replace(one, changed=tuple(changed))
+
+
+def meaning_of(name: str) -> str:
+    """A name of the alphabet or a kind, in words."""
+    known = known_letter(name)
+    return known.meaning if known is not None else letter(declared(name, name)).meaning
+
+
+# --- checking --------------------------------------------------------------------------------------------------------
+
+
+def check_display(
+    text: str,
+    *,
+    letters: Mapping[str, str] | None = None,
+    macros: Mapping[str, Macro] | None = None,
+    measure: str | None = None,
+    given: Sequence[ParsedInequality] = (),
+    neighbours: bool = True,
+) -> tuple[CheckedBound, ...]:
+    r"""Check every bound of a display, with its left side, its conditions, and how its symbols were read.
+
+    >>> (found,) = check_display(r"F(\hat x)-F^\star \le \frac{\|x_0-x_*\|^2}{K R}", neighbours=False)
+    >>> found.units_consistent, str(found.left.unit), str(found.terms[0].unit)
+    (False, 'value', 'length^2')
+    """
+    spelled = with_constants(letters)
+    bounds = parse_display(text, spelled, macros, infer=True)
+    return tuple(_check_parsed(bound, spelled, letters or {}, measure, given, neighbours) for bound in bounds)
+
+
+def _check_parsed(
+    bound: ParsedBound,
+    spelled: Mapping[str, str],
+    letters: Mapping[str, str],
+    measure: str | None,
+    given: Sequence[ParsedInequality],
+    neighbours: bool,
+) -> CheckedBound:
+    keys = {spell(source).key: name for source, name in spelled.items()}
+    left = left_side(bound.left_pieces, keys, bound.measure_text) if bound.left_pieces else None
+    inequalities = [one for condition in bound.conditions for one in condition.inequalities]
+    refuse_contradictory([*given, *inequalities])
+    usable = [one for one in as_hypotheses([*given, *inequalities]) if _is_monomial(one)]
+    symbols = symbols_read(bound, letters)
+    found = check_bound(
+        bound.terms,
+        measure=measure,
+        given=usable,
+        left=left,
+        hidden=bound.constants != "explicit",
+        neighbours=neighbours,
+    )
+
+    def consistent_with(one: ReadSymbol, other: str) -> str:
+        name = other if known_letter(other) is not None and not kind_of(other) else declared(one.written, other)
+        terms = [term.xreplace({symbol(one.name): symbol(name)}) for term in bound.terms]
+        return _words_of_units(_units(terms, _named_measure(measure), left, bound.constants != "explicit"))
+
+    now = _words_of_units(_units(bound.terms, _named_measure(measure), left, bound.constants != "explicit"))
+    read = tuple(_with_changes(one, lambda other, one=one: consistent_with(one, other), now) for one in symbols)
+    unread = tuple(f"condition not used: {c.text} ({c.unread})" for c in bound.conditions if c.unread)
+    return replace(
+        found,
+        symbols=read,
+        conditions=tuple(condition.text for condition in bound.conditions),
+        left_out=(*bound.left_out, *unread),
+        case=bound.case,
+    )
+
+
+def _words_of_units(found: _Units) -> str:
+    return "units agree" if found.consistent else "units do not agree"
+
+
+def _is_monomial(hypothesis: Hypothesis) -> bool:
+    return not any(
+        side.has(Add, sympy.Max, sympy.Min, sympy.log, sympy.exp) for side in (hypothesis.smaller, hypothesis.larger)
+    )
+
+
+def check_bound(
+    terms: Sequence[Expr],
+    *,
+    measure: str | None = None,
+    given: Given = (),
+    left: LeftSide | None = None,
+    hidden: bool = False,
+    neighbours: bool = True,
+) -> CheckedBound:
+    """Check the terms of a bound, with the left side that it has in its display if it has one.
 
     >>> from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
     >>> import sympy
@@ -99,22 +503,115 @@ def check_bound(terms: Sequence[Expr], *, measure: str | None = None, given: Giv
     (True, ['value', 'value'])
     """
     named = _named_measure(measure)
-    checked = tuple(_check_term(index, terms, given) for index in range(len(terms)))
-    units = {term.unit for term in checked if term.unit is not None}
-    consistent = all(not term.unit_error for term in checked) and len(units) <= 1
-    if consistent and named is not None and units:
-        consistent = units == {named.unit}
-    measures = tuple(m.name for m in MEASURES.values() if units == {m.unit}) if named is None else (named.name,)
-    remaining = {term.name: term.expression for term in checked if not term.dominated}
+    terms = distributed(terms)
+    units = _units(terms, named, left, hidden)
+    usual, notes = _under_conventions(terms)
+    given = [_usual_hypothesis(h) if isinstance(h, Hypothesis) else h for h in given]
+    checked = []
+    for index, expression in enumerate(terms):
+        shape, said = with_leading_counts(expression)
+        notes += said
+        verdict = _is_dominated(index, usual, given)
+        error = units.errors[index]
+        checked.append(
+            CheckedTerm(f"term {index + 1}", expression, monomial(shape), units.of_terms[index], error, verdict)
+        )
+    regimes, unknown = _regimes({t.name: usual[i] for i, t in enumerate(checked) if not t.dominated}, given)
+    measures = _measures(units, named, left)
+    is_one = bool(measures) and (named is not None or len(measures) == 1 or measures[0] in _ONE_MEASURE.values())
+    listed = _neighbours(usual, measures[0], given) if neighbours and is_one else ()
+    return CheckedBound(
+        tuple(checked),
+        units.consistent,
+        measures,
+        regimes,
+        unknown,
+        listed,
+        units.inferred,
+        units.contradiction,
+        tuple(dict.fromkeys((*units.notes, *notes))),
+        left,
+        units.left_agrees,
+    )
+
+
+def _measures(units: _Units, named: Measure | None, left: LeftSide | None) -> tuple[str, ...]:
+    """The catalogue's measures of the bound, the usual one first."""
+    if named is not None:
+        return (named.name,)
+    found = {unit for unit in units.of_terms if unit is not None}
+    if left is not None and left.measure is not None and found <= {left.unit}:
+        return (left.measure,)
+    if len(found) != 1:
+        return ()
+    (unit,) = found
+    names = [m.name for m in MEASURES.values() if m.unit == unit]
+    return tuple(sorted(names, key=lambda name: name != _ONE_MEASURE.get(unit)))
+
+
+def _under_conventions(terms: Sequence[Expr]) -> tuple[list[Expr], list[str]]:
+    """The terms as the order algebra takes them, and what was taken for granted."""
+    notes: list[str] = []
+    usual = [with_positive_logarithms(term) for term in terms]
+    usual, by_kappa = with_condition_number(usual)
+    usual, by_total = with_total_steps(usual)
+    usual, moment = with_heavy_tails(usual)
+    notes += ["kappa = L/mu where terms are compared"] * by_kappa
+    notes += ["T = K R where terms are compared"] * by_total
+    notes += [f"{moment.partition(':')[0]} ranges over (1, 2]"] if moment else []
+    return list(usual), notes
+
+
+def _usual_hypothesis(hypothesis: Hypothesis) -> Hypothesis:
+    usual, _ = _under_conventions([hypothesis.smaller, hypothesis.larger])
+    return Hypothesis(usual[0], usual[1], hypothesis.reason)
+
+
+def _regimes(
+    remaining: Mapping[str, Expr], given: Given
+) -> tuple[dict[str, tuple[tuple[Hypothesis, ...], ...]], dict[str, str]]:
+    """Where each term is the largest, against all terms that allow an answer; which do not, and why."""
     regimes: dict[str, tuple[tuple[Hypothesis, ...], ...]] = {}
     unknown: dict[str, str] = {}
     for name, expression in remaining.items():
-        others = Add(*(term for other, term in remaining.items() if other != name))
+        usable, refused = [], []
+        for other, term in remaining.items():
+            if other == name:
+                continue
+            try:
+                where_dominated(term, expression, given)
+                usable.append(term)
+            except TightrateError:
+                refused.append(other)
         try:
-            regimes[name] = where_dominated(others, expression, given)
+            found = where_dominated(Add(*usable), expression, given) if usable else ()
         except TightrateError:
-            unknown[name] = "an exponential or a logarithm has no region of monomial inequalities"
-    return CheckedBound(checked, consistent, measures, regimes, unknown, _neighbours(terms, measures, given))
+            found, refused = (), [other for other in remaining if other != name]
+        if refused:
+            whose = _special_factor(expression)
+            if whose is None:
+                factors = [(_special_factor(remaining[other]), other) for other in refused]
+                because = "; ".join(f"{factor or remaining[other]} in {other}" for factor, other in factors)
+            else:
+                because = f"{whose} in {name}"
+            unknown[name] = f"against {', '.join(refused)}: {because} has no region of monomial inequalities"
+        if found or not refused:
+            regimes[name] = found
+    return regimes, unknown
+
+
+def _special_factor(expression: Expr) -> Expr | None:
+    """The exponential, logarithm or power of a difference in a term."""
+    found = [f for f in expression.atoms(sympy.exp, sympy.log, sympy.Pow) if _is_special(f)]
+    return min(found, key=sympy.default_sort_key) if found else None
+
+
+def _is_special(part: Expr) -> bool:
+    if isinstance(part, (sympy.exp, sympy.log)):
+        return bool(part.free_symbols)
+    return (
+        isinstance(part, sympy.Pow) and bool(part.exp.free_symbols) and not part.exp.free_symbols <= {symbol("alpha")}
+    )
 
 
 def _named_measure(measure: str | None) -> Measure | None:
@@ -125,21 +622,126 @@ def _named_measure(measure: str | None) -> Measure | None:
     return MEASURES[measure]
 
 
-def _check_term(index: int, terms: Sequence[Expr], given: Given) -> CheckedTerm:
-    expression = terms[index]
-    unit, error = None, ""
+# --- units -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Units:
+    """What the units of a bound are, and whether they agree."""
+
+    of_terms: tuple[Unit | None, ...]
+    errors: tuple[str, ...]
+    consistent: bool
+    inferred: Mapping[str, Unit]
+    contradiction: tuple[str, ...]
+    notes: tuple[str, ...]
+    left_agrees: bool | None
+
+
+def _units(terms: Sequence[Expr], named: Measure | None, left: LeftSide | None, hidden: bool) -> _Units:
+    unknown = {s.name for term in terms for s in term.free_symbols if s.name == "eps" or kind_of(s.name) == "unknown"}
+    targets: list[tuple[str, Unit | None]] = [("", named.unit)] if named is not None else [("", None)]
+    if named is None and left is not None and left.is_known:
+        targets = [("", left.unit)] if left.unit is not None else list(left.choices)
+    solved = [(label, target, *_infer(terms, target, unknown)) for label, target in targets]
+    label, target, found, why = next((one for one in solved if not one[3]), solved[0])
+    notes: list[str] = []
+    errors = _errors(terms, unknown)
+    agrees: bool | None = None
+    if left is not None and left.is_known and named is None:
+        agrees = not why
+        if agrees and label:
+            notes.append(f"the left side {left.text} is read as: {meaning_of(label)}")
+    if left is not None and not left.is_known and not left.is_accuracy and left.text:
+        notes.append(f"the left side {left.text} was not understood, so its unit is not compared")
+    if why and target is not None and named is None:  # do the terms at least agree with each other?
+        alone, alone_why = _infer(terms, None, unknown)
+        pure = {unit for unit in alone.of_terms if unit is not None} <= {PURE}
+        if not alone_why and hidden and pure and not unknown:
+            notes.append("the right side is a pure number: the order hides constants that have units")
+            return _Units(alone.of_terms, errors, True, alone.units, (), tuple(notes), None)
+        found = alone if not alone_why else found
+    if not why and target is None and unknown and "eps" in found.free and "eps" in unknown:
+        as_number, number_why = _infer(terms, PURE, unknown)
+        notes.append("taken as a complexity, a pure number, as an accuracy occurs")
+        found, why = (as_number if not number_why else found), number_why
+    notes += _said(found, unknown)
+    if left is not None and left.is_accuracy and not why:
+        own = {unit for unit in found.of_terms if unit is not None}
+        if own and not own <= set(ACCURACIES.values()):
+            why = ("the left side is an accuracy",)
+    of_terms = tuple(
+        unit if unit is not None else _alone(term, unknown) for unit, term in zip(found.of_terms, terms, strict=True)
+    )
+    consistent = not why and not any(errors)
+    return _Units(of_terms, errors, consistent, found.units, why, tuple(notes), agrees)
+
+
+def _infer(terms: Sequence[Expr], target: Unit | None, unknown: set[str]) -> tuple[Inferred, tuple[str, ...]]:
+    """The inferred units, and what contradicts what; an accuracy must be the accuracy of something."""
     try:
-        unit = unit_of(expression, lambda name: letter(name).unit)
+        found = infer(terms, target=target, unknown=unknown)
     except UnitError as reason:
-        error = str(reason)
-    others = [term for other, term in enumerate(terms) if other != index]
-    return CheckedTerm(
-        f"term {index + 1}", expression, monomial(expression), unit, error, _is_dominated(index, terms, others, given)
+        return Inferred({}, (), (None,) * len(terms)), (str(reason),)
+    if found.contradiction:
+        return found, found.contradiction
+    eps = found.units.get("eps")
+    if eps is not None and eps not in ACCURACIES.values():
+        return found, (f"eps would have the unit {eps}, which is the accuracy of nothing",)
+    return found, ()
+
+
+def _errors(terms: Sequence[Expr], unknown: set[str]) -> tuple[str, ...]:
+    """For each term by itself, why it has no unit, or nothing."""
+    errors = []
+    for term in terms:
+        try:
+            if unknown & {s.name for s in term.free_symbols}:
+                found = infer([term], unknown=unknown)
+                errors.append("; ".join(found.contradiction))
+            else:
+                unit_of(_conventional(term), lambda name: letter(name).unit)
+                errors.append("")
+        except UnitError as reason:
+            errors.append(str(reason))
+    return tuple(errors)
+
+
+def _conventional(term: Expr) -> Expr:
+    """The term with the logarithms of accuracies out of the way, whose argument is conventional."""
+    return term.replace(
+        lambda e: isinstance(e, sympy.log) and symbol("eps") in e.free_symbols, lambda _: sympy.Integer(2)
     )
 
 
-def _is_dominated(index: int, terms: Sequence[Expr], others: Sequence[Expr], given: Given) -> bool | None:
+def _alone(term: Expr, unknown: set[str]) -> Unit | None:
+    """The unit of a term by itself, with an unknown accuracy as a function value; None where it cannot be said."""
+    if unknown - {"eps"} & {s.name for s in term.free_symbols}:
+        return None
+    try:
+        return unit_of(_conventional(term), lambda name: letter(name).unit)
+    except UnitError:
+        return None
+
+
+def _said(found: Inferred, unknown: set[str]) -> list[str]:
+    notes = []
+    for name in sorted(unknown):
+        unit = found.units.get(name)
+        shown = "eps" if name == "eps" else name.rpartition(":")[0]
+        if unit is None:
+            continue
+        if name == "eps":
+            of = next((text for text, one in ACCURACIES.items() if one == unit), None)
+            notes.append(f"eps is the accuracy of {of}" if of else f"eps would have the unit {unit}")
+        else:
+            notes.append(f"{shown} is not declared; its unit must be {unit}")
+    return notes
+
+
+def _is_dominated(index: int, terms: Sequence[Expr], given: Given) -> bool | None:
     """Whether the other terms dominate this one; of two equivalent terms the first one counts."""
+    others = [term for other, term in enumerate(terms) if other != index]
     if not others:
         return False
     answer = dominated(terms[index], Add(*others), given).relation
@@ -152,13 +754,13 @@ def _is_dominated(index: int, terms: Sequence[Expr], others: Sequence[Expr], giv
     return True
 
 
-def _neighbours(terms: Sequence[Expr], measures: Sequence[str], given: Given) -> tuple[Neighbour, ...]:
+def _neighbours(terms: Sequence[Expr], measure: str, given: Given) -> tuple[Neighbour, ...]:
     """The comparable upper and lower bounds of the catalogue for the same measure, closest relation first."""
     total = Add(*terms)
     letters = {symbol.name for symbol in total.free_symbols}
     found = []
     for entry in statements():
-        if entry.measure not in measures or entry.kind == "exact":
+        if entry.measure != measure or entry.kind == "exact":
             continue
         bound = entry.theorem.bound
         if not _comparable(bound, letters):
@@ -176,9 +778,11 @@ def _comparable(bound: Bound, letters: set[str]) -> bool:
     return all((name in theirs) == (name in letters) for name in ("eta", "mu", "lambda", "rho", "delta", "Delta"))
 
 
-def read_table(text: str, letters: Mapping[str, str] | None = None) -> dict[str, tuple[Expr, ...]]:
+def read_table(
+    text: str, letters: Mapping[str, str] | None = None, macros: Mapping[str, Macro] | None = None
+) -> dict[str, ParsedBound]:
     """Several bounds, one on each line as `name: bound`; empty lines and lines that begin with # are skipped."""
-    found: dict[str, tuple[Expr, ...]] = {}
+    found: dict[str, ParsedBound] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -188,7 +792,7 @@ def read_table(text: str, letters: Mapping[str, str] | None = None) -> dict[str,
         if name.strip() in found:
             raise TightrateError(f"line {number} names {name.strip()!r} a second time; give each bound its own name")
         try:
-            found[name.strip()] = parse(formula.strip(), letters).terms
+            found[name.strip()] = parse(formula.strip(), with_constants(letters), macros)
         except TightrateError as reason:
             raise TightrateError(f"line {number}: {reason}") from None
     if not found:
@@ -196,11 +800,25 @@ def read_table(text: str, letters: Mapping[str, str] | None = None) -> dict[str,
     return found
 
 
-def compare_table(table: Mapping[str, tuple[Expr, ...]], given: Given = ()) -> dict[tuple[str, str], Relation]:
+def check_table(
+    table: Mapping[str, ParsedBound],
+    letters: Mapping[str, str] | None = None,
+    measure: str | None = None,
+    given: Sequence[ParsedInequality] = (),
+) -> dict[str, CheckedBound]:
+    """Each bound of a table by itself."""
+    spelled = with_constants(letters)
+    return {
+        name: _check_parsed(bound, spelled, letters or {}, measure, given, neighbours=True)
+        for name, bound in table.items()
+    }
+
+
+def compare_table(table: Mapping[str, Side], given: Given = ()) -> dict[tuple[str, str], Relation]:
     """The relation of every pair of bounds, in the order of the table."""
     names = list(table)
     return {
-        (first, second): compare(Add(*table[first]), Add(*table[second]), given).relation
+        (first, second): compare_bounds(table[first], table[second], given).relation
         for i, first in enumerate(names)
         for second in names[i + 1 :]
     }

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 
-from tightrate.common.errors import TightrateError
+from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.rates.formulas.letter_notation import meanings, spell
+from tightrate.rates.formulas.parse import parse
 from tightrate.rates.statements import catalogue
-from tightrate.rates.symbols.alphabet import LETTERS, letter
+from tightrate.rates.symbols.alphabet import KINDS, LETTERS, declared, known_letter, letter
 
 
 def parse_letters(text: str) -> dict[str, str]:
     r"""`--letters`: pairs PAPER=ALPHABET, the id of a paper or of a theorem, or several of these, separated by commas.
 
-    Returns the source's letters with the alphabet's names.  Where a paper writes two quantities with one letter, the
-    one whose usual letter it is keeps it, if the paper (or the one theorem) speaks of it at all; a pair that follows
-    the id says otherwise.
+    Instead of a name of the alphabet there may stand a kind of quantity (`C=constant`, `p=probability`; see `KINDS`) or
+    a formula (`\kappa=L/mu`, `C=4`).  Returns the source's letters with the alphabet's names, declared names or
+    formulas.  Where a paper writes two quantities with one letter, the one whose usual letter it is keeps it, if the
+    paper (or the one theorem) speaks of it at all; a pair that follows the id says otherwise.
 
     >>> parse_letters(r"H=L, N=M, \beta=gamma")
     {'H': 'L', 'N': 'M', '\\beta': 'gamma'}
@@ -36,8 +38,23 @@ def parse_letters(text: str) -> dict[str, str]:
             raise TightrateError(reason) from None
         if name not in LETTERS and source in LETTERS:
             raise TightrateError(f"--letters {part!r}: pairs are PAPER=ALPHABET; did you mean '{name}={source}'?")
-        letters[source] = letter(name).name
+        letters[source] = _named(part, source, name)
     return letters
+
+
+def _named(pair: str, source: str, name: str) -> str:
+    """The name of the alphabet, the declared name, or the formula, that a pair gives a letter."""
+    if name in KINDS and name not in LETTERS:
+        return declared(source, name)
+    if name not in LETTERS and re.search(r"[-+*/^(\\]|^[0-9.]+$", name):
+        try:
+            parse(name)
+        except TightrateError as wrong:
+            raise TightrateError(f"--letters {pair!r}: the right side is no formula ({wrong})") from None
+        return name
+    if known_letter(name) is None:
+        raise unknown_name("letter", name, [*LETTERS, *KINDS])
+    return letter(name).name
 
 
 def _notation(paper_or_theorem: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ the one used on the command line, in JSON and in results; a theorem keeps its pa
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from sympy import Rational, Symbol
@@ -31,7 +31,8 @@ STEP = LENGTH**2 / VALUE
 class Letter:
     """One letter of the alphabet.
 
-    `counts` marks whole numbers (`K` may also be infinite); `may_vanish` marks quantities whose zero is meaningful;
+    `counts` marks whole numbers (`K` may also be infinite), `at_least_one` other numbers from 1 on, such as a condition
+    number; `constant` marks what is of order 1; `may_vanish` marks quantities whose zero is meaningful;
     `below_one` marks fractions in (0, 1), or [0, 1) where they may vanish; `at_most_one` marks those in [0, 1].
     `at_most` names letters that are at least as large in every problem where both occur; `chosen` marks what the method
     chooses, such as a step size, rather than the problem.
@@ -45,8 +46,20 @@ class Letter:
     may_vanish: bool = False
     below_one: bool = False
     at_most_one: bool = False
+    at_least_one: bool = False
+    constant: bool = False
     at_most: tuple[str, ...] = ()
     chosen: bool = False
+
+    @property
+    def is_at_least_one(self) -> bool:
+        """Whether no value is below 1."""
+        return self.counts or self.at_least_one
+
+    @property
+    def is_at_most_one(self) -> bool:
+        """Whether no value is above 1."""
+        return self.below_one or self.at_most_one
 
     @property
     def symbol(self) -> Symbol:
@@ -195,6 +208,56 @@ LETTERS: Mapping[str, Letter] = _alphabet(
 )
 
 
+# What a symbol outside the alphabet may be declared as (`--letters 'C=constant'`): its unit and its range.
+KINDS: Mapping[str, Letter] = _alphabet(
+    [
+        Letter("constant", "C", "an absolute constant", constant=True),
+        Letter("kappa", r"\kappa", "condition number, L/mu", at_least_one=True),
+        Letter("count", "n", "a whole number", counts=True),
+        Letter("batch", "b", "batch size", counts=True),
+        Letter("clients", "N", "number of all clients", counts=True),
+        Letter("sampled", "S", "number of clients that take part in a round", counts=True),
+        Letter("samples", "n", "number of samples", counts=True),
+        Letter("probability", "p", "a probability, in (0, 1]", at_most_one=True),
+        Letter("spectral_gap", "p", "spectral gap of the mixing matrix, in (0, 1]", at_most_one=True),
+        Letter("compression", r"\omega", "variance of the compression, a number"),
+        Letter("moment", r"\mathfrak{p}", "order of the bounded noise moment, in (1, 2]", at_least_one=True),
+        Letter("number", "q", "a pure number of any size"),
+        Letter("value", "V", "a value of the objective", VALUE),
+        Letter("length", "D", "a distance", LENGTH),
+        Letter("gradient", "G", "a gradient norm", GRADIENT),
+        Letter("curvature", "L", "a curvature", CURVATURE),
+        Letter("step", r"\eta", "a step size", STEP),
+        Letter("unknown", "X", "not declared; its unit follows from the formula"),
+    ]
+)
+KIND_MARK = ":"  # a declared symbol is named SYMBOL:KIND, such as C_1:constant, so that its name says what it is
+
+
+def declared(latex: str, kind: str) -> str:
+    r"""The name of a symbol outside the alphabet that is of this kind.
+
+    >>> letter(declared("C_1", "constant")).meaning, letter(declared("N", "clients")).counts
+    ('an absolute constant', True)
+    """
+    if kind not in KINDS:
+        raise unknown_name("kind of symbol", kind, KINDS)
+    return f"{latex}{KIND_MARK}{kind}"
+
+
+def kind_of(name: str) -> str:
+    """The kind of a declared symbol, empty for a letter of the alphabet."""
+    return name.rpartition(KIND_MARK)[2] if KIND_MARK in name else ""
+
+
+def known_letter(name: str) -> Letter | None:
+    """The letter of that name, of the alphabet or declared; None if it is neither."""
+    if name in LETTERS:
+        return LETTERS[name]
+    latex, mark, kind = name.rpartition(KIND_MARK)
+    return replace(KINDS[kind], name=name, latex=latex) if mark and kind in KINDS else None
+
+
 def ordered_letters(names: Collection[str]) -> Iterator[tuple[str, str]]:
     """The pairs of these letters of which the first is at most the second, without what follows from others.
 
@@ -211,9 +274,10 @@ def ordered_letters(names: Collection[str]) -> Iterator[tuple[str, str]]:
 
 def letter(name: str) -> Letter:
     """The letter of that ASCII name; an unknown one is refused with the nearest match."""
-    if name not in LETTERS:
+    found = known_letter(name)
+    if found is None:
         raise unknown_name("letter", name, LETTERS)
-    return LETTERS[name]
+    return found
 
 
 def symbol(name: str) -> Symbol:
@@ -248,6 +312,9 @@ def check_value(name: str, value: float) -> float:
     elif known.at_most_one:
         if not 0 <= value <= 1:
             raise TightrateError(f"{name} must lie in [0,1], not {value:g}")
+    elif known.at_least_one:
+        if not 1 <= value < float("inf"):
+            raise TightrateError(f"{name} must be at least 1 and finite, not {value:g}")
     elif not (abs(value) != float("inf") and (value >= 0 if known.may_vanish else value > 0)):
         sign = "nonnegative" if known.may_vanish else "positive"
         raise TightrateError(f"{name} must be {sign} and finite, not {value:g}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.macros import Macro, definitions
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 FLAGS = {"true": True, "false": False, "1": True, "0": False}
@@ -101,3 +103,16 @@ def read_number(name: str, text: str) -> float:
         return float(Fraction(lowered))
     except (ValueError, ZeroDivisionError, OverflowError):
         raise TightrateError(f"{name} must be a number, a fraction such as 1/3, or inf, not {text!r}") from None
+
+
+def read_text(file: Path) -> str:
+    """The text of a file; TightrateError where it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TightrateError(f"cannot read {file}: {getattr(error, 'strerror', None) or 'not a text file'}") from None
+
+
+def read_macros(file: Path | None) -> dict[str, Macro]:
+    """The LaTeX definitions of a file."""
+    return {} if file is None else definitions(read_text(file))[0]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
-from sympy import Expr, GreaterThan
+from sympy import GreaterThan
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas import display
+from tightrate.rates.formulas.parse import ParsedBound
+from tightrate.rates.formulas.plain_text import plain_name
 from tightrate.rates.orders.regimes import solved
 from tightrate.rates.pages.theorem_facts import exponent_text
+from tightrate.rates.relations.bound_check import meaning_of
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.hypothesis import Hypothesis
 from tightrate.terminal.output import number, table
@@ -20,11 +23,45 @@ from tightrate.terminal.theorem import exponents_text, times
 
 if TYPE_CHECKING:
     from tightrate.rates.orders.communication_complexity import RoundsAnswer
-    from tightrate.rates.orders.domination import OrderComparison, OrderResult
-    from tightrate.rates.relations.bound_check import CheckedBound
+    from tightrate.rates.orders.domination import OrderResult
+    from tightrate.rates.relations.bound_check import BoundComparison, CheckedBound, ReadSymbol
 
 
-def comparison_page(sides: Sequence[Theorem | tuple[Expr, ...]], comparison: OrderComparison) -> RenderableType:
+def comparison_as_json(comparison: BoundComparison) -> dict[str, Any]:
+    """What `compare --json` prints beside the two bounds."""
+    return {
+        **comparison.order.as_dict(),
+        "notes": list(comparison.notes),
+        "letters": [_symbol_as_json(one) for one in comparison.symbols],
+    }
+
+
+def _symbol_as_json(one: ReadSymbol) -> dict[str, Any]:
+    return {
+        "written": one.written,
+        "name": plain_name(one.name),
+        "meaning": one.meaning,
+        "source": one.source,
+        "other_meanings": [meaning_of(other) for other in one.others],
+        "changed_answers": list(one.changed),
+    }
+
+
+def _symbol_lines(symbols: Sequence[ReadSymbol]) -> Iterator[Text]:
+    """How every symbol was read; a ? marks those that papers use for other things too."""
+    if symbols:
+        yield Text("Read as", "bold")
+    for one in symbols:
+        mark = "?" if one.others or one.source == "unknown" else " "
+        how = {"declared": "from --letters", "convention": "usual", "assumed": "assumed", "unknown": "unknown"}
+        yield Text(f"{mark} {one.written}: {one.meaning} ({how[one.source]})")
+        if one.others:
+            yield Text(f"    elsewhere: {'; '.join(meaning_of(other) for other in one.others)}")
+        for changed in one.changed:
+            yield Text(f"    read as {changed}")
+
+
+def comparison_page(sides: Sequence[Theorem | ParsedBound], comparison: BoundComparison) -> RenderableType:
     """The relation, with the path along which it fails or the words that it is proved."""
     meaning = {
         "A<=B": "A is at most B, up to constants",
@@ -35,15 +72,28 @@ def comparison_page(sides: Sequence[Theorem | tuple[Expr, ...]], comparison: Ord
     }
     lines: list[RenderableType] = [Text(f"{name}: {_side_text(side)}") for name, side in zip("AB", sides, strict=True)]
     lines += [Text(), Text(meaning[comparison.relation], "bold")]
-    for claim, result in (("A <~ B", comparison.forward), ("B <~ A", comparison.backward)):
+    for claim, result in (("A <~ B", comparison.order.forward), ("B <~ A", comparison.order.backward)):
         lines.append(Text(f"  {claim}: {_answer_text(result)}"))
+    lines += [Text(f"  {note}") for note in comparison.notes]
+    left_out = [note for side in sides if isinstance(side, ParsedBound) for note in _around(side)]
+    lines += [Text(f"  {note}") for note in left_out]
+    if comparison.symbols:
+        lines += [Text(), *_symbol_lines(comparison.symbols)]
     return Group(*lines)
 
 
-def _side_text(side: Theorem | tuple[Expr, ...]) -> str:
+def _around(side: ParsedBound) -> Iterator[str]:
+    """What stood beside a bound."""
+    for condition in side.conditions:
+        yield f"condition{' not used' if condition.unread else ''}: {condition.text}"
+    for text in side.left_out:
+        yield f"left out: {text}"
+
+
+def _side_text(side: Theorem | ParsedBound) -> str:
     if isinstance(side, Theorem):
         return f"{side.id}, {display.sum_unicode(side.bound.expressions)}"
-    return " + ".join(display.unicode(term) for term in side)
+    return " + ".join(display.unicode(term) for term in side.terms)
 
 
 def _answer_text(result: OrderResult) -> str:
@@ -57,7 +107,8 @@ def _answer_text(result: OrderResult) -> str:
         growth = "faster than every power of n" if ratio is None else f"like n^{ratio}"
         if ratio == 0:
             growth = f"like (log n)^{result.witness.logarithms}"
-        return f"fails: along {path or 'constant letters'} the ratio grows {growth}"
+        alpha = f", at alpha = {result.witness.alpha}" if result.witness.alpha is not None else ""
+        return f"fails: along {path or 'constant letters'} the ratio grows {growth}{alpha}"
     return f"undecided: {result.reason}"
 
 
@@ -70,7 +121,7 @@ def bound_as_json(checked: CheckedBound) -> dict[str, Any]:
             {
                 "name": term.name,
                 "latex": display.latex(term.expression),
-                "exponents": {name: exponent_text(power) for name, power in term.shape.exponents.items()},
+                "exponents": {plain_name(name): exponent_text(power) for name, power in term.shape.exponents.items()},
                 "other_factors": [display.text(factor) for factor in term.shape.factors],
                 "units": str(term.unit) if term.unit is not None else None,
                 "units_error": term.unit_error or None,
@@ -86,7 +137,38 @@ def bound_as_json(checked: CheckedBound) -> dict[str, Any]:
         "neighbours": [
             {"theorem": neighbour.theorem.id, "relation": neighbour.relation} for neighbour in checked.neighbours
         ],
+        "left_side": None if checked.left is None else _left_as_json(checked),
+        "case": checked.case or None,
+        "conditions": list(checked.conditions),
+        "left_out": list(checked.left_out),
+        "letters": [_symbol_as_json(one) for one in checked.symbols],
+        "inferred_units": {plain_name(name): str(unit) for name, unit in checked.inferred.items()},
+        "contradiction": list(checked.contradiction),
+        "notes": list(checked.notes),
     }
+
+
+def _left_as_json(checked: CheckedBound) -> dict[str, Any]:
+    assert checked.left is not None
+    unit = checked.left.unit
+    return {
+        "text": checked.left.text,
+        "units": None if unit is None else str(unit),
+        "measure": checked.left.measure,
+        "agrees": checked.left_agrees,
+    }
+
+
+def bounds_page(found: Sequence[CheckedBound]) -> RenderableType:
+    """Every bound of a display, one after the other."""
+    if len(found) == 1:
+        return bound_page(found[0])
+    parts: list[RenderableType] = []
+    for number_, one in enumerate(found, 1):
+        of = f", {one.case}" if one.case else ""
+        left = f": {one.left.text}" if one.left is not None and one.left.text else ""
+        parts += [Text(f"Bound {number_} of {len(found)}{left}{of}", "bold"), bound_page(one), Text()]
+    return Group(*parts)
 
 
 def _inequality(hypothesis: Hypothesis) -> str:
@@ -116,6 +198,15 @@ def bound_page(checked: CheckedBound) -> RenderableType:
     measures = ", ".join(checked.measures) or "nothing that the catalogue measures"
     units = f"Units agree: {measures}." if checked.units_consistent else "Units do NOT agree."
     parts: list[RenderableType] = [table(("term", "formula", "exponents", "unit", ""), rows), Text(), Text(units)]
+    if checked.left is not None and checked.left.unit is not None:
+        agrees = {True: "as the right side", False: "the right side has another unit", None: "not compared"}
+        parts.append(Text(f"  left side {checked.left.text}: {checked.left.unit}, {agrees[checked.left_agrees]}"))
+    parts += [Text(f"  contradiction: {place}") for place in checked.contradiction]
+    parts += [Text(f"  {note}") for note in checked.notes]
+    parts += [Text(f"  condition: {condition}") for condition in checked.conditions]
+    parts += [Text(f"  left out: {text}") for text in checked.left_out]
+    if checked.symbols:
+        parts += [Text(), *_symbol_lines(checked.symbols)]
     if len(checked.regimes) + len(checked.unknown_regimes) > 1:
         parts += [Text(), Text("Largest where (up to constants)", "bold")]
         for name, lists in checked.regimes.items():

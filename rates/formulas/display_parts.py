@@ -1,0 +1,450 @@
+r"""A display taken apart: what is bounded, the relation, the bound or bounds, the conditions, and what is left out.
+
+Authors put more than one formula into a display: conditions behind a comma or a wide gap, equation numbers, words, one
+bound in each row of an `align` or each case of an array.  Nothing of it may be multiplied into the bound, taken for the
+bound, or dropped without a word.
+
+    >>> found = take_apart(r"\|x_R-x_*\|^2 \le \frac{\eta\sigma^2}{\mu M}, \qquad \eta \le 1/L. \quad (21)")
+    >>> [(part.left, part.relation, part.bound) for part in found.parts]
+    [('\\|x_R-x_*\\|^2', '<=', '\\frac{\\eta\\sigma^2}{\\mu M}')]
+    >>> found.parts[0].conditions, found.left_out
+    (('\\eta \\le 1/L',), ('equation number (21)',))
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.letter_notation import UPRIGHT, WORDS
+from tightrate.rates.formulas.macros import Macro
+from tightrate.rates.formulas.tokens import RELATIONS, Readable, Token, failure, pieces_of, readable
+
+Pieces = tuple[Token, ...]
+
+_OPENING = {"(", "[", "{", r"\{", r"\lbrace", r"\begin{cases}", r"\langle", r"\lceil", r"\lfloor"}
+_CLOSING = {")", "]", "}", r"\}", r"\rbrace", r"\end{cases}", r"\rangle", r"\rceil", r"\rfloor"}
+_NORMS = {r"\|"}
+_JOINTS = {"+", "-", "*", "/", r"\cdot", r"\times", r"\pm"}
+_CUTS = {",", ";", "."}
+_CONDITION_WORDS = re.compile(
+    r"\b(?:for|if|when|whenever|where|with|provided|given|assuming|such that|s\.t\.|as long as|once|under|since)\b"
+)
+_JOINING_WORDS = re.compile(r"^(?:and|or|\s)*$")
+_OTHERWISE = re.compile(r"^\s*(?:otherwise|else)\W*$")
+_NO_WORDS = {
+    "const",
+    "constant",
+    "polylog",
+    "poly",
+    "opt",
+    "dif",
+    "star",
+    "exp",
+    "log",
+    "ln",
+    "max",
+    "min",
+    "sup",
+    "inf",
+}
+LINKS = 40  # relation signs of one chain
+_PLAIN_WORDS = {"for", "forall", "where", "whenever", "when", "provided", "with", "if"}
+_ONE_ACCURACY = {r"\epsilon", r"\varepsilon", "eps"}
+_UPWARDS, _DOWNWARDS = {">=", ">~", ">", ">>"}, {"<=", "<~", "<", "<<"}
+_ORDER_NAMES = {"O", "Theta", "Omega", r"\Theta", r"\Omega"}
+
+
+@dataclass(frozen=True)
+class DisplayPart:
+    """One bound of a display: its left side (empty if it has none), the relation, the bound and its conditions.
+
+    `between` are the links of a chain between the two; the pieces are what the grammar reads.
+    """
+
+    left: str
+    relation: str
+    bound: str
+    left_pieces: Pieces
+    bound_pieces: Pieces
+    conditions: tuple[str, ...] = ()
+    condition_pieces: tuple[Pieces, ...] = ()
+    between: tuple[str, ...] = ()
+    case: str = ""
+
+
+@dataclass(frozen=True)
+class Display:
+    """The bounds of a display in order, and what else stood in it."""
+
+    source: Readable
+    parts: tuple[DisplayPart, ...]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """What stands between two commas, gaps or words; `words` are those before it, `gap` whether a gap is."""
+
+    pieces: Pieces
+    words: str = ""
+    gap: bool = False
+    cut: Token | None = None
+
+
+def take_apart(text: str, macros: Mapping[str, Macro] | None = None, each_case: bool = False) -> Display:
+    """The parts of a display; TightrateError with the place where two readings are possible.
+
+    Cases that are the whole bound become a part each where `each_case`, or where they are no function of the letters.
+    """
+    source, words = _without_surroundings(readable(text, macros))
+    return _Reader(source, words, each_case).display()
+
+
+def _without_surroundings(source: Readable) -> tuple[Readable, tuple[str, ...]]:
+    """The one formula of a text with dollar signs, and the words around it."""
+    found = list(re.finditer(r"\$\$(.*?)\$\$|\$(.*?)\$|\\\[(.*?)\\\]|\\\((.*?)\\\)", source.text, re.DOTALL))
+    if not found:
+        return source, ()
+    if len(found) > 1:
+        place = source.place(found[1].start())
+        raise failure(source.written, place, "$", "a second formula begins here; give one display at a time")
+    outside = [source.text[: found[0].start()], source.text[found[0].end() :]]
+    if any(re.search(r"[\\^_{}=<>+*/$]", part) for part in outside):
+        return source, ()
+    words = tuple(part.strip() for part in outside if part.strip(" \t\n.,;:"))
+    kept = re.sub(r"[^\n]", " ", outside[0]) + found[0].group() + re.sub(r"[^\n]", " ", outside[1])
+    return Readable(kept, source.written, source.places), words
+
+
+class _Reader:
+    """Takes one display apart."""
+
+    def __init__(self, source: Readable, words: tuple[str, ...], each_case: bool) -> None:
+        self.source, self.each_case = source, each_case
+        self.pieces = tuple(pieces_of(source.text))
+        self.left_out: list[str] = [f"words '{word}'" for word in words]
+
+    def display(self) -> Display:
+        parts: list[DisplayPart] = []
+        for segments in self.statements(self.segments()):
+            parts += self.read(segments, parts)
+        if not parts:
+            raise self.error(None, "expected a formula")
+        return Display(self.source, tuple(parts), tuple(self.left_out))
+
+    def shown(self, pieces: Sequence[Token]) -> str:
+        """The text of pieces that stand next to each other."""
+        if not pieces:
+            return ""
+        stop = pieces[-1].start + len(pieces[-1].shown)
+        return " ".join(self.source.text[pieces[0].start : stop].replace("&", " ").split())
+
+    def error(self, at: Token | None, reason: str) -> TightrateError:
+        start = at.start if at is not None else len(self.source.text.rstrip())
+        shown = at.shown if at is not None else ""
+        return failure(self.source.written, self.source.place(start), shown, reason)
+
+    # Segments: what commas, wide gaps, words and line breaks set apart
+
+    def segments(self) -> Iterator[_Segment]:
+        depth, current, words, gap = 0, list[Token](), "", False
+        cut: Token | None = None
+        norm = False
+        index = 0
+        while index < len(self.pieces):
+            piece = self.pieces[index]
+            if piece.text in _OPENING:
+                depth += 1
+            elif piece.text in _CLOSING:
+                depth = max(0, depth - 1)
+            elif piece.text in _NORMS:
+                norm = not norm
+            raised = bool(current) and current[-1].text in ("_", "^")
+            written = None if depth or norm or raised else self.words_at(index)
+            if written is not None:
+                if current or cut is not None:
+                    yield _Segment(tuple(current), words, gap, cut)
+                    current, words, gap, cut = [], "", False, None
+                phrase, index = written
+                words = f"{words} {phrase}".strip()
+                cut = piece
+                continue
+            if depth == 0 and not norm and (piece.kind in ("gap", "row") or piece.text in (*_CUTS, r"\\")):
+                row = piece.text == r"\\"
+                if piece.text == "." and index + 1 < len(self.pieces) and self.pieces[index + 1].text == ".":
+                    current.append(piece)
+                elif current or row:
+                    yield _Segment(tuple(current), words, gap, cut)
+                    current, words, gap, cut = [], "", piece.kind == "gap" or row, piece
+                else:
+                    gap, cut = gap or piece.kind == "gap", cut or piece
+            elif piece.kind not in ("gap", "row"):
+                current.append(piece)
+            index += 1
+        if current or words:
+            yield _Segment(tuple(current), words, gap, cut)
+
+    def words_at(self, index: int) -> tuple[str, int] | None:
+        r"""Words such as \text{for all } or \forall at this piece, and the place behind them."""
+        piece = self.pieces[index]
+        if piece.text == r"\forall":
+            return "for all", index + 1
+        if piece.kind == "word" and piece.text in _PLAIN_WORDS and index:
+            stop = index + 1
+            while stop < len(self.pieces) and self.pieces[stop].text in ("all", "every", "any", "some"):
+                stop += 1
+            return " ".join(token.text for token in self.pieces[index:stop]), stop
+        if (
+            piece.text not in WORDS | {r"\mathrm"}
+            or index + 1 >= len(self.pieces)
+            or self.pieces[index + 1].text != "{"
+        ):
+            return None
+        depth, stop = 0, index + 1
+        while stop < len(self.pieces):
+            depth += (self.pieces[stop].text == "{") - (self.pieces[stop].text == "}")
+            stop += 1
+            if depth == 0:
+                break
+        inside = self.source.text[self.pieces[index + 1].start + 1 : self.pieces[stop - 1].start]
+        word = inside.strip(" .,;:~\\")
+        if not word or word.lower() in _NO_WORDS or len(word) == 1 or re.search(r"[_^$]", inside):
+            return None
+        if piece.text == r"\mathrm" and " " not in inside.strip() and not _CONDITION_WORDS.search(word):
+            return None
+        follows = self.pieces[stop].text if stop < len(self.pieces) else ""
+        if (
+            " " not in word
+            and not _CONDITION_WORDS.search(word.lower())
+            and follows in ("(", "[", "_", "^", *RELATIONS)
+        ):
+            return None
+        return " ".join(inside.split()), stop
+
+    # Statements: each a left side with its bound, and the segments that belong to it
+
+    def statements(self, segments: Iterator[_Segment]) -> Iterator[list[_Segment]]:
+        current: list[_Segment] = []
+        for segment in segments:
+            if not segment.pieces and not segment.words:
+                continue
+            if self.is_number(segment) and current:
+                self.left_out.append(f"equation number {self.shown(segment.pieces)}")
+                continue
+            if not segment.pieces and not _OTHERWISE.match(segment.words):
+                self.left_out.append(f"words '{segment.words}'")
+                continue
+            if not current:
+                current = [segment]
+            elif self.goes_on(current, segment):
+                head = current[0] if len(current) == 1 else None
+                if head is None:
+                    last = current[-1]
+                    current[-1] = replace(last, pieces=(*last.pieces, *segment.pieces))
+                else:
+                    current[0] = replace(head, pieces=(*head.pieces, *segment.pieces))
+            elif self.is_condition(current, segment):
+                current.append(segment)
+            elif _relations(segment.pieces):
+                yield current
+                current = [segment]
+            else:
+                new_line = segment.cut is not None and segment.cut.text == r"\\"
+                reason = "a new line must go on with an operator; give one bound at a time"
+                raise self.error(
+                    segment.cut or segment.pieces[0],
+                    reason
+                    if new_line
+                    else "the formula ends here; leave out what follows, or write a condition as an inequality",
+                )
+        if current:
+            yield current
+
+    def is_number(self, segment: _Segment) -> bool:
+        text = self.shown(segment.pieces)
+        return bool(re.fullmatch(r"[(\[]\s*[A-Z]?\s*\.?\s*\d+(?:\s*\.\s*\d+)*\s*[a-z']?\s*[)\]]", text)) and (
+            segment.gap or segment.cut is not None
+        )
+
+    def goes_on(self, current: Sequence[_Segment], segment: _Segment) -> bool:
+        """Whether a segment continues the formula before it: an operator or a relation stands between them."""
+        if segment.words:
+            return False
+        cut = segment.cut.text if segment.cut is not None else ""
+        before, after = current[-1].pieces[-1:], segment.pieces[:1]
+        if not before or not after:
+            return False
+        if after[0].text in _JOINTS or before[0].text in _JOINTS:
+            return True
+        if cut in _CUTS:
+            return False
+        if after[0].kind == "relation" or before[0].kind == "relation":
+            return True
+        row = cut == r"\\"
+        if row and (after[0].text in _CLOSING or before[0].text in _OPENING):
+            return True
+        first = current[0]
+        return (
+            len(current) == 1
+            and not row
+            and not _relations(first.pieces)
+            and bool(_relations(segment.pieces))
+            and (_is_measure(self.shown(first.pieces)) and not _is_measure(self.shown(segment.pieces).split("=")[0]))
+        )
+
+    def is_condition(self, current: Sequence[_Segment], segment: _Segment) -> bool:
+        words = segment.words.lower()
+        if words and not _JOINING_WORDS.match(words):
+            return True
+        relations = _relations(segment.pieces)
+        if not relations:
+            return (
+                any(piece.text in (r"\in", r"\ni") for piece in segment.pieces) or _OTHERWISE.match(words) is not None
+            )
+        if _relations(current[0].pieces) == [] and current[0].words and len(current) == 1:
+            return False
+        left = self.shown(segment.pieces[: segment.pieces.index(relations[0])])
+        if _is_measure(left):
+            return False
+        head = _relations(current[0].pieces)
+        head_left = self.shown(current[0].pieces[: current[0].pieces.index(head[0])]) if head else ""
+        alike = bool(head) and bool(head_left) and not _is_measure(head_left) and head[0].text == relations[0].text
+        return not alike or len(current) > 1
+
+    # One statement
+
+    def read(self, segments: Sequence[_Segment], before: Sequence[DisplayPart]) -> list[DisplayPart]:
+        head, *rest = segments
+        if head.words and not _JOINING_WORDS.match(head.words.lower()):
+            if _CONDITION_WORDS.search(head.words.lower()) and rest and not before:
+                rest, head = [head], rest[0]  # a condition stands in front
+            elif not _relations(head.pieces) and before:
+                raise self.error(head.pieces[0], "what stands here is no bound; leave it out")
+            else:
+                self.left_out.append(f"words '{head.words}'")
+        conditions = [segment for segment in rest if segment.pieces]
+        relations = _relations(head.pieces)
+        if len(relations) > LINKS:
+            raise self.error(relations[LINKS], f"a chain of more than {LINKS} relation signs")
+        kinds = {relation.text for relation in relations}
+        if kinds & _UPWARDS and kinds & _DOWNWARDS:
+            raise self.error(relations[-1], "relation signs in both directions; give one bound")
+        links: list[Pieces] = []
+        start = 0
+        for relation in relations:
+            stop = head.pieces.index(relation)
+            links.append(head.pieces[start:stop])
+            start = stop + 1
+        links.append(head.pieces[start:])
+        sign = relations[-1].text if relations else ""
+        shown = [condition.pieces for condition in conditions]
+        if len(links) > 2 and self.shown(links[-1]) in _ONE_ACCURACY:
+            *links, last = links  # `X <= bound <= eps` asks when the bound is small enough
+            shown.insert(0, (*links[-1], relations[-1], *last))
+            sign = relations[-2].text
+        if sign in ("<<", ">>"):
+            raise self.error(relations[-1], r"a hypothesis and no bound; write it with --given, or \lesssim, \gtrsim")
+        if not links[-1]:
+            raise self.error(relations[-1] if relations else None, "expected a formula behind the relation sign")
+        left = links[0] if relations else ()
+        part = DisplayPart(
+            self.shown(left),
+            sign,
+            self.shown(links[-1]),
+            left,
+            links[-1],
+            tuple(self.condition_text(condition) for condition in shown),
+            tuple(shown),
+            tuple(self.shown(link) for link in links[1:-1]),
+        )
+        return list(self.cases(part))
+
+    def condition_text(self, pieces: Pieces) -> str:
+        return self.shown(pieces)
+
+    def cases(self, part: DisplayPart) -> Iterator[DisplayPart]:
+        """Each row of `cases` or an array that is the whole bound, with its condition."""
+        pieces = part.bound_pieces
+        while pieces and pieces[0].text in (r"\{", "{") and pieces[-1].text in (r"\}", "}", "."):
+            pieces = pieces[1:-1]
+        if pieces and pieces[-1].text in (".", ","):
+            pieces = pieces[:-1]
+        whole = len(pieces) > 2 and pieces[0].text == r"\begin{cases}" and pieces[-1].text == r"\end{cases}"
+        if (
+            not whole
+            or sum(piece.text == r"\begin{cases}" for piece in pieces) > 1
+            or not (self.each_case or _has_orders(pieces))
+        ):
+            yield part
+            return
+        for row in _split(pieces[1:-1], r"\\"):
+            cells = _split(row, "&")
+            value = tuple(cells[0])
+            while value and value[-1].text in _CUTS:
+                value = value[:-1]
+            words = " ".join(self.shown(cell) for cell in cells[1:])
+            plain = re.sub(r"\\(?:text|mathrm|mbox)\s*\{([^{}]*)\}", r" \1 ", words).strip(" .,")
+            condition = tuple(piece for cell in cells[1:] for piece in _without_words(cell))
+            if not value:
+                continue
+            read = (condition,) if _relations(condition) else ()
+            case = re.sub(r"^\s*(?:if|for|when)\s+", "", " ".join(plain.split()))
+            yield replace(
+                part,
+                bound=self.shown(value),
+                bound_pieces=value,
+                conditions=(*part.conditions, *([case] if case else [])),
+                condition_pieces=(*part.condition_pieces, *read),
+                case=case,
+            )
+
+
+def _relations(pieces: Sequence[Token]) -> list[Token]:
+    """The relation signs outside all brackets."""
+    depth, found = 0, []
+    for piece in pieces:
+        depth += (piece.text in _OPENING) - (piece.text in _CLOSING)
+        if piece.kind == "relation" and depth <= 0:
+            found.append(piece)
+    return found
+
+
+_MEASURE = re.compile(r"\\nabla|\\mathbb\s*\{?\s*E|\\\||\|\||‖|\\lVert|∇|\\langle|[fFℓ]\s*\(|[fF]\s*[\^_]")
+
+
+def _is_measure(text: str) -> bool:
+    """Whether a left side speaks of iterates, function values or gradients, rather than of letters alone."""
+    return _MEASURE.search(text) is not None
+
+
+def _has_orders(pieces: Sequence[Token]) -> bool:
+    """Whether an order such as O(...) stands here, which a value in cases does not hold."""
+    return any(piece.text in _ORDER_NAMES for piece in pieces)
+
+
+def _split(pieces: Sequence[Token], text: str) -> list[list[Token]]:
+    parts: list[list[Token]] = [[]]
+    for piece in pieces:
+        if piece.text == text:
+            parts.append([])
+        else:
+            parts[-1].append(piece)
+    return parts
+
+
+def _without_words(pieces: Sequence[Token]) -> Iterator[Token]:
+    r"""The pieces outside \text{...} and full stops."""
+    index = 0
+    while index < len(pieces):
+        piece = pieces[index]
+        index += 1
+        if piece.text in UPRIGHT and index < len(pieces) and pieces[index].text == "{":
+            depth = 1
+            while depth and (index := index + 1) < len(pieces):
+                depth += (pieces[index].text == "{") - (pieces[index].text == "}")
+            index += 1
+        elif piece.text not in _CUTS:
+            yield piece
