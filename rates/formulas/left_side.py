@@ -279,7 +279,7 @@ class _LeftReader:
             arguments = flat(self.inside())
             if any(arguments.replace("\\bar", "").lstrip("\\").startswith(v.lstrip("\\")) for v in _VECTORS):
                 self.measures = True
-                return GRADIENT if "'" in marks else VALUE
+                return GRADIENT if "'" in marks or "prime" in marks else VALUE
             raise _UnreadError
         if base in ("f", "F", r"\ell") and (marks or subscript or self.text in ("]", ")", "")):
             self.measures = True

@@ -449,6 +449,8 @@ def _check_parsed(
     refuse_contradictory([*given, *inequalities])
     usable = [one for one in as_hypotheses([*given, *inequalities]) if _is_monomial(one)]
     symbols = symbols_read(bound, letters)
+    carriers = frozenset(one.name for one in symbols if kind_of(one.name) == "constant" and one.source != "declared")
+    hidden = bound.constants != "explicit"
     found = check_bound(
         bound.terms,
         measure=measure,
@@ -456,16 +458,17 @@ def _check_parsed(
         left=left,
         hidden=bound.constants != "explicit",
         neighbours=neighbours,
+        carriers=carriers,
     )
 
     def consistent_with(one: ReadSymbol, other: str) -> str:
         name = other if known_letter(other) is not None and not kind_of(other) else declared(one.written, other)
         terms = [term.xreplace({symbol(one.name): symbol(name)}) for term in bound.terms]
-        return _words_of_units(_units(terms, _named_measure(measure), left, bound.constants != "explicit"))
+        return _words_of_units(_units(terms, _named_measure(measure), left, hidden, carriers))
 
-    now = _words_of_units(_units(bound.terms, _named_measure(measure), left, bound.constants != "explicit"))
+    now = _words_of_units(_units(bound.terms, _named_measure(measure), left, hidden, carriers))
     read = tuple(_with_changes(one, lambda other, one=one: consistent_with(one, other), now) for one in symbols)
-    unread = tuple(f"condition not used: {c.text} ({c.unread})" for c in bound.conditions if c.unread)
+    unread = tuple(f"condition not used: {c.text}" for c in bound.conditions if c.unread and c.text != "otherwise")
     return replace(
         found,
         symbols=read,
@@ -493,8 +496,11 @@ def check_bound(
     left: LeftSide | None = None,
     hidden: bool = False,
     neighbours: bool = True,
+    carriers: frozenset[str] = frozenset(),
 ) -> CheckedBound:
     """Check the terms of a bound, with the left side that it has in its display if it has one.
+
+    `hidden` says that constants are; `carriers` are constants that nobody declared, which may carry a unit.
 
     >>> from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
     >>> import sympy
@@ -504,7 +510,7 @@ def check_bound(
     """
     named = _named_measure(measure)
     terms = distributed(terms)
-    units = _units(terms, named, left, hidden)
+    units = _units(terms, named, left, hidden, carriers)
     usual, notes = _under_conventions(terms)
     given = [_usual_hypothesis(h) if isinstance(h, Hypothesis) else h for h in given]
     checked = []
@@ -574,19 +580,14 @@ def _regimes(
     regimes: dict[str, tuple[tuple[Hypothesis, ...], ...]] = {}
     unknown: dict[str, str] = {}
     for name, expression in remaining.items():
-        usable, refused = [], []
-        for other, term in remaining.items():
-            if other == name:
-                continue
-            try:
-                where_dominated(term, expression, given)
-                usable.append(term)
-            except TightrateError:
-                refused.append(other)
+        rest = {other: term for other, term in remaining.items() if other != name}
+        refused: list[str] = []
         try:
-            found = where_dominated(Add(*usable), expression, given) if usable else ()
+            found = where_dominated(Add(*rest.values()), expression, given)
         except TightrateError:
-            found, refused = (), [other for other in remaining if other != name]
+            refused = [other for other, term in rest.items() if not _has_region(term, expression, given)]
+            usable = [term for other, term in rest.items() if other not in refused]
+            found = where_dominated(Add(*usable), expression, given) if usable else ()
         if refused:
             whose = _special_factor(expression)
             if whose is None:
@@ -598,6 +599,14 @@ def _regimes(
         if found or not refused:
             regimes[name] = found
     return regimes, unknown
+
+
+def _has_region(left: Expr, right: Expr, given: Given) -> bool:
+    try:
+        where_dominated(left, right, given)
+    except TightrateError:
+        return False
+    return True
 
 
 def _special_factor(expression: Expr) -> Expr | None:
@@ -638,8 +647,15 @@ class _Units:
     left_agrees: bool | None
 
 
-def _units(terms: Sequence[Expr], named: Measure | None, left: LeftSide | None, hidden: bool) -> _Units:
-    unknown = {s.name for term in terms for s in term.free_symbols if s.name == "eps" or kind_of(s.name) == "unknown"}
+def _units(
+    terms: Sequence[Expr],
+    named: Measure | None,
+    left: LeftSide | None,
+    hidden: bool,
+    carriers: frozenset[str] = frozenset(),
+) -> _Units:
+    names = {s.name for term in terms for s in term.free_symbols}
+    unknown = {name for name in names if name == "eps" or kind_of(name) == "unknown" or name in carriers}
     targets: list[tuple[str, Unit | None]] = [("", named.unit)] if named is not None else [("", None)]
     if named is None and left is not None and left.is_known:
         targets = [("", left.unit)] if left.unit is not None else list(left.choices)
@@ -734,8 +750,10 @@ def _said(found: Inferred, unknown: set[str]) -> list[str]:
         if name == "eps":
             of = next((text for text, one in ACCURACIES.items() if one == unit), None)
             notes.append(f"eps is the accuracy of {of}" if of else f"eps would have the unit {unit}")
-        else:
+        elif kind_of(name) != "constant":
             notes.append(f"{shown} is not declared; its unit must be {unit}")
+        elif not unit.is_pure:
+            notes.append(f"the constant {shown} must carry the unit {unit}")
     return notes
 
 
