@@ -165,6 +165,8 @@ class _Reader:
             raised = bool(current) and current[-1].text in ("_", "^")
             written = None if depth or norm or raised else self.words_at(index)
             if written is not None:
+                if current and current[-1].text in _JOINTS:
+                    raise self.error(piece, f"words have no place in a formula; leave '{written[0]}' out")
                 if current or cut is not None:
                     yield _Segment(tuple(current), words, gap, cut)
                     current, words, gap, cut = [], "", False, None
@@ -246,6 +248,8 @@ class _Reader:
                     current[-1] = replace(last, pieces=(*last.pieces, *segment.pieces))
                 else:
                     current[0] = replace(head, pieces=(*head.pieces, *segment.pieces))
+            elif self.stands_in_front(current) and _relations(segment.pieces):
+                current = [segment, *current]
             elif self.is_condition(current, segment):
                 current.append(segment)
             elif _relations(segment.pieces):
@@ -295,6 +299,10 @@ class _Reader:
             and (_is_measure(self.shown(first.pieces)) and not _is_measure(self.shown(segment.pieces).split("=")[0]))
         )
 
+    def stands_in_front(self, current: Sequence[_Segment]) -> bool:
+        """Whether all that was read so far is a condition, such as `for all R`."""
+        return len(current) == 1 and _CONDITION_WORDS.search(current[0].words.lower()) is not None
+
     def is_condition(self, current: Sequence[_Segment], segment: _Segment) -> bool:
         words = segment.words.lower()
         if words and not _JOINING_WORDS.match(words):
@@ -319,12 +327,9 @@ class _Reader:
     def read(self, segments: Sequence[_Segment], before: Sequence[DisplayPart]) -> list[DisplayPart]:
         head, *rest = segments
         if head.words and not _JOINING_WORDS.match(head.words.lower()):
-            if _CONDITION_WORDS.search(head.words.lower()) and rest and not before:
-                rest, head = [head], rest[0]  # a condition stands in front
-            elif not _relations(head.pieces) and before:
+            if not _relations(head.pieces) and before:
                 raise self.error(head.pieces[0], "what stands here is no bound; leave it out")
-            else:
-                self.left_out.append(f"words '{head.words}'")
+            self.left_out.append(f"words '{head.words}'")
         conditions = [segment for segment in rest if segment.pieces]
         relations = _relations(head.pieces)
         if len(relations) > LINKS:
@@ -341,9 +346,11 @@ class _Reader:
         links.append(head.pieces[start:])
         sign = relations[-1].text if relations else ""
         shown = [condition.pieces for condition in conditions]
+        condition_texts = [self.condition_text(condition) for condition in conditions]
         if len(links) > 2 and self.shown(links[-1]) in _ONE_ACCURACY:
             *links, last = links  # `X <= bound <= eps` asks when the bound is small enough
             shown.insert(0, (*links[-1], relations[-1], *last))
+            condition_texts.insert(0, self.shown(shown[0]))
             sign = relations[-2].text
         if sign in ("<<", ">>"):
             raise self.error(relations[-1], r"a hypothesis and no bound; write it with --given, or \lesssim, \gtrsim")
@@ -356,14 +363,15 @@ class _Reader:
             self.shown(links[-1]),
             left,
             links[-1],
-            tuple(self.condition_text(condition) for condition in shown),
+            tuple(condition_texts),
             tuple(shown),
             tuple(self.shown(link) for link in links[1:-1]),
         )
         return list(self.cases(part))
 
-    def condition_text(self, pieces: Pieces) -> str:
-        return self.shown(pieces)
+    def condition_text(self, condition: _Segment) -> str:
+        text = self.shown(condition.pieces)
+        return text if _relations(condition.pieces) else f"{condition.words} {text}".strip()
 
     def cases(self, part: DisplayPart) -> Iterator[DisplayPart]:
         """Each row of `cases` or an array that is the whole bound, with its condition."""

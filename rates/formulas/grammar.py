@@ -502,6 +502,8 @@ class Grammar:
                     found.append(self.alternative(name))
             self.close(opening)
             return found
+        if opening.text == "_" and name in ("min", "max"):
+            raise self.cursor.error(f"a {name}imum over an index is not read; write its value")
         if name not in ("exp", "log", "ln") or not self.starts_operand():
             raise self.cursor.error(f"expected the arguments of {name} in brackets")
         with inside:

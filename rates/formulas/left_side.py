@@ -120,7 +120,7 @@ class _LeftReader:
 
     def product(self) -> Unit:
         total = self.factor()
-        while self.text and self.text not in ("+", "-", *_OPENING.values(), *_NORMS.values(), ",", r"\rangle"):
+        while self.text and self.text not in ("+", "-", *_OPENING.values(), ",", r"\rangle"):
             if self.text in ("*", r"\cdot", r"\times"):
                 self.index += 1
                 total *= self.factor()

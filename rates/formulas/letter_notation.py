@@ -183,6 +183,11 @@ def _with_marks(cursor: Cursor, spelling: Spelling) -> Spelling:
         elif peek.text == "^" and _star_follows(cursor):
             cursor.take()
             spelling = read_subscript(cursor, spelling, after_mark=True)
+        elif peek.text == "^" and cursor.ahead(1).text == "{" and cursor.ahead(2).text in _STARS:
+            if spelling.subscript:  # \sigma^{\star 2} is the square of \sigma_\star
+                raise cursor.error("a second subscript or star on one letter", cursor.ahead(2))
+            del cursor.tokens[cursor.index + 2]
+            return replace(spelling, subscript="*")
         elif peek.text == "'":
             cursor.take()
             spelling = replace(spelling, accents=("prime", *spelling.accents))

@@ -11,7 +11,7 @@ import sympy
 from sympy import Add, Expr
 
 from tightrate.common.errors import TightrateError, unknown_name
-from tightrate.rates.formulas.grammar import Reading
+from tightrate.rates.formulas.grammar import Grammar, Reading
 from tightrate.rates.formulas.left_side import LeftSide, left_side
 from tightrate.rates.formulas.letter_notation import spell
 from tightrate.rates.formulas.macros import Macro
@@ -234,8 +234,10 @@ def compare_bounds(first: Side, second: Side, given: Given = ()) -> BoundCompari
     answer = _compare(terms_of(first), terms_of(second), hypotheses, notes, fixed=_is_fixed(first) or _is_fixed(second))
     symbols = _both(first, second)
     relation_of = partial(_relation_with, first, second, hypotheses)
+    present = {s.name for side in (first, second) for term in terms_of(side) for s in term.free_symbols}
     symbols = tuple(
-        _with_changes(one, lambda other, one=one: relation_of(one, other), answer.relation) for one in symbols
+        _with_changes(_possible(one, present), lambda other, one=one: relation_of(one, other), answer.relation)
+        for one in symbols
     )
     return BoundComparison(answer, tuple(notes), symbols)
 
@@ -261,7 +263,8 @@ def _relation_with(first: Side, second: Side, given: Given, symbol_read: ReadSym
     hypotheses = [
         Hypothesis(h.smaller.xreplace(swap), h.larger.xreplace(swap)) for h in given if isinstance(h, Hypothesis)
     ]
-    return _compare(swapped[0], swapped[1], hypotheses, [], fixed=True).relation
+    fixed = _is_fixed(first) or _is_fixed(second)
+    return _compare(swapped[0], swapped[1], hypotheses, [], fixed).relation
 
 
 _WORDS = {
@@ -393,6 +396,11 @@ def _is_usual(reading: Reading) -> bool:
     return kind_of(reading.name) == "constant" and reading.name == constants().get(reading.written)
 
 
+def _possible(one: ReadSymbol, present: set[str]) -> ReadSymbol:
+    """Without the meanings for which the formula has another letter."""
+    return replace(one, others=tuple(other for other in one.others if other not in present))
+
+
 def _with_changes(one: ReadSymbol, answer_with: object, answer: str) -> ReadSymbol:
     assert callable(answer_with)
     changed = []
@@ -432,7 +440,19 @@ def check_display(
     """
     spelled = with_constants(letters)
     bounds = parse_display(text, spelled, macros, infer=True)
-    return tuple(_check_parsed(bound, spelled, letters or {}, measure, given, neighbours) for bound in bounds)
+    found = [_check_parsed(bound, spelled, letters or {}, measure, given, neighbours) for bound in bounds]
+    return tuple(_agreeing(one, found[:index]) for index, one in enumerate(found))
+
+
+def _agreeing(one: CheckedBound, before: Sequence[CheckedBound]) -> CheckedBound:
+    """The bound, unless a symbol would have another unit in it than in one before it in the same display."""
+    for other in before:
+        for name, unit in one.inferred.items():
+            if other.inferred.get(name, unit) != unit:
+                shown = "eps" if name == "eps" else name.rpartition(":")[0]
+                place = f"{shown} would have the unit {unit} here, but {other.inferred[name]} in a bound before it"
+                return replace(one, units_consistent=False, contradiction=(*one.contradiction, place))
+    return one
 
 
 def _check_parsed(
@@ -445,6 +465,8 @@ def _check_parsed(
 ) -> CheckedBound:
     keys = {spell(source).key: name for source, name in spelled.items()}
     left = left_side(bound.left_pieces, keys, bound.measure_text) if bound.left_pieces else None
+    if left is not None and not (left.is_known or left.is_accuracy):
+        left = replace(left, unit=_unit_of_formula(bound, spelled))
     inequalities = [one for condition in bound.conditions for one in condition.inequalities]
     refuse_contradictory([*given, *inequalities])
     usable = [one for one in as_hypotheses([*given, *inequalities]) if _is_monomial(one)]
@@ -467,7 +489,11 @@ def _check_parsed(
         return _words_of_units(_units(terms, _named_measure(measure), left, hidden, carriers))
 
     now = _words_of_units(_units(bound.terms, _named_measure(measure), left, hidden, carriers))
-    read = tuple(_with_changes(one, lambda other, one=one: consistent_with(one, other), now) for one in symbols)
+    present = {s.name for term in bound.terms for s in term.free_symbols}
+    read = tuple(
+        _with_changes(_possible(one, present), lambda other, one=one: consistent_with(one, other), now)
+        for one in symbols
+    )
     unread = tuple(f"condition not used: {c.text}" for c in bound.conditions if c.unread and c.text != "otherwise")
     return replace(
         found,
@@ -476,6 +502,15 @@ def _check_parsed(
         left_out=(*bound.left_out, *unread),
         case=bound.case,
     )
+
+
+def _unit_of_formula(bound: ParsedBound, letters: Mapping[str, str]) -> Unit | None:
+    """The unit of a left side that is a formula in letters itself; None if it is none."""
+    try:
+        expression = Add(*Grammar(bound.measure_text, letters).whole())
+        return unit_of(_conventional(expression), lambda name: letter(name).unit)
+    except TightrateError:
+        return None
 
 
 def _words_of_units(found: _Units) -> str:
