@@ -274,21 +274,6 @@ def test_a_place_is_that_of_the_authors_text() -> None:
 
 
 MACRO_PIECES = [*(rf"\{name}" for name in ("newcommand", "def", "a", "b", "norm", "cO", "E")), *"{}#1[]x"]
-    r"\newcommand",
-    r"\def",
-    r"\a",
-    r"\b",
-    r"{",
-    r"}",
-    r"#",
-    r"1",
-    r"[",
-    r"]",
-    r"\norm",
-    r"\cO",
-    r"\E",
-    r"x",
-]
 
 
 @settings(deadline=1_000, max_examples=200)
