@@ -623,6 +623,9 @@ def _regimes(
             refused = [other for other, term in rest.items() if not _has_region(term, expression, given)]
             usable = [term for other, term in rest.items() if other not in refused]
             found = where_dominated(Add(*usable), expression, given) if usable else ()
+            if not rest:
+                unknown[name] = f"{_special_factor(expression) or expression} has no region of monomial inequalities"
+                continue
         if refused:
             whose = _special_factor(expression)
             if whose is None:
