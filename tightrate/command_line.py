@@ -248,6 +248,37 @@ def check_bound_command(
 
 
 @app.command()
+def lint(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Manuscripts: .tex, .md or .txt.")],
+    letters: Letters = None,
+    macros: Macros = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="List what was not understood, too.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Check the bounds of a manuscript: units, left against right side, dominated terms; exit status 1 if any is wrong.
+
+    Example: tightrate lint paper.tex --letters H=L
+    """
+    from tightrate.rates.manuscripts.lint import lint as lint_file
+    from tightrate.rates.statements.paper_notation import parse_letters
+    from tightrate.terminal.arguments import read_macros
+    from tightrate.terminal.manuscript import lint_lines
+    from tightrate.terminal.output import print_json, working
+
+    spelled = parse_letters(letters) if letters else None
+    own = read_macros(macros)
+    with working("reading formulas"):
+        results = [lint_file(path, spelled, own) for path in files]
+    findings = [finding for result in results for finding in result.findings]
+    if as_json:
+        print_json([finding.as_dict() for finding in findings])
+    else:
+        for line in lint_lines(results, verbose):
+            sys.stdout.write(f"{line}\n")
+    return 1 if findings else 0
+
+
+@app.command()
 def rounds(theorem_id: TheoremId, values: Values = None, as_json: AsJson = False) -> None:
     """Rounds until a bound is at most eps, up to constants and by value; the best K at a fixed budget K R.
 

@@ -239,7 +239,9 @@ class _LeftReader:
         if closing in ("|", r"\rvert"):
             try:
                 return self.of(inside)
-            except _UnreadError:
+            except _UnreadError:  # single bars stand for a norm of gradients or points with a place, not of numbers
+                if not any(piece.text in (r"\nabla", "_", "^") or "_" in piece.text for piece in inside):
+                    raise
                 return _vector(inside)
         return _vector(inside)
 

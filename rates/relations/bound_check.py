@@ -134,6 +134,7 @@ class CheckedBound:
     conditions: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     case: str = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -431,6 +432,7 @@ def check_display(
     measure: str | None = None,
     given: Sequence[ParsedInequality] = (),
     neighbours: bool = True,
+    regimes: bool = True,
 ) -> tuple[CheckedBound, ...]:
     r"""Check every bound of a display, with its left side, its conditions, and how its symbols were read.
 
@@ -440,7 +442,7 @@ def check_display(
     """
     spelled = with_constants(letters)
     bounds = parse_display(text, spelled, macros, infer=True)
-    found = [_check_parsed(bound, spelled, letters or {}, measure, given, neighbours) for bound in bounds]
+    found = [_check_parsed(bound, spelled, letters or {}, measure, given, neighbours, regimes) for bound in bounds]
     return tuple(_agreeing(one, found[:index]) for index, one in enumerate(found))
 
 
@@ -462,6 +464,7 @@ def _check_parsed(
     measure: str | None,
     given: Sequence[ParsedInequality],
     neighbours: bool,
+    regimes: bool = True,
 ) -> CheckedBound:
     keys = {spell(source).key: name for source, name in spelled.items()}
     left = left_side(bound.left_pieces, keys, bound.measure_text) if bound.left_pieces else None
@@ -480,6 +483,7 @@ def _check_parsed(
         left=left,
         hidden=bound.constants != "explicit",
         neighbours=neighbours,
+        where=regimes,
         carriers=carriers,
     )
 
@@ -531,11 +535,13 @@ def check_bound(
     left: LeftSide | None = None,
     hidden: bool = False,
     neighbours: bool = True,
+    where: bool = True,
     carriers: frozenset[str] = frozenset(),
 ) -> CheckedBound:
     """Check the terms of a bound, with the left side that it has in its display if it has one.
 
-    `hidden` says that constants are; `carriers` are constants that nobody declared, which may carry a unit.
+    `neighbours` and `where` (each term is the largest) may be left out, which saves time.  `hidden` says that constants
+    are; `carriers` are constants that nobody declared, which may carry a unit.
 
     >>> from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
     >>> import sympy
@@ -557,7 +563,8 @@ def check_bound(
         checked.append(
             CheckedTerm(f"term {index + 1}", expression, monomial(shape), units.of_terms[index], error, verdict)
         )
-    regimes, unknown = _regimes({t.name: usual[i] for i, t in enumerate(checked) if not t.dominated}, given)
+    remaining = {term.name: usual[index] for index, term in enumerate(checked) if where and not term.dominated}
+    regimes, unknown = _regimes(remaining, given)
     measures = _measures(units, named, left)
     is_one = bool(measures) and (named is not None or len(measures) == 1 or measures[0] in _ONE_MEASURE.values())
     listed = _neighbours(usual, measures[0], given) if neighbours and is_one else ()
@@ -573,6 +580,7 @@ def check_bound(
         tuple(dict.fromkeys((*units.notes, *notes))),
         left,
         units.left_agrees,
+        hidden=hidden,
     )
 
 

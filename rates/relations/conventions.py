@@ -23,7 +23,7 @@ OTHER_MEANINGS: Mapping[str, tuple[str, ...]] = {
     "H": ("K", "L"),
     "delta": ("tau", "Delta"),
     "D": ("B",),
-    "B": ("zeta", "batch"),
+    "B": ("number", "batch"),
     "K": ("R", "M"),
     "R": ("B",),
     "n": ("M", "samples"),

@@ -52,13 +52,16 @@ def _symbol_lines(symbols: Sequence[ReadSymbol]) -> Iterator[Text]:
     if symbols:
         yield Text("Read as", "bold")
     for one in symbols:
-        mark = "?" if one.others or one.source == "unknown" else " "
+        mark = "?" if one.source in ("assumed", "unknown") else " "
         how = {"declared": "from --letters", "convention": "usual", "assumed": "assumed", "unknown": "unknown"}
         yield Text(f"{mark} {one.written}: {one.meaning} ({how[one.source]})")
-        if one.others:
-            yield Text(f"    elsewhere: {'; '.join(meaning_of(other) for other in one.others)}")
-        for changed in one.changed:
-            yield Text(f"    read as {changed}")
+        answers = dict(changed.rsplit(": ", 1) for changed in one.changed)
+        elsewhere = [
+            f"{meaning} (then {answers[meaning]})" if meaning in answers else meaning
+            for meaning in map(meaning_of, one.others)
+        ]
+        if elsewhere:
+            yield Text(f"    elsewhere: {'; '.join(elsewhere)}")
 
 
 def comparison_page(sides: Sequence[Theorem | ParsedBound], comparison: BoundComparison) -> RenderableType:
@@ -201,7 +204,7 @@ def bound_page(checked: CheckedBound) -> RenderableType:
     if checked.left is not None and checked.left.unit is not None:
         agrees = {True: "as the right side", False: "the right side has another unit", None: "not compared"}
         parts.append(Text(f"  left side {checked.left.text}: {checked.left.unit}, {agrees[checked.left_agrees]}"))
-    parts += [Text(f"  contradiction: {place}") for place in checked.contradiction]
+    parts += [Text(f"  no units satisfy: {place}") for place in checked.contradiction]
     parts += [Text(f"  {note}") for note in checked.notes]
     parts += [Text(f"  condition: {condition}") for condition in checked.conditions]
     parts += [Text(f"  left out: {text}") for text in checked.left_out]

@@ -1,0 +1,1 @@
+"""Manuscripts: formulas found where they stand, and what is wrong with the bounds among them."""
