@@ -80,7 +80,7 @@ def test_a_point_that_breaks_a_condition_is_an_error_unless_the_claim_says_why()
     assert verdict.status == "consistent"
     assert verdict.evidence["outside of the conditions"] == [f"{broken}: on purpose"]
     assert verdict.evidence["conditions not checked"] == [
-        "mean at most half the threshold (G_inf bounds it) (needs G_inf)"
+        "mean at most half the threshold ($G_inf$ bounds it) (needs G_inf)"
     ]
     assert check(bias, clipping, "none is needed").evidence["outside of the conditions"] == ["all: none is needed"]
     with pytest.raises(LookupError, match="has no condition 'another'"):

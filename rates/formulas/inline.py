@@ -352,7 +352,7 @@ class _Unicode(_Lettered):
 
     def scripts(self, base: str, below: str, above: str) -> str:
         below, above = (re.sub(r" ([+−]) ", r"\1", part).strip() for part in (below, above))
-        plain = below.isalnum() or below in "⋆∞"
+        plain = below.isalnum() or len(below) <= 1
         low = below.translate(_LOWERED) if below.isdigit() else f"_{below}" if plain else f"_{{{below}}}"
         bare = re.fullmatch(r"−?[\w.]+", above)
         high = above.translate(_RAISED) if above.isdigit() else f"^{above}" if bare else f"^({above})"
@@ -367,7 +367,7 @@ class _Unicode(_Lettered):
     def row(self, parts: list[str]) -> str:
         body = ""
         for part in parts:
-            ended = bool(body) and (body[-1].isalnum() or body[-1] in _ENDS)
+            ended = bool(body) and (body[-1].isalnum() or body[-1] in _ENDS or body.endswith("_+"))
             between = ended and (part[0].isalnum() or part[0] in "√∇∑")
             minus = part == "−" and body and not body.endswith((" ", "(", "[", "{", "^"))
             body += " − " if minus else (" " if between else "") + part

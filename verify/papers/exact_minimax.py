@@ -26,9 +26,9 @@ START = {"eta": 1.0, "gamma": 1.2}
 
 @experiment("exact-minimax")
 def exact_minimax(session: Session) -> xr.Dataset:
-    """Over (K, R): `lower` and `upper` ends of the worst case at the best inner and outer step, `best_eta` and
+    """Over $(K, R)$: `lower` and `upper` ends of the worst case at the best inner and outer step, `best_eta` and
     `best_gamma`; `best_minibatch`, the same of minibatch gradient descent, and `gradient_descent`, the worst case of
-    K R steps of gradient descent at 1/L on one machine, 1/(4 K R + 2)."""
+    $K R$ steps of gradient descent at $1/L$ on one machine, $1/(4 K R + 2)$."""
     K = [1, 2, 4] if session.profile == "quick" else [1, 2, 4, 8, 16]
     R = [1] if session.profile == "quick" else [1, 2, 3, 4]
     tolerance = 1e-2 if session.profile == "quick" else 3e-3
@@ -83,14 +83,14 @@ def exact_minimax_against_proposition_7(theorem: Theorem, data: xr.Dataset) -> F
 
 @claim(
     "patel2024/local-steps-help-by-a-factor-of-two",
-    "Local steps lower the exact minimax gap with a common optimum by a factor of about two and then no more, while K R"
-    " steps of gradient descent would lower it by K.",
+    "Local steps lower the exact minimax gap with a common optimum by a factor of about two and then no more, while"
+    " $K R$ steps of gradient descent would lower it by $K$.",
     theorem=PROPOSITION,
     kind="exact value",
     data=exact_minimax,
 )
 def local_steps_help_by_two(data: xr.Dataset) -> Facts:
-    """The same programmes: the gain of more local steps at the best steps of each K."""
+    """The same programmes: the gain of more local steps at the best steps of each $K$."""
     gain = data.upper.isel(K=0) / data.upper
     return Facts(
         {
@@ -105,9 +105,9 @@ def local_steps_help_by_two(data: xr.Dataset) -> Facts:
 
 @experiment("heterogeneity-begins-to-bite")
 def heterogeneity_bites(session: Session) -> xr.Dataset:
-    """Over (K, R), at eta = 1/L and gamma = 1: the exact worst case `gap` with a common optimum over that of K R steps
-    of gradient descent; and `accelerated`, at eta = 1/(2 L K), that of the outer acceleration over
-    plain averaging."""
+    """Over $(K, R)$, at $eta = 1/L$ and $gamma = 1$: the exact worst case `gap` with a common optimum over that of
+    $K R$ steps of gradient descent; and `accelerated`, at $eta = 1/(2 L K)$, that of the outer acceleration over plain
+    averaging."""
     K = [1, 2, 3, 4] if session.profile == "quick" else [1, 2, 3, 4, 6, 8]
     R = [1, 2] if session.profile == "quick" else [1, 2, 4]
     gap, faster = np.empty((len(K), len(R))), np.empty((len(K), len(R)))
@@ -128,14 +128,14 @@ def heterogeneity_bites(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/heterogeneity-begins-to-bite",
-    "At the step 1/L two local steps with different functions are exactly as good as two steps of gradient descent, if"
+    "At the step $1/L$ two local steps with different functions are exactly as good as two steps of gradient descent, if"
     " the optimum is common; with three and more they are worse.",
     theorem=PROPOSITION,
     kind="exact value",
     data=heterogeneity_bites,
 )
 def where_heterogeneity_bites(data: xr.Dataset) -> Facts:
-    """The exact worst case at eta = 1/L over 1/(4 K R + 2), which is that of K R steps of gradient descent."""
+    """The exact worst case at $eta = 1/L$ over $1/(4 K R + 2)$, which is that of $K R$ steps of gradient descent."""
     later = data.excess.sel(K=data.K >= 4)
     return Facts(
         {
