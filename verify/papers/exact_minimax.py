@@ -128,8 +128,8 @@ def heterogeneity_bites(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/heterogeneity-begins-to-bite",
-    "At the step $1/L$ two local steps with different functions are exactly as good as two steps of gradient descent, if"
-    " the optimum is common; with three and more they are worse.",
+    "At the step $1/L$ two local steps with different functions are exactly as good as two steps of gradient descent,"
+    " if the optimum is common; with three and more they are worse.",
     theorem=PROPOSITION,
     kind="exact value",
     data=heterogeneity_bites,
