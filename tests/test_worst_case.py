@@ -173,17 +173,39 @@ def test_every_number_of_a_certificate_counts(found: WorstCase) -> None:
     assert check(forged).bound >= honest
 
 
-def test_a_wrong_sign_in_the_interpolation_inequality_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planted in the programme: its multipliers then prove nothing."""
+def plant_a_wrong_sign(monkeypatch: pytest.MonkeyPatch, *, only: tuple[int, ...] | None) -> None:
+    """Turn <g_j, x_i - x_j> around in the programme, for every pair or for one."""
     right = programmes.Programme.low_rank
 
-    def wrong(self: programmes.Programme, pairs: Any) -> Any:
-        found = right(self, pairs)
-        return replace(found, signs=np.where(np.abs(found.signs) == 0.25, -found.signs, found.signs))
+    def wrong(self: programmes.Programme, used: Any) -> Any:
+        built = right(self, used)
+        rows = np.array([at for at, pair in enumerate(used) if only in (None, pair)], dtype=int)
+        squares = [np.array(block) for block in built.squares]
+        for block in squares:
+            block[0, rows], block[-1, rows] = block[-1, rows].copy(), block[0, rows].copy()
+        return replace(built, squares=tuple(squares))
 
     monkeypatch.setattr(programmes.Programme, "low_rank", wrong)
-    found = worst_case("local-sgd", K=2, R=2, eta=0.7)
-    assert not found.decided
+
+
+def test_a_wrong_sign_in_every_interpolation_inequality_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant_a_wrong_sign(monkeypatch, only=None)
+    assert not worst_case("local-sgd", K=2, R=2, eta=0.7).decided
+
+
+def test_a_wrong_sign_in_one_interpolation_inequality_is_noticed_where_it_matters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing wrong is certified, whichever inequality is wrong; gradient descent's proof has few to do without."""
+    honest = worst_case("local-sgd", K=1, R=2, M=1, eta=1.0)
+    noticed = 0
+    for pair in map(tuple, honest.certificate["pairs"]):
+        with monkeypatch.context() as planted:
+            plant_a_wrong_sign(planted, only=pair)
+            found = worst_case("local-sgd", K=1, R=2, M=1, eta=1.0)
+        noticed += not found.decided
+        assert not found.decided or found.upper == pytest.approx(honest.upper, rel=EXACT)
+    assert noticed >= 3
 
 
 @pytest.mark.parametrize("case", CASES)

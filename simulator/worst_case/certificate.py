@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-ROUNDING = 1e-13  # relative: of a sum of products of doubles
+UNIT = 2.0**-53  # what rounding changes a double by, relatively
+OPERATIONS = 16  # for one entry of one inequality's matrix, at most
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ def check(certificate: dict[str, Any]) -> Checked:
         for (family, i, j), multiplier in every.items():
             x = np.asarray(certificate["points"][family][block], dtype=np.float64)
             g = np.asarray(certificate["gradients"][family][block], dtype=np.float64)
-            term = multiplier * _inequality(x[i], x[j], g[i], g[j], mu)
-            slack += term
-            size += np.abs(term)
+            term, parts = _inequality(x[i], x[j], g[i], g[j], mu)
+            slack += multiplier * term
+            size += multiplier * parts
         if block == 0:
             slack[0, 0] += radius
             size[0, 0] += radius
@@ -75,9 +76,9 @@ def check(certificate: dict[str, Any]) -> Checked:
             vectors = np.atleast_2d(np.asarray(certificate["spread"][block], dtype=np.float64))
             slack += heterogeneity * vectors.T @ vectors
             size += heterogeneity * np.abs(vectors.T @ vectors)
-        slacks.append((slack, ROUNDING * len(every) * float(size.sum())))
-    for slack, rounding in slacks:
-        if not np.isfinite(slack).all() or np.linalg.eigvalsh(slack)[0] < rounding:
+        slacks.append((slack, (OPERATIONS + len(every) + 2 * len(slack)) * UNIT * float(size.sum(axis=1).max())))
+    for slack, rounding in slacks:  # which moves no eigenvalue by more, that of the eigenvalues themselves included
+        if not np.isfinite(slack).all() or np.linalg.eigvalsh(slack)[0] < 2 * rounding:
             return Checked(float("inf"), "a matrix is not positive definite")
     return Checked(radius + heterogeneity * zeta**2)
 
@@ -104,11 +105,13 @@ def _with_balance(
     return every
 
 
-def _inequality(xi: Array, xj: Array, gi: Array, gj: Array, mu: float) -> Array:
-    """The matrix of <g_j, dx> + (|dg|^2 + mu |dx|^2 - 2 mu <dg, dx>)/(2 (1 - mu)); dx = x_i - x_j, dg = g_i - g_j."""
-    dx, dg = xi - xj, gi - gj
-    mixed = np.outer(gj, dx) / 2 - mu * np.outer(dg, dx) / (2 * (1 - mu))
-    return mixed + mixed.T + (np.outer(dg, dg) + mu * np.outer(dx, dx)) / (2 * (1 - mu))
+def _inequality(xi: Array, xj: Array, gi: Array, gj: Array, mu: float) -> tuple[Array, Array]:
+    """The matrix of <g_j, dx> + (|dg|^2 + mu |dx|^2 - 2 mu <dg, dx>)/(2 (1 - mu)), with dx = x_i - x_j and
+    dg = g_i - g_j, and the sum of the absolute values of its parts."""
+    dx, dg, scale = xi - xj, gi - gj, 1 / (2 * (1 - mu))
+    mixed = [np.outer(gj, dx) / 2, -mu * scale * np.outer(dg, dx)]
+    parts = [*mixed, *(one.T for one in mixed), scale * np.outer(dg, dg), mu * scale * np.outer(dx, dx)]
+    return np.asarray(sum(parts)), np.asarray(sum(np.abs(part) for part in parts))
 
 
 def main(arguments: list[str]) -> int:

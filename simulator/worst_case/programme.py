@@ -16,8 +16,8 @@ The dual has a multiplier for every pair; pairs are added as they are found viol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -26,7 +26,7 @@ from scipy import sparse
 
 from tightrate.common.errors import TightrateError
 from tightrate.common.threads import one_blas_thread
-from tightrate.simulator.worst_case.interior_point import LowRankProgramme, minimize
+from tightrate.simulator.worst_case.interior_point import Interior, LowRankProgramme, minimize
 from tightrate.simulator.worst_case.trajectory import ExchangeableTrajectory, Trajectory
 
 Array = NDArray[np.float64]
@@ -41,8 +41,8 @@ VIOLATED = 1e-8  # in units of L B^2: an inequality that is broken by less count
 MOST_PASSES = 40
 ACCURATE = 5e-8  # our own method's error where rounding lets it go no further: the interval says what is known
 LOOSE = 1e-4  # the tolerance of the first pass
+FALLING = 1e-9  # of the value, between passes that drop pairs
 IDLE = 1e-3  # relative: a multiplier that counts as none
-DROPPING = 5  # passes that drop pairs, before they could go round in circles
 ADDED = 2  # for every point: so many pairs are added in a pass at most
 FEW = 400  # so many pairs are taken at once
 
@@ -133,39 +133,38 @@ class Programme:
         """The dual with these pairs, the matrix of each as a sum of three squares (four with mu):
 
         <g_j, dx> = |g_j + dx|^2/4 - |g_j - dx|^2/4,  and the rest is  |dg - mu dx|^2/(2 (1 - mu)) + mu |dx|^2/2.
+
+        After the pairs come |p|^2 and the spread at the optimum.
         """
         mu, m = self.mu, len(pairs)
         rows = np.array(pairs, dtype=np.int64).reshape(m, 3)
-        signs = [0.25, -0.25, 0.5 / (1 - mu), *([mu / 2] if mu else [])]
-        further = [np.array([1.0])]  # the vectors of |p|^2, and of the spread
-        if self.spread is not None:
-            further.append(np.ones(len(np.atleast_2d(self.spread[0]))))
-        blocks = []
-        for block, size in enumerate(self.blocks):
-            squares = np.zeros((m, len(signs), size))
-            for index, family in enumerate(self.families):
-                own = rows[:, 0] == index
-                i, j = rows[own, 1], rows[own, 2]
-                point, gradient = family.point[block], family.gradient[block]
+        spread = [] if self.spread is None else [np.atleast_2d(block) for block in self.spread]
+        further = 1 + bool(spread)
+        positive = max(3 if mu else 2, len(spread[0]) if spread else 0)
+        squares = [np.zeros((positive + 1, m + further, size)) for size in self.blocks]
+        for index, family in enumerate(self.families):
+            (own,) = np.nonzero(rows[:, 0] == index)
+            i, j = rows[own, 1], rows[own, 2]
+            for square, point, gradient in zip(squares, family.point, family.gradient, strict=True):
                 dx, dg, at = point[i] - point[j], gradient[i] - gradient[j], gradient[j]
-                squares[own] = np.stack([at + dx, at - dx, dg - mu * dx, *([dx] if mu else [])], axis=1)
-            parts = [squares.reshape(-1, size), (block == 0) * np.eye(size)[:1]]
-            if self.spread is not None:
-                parts.append(np.atleast_2d(self.spread[block]))
-            blocks.append(np.vstack(parts))
-        counts = np.array([*[len(signs)] * m, *map(len, further)])
-        balance = np.zeros((self.values + 1, len(counts)))
-        places = np.zeros((len(self.families), max(family.optimum for family in self.families) + 1), dtype=np.int64)
+                square[0, own] = (at + dx) / 2
+                square[1, own] = (dg - mu * dx) * np.sqrt(0.5 / (1 - mu))
+                if mu:
+                    square[2, own] = dx * np.sqrt(mu / 2)
+                square[-1, own] = (at - dx) / 2
+        squares[0][0, m, 0] = 1.0
+        for square, vectors in zip(squares, spread, strict=bool(spread)):
+            square[: len(vectors), m + 1] = vectors
+        balance = np.zeros((self.values + 1, m + further))
+        places = np.full((len(self.families), max(family.optimum for family in self.families) + 1), self.values)
         for index, family in enumerate(self.families):
             places[index, : family.optimum] = family.values
-            places[index, family.optimum :] = self.values
         balance[places[rows[:, 0], rows[:, 2]], np.arange(m)] += 1
         balance[places[rows[:, 0], rows[:, 1]], np.arange(m)] -= 1
         return LowRankProgramme(
-            cost=np.array([*[0.0] * m, 1.0, *([self.zeta_star**2] if self.spread is not None else [])]),
-            vectors=tuple(blocks),
-            signs=np.concatenate([np.tile(signs, m), *further]),
-            first=np.cumsum(counts) - counts,
+            cost=np.array([*[0.0] * m, 1.0, *([self.zeta_star**2] if spread else [])]),
+            squares=tuple(squares),
+            signs=np.array([*[1.0] * positive, -1.0]),
             constant=tuple(one + MARGIN * np.eye(len(one)) for one in self.objective),
             balance=balance[:-1],
             right=self.weights,
@@ -275,27 +274,42 @@ class Solution:
     passes: int
     iterations: int
     told: str
+    inside: Interior | None = None
+
+    def near(self, programme: Programme, pairs: Sequence[Pair]) -> Interior | None:
+        """Where a similar programme, with these pairs, may start."""
+        inside = self.inside
+        if inside is None or tuple(map(len, inside.X)) != programme.blocks or len(inside.f) != programme.values:
+            return None
+        new = np.sqrt(inside.mu)
+        place = {pair: at for at, pair in enumerate(self.pairs)}
+        y, z = (
+            np.array([*(old[place[pair]] if pair in place else new for pair in pairs), *old[len(self.pairs) :]])
+            for old in (inside.y, inside.z)
+        )
+        further = len(pairs) + 1 + (programme.spread is not None)
+        return replace(inside, y=y, z=z) if len(y) == further else None
 
 
 def solve(
-    programme: Programme, *, pairs: Iterable[Pair] = (), tolerance: float = 1e-9, clarabel: bool = False
+    programme: Programme, *, near: Solution | None = None, tolerance: float = 1e-9, clarabel: bool = False
 ) -> Solution:
     """Solve the programme, beginning with some pairs and adding those that the solution breaks.
 
-    The first passes are loose, and drop pairs that play no part; the last ones are solved to `tolerance`.  `pairs` are
-    further ones to begin with: those of a similar programme make most of the work unnecessary.  What our own method
-    does not solve, or everything with `clarabel`, is given to Clarabel.
+    The first passes are loose, and drop pairs that play no part; the last ones are solved to `tolerance`.  `near` is
+    the solution of a similar programme, with whose pairs and near which this one begins.  What our own method does not
+    solve, or everything with `clarabel`, is given to Clarabel.
     """
     every = _all_pairs(programme)
-    used = every if len(every) <= FEW else programme.first_pairs() | set(pairs)
-    goal = tolerance if len(used) == len(every) or pairs else LOOSE
-    iterations = passes = 0
+    used = every if len(every) <= FEW else programme.first_pairs() | (every & set(near.pairs if near else ()))
+    goal = tolerance if len(used) == len(every) or near else LOOSE
+    iterations, passes, least = 0, 0, float("inf")
+    found = near
     with one_blas_thread():
         while passes < MOST_PASSES:
             passes += 1
-            found = (
-                _by_clarabel(programme, sorted(used), goal) if clarabel else _solve_with(programme, sorted(used), goal)
-            )
+            pairs = sorted(used)
+            found = _by_clarabel(programme, pairs, goal) if clarabel else _solve_with(programme, pairs, goal, found)
             iterations += found.iterations
             if found.status != "solved":
                 if found.status == "unbounded" and (rest := every - used):
@@ -308,14 +322,16 @@ def solve(
             worst = max(broken.values(), default=0.0)
             if worst <= VIOLATED and goal <= tolerance:
                 break
-            if passes <= DROPPING:
+            if found.dual < least:  # no pair that this drops can come back for ever
+                least = found.dual - FALLING
                 most = float(found.multipliers.max(initial=0.0))
                 idle = found.multipliers < (IDLE if goal > tolerance else IDLE / 100) * most
                 used -= {pair for pair, none in zip(found.pairs, idle, strict=True) if none}
             largest = sorted(broken, key=broken.__getitem__, reverse=True)[: ADDED * programme.values]
             used |= {pair for pair in largest if broken[pair] >= worst / 100}
             goal = goal if worst > LOOSE else tolerance
-    return Solution(**{**vars(found), "passes": passes, "iterations": iterations})
+    assert found is not None  # of one pass at least
+    return replace(found, passes=passes, iterations=iterations)
 
 
 def _all_pairs(programme: Programme) -> set[Pair]:
@@ -328,10 +344,15 @@ def _all_pairs(programme: Programme) -> set[Pair]:
     }
 
 
-def _solve_with(programme: Programme, pairs: Sequence[Pair], tolerance: float) -> Solution:
+def _solve_with(programme: Programme, pairs: Sequence[Pair], tolerance: float, near: Solution | None) -> Solution:
     """Our own method, which knows of the low rank; and Clarabel for what that does not solve."""
-    found = minimize(programme.low_rank(pairs), tolerance=tolerance)
-    if found.error > max(tolerance, ACCURATE):
+    problem = programme.low_rank(pairs)
+    start = near.near(programme, pairs) if near else None
+    found = minimize(problem, tolerance=tolerance, start=start)
+    enough = max(10 * tolerance, ACCURATE)
+    if found.error > enough and start is not None:
+        found = minimize(problem, tolerance=tolerance)
+    if found.error > enough:
         return _by_clarabel(programme, pairs, tolerance)
     m = len(pairs)
     return Solution(
@@ -348,6 +369,7 @@ def _solve_with(programme: Programme, pairs: Sequence[Pair], tolerance: float) -
         passes=1,
         iterations=found.iterations,
         told="Solved",
+        inside=found.inside,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isinf
@@ -19,7 +19,6 @@ from tightrate.simulator.parameters import construct, parameters, spelled
 from tightrate.simulator.worst_case.certificate import check
 from tightrate.simulator.worst_case.programme import (
     Measure,
-    Pair,
     Programme,
     Solution,
     Status,
@@ -67,7 +66,8 @@ class WorstCase:
     @property
     def decided(self) -> bool:
         """Whether the interval is as narrow as the solver's tolerance promises."""
-        return self.status == "solved" and self.upper - self.lower <= ATTAINED * max(abs(self.upper), 1e-6)
+        width = ATTAINED * max(self.lower, 1e-6)
+        return self.status == "solved" and self.upper - self.lower <= width
 
     @cached_property
     def witness(self) -> InterpolatedFunctions:
@@ -95,7 +95,7 @@ def worst_case(
     measure: Measure = "gap",
     output: Literal["last", "average"] = "last",
     symmetric: bool = True,
-    pairs: Sequence[Pair] = (),
+    near: WorstCase | None = None,
     **steps: Any,
 ) -> WorstCase:
     """The worst case of R rounds of K local steps over all L-smooth, mu-strongly convex functions of any dimension.
@@ -103,7 +103,8 @@ def worst_case(
     `algorithm` is a name of the registry, with its own parameters as keywords, or an algorithm.  M workers (one, a
     number, or infinitely many), whose mean has a minimizer at the distance B at most, where the root mean square of
     their gradients is zeta_star at most.  `symmetric` False solves the programme with every worker's own points: for a
-    few workers, to check the one that uses that they are exchangeable.
+    few workers, to check the one that uses that they are exchangeable.  `near` is the worst case at similar steps, from
+    which the solver then starts.
 
     >>> found = worst_case("local-sgd", K=1, R=2, M=1, eta=1.0)
     >>> round(found.lower, 6), round(found.upper, 6)  # L B^2/(4 R + 2)
@@ -125,7 +126,7 @@ def worst_case(
         several = trajectory(rule, K=K, R=R, M=int(M), average=average)
         scaled = type(several)(several.start, several.gradients * L, several.output)
         programme = general_programme(scaled, measure, **relative, steps=steps_of_a_round)
-    solution = solve(programme, pairs=pairs)
+    solution = solve(programme, near=near._solution if near else None)
     scale = {"gap": L * B**2, "squared-distance": B**2, "squared-gradient": unit**2}[measure]
     certificate = _certificate(programme, solution, scale)
     proved = check(certificate) if solution.status == "solved" else None
@@ -162,17 +163,17 @@ def tuned_worst_case(
 ) -> TunedWorstCase:
     """The exact minimax: the steps in `tune`, from these positive values on, that make the worst case least.
 
-    Nelder and Mead's method in the logarithms of the steps; every programme begins with the pairs of the one before.
+    Nelder and Mead's method in the logarithms of the steps; every programme begins where the one before did.
     """
     if not tune or any(not value > 0 for value in tune.values()):
         raise TightrateError("steps to tune need positive values to begin with, for example eta=1 gamma=1")
     names, count = list(tune), 0
-    known: list[tuple[Pair, ...]] = [()]
+    near: list[WorstCase | None] = [None]
 
     def worst(logs: Array) -> WorstCase:
         steps = dict(zip(names, np.exp(logs).tolist(), strict=True))
-        found = worst_case(algorithm, **fixed, **steps, pairs=known[0])
-        known[0] = found._solution.pairs if found.status == "solved" else known[0]
+        found = worst_case(algorithm, **fixed, **steps, near=near[0])
+        near[0] = found if found.status == "solved" else near[0]
         return found
 
     def value(logs: Array) -> float:
