@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
@@ -30,7 +30,7 @@ NUMBERS = re.compile(r"(?<![\w.])([A-Za-z]\w*(?:\([^()]*\))?\^\(?-?[\d./]+\)?|-?
 
 def page(template: str, **context: Any) -> str:
     """A template filled in."""
-    return _environment().get_template(template).render(style=style(), **context)
+    return _environment().get_template(template).render(style=style(), version=version("tightrate"), **context)
 
 
 def style() -> Markup:
@@ -53,8 +53,10 @@ def _environment() -> Environment:
         "sign": sign,
         "hidden": lambda bound: HIDDEN[bound.constants],
         "facts": theorem_facts,
+        "expression": lambda expression: Markup(display.mathml(expression)),
+        "share": share,
+        "percent": percent,
         "anchor": lambda name: name.replace("/", "--"),
-        "data": lambda svg: f"data:image/svg+xml;base64,{b64encode(svg).decode()}",
         "exact": exact,
         "evidence": lambda finding: evidence(summary(finding) | dict(finding.verdict.evidence)),
     }
@@ -75,9 +77,36 @@ def _formula(bound: Bound, letters: Mapping[str, str]) -> Markup:
     return _formula_of(bound.expressions, tuple(sorted(letters.items())))
 
 
-def theorem_facts(theorem: Theorem) -> list[tuple[str, Markup]]:
-    """The facts of a theorem as the pages list them."""
-    return [(fact.name, Markup(in_html(fact.content))) for fact in facts(theorem)]
+def theorem_facts(theorem: Theorem, home: str = "") -> list[tuple[str, Markup]]:
+    """The facts of a theorem as the pages list them; `home` leads from the page to the report's folder."""
+    found = [(fact.name, Markup(in_html(fact.content))) for fact in facts(theorem)]
+    page_of_proof, _, section = theorem.provenance.proof.partition("#")
+    links = {"proof": f"{home}{page_of_proof}.html#{section.lower()}", "paper": theorem.paper.reference.url}
+    return [
+        (name, Markup('<a href="{}">{}</a>').format(links[name], told) if links.get(name) else told)
+        for name, told in found
+    ]
+
+
+LEAST_SHOWN = 1e-4  # of a bound used: the left end of the bar
+
+
+def share(used: float) -> str:
+    """The length of a bar, in percent, for how much of a bound was used: logarithmic, from a ten-thousandth to all.
+
+    >>> share(1.0), share(0.01), share(1e-9)
+    ('100', '50', '0')
+    """
+    return f"{100 * max(0.0, 1 - math.log(min(used, 1.0)) / math.log(LEAST_SHOWN)):.0f}"
+
+
+def percent(used: float) -> str:
+    """How much of a bound was used, in two digits.
+
+    >>> percent(0.6194), percent(0.99999), percent(3.2e-6)
+    ('62 %', '100 %', 'less than 0.01 %')
+    """
+    return f"{100 * used:.2g} %".replace("1e+02", "100") if used >= LEAST_SHOWN else "less than 0.01 %"
 
 
 def number(value: Any) -> Markup:
@@ -127,7 +156,13 @@ def evidence(numbers: Mapping[str, Any]) -> Evidence:
     columns = [key for key in dict.fromkeys(key for group in groups.values() for key in group) if key not in deep]
     rows = [[sentence(name), *(number(group.get(key)) for key in columns)] for name, group in groups.items()]
     told = [(name, json.dumps(as_json(value), default=str)) for name, value in folded.items()]
-    return Evidence(single, ["", *columns], rows, told)
+    head = ["", *columns]
+    if len(columns) > len(rows):  # a page is taller than it is wide
+        head, rows = (
+            ["", *(row[0] for row in rows)],
+            [list(cells) for cells in zip(map(sentence, columns), *(row[1:] for row in rows), strict=True)],
+        )
+    return Evidence(single, head, rows, told)
 
 
 def _is_nested(value: Any) -> bool:

@@ -1,21 +1,33 @@
-"""The report: one self-contained page to look at, with its figures, verdicts as JSON and a reproduction page."""
+"""The report: a page to look at, pages of claims, figures and proofs behind it, and all of it as data."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import xarray as xr
+
+from tightrate.common.json_types import as_json
+from tightrate.figures.claim_page import claim_page
 from tightrate.figures.figure import FORMATS, FigureSpec, figures_of, save, svg
+from tightrate.figures.figure_page import figure_page
 from tightrate.figures.output_folder import check_output_folder, publish
-from tightrate.figures.report_page import Picture, Report, report_page
+from tightrate.figures.proof_page import proof_page, proofs
+from tightrate.figures.report_page import Picture, Report, parts, report_page
 from tightrate.figures.reproduction_page import reproduction_page
+from tightrate.rates.statements.bibliography import bibliography
 from tightrate.verify.cache.netcdf import write_whole
 from tightrate.verify.claim import Finding, experiments_of, judge_all
 from tightrate.verify.findings_json import finding_as_json
 from tightrate.verify.registry import claims_of
 from tightrate.verify.session import Session
+
+THUMBNAIL = (640, 440)  # pixels at most
 
 
 def reproduce(out: Path, session: Session) -> tuple[Finding, ...]:
@@ -50,9 +62,11 @@ def write_report(
     command: str,
     started: datetime,
 ) -> Path:
-    """Write index.html, verdicts.json, reproduction.md and figures/ into a folder; returns the path of the page.
+    """Write the report's pages, data and figures into a folder; returns the path of the first page, index.html.
 
-    `started` is an aware time; the wall time that the report tells runs from then until the figures are drawn.
+    Beside it: claims/PAPER.html, figures.html, proofs/PAPER.html, verdicts.json, experiments.json, references.bib,
+    reproduction.md and figures/.  `started` is an aware time; the wall time that the report tells runs from then until
+    the figures are drawn.
     """
     pictures: list[Picture] = []
     for spec in figures:
@@ -63,26 +77,64 @@ def write_report(
     report = Report(
         tuple(findings),
         session,
-        pictures,
+        sorted(pictures, key=lambda picture: picture.spec.draw.__module__),
         command,
         started.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         (now - started).total_seconds(),
     )
-    verdicts = json.dumps([finding_as_json(finding) for finding in findings], indent=2, ensure_ascii=False)
-    _write(folder / "verdicts.json", verdicts + "\n")
-    _write(folder / "reproduction.md", reproduction_page(report))
-    page = folder / "index.html"
-    _write(page, report_page(report))
-    return page
+    pages = {"index.html": report_page(report), "figures.html": figure_page(report)}
+    pages |= {f"claims/{part.id}.html": claim_page(part, report) for part in parts(findings)}
+    pages |= {f"proofs/{name}.html": proof_page(name, f"claims/{name}.html" in pages) for name in proofs()}
+    pages["verdicts.json"] = _json([finding_as_json(finding) for finding in findings])
+    pages["experiments.json"] = _json({name: experiment_as_json(*run) for name, run in sorted(session.cached.items())})
+    pages["reproduction.md"] = reproduction_page(report)
+    pages["references.bib"] = bibliography()
+    for name, text in pages.items():
+        _write(folder / name, text)
+    return folder / "index.html"
+
+
+def experiment_as_json(dataset: xr.Dataset, seconds: float) -> dict[str, Any]:
+    """What an experiment was given: its parameters, and the values along its axes that are numbers."""
+    axes = {
+        str(name): dataset[name].values
+        for name in dataset.dims
+        if name in dataset.coords and np.issubdtype(dataset[name].dtype, np.number)
+    }
+    found: dict[str, Any] = as_json(
+        {"seconds": round(seconds, 3), "sizes": dict(dataset.sizes), "axes": axes, "parameters": dict(dataset.attrs)}
+    )
+    return found
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def _picture(spec: FigureSpec, session: Session, folder: Path) -> Picture:
+    """The figure's files, for one column and for two, and a thumbnail."""
     dataset, _ = session.result(spec.experiment)
-    paths = save(spec, dataset, folder / "figures", FORMATS)
-    wide = next(path for path in paths if path.suffix == ".svg").read_bytes()
-    files = tuple(f"figures/{path.name}" for path in paths)
-    return Picture(spec, spec.caption_for(dataset), wide, svg(spec, dataset, columns=1), files)
+    pictures = folder / "figures"
+    paths = save(spec, dataset, pictures, FORMATS)
+    paths.append(pictures / f"{spec.name}-one-column.svg")
+    narrow = svg(spec, dataset, columns=1)
+    write_whole(paths[-1], lambda part: part.write_bytes(narrow) and None)
+    small = pictures / "thumbnails" / f"{spec.name}.png"
+    small.parent.mkdir(exist_ok=True)
+    write_whole(small, partial(_thumbnail, pictures / f"{spec.name}.png"))
+    return Picture(spec, spec.caption_for(dataset), tuple(f"figures/{path.name}" for path in paths))
+
+
+def _thumbnail(picture: Path, target: Path) -> None:
+    """A small PNG of few colours."""
+    from PIL import Image  # matplotlib's own way to write PNG
+
+    with Image.open(picture) as image:
+        small = image.convert("RGB")
+    small.thumbnail(THUMBNAIL)
+    small.quantize(32).save(target, "PNG", optimize=True)
 
 
 def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda part: part.write_text(text, encoding="utf-8") and None)

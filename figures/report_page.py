@@ -1,51 +1,48 @@
-"""The report as one HTML page: verdict table, figures, one section for each claim, and how it was made.
+"""The report's first page: what was found, the misprints, a table to search, all figures, and how it was made.
 
-The page needs no network and no script: pictures are data in it, formulas are MathML, filters are style rules.
+It needs no network; formulas are MathML, pictures are files beside it.  A script of a few lines narrows the table
+while one types; without it the page reads the same.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
+import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import xarray as xr
 from markupsafe import Markup
 
 from tightrate.figures.figure import FigureSpec
 from tightrate.figures.html import page
+from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine
 from tightrate.rates.statements.bibliography import Reference
-from tightrate.rates.statements.catalogue import paper
-from tightrate.rates.statements.theorem import PROVENANCE_MEANING
-from tightrate.verify.claim import Claim, Finding, names_of
+from tightrate.rates.statements.catalogue import paper, theorems
+from tightrate.rates.statements.theorem import PROVENANCE_MEANING, Theorem
+from tightrate.verify.claim import Claim, Finding
 from tightrate.verify.session import Session
 from tightrate.verify.sweep.run import provenance
 from tightrate.verify.verdict import STATUS_MEANING, Status
 
-HEADLINE = ("k-does-not-help", "fixed-point-floor", "krm-sweep")  # the figures that come first
-SECTIONS = {
-    "papers": "Paper by paper",
-    "counterexamples": "Counterexamples",
-    "verdicts": "Verdicts",
-    "figures": "Figures",
-    "claims": "The claims, one by one",
-    "making": "How this was made",
+STORY = {  # what the first screens tell, each from one claim and its figure
+    "help": ("patel2024/k-does-not-help", "k-does-not-help"),
+    "floor": ("patel2024/sharp-discrepancy", "fixed-point-floor"),
+    "rates": ("patel2024/krm-exponents", "krm-sweep"),
 }
+
+
+SPELLED_OUT = {"Prop.": "Proposition", "Thm.": "Theorem", "App.": "Appendix", "Sec.": "Section"}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure in the report: its caption filled in, SVG for wide and narrow screens, and its files beside the page."""
+    """A figure in the report: its caption filled in, and its files beside the page."""
 
     spec: FigureSpec
     caption: str
-    wide: bytes
-    narrow: bytes
     files: tuple[str, ...]
 
 
@@ -63,73 +60,49 @@ class Report:
 
 @dataclass(frozen=True)
 class PaperPart:
-    """One paper's findings, counted."""
+    """One paper's findings in the order of its statements."""
 
     id: str
     reference: Reference
     findings: Sequence[Finding]
 
     @property
-    def counts(self) -> Mapping[str, int]:
-        """How many findings have each status."""
-        return Counter(finding.verdict.status for finding in self.findings)
+    def name(self) -> str:
+        """Authors and year, short enough for a heading."""
+        people = self.reference.authors.split(", ")
+        shown = people[0] + (" et al." if len(people) > 2 else f" and {people[1]}" if len(people) == 2 else "")
+        return f"{shown} {self.reference.year}"
 
     @property
-    def unexpected(self) -> int:
-        """How many came out otherwise than expected."""
-        return sum(not finding.as_expected for finding in self.findings)
-
-    @property
-    def seconds(self) -> float:
-        """What the experiments took; one that several claims share counts once."""
-        return sum({names_of(one.claim) or one.claim.id: one.seconds for one in self.findings}.values())
-
-    @property
-    def classes(self) -> str:
-        """The part is shown as long as a filter leaves one of its findings."""
-        names = {name for finding in self.findings for name in classes(finding).split()[1:]}
-        return " ".join(["group", *sorted(names)])
+    def by_theorem(self) -> Sequence[tuple[Theorem, Sequence[Finding]]]:
+        """The findings on each statement."""
+        found: dict[str, list[Finding]] = {}
+        for finding in self.findings:
+            found.setdefault(finding.claim.theorem_id, []).append(finding)
+        return [(group[0].claim.theorem, group) for group in found.values()]
 
 
 def report_page(report: Report) -> str:
-    """The whole page."""
+    """The first page."""
     findings = report.findings
-    pictures = sorted(report.pictures, key=_place)
-    papers = parts(findings)
-    present = {
-        "papers": papers,
-        "counterexamples": counterexamples(findings),
-        "verdicts": findings,
-        "figures": pictures,
-        "claims": findings,
-        "making": True,
-    }
-    groups = _groups(findings)
     return page(
         "report.html",
-        sections={key: title for key, title in SECTIONS.items() if present[key]},
         **summarized(findings),
-        papers=papers,
-        statuses=_statuses(findings),
-        counterexamples=counterexamples(findings),
-        filters=groups,
-        filter_rules=_filter_rules(groups),
-        classes=classes,
-        pictures=pictures,
-        claims_on=lambda spec: [finding for finding in findings if spec.experiment in finding.claim.data],
-        pictures_of=lambda finding: [one.spec for one in pictures if one.spec.experiment in finding.claim.data],
-        procedure=lambda finding: procedure_of(finding.claim),
+        story=_story(report),
+        cosine=hard_cosine(),
+        papers=parts(findings),
+        counts=_counts(report),
         meanings=_meanings(findings),
-        profile_option="" if report.session.profile == "quick" else f" --profile {report.session.profile}",
+        misprints=misprints(findings),
+        beliefs=beliefs(findings),
+        exact=[one for one in findings if one.claim.id.endswith("-exact-worst-case") and closeness(one)],
+        exact_facts=[one for one in findings if "exact_minimax" in one.claim.asserted.__module__],
+        pictures=report.pictures,
+        row_words=row_words,
+        closeness=closeness,
+        place=place,
         making=_making(report),
-        experiments=_experiments(report.session),
-        version=provenance()["tightrate"],
     )
-
-
-def conclusion(findings: Sequence[Finding]) -> str:
-    """One sentence or two that say how the claims came out, as HTML."""
-    return page("conclusion.html", **summarized(findings))
 
 
 def summarized(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -146,17 +119,62 @@ def summarized(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def parts(findings: Sequence[Finding]) -> list[PaperPart]:
-    """The findings paper by paper."""
+    """The findings paper by paper, in the order of each paper's statements."""
+    order = {theorem.id: number for number, theorem in enumerate(theorems())}
+    ranked = sorted(findings, key=lambda finding: (order.get(finding.claim.theorem_id, len(order)), finding.claim.id))
     return [
-        PaperPart(name, paper(name).reference, [finding for finding in findings if finding.claim.paper == name])
+        PaperPart(name, paper(name).reference, [finding for finding in ranked if finding.claim.paper == name])
         for name in sorted({finding.claim.paper for finding in findings})
     ]
 
 
-def counterexamples(findings: Sequence[Finding]) -> list[Finding]:
-    """What the counterexamples showed; refuted beliefs come last."""
-    shown = [finding for finding in findings if finding.claim.kind == "counterexample" and finding.as_expected]
-    return sorted(shown, key=lambda finding: finding.verdict.status == "violated")
+def misprints(findings: Sequence[Finding]) -> list[Finding]:
+    """Printed statements that were shown false, as expected."""
+    return [one for one in findings if one.claim.kind == "erratum" and one.verdict.status == "violated"]
+
+
+def beliefs(findings: Sequence[Finding]) -> list[Finding]:
+    """Other statements that were shown false."""
+    return [one for one in findings if one.claim.kind != "erratum" and one.verdict.status == "violated"]
+
+
+def place(theorem: Theorem) -> str:
+    """Where the statement stands in its paper, spelled out, without what a comma or a semicolon adds.
+
+    >>> from tightrate.rates.statements.catalogue import theorem
+    >>> place(theorem("khaled2025/thm3")), place(theorem("patel2024/prop13"))
+    ('Theorem 3', 'Proposition 13')
+    """
+    where = re.split(r"[,;]", theorem.provenance.where)[0]
+    for short, word in SPELLED_OUT.items():
+        where = where.replace(short, word)
+    return where[:1].upper() + where[1:]
+
+
+def closeness(finding: Finding) -> float | None:
+    """How much of the bound was used at the closest point, 1 where it is attained; None where nothing says so.
+
+    For an upper bound that is measured / bound at its largest, for a lower one bound / measured.
+    """
+    found = [value for value in _closest(finding.verdict.evidence) if math.isfinite(value) and value > 0]
+    return max(found) if found and finding.verdict.status == "consistent" else None
+
+
+def _closest(evidence: Mapping[str, Any]) -> Iterator[float]:
+    for name, value in evidence.items():
+        if isinstance(value, Mapping):
+            yield from _closest(value)
+        elif name == "largest measured / bound" and value is not None:
+            yield float(value)
+        elif name == "smallest measured / bound" and value:
+            yield 1 / float(value)
+
+
+def row_words(finding: Finding) -> str:
+    """What a search finds a row by, besides the words in it."""
+    claim = finding.claim
+    symbols = " ".join(claim.theorem.bound.letters)
+    return f"{claim.id} {claim.theorem_id} {claim.kind} {finding.verdict.status} {claim.theorem.title} {symbols}"
 
 
 def procedure_of(claim: Claim) -> list[str]:
@@ -165,54 +183,43 @@ def procedure_of(claim: Claim) -> list[str]:
     return [" ".join(part.split()) for text in texts for part in re.split(r"\n\s*\n", text) if part.strip()]
 
 
-def classes(finding: Finding) -> str:
-    """The classes by which the filters know a finding."""
-    return f"finding is-{finding.verdict.status} of-{finding.claim.paper}"
+def _story(report: Report) -> dict[str, tuple[Finding, Picture]]:
+    """The findings that the first screens tell, where they came out as expected and their figure is there."""
+    findings = {one.claim.id: one for one in report.findings if one.as_expected}
+    pictures = {picture.spec.name: picture for picture in report.pictures}
+    return {
+        part: (findings[claim], pictures[figure])
+        for part, (claim, figure) in STORY.items()
+        if claim in findings and figure in pictures
+    }
 
 
-def _statuses(findings: Sequence[Finding]) -> list[Status]:
-    present = {finding.verdict.status for finding in findings}
-    return [status for status in STATUS_MEANING if status in present]
+def _counts(report: Report) -> list[tuple[int | str, str, str]]:
+    """The strip of counts: a number, what it counts, and what to search for."""
+    findings = report.findings
+    counted = Counter(finding.verdict.status for finding in findings)
+    shown: Mapping[Status, str] = {
+        "confirmed": "proved or exact",
+        "consistent": "agree with the data",
+        "violated": "shown false",
+        "inconclusive": "undecided",
+        "not-applicable": "not applicable",
+        "error": "failed to run",
+    }
+    papers = len({finding.claim.paper for finding in findings})
+    source = f"{papers} papers" if papers != 1 else "one paper"
+    strip: list[tuple[int | str, str, str]] = [(len(findings), f"statements tested, from {source}", "")]
+    strip += [(counted[status], words, status) for status, words in shown.items() if counted[status]]
+    strip.append((sum(not one.as_expected for one in findings), "surprises", "unexpected"))
+    return strip
 
 
 def _meanings(findings: Sequence[Finding]) -> list[tuple[str, str]]:
-    """The words for verdicts and provenance that occur, with their meaning."""
+    """The words for verdicts and sources that occur, with their meaning."""
+    statuses: list[Status] = [one for one in STATUS_MEANING if one in {each.verdict.status for each in findings}]
     labels = {finding.claim.theorem.provenance.label for finding in findings}
-    told = [(str(status), STATUS_MEANING[status]) for status in _statuses(findings)]
-    return told + [(f"theorem {label}", text) for label, text in PROVENANCE_MEANING.items() if label in labels]
-
-
-@dataclass(frozen=True)
-class FilterGroup:
-    """Something to filter by: its name, the prefix of its classes, the values."""
-
-    name: str
-    prefix: str
-    choices: Sequence[str]
-
-
-def _groups(findings: Sequence[Finding]) -> list[FilterGroup]:
-    """What can be filtered by, where there is a choice."""
-    papers = sorted({finding.claim.paper for finding in findings})
-    groups = [FilterGroup("verdict", "is", _statuses(findings)), FilterGroup("paper", "of", papers)]
-    return [group for group in groups if len(group.choices) > 1]
-
-
-def _filter_rules(groups: Sequence[FilterGroup]) -> Markup:
-    return Markup("").join(
-        Markup("body:has(#only-{0}-{1}:checked) :is(.finding, .group):not(.{0}-{1}) {{ display: none; }}\n").format(
-            group.prefix, value
-        )
-        for group in groups
-        for value in group.choices
-    )
-
-
-def _place(picture: Picture) -> tuple[int, str, str]:
-    """The headline first, then paper by paper: a module of the gallery is named for its paper."""
-    name = picture.spec.name
-    rank = HEADLINE.index(name) if name in HEADLINE else len(HEADLINE)
-    return rank, picture.spec.draw.__module__, name
+    told = [(str(status), STATUS_MEANING[status]) for status in statuses]
+    return told + [(label, text) for label, text in PROVENANCE_MEANING.items() if label in labels]
 
 
 def _making(report: Report) -> list[tuple[str, Any]]:
@@ -223,39 +230,6 @@ def _making(report: Report) -> list[tuple[str, Any]]:
         ("wall time", f"{report.seconds:.0f} seconds on {session.jobs} core{'s' if session.jobs > 1 else ''}"),
         ("profile", session.profile),
         ("seed", str(session.seed)),
+        ("experiments", str(len(session.cached))),
         *provenance().items(),
     ]
-
-
-def _experiments(session: Session) -> list[list[Any]]:
-    return [
-        [Markup("<code>{}</code>").format(name), f"{seconds:.1f}", _extent(dataset), _parameters(dataset)]
-        for name, (dataset, seconds) in sorted(session.cached.items())
-    ]
-
-
-def _extent(dataset: xr.Dataset) -> str:
-    """The dimensions of a dataset with their ranges."""
-    told = []
-    for name, size in dataset.sizes.items():
-        values = dataset[name].values if name in dataset.coords else None
-        if values is None or not np.issubdtype(values.dtype, np.number):
-            told.append(f"{size} {name}s")
-        else:
-            low, high = (f"{value:.4g}".replace("inf", "∞") for value in (values.min(), values.max()))
-            told.append(f"{size} values of {name} from {low} to {high}")
-    return "; ".join(told)
-
-
-def _parameters(dataset: xr.Dataset) -> Markup:
-    """The attributes of a dataset that are parameters; those of a sweep are in its specification."""
-    own = {str(name): value for name, value in dataset.attrs.items() if name not in provenance()}
-    specification = json.loads(own.pop("sweep", "{}"))
-    own.pop("title", None)
-    own = {**own, **specification.pop("parameters", {}), **specification}
-    for said_elsewhere in ("axes", "name", "experiment", "profile", "seed", "code"):
-        own.pop(said_elsewhere, None)
-    shown = (
-        f"{name} = {value:.6g}" if isinstance(value, float) else f"{name} = {value}" for name, value in own.items()
-    )
-    return Markup(", ").join(shown)

@@ -88,6 +88,7 @@ def session() -> Session:
 FIGURES = ("fixed-point-floor", "k-does-not-help", "krm-sweep")
 JUDGED = (
     "patel2024/k-does-not-help",
+    "patel2024/sharp-discrepancy",
     "patel2024/krm-exponents",
     "patel2024/krm-value",
     "patel2024/thm22-transient",

@@ -155,6 +155,6 @@ class Chromium:
                 url = parameters["request"]["url"]
                 if not url.startswith(("file:", "data:")):
                     found.append(f"request to {url}")
-            elif method == "Network.loadingFailed":
+            elif method == "Network.loadingFailed" and not parameters.get("canceled"):  # as by leaving a page
                 found.append(f"failed to load: {parameters['errorText']}")
         return found
