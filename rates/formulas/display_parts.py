@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas.letter_notation import UPRIGHT, WORDS
 from tightrate.rates.formulas.macros import Macro
-from tightrate.rates.formulas.tokens import RELATIONS, Readable, Token, failure, pieces_of, readable
+from tightrate.rates.formulas.tokens import RELATIONS, Readable, Token, commands, failure, pieces_of, readable
 
 Pieces = tuple[Token, ...]
 
@@ -28,7 +28,7 @@ _OPENING = {"(", "[", "{", r"\{", r"\lbrace", r"\begin{cases}", r"\langle", r"\l
 _CLOSING = {")", "]", "}", r"\}", r"\rbrace", r"\end{cases}", r"\rangle", r"\rceil", r"\rfloor"}
 _NORMS = {r"\|"}
 _JOINTS = {"+", "-", "*", "/", r"\cdot", r"\times", r"\pm"}
-_CUTS = {",", ";", "."}
+_CUTS = {",", ";", ".", ":", r"\mid", r"\colon"}
 _CONDITION_WORDS = re.compile(
     r"\b(?:for|if|when|whenever|where|with|provided|given|assuming|such that|s\.t\.|as long as|once|under|since)\b"
 )
@@ -50,9 +50,14 @@ _NO_WORDS = {
     "sup",
     "inf",
 }
+_NUMBER = re.compile(
+    r"[(\[]\s*(?:[A-Z]?\s*\.?\s*\d+(?:\s*\.\s*\d+)*\s*[a-z']?|\\(?:text|mathrm)\s*\{[^{}]*\}[\d. ]*|[a-z]"
+    r"|(?:\*|\\star|\\ast|\\dag|\\dagger|\\ddagger|\\diamond|\\clubsuit|\\spadesuit|\\triangle)+)\s*[)\]]"
+)
 LINKS = 40  # relation signs of one chain
 _PLAIN_WORDS = {"for", "forall", "where", "whenever", "when", "provided", "with", "if"}
 _ONE_ACCURACY = {r"\epsilon", r"\varepsilon", "eps"}
+_REFERENCES = commands("cite citep citet citealp ref eqref cref Cref autoref footnote footnotemark thanks")
 _UPWARDS, _DOWNWARDS = {">=", ">~", ">", ">>"}, {"<=", "<~", "<", "<<"}
 _ORDER_NAMES = {"O", "Theta", "Omega", r"\Theta", r"\Omega"}
 
@@ -104,7 +109,10 @@ def take_apart(text: str, macros: Mapping[str, Macro] | None = None, each_case: 
 
 
 def _without_surroundings(source: Readable) -> tuple[Readable, tuple[str, ...]]:
-    """The one formula of a text with dollar signs, and the words around it."""
+    """The one formula of a text with dollar signs, and the words around it; Markdown's marks are dropped."""
+    if marks := re.fullmatch(r"\s*(\*\*|`+)(.+?)\1\s*", source.text, re.DOTALL):
+        blanks = (" " * marks.start(2), " " * (len(source.text) - marks.end(2)))
+        source = Readable(marks[2].join(blanks), source.written, source.places)
     found = list(re.finditer(r"\$\$(.*?)\$\$|\$(.*?)\$|\\\[(.*?)\\\]|\\\((.*?)\\\)", source.text, re.DOTALL))
     if not found:
         return source, ()
@@ -171,6 +179,8 @@ class _Reader:
                     yield _Segment(tuple(current), words, gap, cut)
                     current, words, gap, cut = [], "", False, None
                 phrase, index = written
+                if not phrase:
+                    continue
                 words = f"{words} {phrase}".strip()
                 cut = piece
                 continue
@@ -194,6 +204,12 @@ class _Reader:
         piece = self.pieces[index]
         if piece.text == r"\forall":
             return "for all", index + 1
+        if piece.text in _REFERENCES:
+            stop = index + 1
+            if stop < len(self.pieces) and self.pieces[stop].text == "{":
+                while stop < len(self.pieces) and self.pieces[stop].text != "}":
+                    stop += 1
+            return self.shown(self.pieces[index : stop + 1]), stop + 1
         if piece.kind == "word" and piece.text in _PLAIN_WORDS and index:
             stop = index + 1
             while stop < len(self.pieces) and self.pieces[stop].text in ("all", "every", "any", "some"):
@@ -213,7 +229,9 @@ class _Reader:
                 break
         inside = self.source.text[self.pieces[index + 1].start + 1 : self.pieces[stop - 1].start]
         word = inside.strip(" .,;:~\\")
-        if not word or word.lower() in _NO_WORDS or len(word) == 1 or re.search(r"[_^$]", inside):
+        if not word:
+            return "", stop
+        if word.lower() in _NO_WORDS or len(word) == 1 or re.search(r"[_^$]", inside):
             return None
         if piece.text == r"\mathrm" and " " not in inside.strip() and not _CONDITION_WORDS.search(word):
             return None
@@ -233,6 +251,8 @@ class _Reader:
         for segment in segments:
             if not segment.pieces and not segment.words:
                 continue
+            if current and _is_bracketed_condition(segment.pieces):
+                segment = replace(segment, pieces=segment.pieces[1:-1], words=segment.words or "with")
             if self.is_number(segment) and current:
                 self.left_out.append(f"equation number {self.shown(segment.pieces)}")
                 continue
@@ -268,10 +288,7 @@ class _Reader:
             yield current
 
     def is_number(self, segment: _Segment) -> bool:
-        text = self.shown(segment.pieces)
-        return bool(re.fullmatch(r"[(\[]\s*[A-Z]?\s*\.?\s*\d+(?:\s*\.\s*\d+)*\s*[a-z']?\s*[)\]]", text)) and (
-            segment.gap or segment.cut is not None
-        )
+        return bool(_NUMBER.fullmatch(self.shown(segment.pieces))) and (segment.gap or segment.cut is not None)
 
     def goes_on(self, current: Sequence[_Segment], segment: _Segment) -> bool:
         """Whether a segment continues the formula before it: an operator or a relation stands between them."""
@@ -296,7 +313,7 @@ class _Reader:
             and not row
             and not _relations(first.pieces)
             and bool(_relations(segment.pieces))
-            and (_is_measure(self.shown(first.pieces)) and not _is_measure(self.shown(segment.pieces).split("=")[0]))
+            and (is_measure(self.shown(first.pieces)) and not is_measure(self.shown(segment.pieces).split("=")[0]))
         )
 
     def stands_in_front(self, current: Sequence[_Segment]) -> bool:
@@ -308,18 +325,20 @@ class _Reader:
         if words and not _JOINING_WORDS.match(words):
             return True
         relations = _relations(segment.pieces)
+        goes_on = any(before.words for before in current[1:])  # `where B is ... and L is ...`
         if not relations:
-            return (
-                any(piece.text in (r"\in", r"\ni") for piece in segment.pieces) or _OTHERWISE.match(words) is not None
-            )
+            is_member = any(piece.text in (r"\in", r"\ni") for piece in segment.pieces)
+            return is_member or goes_on or _OTHERWISE.match(words) is not None
+        if goes_on and words:
+            return True
         if _relations(current[0].pieces) == [] and current[0].words and len(current) == 1:
             return False
         left = self.shown(segment.pieces[: segment.pieces.index(relations[0])])
-        if _is_measure(left):
+        if is_measure(left):
             return False
         head = _relations(current[0].pieces)
         head_left = self.shown(current[0].pieces[: current[0].pieces.index(head[0])]) if head else ""
-        alike = bool(head) and bool(head_left) and not _is_measure(head_left) and head[0].text == relations[0].text
+        alike = bool(head) and bool(head_left) and not is_measure(head_left) and head[0].text == relations[0].text
         return not alike or len(current) > 1
 
     # One statement
@@ -331,6 +350,9 @@ class _Reader:
                 raise self.error(head.pieces[0], "what stands here is no bound; leave it out")
             self.left_out.append(f"words '{head.words}'")
         conditions = [segment for segment in rest if segment.pieces]
+        for piece in head.pieces:
+            if piece.kind == "foreign" and "states no bound" in piece.text:
+                raise self.error(piece, piece.text)
         relations = _relations(head.pieces)
         if len(relations) > LINKS:
             raise self.error(relations[LINKS], f"a chain of more than {LINKS} relation signs")
@@ -357,6 +379,16 @@ class _Reader:
         if not links[-1]:
             raise self.error(relations[-1] if relations else None, "expected a formula behind the relation sign")
         left = links[0] if relations else ()
+        defines = len(links) > 2 and relations[0].text == "=" and is_measure(self.shown(links[1]))
+        if defines and not is_measure(self.shown(left)):  # `delta_T := f(x_T) - f^* <= ...`
+            self.left_out.append(f"the name {self.shown(left)}")
+            links = links[1:]
+            left = links[0]
+        if left and links[-1][-1].text == ")" and self.ends_in_number(links[-1]):
+            raise self.error(
+                links[-1][-3],
+                r"an equation number or a factor? write \quad before a number of the equation, or leave it out",
+            )
         part = DisplayPart(
             self.shown(left),
             sign,
@@ -368,6 +400,17 @@ class _Reader:
             tuple(self.shown(link) for link in links[1:-1]),
         )
         return list(self.cases(part))
+
+    def ends_in_number(self, pieces: Sequence[Token]) -> bool:
+        """Whether a number in brackets stands apart at the end, which is no argument of anything."""
+        if len(pieces) < 4 or pieces[-2].kind != "number" or pieces[-3].text != "(" or pieces[-4].text != "}":
+            return False
+        depth, index = 1, len(pieces) - 5
+        while index >= 0 and depth:
+            depth += (pieces[index].text == "}") - (pieces[index].text == "{")
+            index -= 1
+        apart = self.source.text[: pieces[-3].start].endswith(" ")
+        return apart and index >= 0 and pieces[index].text in ("}", r"\sqrt", r"\frac", "^")
 
     def condition_text(self, condition: _Segment) -> str:
         text = self.shown(condition.pieces)
@@ -389,7 +432,7 @@ class _Reader:
             yield part
             return
         for row in _split(pieces[1:-1], r"\\"):
-            cells = _split(row, "&")
+            cells = [cell for cell in _split(row, "&") if cell] or [[]]
             value = tuple(cells[0])
             while value and value[-1].text in _CUTS:
                 value = value[:-1]
@@ -420,10 +463,17 @@ def _relations(pieces: Sequence[Token]) -> list[Token]:
     return found
 
 
+def _is_bracketed_condition(pieces: Sequence[Token]) -> bool:
+    """Whether brackets enclose all of a segment, and an inequality stands in them."""
+    if len(pieces) < 3 or pieces[0].text not in ("(", "[") or pieces[-1].text not in (")", "]"):
+        return False
+    return not _relations(pieces) and bool(_relations(pieces[1:-1]))
+
+
 _MEASURE = re.compile(r"\\nabla|\\mathbb\s*\{?\s*E|\\\||\|\||‖|\\lVert|∇|\\langle|[fFℓ]\s*\(|[fF]\s*[\^_]")
 
 
-def _is_measure(text: str) -> bool:
+def is_measure(text: str) -> bool:
     """Whether a left side speaks of iterates, function values or gradients, rather than of letters alone."""
     return _MEASURE.search(text) is not None
 

@@ -7,6 +7,7 @@ simplification that takes noticeable time or changes what was printed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from tightrate.rates.formulas.letter_notation import (
     spell,
     starts_letter,
     unknown_letter,
+    vector_kind,
 )
 from tightrate.rates.formulas.tokens import Cursor, Readable, Token
 from tightrate.rates.symbols.alphabet import declared, known_letter, symbol
@@ -77,7 +79,7 @@ _ALTERNATIVES = {"min", "max", "cases"}
 _FUNCTION_COMMANDS = {"\\" + name: name for name in ("exp", "log", "ln", "min", "max")} | {r"\arctan": "atan"}
 
 # An order hides constants; its tilde hides logarithms too.
-_ORDERS = {f"{font}{order}" for font in ("", "mathcal:") for order in ("O", "Theta", "Omega")}
+_ORDERS = {"O", "o", "Theta", "Omega"}
 _HINTS: Mapping[str, str] = {
     r"\vee": r"write \max(a, b)",
     r"\wedge": r"write \min(a, b)",
@@ -87,6 +89,9 @@ _HINTS: Mapping[str, str] = {
     r"\cdots": "terms that are left out ('...') are not read; write them",
     r"\ldots": "terms that are left out ('...') are not read; write them",
     r"\in": r"an interval states no bound; write an inequality such as \eta \le 1/L",
+    r"\inf": "an infimum is not read; write its value",
+    r"\sup": "a supremum is not read; write its value",
+    r"\langle": "an inner product is not read on the right side; write a letter for it",
     r"\prod": "a product over an index is not read; write its value",
     r"\int": "an integral is not read; write its value",
     ",": "the formula ends here; leave out what follows",
@@ -128,6 +133,7 @@ class Grammar:
         self.infer = infer
         self.readings: dict[str, Reading] = {}
         self.unknown: dict[str, str] = {}
+        self.sums: dict[str, Expr] = {}
         self.constants: Constants = "explicit"
         self.depth = self.tower = self.operands = 0
         self.open_bars: list[str] = []
@@ -176,7 +182,10 @@ class Grammar:
             reason = "the formula ends where a number, a letter or a bracket is expected"
         elif reason is None and peek.kind == "command":
             near = get_close_matches(peek.text, _COMMANDS, n=1, cutoff=0.7)
-            reason = f"this command is not read{f'; did you mean {near[0]}?' if near else ' in a formula'}"
+            reason = (
+                f"this command is not read; {f'did you mean {near[0]}? ' if near else ''}leave it out, or define it"
+            )
+            reason += r" with \newcommand before the formula or in a --macros file"
         elif reason is None and peek.kind == "relation":
             reason = "a relation sign cannot stand inside a formula"
         return self.cursor.error(reason or f"expected {what}")
@@ -193,7 +202,7 @@ class Grammar:
     # Sums and products
 
     def sum(self) -> Value:
-        """[sign] product {sign product}; a bracket that is a summand of its own opens."""
+        r"""[sign] product {sign product} [\over sum]; a bracket that is a summand of its own opens."""
         terms: list[tuple[Expr, ...]] = []
         sign = self.cursor.accept("+", "-")
         while True:
@@ -203,7 +212,10 @@ class Grammar:
             terms += product
             sign = self.cursor.accept("+", "-")
             if sign is None:
-                return tuple(terms)
+                break
+        if over := self.cursor.accept(r"\over"):
+            return ((*_factors(tuple(terms)), *_inverse(self.sum(), self.cursor, over)),)
+        return tuple(terms)
 
     def product(self) -> Value:
         """operand {[* or /] operand}; after `a/b` nothing may follow without a sign, as `a/b c` has two readings."""
@@ -245,6 +257,7 @@ class Grammar:
             or peek.text in _FUNCTION_COMMANDS
             or peek.text in _INFINITE
             or peek.text in (r"\sqrt", r"\begin{cases}")
+            or (self.infer and peek.text == r"\sum")
             or starts_letter(peek)
         )
 
@@ -356,6 +369,8 @@ class Grammar:
             return self.function(_FUNCTION_COMMANDS[peek.text], peek)
         if starts_letter(peek):
             return self.letter_or_function(alone)
+        if self.infer and peek.text == r"\sum":
+            return self.indexed_sum()
         raise self.unexpected("a number, a letter or a bracket")
 
     def number(self) -> Expr:
@@ -418,6 +433,26 @@ class Grammar:
             raise self.cursor.error(f"expected '{closing}' to close {place}")
         else:
             raise self.unexpected()
+
+    def indexed_sum(self) -> Value:
+        r"""A sum over an index, as one quantity with the unit of its summands; \sum_{m=1}^M x without m is M x."""
+        start = self.cursor.index
+        self.cursor.take()
+        limits = {"_": "", "^": ""}
+        while (mark := self.cursor.accept("_", "^")) is not None:
+            limits[mark.text] = read_subscript(self.cursor, Spelling(""), after_mark=True).subscript
+        if not self.starts_operand():
+            raise self.cursor.error("expected what is summed")
+        first = self.cursor.index
+        summand = self.product()
+        index, _, lowest = limits["_"].partition("=")
+        inside = {mark for token in self.cursor.tokens[first : self.cursor.index] for mark in token.text.split("_")}
+        if index not in inside and lowest == "1" and limits["^"] in self.known:
+            return ((self.named(limits["^"], start), *_factors(summand)),)
+        name = declared(self.written(start), "unknown")
+        self.sums[name] = _sum(summand)
+        self.note(start, name, "unknown")
+        return ((symbol(name),),)
 
     def bars(self) -> Value:
         start = self.cursor.index
@@ -571,12 +606,8 @@ class Grammar:
         if spelling.key not in self.letters:
             if spelling.key in _FUNCTIONS:
                 return self.function(spelling.key, at)
-            if spelling.key.removeprefix("tilde:") in _ORDERS and bracket_follows:
-                with_logs = "tilde" in spelling.accents or self.constants == "hidden with logs"
-                self.constants = "hidden with logs" if with_logs else "hidden"
-                return self.bracket()
-            if spelling.key == "o" and bracket_follows:
-                raise self.cursor.error("o(...), a term of lower order, is not read; leave it out", at)
+            if spelling.base.rpartition("\\")[2].rpartition("tilde")[2].strip() in _ORDERS and not spelling.fence:
+                return self.order(spelling, at)
             if spelling.key == "polylog":
                 raise self.cursor.error("a polylogarithm has no definite power; leave it out, or write log(...)^p", at)
             fonts = replace(spelling, subscript="").key
@@ -592,6 +623,17 @@ class Grammar:
         late = f"_{{{spelling.subscript}}}" if exponent is not None and spelling.subscript else ""
         value: Value = ((self.meaning(spelling, at, stop, late),),)
         return value if exponent is None else ((self.power(value, exponent, mark),),)
+
+    def order(self, spelling: Spelling, at: Token) -> Value:
+        """O(...), Omega(...) or Theta(...) in any font; a tilde, a star or a subscript log hides logarithms."""
+        if self.cursor.peek.text not in _OPENINGS:
+            raise self.cursor.error(f"the order {at.shown} needs brackets; write {at.shown}(...)", at)
+        if spelling.base == "o":
+            raise self.cursor.error("o(...), a term of lower order, is not read; leave it out", at)
+        with_logs = "tilde" in (*spelling.accents, *re.findall("tilde", spelling.base))
+        with_logs |= spelling.subscript in ("*", "log", r"\log") or self.constants == "hidden with logs"
+        self.constants = "hidden with logs" if with_logs else "hidden"
+        return self.bracket()
 
     def is_known(self, word: str) -> bool:
         return word in _FUNCTIONS or spell(word).key in self.known or word in ("pi", "if", "Theta", "Omega")
@@ -618,12 +660,30 @@ class Grammar:
             return sympy.E if spelling.key == "e" else sympy.pi
         shown = self.written(start, stop) + late_subscript  # without its power
         if at.text in _HINTS or (at.text in UPRIGHT and len(spelling.base) > 1):
-            raise self.cursor.error(_HINTS.get(at.text, "words have no place in a formula"), replace(at, shown=shown))
+            raise self.cursor.error(
+                _HINTS.get(at.text, "words have no place in a formula; leave them out"), replace(at, shown=shown)
+            )
         if self.infer and (self.cursor.latex or len(at.text.partition("_")[0]) == 1):
-            name = self.unknown.setdefault(spelling.key, declared(shown, "unknown"))
+            if self.calls_function(stop):
+                raise self.cursor.error("a function of unknown meaning; write a letter for its value", at)
+            kind = vector_kind(spelling.base) if spelling.fence == "|" else "unknown"
+            name = self.unknown.setdefault(spelling.key, declared(shown, kind))
             self.note(start, name, "unknown", stop)
             return symbol(name)
         raise self.cursor.error(unknown_letter(shown, spelling, self.known), replace(at, shown=shown))
+
+    def calls_function(self, stop: int) -> bool:
+        """Whether a bracket around no sum follows, as in f(x): then a letter before it is a function."""
+        opening, depth = self.cursor.tokens[stop], 0
+        if opening.text not in ("(", "["):
+            return False
+        for token in self.cursor.tokens[stop:]:
+            depth += (token.text in _OPENINGS) - (token.text in _OPENINGS.values())
+            if depth == 0:
+                return True
+            if token.kind == "number" or (depth == 1 and token.text in ("+", "-")):
+                return False
+        return True
 
 
 def _factors(value: Value) -> tuple[Expr, ...]:

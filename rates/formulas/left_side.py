@@ -11,8 +11,9 @@ What is not understood has no unit here, and then nothing is compared with it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sympy import Rational
 
@@ -27,7 +28,14 @@ _OPERATORS = {r"\min", r"\max", r"\sup", r"\inf", r"\sum", r"\limsup", r"\liminf
 _FUNCTIONS = {"f", "F", "h", "J", r"\ell", r"\Phi", r"\phi", r"\varphi", r"\psi", r"\Psi", "L", "p", "g", "G", "H"}
 _VECTORS = {"x", "w", "z", "y", "u", "v", "W", "X", "Z", r"\theta", r"\vartheta", r"\Theta", r"\minimum"}
 _GRADIENTS = {"g"}
+_DISTANCES, _GAPS, _PROBABILITIES = {"dist", "Dist"}, {"gap", "Gap", "subopt"}, {"P", "Pr", "Prob", "prob"}
+_EXPECTATIONS, _VARIANCES = {"E", "min", "max", "sup", "inf"}, {"Var", "Variance", "var", "V"}
+# These with a subscript are not what they are without: delta_T is a gap more often than a probability.
+_CHANGED_BY_A_SUBSCRIPT = {r"\delta", "e", "c", "a", "d", "D", "B", "H", "S", "z", r"\nu", r"\rho", "Q", "G"}
+_NAMES = _DISTANCES | _GAPS | _PROBABILITIES | _VARIANCES
 _PLAIN_NORMS = {"", "2", "1", r"\infty", "inf", "F", r"\ell2"}
+
+_NAMES_OF_FORMULAS = "BDGQ"  # alone before an equality sign, often a name for what stands on the right
 
 # One letter that alone is bounded may be one of these; the right side says which.
 _ALONE: Mapping[str, tuple[str, ...]] = {
@@ -47,6 +55,7 @@ _ALONE: Mapping[str, tuple[str, ...]] = {
     r"\lambda": ("lambda", "mu", "eta"),
     "h": ("eta",),
     "m": ("M",),
+    **{name: (name,) for name in _NAMES_OF_FORMULAS},
 }
 
 
@@ -59,7 +68,7 @@ class LeftSide:
     """What the left side is: its unit (None if it is not understood), and the measure of the catalogue if it is one.
 
     `choices` are the units of the meanings that one letter alone may have; `is_accuracy` marks eps, which has the unit
-    of what it bounds.
+    of what it bounds, `is_name` a letter that may just name the right side.
     """
 
     text: str
@@ -67,6 +76,7 @@ class LeftSide:
     measure: str | None = None
     choices: tuple[tuple[str, Unit], ...] = ()
     is_accuracy: bool = False
+    is_name: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -78,11 +88,14 @@ def left_side(pieces: Sequence[Token], letters: Mapping[str, str], text: str = "
     """The left side that stands in these pieces; `letters` are the author's, by key."""
     kept = [piece for piece in pieces if piece.kind != "gap" and piece.text not in (r"\\", "&")]
     base = flat([piece for piece in kept if piece.text not in ("^", "_", "*", r"\star")])
+    count = re.sub(r"(?<=.)(?:\\(?:var)?epsilon|\(\\(?:var)?epsilon\))$", "", base)
+    if count != base and count in _ALONE and count not in letters:  # T_eps and T(eps) are counts
+        return LeftSide(text, PURE)
     if base in (r"\epsilon", r"\varepsilon", "eps"):
         return LeftSide(text, is_accuracy=True)
     if base in _ALONE and base not in letters:
         known = [(name, letter.unit) for name in _ALONE[base] if (letter := known_letter(name)) is not None]
-        return LeftSide(text, choices=tuple(known))
+        return LeftSide(text, choices=tuple(known), is_name=base in _NAMES_OF_FORMULAS)
     reader = _LeftReader(kept, letters)
     try:
         unit = reader.sum()
@@ -98,7 +111,7 @@ class _LeftReader:
     """Recursive descent for units only."""
 
     def __init__(self, pieces: Sequence[Token], letters: Mapping[str, str]) -> None:
-        self.pieces, self.letters = pieces, letters
+        self.pieces, self.letters = list(pieces), letters
         self.index = 0
         self.measures = False
 
@@ -116,11 +129,14 @@ class _LeftReader:
         known = set(units)
         if len(known) != 1:
             raise _UnreadError
+        if self.text == r"\over":
+            self.index += 1
+            return units[0] / self.sum()
         return units[0]
 
     def product(self) -> Unit:
         total = self.factor()
-        while self.text and self.text not in ("+", "-", *_OPENING.values(), ",", r"\rangle"):
+        while self.text and self.text not in ("+", "-", *_OPENING.values(), ",", r"\rangle", r"\over"):
             if self.text in ("*", r"\cdot", r"\times"):
                 self.index += 1
                 total *= self.factor()
@@ -255,22 +271,44 @@ class _LeftReader:
     def letter(self, token: Token | None) -> Unit:
         if token is None:
             raise _UnreadError
+        first, accented = self.index, ""
         while self.text in ACCENTS or self.text in UPRIGHT:
+            accented += ACCENTS.get(self.text, "")
             self.index += 1
             if self.text == "{":
                 inside = self.inside()
-                return self.named(flat(inside), inside)
+                return self.named(flat(inside), self.pieces[first : self.index], accented)
         if self.index >= len(self.pieces):
             raise _UnreadError
-        start = self.index
+        if not accented and self.pieces[self.index].kind == "word":
+            self.split()
         self.index += 1
-        return self.named(self.pieces[start].text, self.pieces[start : start + 1])
+        return self.named(self.pieces[self.index - 1].text, self.pieces[first : self.index], accented)
 
-    def named(self, name: str, pieces: Sequence[Token]) -> Unit:
+    def split(self) -> None:
+        """Cut a word such as KR or LD_0 after its first letter, unless it is a name of the alphabet or a function."""
+        token = self.pieces[self.index]
+        base = token.text.partition("_")[0]
+        if len(base) > 1 and base not in meanings() and base not in _NAMES:
+            parts = (
+                replace(token, text=token.text[0], shown=token.text[0]),
+                replace(token, text=token.text[1:], shown=token.text[1:], start=token.start + 1),
+            )
+            self.pieces[self.index : self.index + 1] = parts
+
+    def named(self, name: str, pieces: Sequence[Token], accent: str = "") -> Unit:
         base, _, subscript = name.partition("_")
-        if base in ("E", "min", "max", "sup") and self.text and self.text not in ("/", "+", "-", "^"):
+        upright = accent in ("", "mathbb", "mathbf", "mathsf")
+        if base in _EXPECTATIONS and upright and self.text and self.text not in ("/", "+", "-", "^"):
             self.skip_range()
             return self.factor()
+        if (
+            base in _NAMES
+            and upright
+            and (accent or len(base) > 1)
+            and (self.text in ("(", "[", "^", r"\{") or base in _GAPS)
+        ):
+            return self.of_name(base)
         key = _key(pieces)
         if key in self.letters and self.text not in ("(", "["):
             self.marks_of_letter()
@@ -286,12 +324,33 @@ class _LeftReader:
         if base in ("f", "F", r"\ell") and (marks or subscript or self.text in ("]", ")", "")):
             self.measures = True
             return VALUE
+        if base in _FUNCTIONS and self.measures and re.fullmatch(r"[_^](?:\*|inf|min|opt)", marks or f"_{subscript}"):
+            return VALUE  # the least value, behind a function value
+        whole = _key(self.pieces[start - len(pieces) : self.index])
+        if marks and whole in meanings():
+            return _unit(meanings()[whole])
         self.index = start
         written = meanings().get(key)
         if written is None or base in _VECTORS:
             raise _UnreadError
         self.marks_of_letter()
+        if self.index > start and (base in _CHANGED_BY_A_SUBSCRIPT or accent):
+            raise _UnreadError
         return _unit(written)
+
+    def of_name(self, name: str) -> Unit:
+        """The unit of a named function, and of its power: a distance, a gap, a variance or a probability."""
+        exponent = Rational(1)
+        if self.text == "^":
+            self.index += 1
+            exponent = self.number()
+        inside = self.inside() if self.text in _OPENING else []
+        if name in _PROBABILITIES:
+            return PURE
+        self.measures = True
+        unit = LENGTH if name in _DISTANCES else VALUE if name in _GAPS else _vector(inside) ** 2
+        raised: Unit = unit**exponent
+        return raised
 
     def marks_of_letter(self) -> None:
         """Subscripts and raised stars of a letter; a power is left."""

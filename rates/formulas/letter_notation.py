@@ -158,6 +158,8 @@ def _read_unmarked(cursor: Cursor, accents: int) -> Spelling:
         if accents == MOST_ACCENTS:
             raise cursor.error(f"a letter with more than {MOST_ACCENTS} accents", token)
         if cursor.accept("{"):
+            if cursor.peek.text == "1":
+                raise cursor.error("an indicator is not read; give its cases as bounds of their own")
             inner = read_letter(cursor, accents + 1)
             cursor.expect("}", f"expected '}}' to end {token.shown}{{")
         else:
@@ -188,11 +190,29 @@ def _with_marks(cursor: Cursor, spelling: Spelling) -> Spelling:
                 raise cursor.error("a second subscript or star on one letter", cursor.ahead(2))
             del cursor.tokens[cursor.index + 2]
             return replace(spelling, subscript="*")
+        elif peek.text == "^" and not spelling.fence and (label := _raised_label(cursor)):
+            if spelling.subscript:
+                return spelling
+            cursor.take()
+            _read_argument(cursor)
+            spelling = replace(spelling, subscript=label)
         elif peek.text == "'":
             cursor.take()
             spelling = replace(spelling, accents=("prime", *spelling.accents))
         else:
             return spelling
+
+
+def _raised_label(cursor: Cursor) -> str:
+    r"""The label that is raised here, as in \Delta^0 and x^{(r)}: no power is zero or in round brackets; or nothing."""
+    first, second, third = (cursor.ahead(count) for count in (1, 2, 3))
+    if not cursor.latex:
+        return ""
+    if first.text == "0" or (first.text, second.text, third.text) == ("{", "0", "}"):
+        return "0"
+    if (first.text, second.text) == ("{", "(") and third.kind in ("number", "word"):
+        return third.text if (cursor.ahead(4).text, cursor.ahead(5).text) == (")", "}") else ""
+    return ""
 
 
 def _star_follows(cursor: Cursor) -> bool:
@@ -272,11 +292,11 @@ def read_phrase(cursor: Cursor) -> Spelling | None:
 
 # The usual ways to write the start and the optimum, in the raw text of a phrase: fonts, accents and braces are away.
 _VECTOR = r"(?:[xwzyuvWXZ]|\\theta|\\vartheta|\\omega|\\phi|\\Theta)"
-_START = r"[_^]\(?[01]\)?"
+_START = r"[_^]\(?(?:0,0|[01]|init|in)\)?"
 _OPTIMUM = r"[_^]\(?(?:\*|opt)\)?"
 _FUNCTION = r"(?:f|F|h|J|\\ell|\\Phi|\\phi|\\varphi|\\Psi|\\psi)"
 _GAP = re.compile(
-    rf"(?P<f>{_FUNCTION}|L(?=\())(?:{_START}|\({_VECTOR}{_START}\))-"
+    rf"(?:E\[?)?(?P<f>{_FUNCTION}|L(?=\())(?:{_START}|\({_VECTOR}{_START}\))\]?-"
     rf"(?:(?P=f)(?:[_^]\(?(?:\*|inf|min|opt|low)\)?|\({_VECTOR}{_OPTIMUM}\))"
     rf"|(?:inf|min)(?:_?{_VECTOR})?(?P=f)(?:\({_VECTOR}\))?)"
 )
@@ -294,6 +314,17 @@ def is_start_distance(raw: str) -> bool:
         _DISTANCE.fullmatch(re.sub(r"\\(?:bar|hat|tilde|vec|mathbf|boldsymbol|bm|overline)", "", raw).replace(" ", ""))
         is not None
     )
+
+
+def vector_kind(raw: str) -> str:
+    r"""What the norm of a phrase is: a gradient, a curvature, a length, or unknown.
+
+    >>> [vector_kind(raw) for raw in (r"\nabla f(x_0)", "x-y", r"\nabla_2f(x)", r"\zeta")]
+    ['gradient', 'length', 'curvature', 'unknown']
+    """
+    if "nabla" in raw:
+        return "curvature" if re.search(r"nabla(?:_2|\^2)", raw) else "gradient"
+    return "length" if re.match(rf"(?:\\(?:bar|hat|tilde))*{_VECTOR}(?![A-Za-z])", raw) else "unknown"
 
 
 def flat(tokens: Sequence[Token]) -> str:
@@ -355,6 +386,7 @@ def meanings() -> Mapping[str, str]:
     return {**others, **ascii_names, **usual}
 
 
+_OUTER, _INNER = ("g", "s", "global", "server", "out", "outer"), ("l", "c", "loc", "local", "client", "in", "inner")
 _OTHER_SPELLINGS: Mapping[str, str] = {
     r"\varepsilon": "eps",
     r"\rho": "rho",
@@ -362,6 +394,8 @@ _OTHER_SPELLINGS: Mapping[str, str] = {
     "kappa": r"\kappa:kappa",
     **dict.fromkeys((r"\Delta_0", r"\Delta_f", r"\Delta_F"), "Delta"),
     **dict.fromkeys(("L_f", "L_F"), "L"),
+    **{f"{step}_{{{where}}}": "gamma" for step in (r"\eta", r"\gamma") for where in _OUTER},
+    **{f"{step}_{{{where}}}": "eta" for step in (r"\eta", r"\gamma") for where in _INNER},
     **dict.fromkeys((r"\|x_0-x_*\|", r"\|x_*-x_0\|"), "B"),
     **{f"({f}(x_0)-{f}{end})": "Delta" for f in "fF" for end in ("_*", "(x_*)")},
 }

@@ -268,6 +268,7 @@ def plainer(text: str) -> str:
     """
     text = re.sub(r"\\(Tilde|Hat|Bar|Vec|Dot)(?![A-Za-z])", lambda accent: accent[0].lower(), text)
     text = re.sub(r"\\pmb(?=[\s{\\])", "    ", text)
+    text = re.sub(r"(?<!\\)\\([_^*])", r" \1", text)  # as Markdown stores them
     text = re.sub(r"\\\\(?=[{}|])", r" \\", text) if _markdown(text) else text
     for found in list(_ORDER_IN_BRACES.finditer(text)):
         letter = found["letter"] or found["braced"]
@@ -302,6 +303,9 @@ def plainer(text: str) -> str:
     return "".join(kept)
 
 
+_ROWS = re.compile(r"\\(begin|end)\s*\{(?:aligned|gathered|align|split)\}")
+
+
 def _without_empty_delimiters(text: str) -> str:
     r"""Blank `\left. ... \right|` and the like: a delimiter whose partner is empty brackets nothing.
 
@@ -317,6 +321,11 @@ def _without_empty_delimiters(text: str) -> str:
             if "." in (match[2], partner[2]):
                 for pair in (match, partner):
                     kept[pair.start() : pair.end()] = " " * (pair.end() - pair.start())
+                if partner[2] in (r"\{", r"\lbrace"):  # rows behind a brace are cases
+                    inside = "".join(kept[partner.end() : match.start()])
+                    kept[partner.end() : match.start()] = _ROWS.sub(
+                        lambda edge: rf"\{edge[1]}{{cases}}".ljust(len(edge[0])), inside
+                    )
     return "".join(kept)
 
 

@@ -26,11 +26,15 @@ from typing import Literal
 from sympy import Add, Expr
 
 from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.assumptions import assumption, is_assumption
 from tightrate.rates.formulas.display_parts import Display, DisplayPart, take_apart
 from tightrate.rates.formulas.grammar import Grammar, Reading
 from tightrate.rates.formulas.macros import Macro
+from tightrate.rates.formulas.plain_text import plain_name
 from tightrate.rates.formulas.tokens import Token, readable
+from tightrate.rates.symbols.alphabet import symbol
 from tightrate.rates.symbols.kinds import Constants
+from tightrate.rates.symbols.unit_inference import UnitFact
 
 Sign = Literal["<=", ">=", "<~", ">~"]
 
@@ -41,7 +45,8 @@ class ParsedBound:
 
     `measure_text` is what stands before the first relation sign, as written, or empty.  Of the rest of the display,
     `conditions` are what the bound holds under, `case` the one of several cases that it is, `left_out` what was not
-    read; `readings` says how each symbol was read.
+    read; `readings` says how each symbol was read, `left_formula` is the left side where that is a formula in letters,
+    `facts` are the units of sums over an index and those that assumptions among the conditions give.
     """
 
     terms: tuple[Expr, ...]
@@ -53,6 +58,8 @@ class ParsedBound:
     left_out: tuple[str, ...] = field(default=(), compare=False)
     readings: tuple[Reading, ...] = field(default=(), compare=False)
     left_pieces: tuple[Token, ...] = field(default=(), compare=False)
+    left_formula: Expr | None = field(default=None, compare=False)
+    facts: tuple[UnitFact, ...] = field(default=(), compare=False)
     text: str = field(default="", compare=False)
 
     @property
@@ -151,6 +158,13 @@ def _bound(display: Display, part: DisplayPart, letters: Mapping[str, str] | Non
         _condition(display, text, pieces, letters)
         for text, pieces in zip_longest(part.conditions, part.condition_pieces, fillvalue=())
     )
+    facts = [
+        UnitFact(f"the summands of {plain_name(name)}", symbol(name), summand) for name, summand in grammar.sums.items()
+    ]
+    if infer:
+        facts += [
+            fact for c in conditions if c.unread and is_assumption(c.text) for fact in assumption(c.text, letters or {})
+        ]
     between = tuple(f"between the left side and the bound: {link}" for link in part.between)
     return ParsedBound(
         terms,
@@ -162,8 +176,17 @@ def _bound(display: Display, part: DisplayPart, letters: Mapping[str, str] | Non
         (*display.left_out, *between),
         tuple(grammar.readings.values()),
         part.left_pieces,
+        _formula(display, part.left_pieces, letters),
+        tuple(facts),
         part.bound,
     )
+
+
+def _formula(display: Display, pieces: tuple[Token, ...], letters: Mapping[str, str] | None) -> Expr | None:
+    try:
+        return Add(*Grammar(display.source, letters, pieces).whole()) if pieces else None
+    except TightrateError:
+        return None
 
 
 def _condition(

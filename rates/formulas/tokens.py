@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import Literal
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.formulas.macros import EXPANDED_LENGTH, Macro, expanded, plainer
+from tightrate.rates.formulas.macros import EXPANDED_LENGTH, Macro, expanded, group, plainer
 
 LENGTH = 10_000  # characters in one formula; a page of a paper has 4,000
 
@@ -54,6 +54,11 @@ _CHARACTERS: Mapping[str, str] = {
     **dict.fromkeys("⋆★", r"\star"),
     **dict.fromkeys("‖∥", r"\|"),
     "√": r"\sqrt",
+    "∇": r"\nabla",
+    "⟨": r"\langle",
+    "⟩": r"\rangle",
+    "∈": r"\in",
+    "∀": r"\forall",
     "∞": r"\infty",
     "ℓ": r"\ell",
     "⌈": r"\lceil",
@@ -71,7 +76,8 @@ RELATIONS: Mapping[str, str] = {
     **dict.fromkeys(("<~", "≲", "≼", "⪯", r"\lesssim", r"\preceq", r"\preccurlyeq", r"\lessapprox"), "<~"),
     **dict.fromkeys((">~", "≳", "≽", "⪰", r"\gtrsim", r"\succeq", r"\succcurlyeq", r"\gtrapprox"), ">~"),
     **dict.fromkeys(("=", ":=", r"\coloneqq", "≡", r"\equiv", "≔"), "="),
-    **dict.fromkeys(("≍", "≃", "≅", "∼", "≈", r"\asymp", r"\sim", r"\simeq", r"\cong", r"\approx"), "~"),
+    **dict.fromkeys(("≍", "≃", "≅", "∼", "≈", "∝", r"\asymp", r"\sim", r"\simeq", r"\cong", r"\approx"), "~"),
+    r"\propto": "~",
     **dict.fromkeys(("<<", "≪", r"\ll", r"\lll"), "<<"),
     **dict.fromkeys((">>", "≫", r"\gg", r"\ggg"), ">>"),
     **dict.fromkeys(("<", r"\lt"), "<"),
@@ -80,11 +86,16 @@ RELATIONS: Mapping[str, str] = {
 
 _SPACING = """left right middle big Big bigg Bigg bigl bigr bigm Bigl Bigr Bigm biggl biggr biggm Biggl Biggr Biggm
     enspace thinspace , ; : ! > displaystyle textstyle scriptstyle scriptscriptstyle limits nolimits
-    nonumber notag strut mathstrut hfill ( ) [ ]"""
+    tiny scriptsize footnotesize small normalsize large relax allowbreak nobreak break protect noindent
+    nonumber notag strut mathstrut qed qedhere square blacksquare Box ( ) [ ]"""
 _DROPPED = commands(_SPACING) | {"\\ ", "$"}
-GAPS = commands("quad qquad")
-_DROPPED_WITH_ARGUMENT = commands("label tag hspace vspace phantom hphantom vphantom")
-_DISPLAYS = commands("equation align aligned alignat split gather gathered multline eqnarray math displaymath")
+_NARROW = commands(", ; : >") | {"\\ ", "~"}  # three of them in a row are a wide gap
+GAPS = commands("quad qquad hfill hfil eqno leqno hspace")
+_DROPPED_WITH_ARGUMENT = commands("label tag hspace vspace mspace phantom hphantom vphantom")
+_DIMENSION = re.compile(r"\\(?:kern|mkern|hskip|mskip)\s*-?[\d.]+\s*(?:mu|pt|em|ex|cm|mm|in)")
+_DISPLAYS = commands(
+    "equation align aligned alignat alignedat split gather gathered multline eqnarray math displaymath subequations"
+)
 
 _PIECE = re.compile(
     r"""(?P<space>\s+)
@@ -100,6 +111,19 @@ _ARGUMENT = re.compile(r"\*?\s*\{[^{}]*\}")
 _COLUMNS = re.compile(r"\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}")
 _SPACED = re.compile(r"\\[A-Za-z]+ \{|[\^_] \{")  # as programs write that read print
 _SPACED_NUMBER = re.compile(r"\d(?: \d)+(?: \. \d(?: \d)*)?|\d+ \. \d+")
+_THOUSANDS = re.compile(r"\d{1,3}(?:\{,\}\d{3})+")
+_SUBSCRIPT = re.compile(r"\s*_(?:\{[^{}]*\}|\\[A-Za-z]+|\S)")
+_LABELLED_RELATIONS = commands("overset underset stackrel")
+_NO_BOUNDS = {
+    **dict.fromkeys((r"\not", r"\neq", r"\ne", "≠", r"\nleq", r"\ngeq"), "a negated relation states no bound"),
+    **dict.fromkeys(
+        (r"\to", r"\rightarrow", r"\longrightarrow", "→"),
+        r"a limit states no bound; write how fast, with \le or O(...)",
+    ),
+}
+_MEMBER_OF_ORDER = re.compile(
+    r"\\in(?=\s*(?:\\(?:wide)?tilde\s*\{?\s*)?(?:\{?\\(?:mathcal|mathrm|mathscr|cal)\s*\{?\s*)?(?:O|\\Omega|\\Theta)(?![A-Za-z]))"
+)
 _LINE_SKIP = re.compile(r"\*?(?:\[[^\]]*\])?")
 
 
@@ -114,6 +138,9 @@ class Token:
     text: str
     shown: str
     start: int
+
+
+_KINDS: Mapping[str, Literal["number", "word", "command"]] = {"number": "number", "word": "word", "command": "command"}
 
 
 def is_latex(source: str) -> bool:
@@ -150,19 +177,32 @@ def pieces_of(source: str) -> list[Token]:
     """The pieces of a display: also wide gaps and line breaks, where one thing ends and another begins."""
     if len(source) > EXPANDED_LENGTH:
         raise TightrateError(f"a formula of {len(source)} characters; at most {LENGTH} are read")
-    return list(_pieces(source))
+    return _without_empty_groups(_pieces(source))
+
+
+def _without_empty_groups(pieces: Iterator[Token]) -> list[Token]:
+    """The pieces without `{}`, which prints nothing, and the marks that raise or lower it."""
+    kept: list[Token] = []
+    for piece in pieces:
+        if piece.text == "}" and kept and kept[-1].text == "{":
+            kept.pop()
+            if kept and kept[-1].text in ("^", "_"):
+                kept.pop()
+        else:
+            kept.append(piece)
+    return kept
 
 
 def _pieces(source: str) -> Iterator[Token]:
     latex = is_latex(source)
     spaced = latex and _SPACED.search(source) is not None
-    position = 0
-    in_cases = 0
+    position = narrow = in_cases = 0
     while position < len(source):
         start = position
-        if spaced and (apart := _SPACED_NUMBER.match(source, position)):
-            position = apart.end()
-            yield Token("number", apart.group().replace(" ", ""), apart.group(), start)
+        number = (_SPACED_NUMBER.match(source, position) if spaced else None) or _THOUSANDS.match(source, position)
+        if latex and number:
+            position = number.end()
+            yield Token("number", re.sub(r"[\s{},]", "", number.group()), number.group(), start)
             continue
         match = _PIECE.match(source, position)
         if match is None:
@@ -172,10 +212,13 @@ def _pieces(source: str) -> Iterator[Token]:
         position = match.end()
         text = match.group()
         kind = match.lastgroup
+        narrow = narrow + (text in _NARROW and latex) if text in _NARROW or kind == "space" else 0
+        if narrow == 3:
+            yield Token("gap", text, text, start)
         if kind == "space" or text in _DROPPED or (latex and text == "~"):
             continue
         if kind == "environment":
-            if match["name"] in ("cases", "dcases", "rcases", "cases*", "array"):
+            if match["name"].rstrip("*") in ("cases", "dcases", "rcases", "array"):
                 in_cases += 1 if match["edge"] == "begin" else -1
                 if match["name"] == "array" and match["edge"] == "begin" and (skip := _COLUMNS.match(source, position)):
                     position = skip.end()
@@ -184,32 +227,43 @@ def _pieces(source: str) -> Iterator[Token]:
                 yield Token("foreign", "this environment is not read; give the formula alone", text, start)
         elif latex and text == "%":
             position = end if (end := source.find("\n", position)) >= 0 else len(source)
-        elif text in GAPS:
-            yield Token("gap", text, text, start)
-        elif text in _DROPPED_WITH_ARGUMENT:
-            argument = _ARGUMENT.match(source, position)
-            position = argument.end() if argument else position
+        elif dimension := _DIMENSION.match(source, start):
+            position = dimension.end()
+        elif text in _DROPPED_WITH_ARGUMENT | GAPS:
+            if text in GAPS:
+                yield Token("gap", text, text, start)
+            if text in _DROPPED_WITH_ARGUMENT and (argument := _ARGUMENT.match(source, position)):
+                position = argument.end()
         elif text == "&" and not in_cases:
             continue
-        elif text == r"\\":
+        elif text in (r"\\", r"\newline"):
             skip = _LINE_SKIP.match(source, position)
             position = skip.end() if skip else position
-            yield Token("symbol", text, text, start)
+            yield Token("symbol", r"\\", text, start)
+        elif text in _LABELLED_RELATIONS:
+            _, relation_start = group(source, position)
+            inside, stop = group(source, relation_start)
+            relation = RELATIONS.get((inside or "").strip())
+            if relation is None:
+                yield Token("foreign", "only a relation sign is read under a label", text, start)
+            else:
+                position = stop
+                yield Token("relation", relation, source[start:stop], start)
+        elif text in _NO_BOUNDS:
+            yield Token("foreign", _NO_BOUNDS[text], text, start)
+        elif _MEMBER_OF_ORDER.match(source, start):
+            yield Token("relation", "=", text, start)
         elif text in RELATIONS or (text == "~" and not latex):
-            yield Token("relation", RELATIONS.get(text, "~"), text, start)
+            if text.startswith("\\") and (mark := _SUBSCRIPT.match(source, position)):  # \lesssim_{\delta}
+                position = mark.end()
+            yield Token("relation", RELATIONS.get(text, "~"), source[start:position], start)
         elif text in ("**", "||"):
             yield Token("symbol", {"**": "^", "||": r"\|"}[text], text, start)
         elif text == r"\|" and source.startswith(r"\|", position):  # \|\|x\|\| is the norm of x
             position += 2
             yield Token("command", text, r"\|\|", start)
-        elif kind == "command":
-            yield Token("command", text, text, start)
-        elif kind == "number":
-            yield Token("number", text, text, start)
-        elif kind == "word":
-            yield Token("word", text, text, start)
         else:
-            yield Token("symbol", text, text, start)
+            yield Token(_KINDS.get(kind or "", "symbol"), text, text, start)
 
 
 def _beyond_ascii(source: str, position: int) -> tuple[list[Token], int]:
@@ -229,6 +283,8 @@ def _beyond_ascii(source: str, position: int) -> tuple[list[Token], int]:
             return [*marks[:2], *inner, marks[2]], end
     if unicodedata.category(character) == "Zs":
         return [], position + 1
+    if character in _NO_BOUNDS:
+        return [Token("foreign", _NO_BOUNDS[character], character, position)], position + 1
     if character in RELATIONS:
         return [Token("relation", RELATIONS[character], character, position)], position + 1
     accent: list[Token] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
@@ -11,7 +11,9 @@ import sympy
 from sympy import Add, Expr
 
 from tightrate.common.errors import TightrateError, unknown_name
-from tightrate.rates.formulas.grammar import Grammar, Reading
+from tightrate.rates.formulas.assumptions import assumption
+from tightrate.rates.formulas.display import text as text_of
+from tightrate.rates.formulas.grammar import Reading
 from tightrate.rates.formulas.left_side import LeftSide, left_side
 from tightrate.rates.formulas.letter_notation import spell
 from tightrate.rates.formulas.macros import Macro
@@ -20,7 +22,6 @@ from tightrate.rates.orders.contradiction import Inequality, contradictory
 from tightrate.rates.orders.domination import OrderComparison, compare, dominated
 from tightrate.rates.orders.regimes import where_dominated
 from tightrate.rates.relations.conventions import (
-    AMBIGUOUS,
     OTHER_MEANINGS,
     alpha_at_most_two,
     constants,
@@ -32,35 +33,28 @@ from tightrate.rates.relations.conventions import (
     with_total_steps,
     without_common_factors,
 )
+from tightrate.rates.relations.unit_check import UnitAnswer, UnitQuestion, check_units, conventional
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.catalogue import paper_ids, statements, theorem
 from tightrate.rates.statements.measures import MEASURES, Measure
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import (
-    GRADIENT,
+    LETTERS,
     SQUARED_GRADIENT,
     declared,
     kind_of,
     known_letter,
     letter,
+    meaning_of,
     symbol,
 )
 from tightrate.rates.symbols.hypothesis import Given, Hypothesis
 from tightrate.rates.symbols.monomial import Monomial, monomial
-from tightrate.rates.symbols.unit_inference import Inferred, infer
-from tightrate.rates.symbols.units import LENGTH, PURE, VALUE, Unit, UnitError, unit_of
+from tightrate.rates.symbols.unit_inference import UnitFact
+from tightrate.rates.symbols.units import LENGTH, VALUE, Unit, unit_of
 
 Relation = Literal["A<=B", "A>=B", "A~B", "incomparable", "undecided"]
 
-# What an accuracy may be the accuracy of.
-ACCURACIES: Mapping[str, Unit] = {
-    "a function value": VALUE,
-    "a squared gradient norm": SQUARED_GRADIENT,
-    "a gradient norm": GRADIENT,
-    "a squared distance": LENGTH**2,
-    "a distance": LENGTH,
-    "a pure number (relative)": PURE,
-}
 _ONE_MEASURE: Mapping[Unit, str] = {
     VALUE: "gap",
     SQUARED_GRADIENT: "squared-gradient",
@@ -237,8 +231,7 @@ def compare_bounds(first: Side, second: Side, given: Given = ()) -> BoundCompari
     relation_of = partial(_relation_with, first, second, hypotheses)
     present = {s.name for side in (first, second) for term in terms_of(side) for s in term.free_symbols}
     symbols = tuple(
-        _with_changes(_possible(one, present), lambda other, one=one: relation_of(one, other), answer.relation)
-        for one in symbols
+        _with_changes(_possible(one, present), partial(relation_of, one), answer.relation) for one in symbols
     )
     return BoundComparison(answer, tuple(notes), symbols)
 
@@ -258,14 +251,18 @@ def _conditions(side: Side) -> tuple[Hypothesis, ...]:
 
 def _relation_with(first: Side, second: Side, given: Given, symbol_read: ReadSymbol, other: str) -> str:
     """The relation if a symbol means something else."""
-    name = other if known_letter(other) is not None and not kind_of(other) else declared(symbol_read.written, other)
-    swap = {symbol(symbol_read.name): symbol(name)}
+    swap = {symbol(symbol_read.name): symbol(_name_of_meaning(symbol_read, other))}
     swapped = [[term.xreplace(swap) for term in terms_of(side)] for side in (first, second)]
     hypotheses = [
         Hypothesis(h.smaller.xreplace(swap), h.larger.xreplace(swap)) for h in given if isinstance(h, Hypothesis)
     ]
     fixed = _is_fixed(first) or _is_fixed(second)
     return _compare(swapped[0], swapped[1], hypotheses, [], fixed).relation
+
+
+def _name_of_meaning(one: ReadSymbol, other: str) -> str:
+    """The name of a symbol if it means something else: a letter of the alphabet, or a declared one."""
+    return other if other in LETTERS else declared(one.written, other)
 
 
 _WORDS = {
@@ -372,11 +369,9 @@ def _read_symbol(reading: Reading, given: set[str]) -> ReadSymbol:
         return ReadSymbol(reading.written, reading.name, meaning, "unknown")
     if key in given:
         return ReadSymbol(reading.written, reading.name, meaning, "declared")
-    ambiguous = base in AMBIGUOUS and key == base
-    others = tuple(
-        other for other in OTHER_MEANINGS.get(base, ()) if other not in (reading.name, kind_of(reading.name))
-    )
-    if ambiguous and others:
+    meanings = OTHER_MEANINGS.get(key, ()) if key == base or "_" in key else ()
+    others = tuple(other for other in meanings if other not in (reading.name, kind_of(reading.name)))
+    if others:
         return ReadSymbol(reading.written, reading.name, meaning, "assumed", others)
     return ReadSymbol(reading.written, reading.name, meaning, "convention")
 
@@ -402,8 +397,7 @@ def _possible(one: ReadSymbol, present: set[str]) -> ReadSymbol:
     return replace(one, others=tuple(other for other in one.others if other not in present))
 
 
-def _with_changes(one: ReadSymbol, answer_with: object, answer: str) -> ReadSymbol:
-    assert callable(answer_with)
+def _with_changes(one: ReadSymbol, answer_with: Callable[[str], str], answer: str) -> ReadSymbol:
     changed = []
     for other in one.others:
         try:
@@ -415,13 +409,17 @@ def _with_changes(one: ReadSymbol, answer_with: object, answer: str) -> ReadSymb
     return replace(one, changed=tuple(changed))
 
 
-def meaning_of(name: str) -> str:
-    """A name of the alphabet or a kind, in words."""
-    known = known_letter(name)
-    return known.meaning if known is not None else letter(declared(name, name)).meaning
-
-
 # --- checking --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Which parts of a check are done: the others save time."""
+
+    neighbours: bool = True
+    regimes: bool = True
+    domination: bool = True
+    other_readings: bool = True
 
 
 def check_display(
@@ -431,94 +429,112 @@ def check_display(
     macros: Mapping[str, Macro] | None = None,
     measure: str | None = None,
     given: Sequence[ParsedInequality] = (),
+    assumptions: Sequence[str] = (),
     neighbours: bool = True,
     regimes: bool = True,
+    domination: bool = True,
+    other_readings: bool = True,
 ) -> tuple[CheckedBound, ...]:
     r"""Check every bound of a display, with its left side, its conditions, and how its symbols were read.
+
+    `assumptions` about gradients, values and points give the units of the letters in them.  Neighbours, regimes, which
+    terms are dominated, and what other meanings of a letter change, may be left out, which saves time.
 
     >>> (found,) = check_display(r"F(\hat x)-F^\star \le \frac{\|x_0-x_*\|^2}{K R}", neighbours=False)
     >>> found.units_consistent, str(found.left.unit), str(found.terms[0].unit)
     (False, 'value', 'length^2')
     """
     spelled = with_constants(letters)
+    effort = Effort(neighbours, regimes, domination, other_readings)
     bounds = parse_display(text, spelled, macros, infer=True)
-    found = [_check_parsed(bound, spelled, letters or {}, measure, given, neighbours, regimes) for bound in bounds]
-    return tuple(_agreeing(one, found[:index]) for index, one in enumerate(found))
+    facts = [fact for one in assumptions for fact in assumption(one, spelled, macros)]
+    found: list[CheckedBound] = []
+    for number, bound in enumerate(bounds, 1):
+        question = _question(bound, spelled, letters or {}, measure, facts)
+        found.append(_check_parsed(bound, letters or {}, question, given, effort))
+        target = question.targets[0][1] if question.left is not None and question.left.is_known else None
+        if target is not None and len(bounds) > 1:  # a symbol has one unit in a display
+            place = f"bound {number}: {{}} has the unit {target}"
+            facts += [UnitFact(place.format(text_of(term)), term, target) for term in bound.terms]
+    return tuple(found)
 
 
-def _agreeing(one: CheckedBound, before: Sequence[CheckedBound]) -> CheckedBound:
-    """The bound, unless a symbol would have another unit in it than in one before it in the same display."""
-    for other in before:
-        for name, unit in one.inferred.items():
-            if other.inferred.get(name, unit) != unit:
-                shown = "eps" if name == "eps" else name.rpartition(":")[0]
-                place = f"{shown} would have the unit {unit} here, but {other.inferred[name]} in a bound before it"
-                return replace(one, units_consistent=False, contradiction=(*one.contradiction, place))
-    return one
-
-
-def _check_parsed(
+def _question(
     bound: ParsedBound,
     spelled: Mapping[str, str],
     letters: Mapping[str, str],
     measure: str | None,
-    given: Sequence[ParsedInequality],
-    neighbours: bool,
-    regimes: bool = True,
-) -> CheckedBound:
+    facts: Sequence[UnitFact] = (),
+) -> UnitQuestion:
+    carriers = {
+        one.name for one in symbols_read(bound, letters) if kind_of(one.name) == "constant" and one.source != "declared"
+    }
+    return UnitQuestion(
+        _named_measure(measure),
+        _left_of(bound, spelled),
+        bound.constants != "explicit",
+        frozenset(carriers),
+        (*facts, *bound.facts),
+        frozenset(letters.values()),
+    )
+
+
+def _left_of(bound: ParsedBound, spelled: Mapping[str, str]) -> LeftSide | None:
+    """The left side of a bound, as a measure or as a formula in letters."""
+    if not bound.left_pieces:
+        return None
     keys = {spell(source).key: name for source, name in spelled.items()}
-    left = left_side(bound.left_pieces, keys, bound.measure_text) if bound.left_pieces else None
-    if left is not None and not (left.is_known or left.is_accuracy):
-        left = replace(left, unit=_unit_of_formula(bound, spelled))
-    inequalities = [one for condition in bound.conditions for one in condition.inequalities]
-    refuse_contradictory([*given, *inequalities])
-    usable = [one for one in as_hypotheses([*given, *inequalities]) if _is_monomial(one)]
-    symbols = symbols_read(bound, letters)
-    carriers = frozenset(one.name for one in symbols if kind_of(one.name) == "constant" and one.source != "declared")
-    hidden = bound.constants != "explicit"
-    found = check_bound(
-        bound.terms,
-        measure=measure,
-        given=usable,
-        left=left,
-        hidden=bound.constants != "explicit",
-        neighbours=neighbours,
-        where=regimes,
-        carriers=carriers,
-    )
+    left = left_side(bound.left_pieces, keys, bound.measure_text)
+    if left.is_known or left.is_accuracy or bound.left_formula is None:
+        return left
+    try:
+        return replace(left, unit=unit_of(conventional(bound.left_formula), lambda name: letter(name).unit))
+    except TightrateError:
+        return left
 
-    def consistent_with(one: ReadSymbol, other: str) -> str:
-        name = other if known_letter(other) is not None and not kind_of(other) else declared(one.written, other)
-        terms = [term.xreplace({symbol(one.name): symbol(name)}) for term in bound.terms]
-        return _words_of_units(_units(terms, _named_measure(measure), left, hidden, carriers))
 
-    now = _words_of_units(_units(bound.terms, _named_measure(measure), left, hidden, carriers))
+def _check_parsed(
+    bound: ParsedBound,
+    letters: Mapping[str, str],
+    question: UnitQuestion,
+    given: Sequence[ParsedInequality],
+    effort: Effort,
+) -> CheckedBound:
+    inequalities = [*given, *(one for condition in bound.conditions for one in condition.inequalities)]
+    refuse_contradictory(inequalities)
+    usable = [one for one in as_hypotheses(inequalities) if _is_monomial(one)]
+    found = _check(bound.terms, question, usable, effort)
     present = {s.name for term in bound.terms for s in term.free_symbols}
-    read = tuple(
-        _with_changes(_possible(one, present), lambda other, one=one: consistent_with(one, other), now)
-        for one in symbols
+    symbols = tuple(_possible(one, present) for one in symbols_read(bound, letters))
+    if effort.other_readings:
+        quick = Effort(neighbours=False, regimes=False, domination=effort.domination)
+
+        def answer_with(one: ReadSymbol, other: str) -> str:
+            swap = {symbol(one.name): symbol(_name_of_meaning(one, other))}
+            return _in_words(_check([term.xreplace(swap) for term in bound.terms], question, usable, quick))
+
+        symbols = tuple(_with_changes(one, partial(answer_with, one), _in_words(found)) for one in symbols)
+    facts = {fact.place for fact in bound.facts}
+    unread = tuple(
+        f"condition not used: {c.text}"
+        for c in bound.conditions
+        if c.unread and c.text != "otherwise" and f"the assumption {c.text}" not in facts
     )
-    unread = tuple(f"condition not used: {c.text}" for c in bound.conditions if c.unread and c.text != "otherwise")
     return replace(
         found,
-        symbols=read,
+        symbols=symbols,
         conditions=tuple(condition.text for condition in bound.conditions),
         left_out=(*bound.left_out, *unread),
         case=bound.case,
     )
 
 
-def _unit_of_formula(bound: ParsedBound, letters: Mapping[str, str]) -> Unit | None:
-    """The unit of a left side that is a formula in letters itself; None if it is none."""
-    try:
-        expression = Add(*Grammar(bound.measure_text, letters).whole())
-        return unit_of(_conventional(expression), lambda name: letter(name).unit)
-    except TightrateError:
-        return None
-
-
-def _words_of_units(found: _Units) -> str:
-    return "units agree" if found.consistent else "units do not agree"
+def _in_words(found: CheckedBound) -> str:
+    """What another reading may change, in words: whether units agree, and which terms are dominated."""
+    if not found.units_consistent:
+        return "units do not agree"
+    dominated_terms = [term.name for term in found.terms if term.dominated]
+    return ", ".join(["units agree", *(f"{name} dominated" for name in dominated_terms)])
 
 
 def _is_monomial(hypothesis: Hypothesis) -> bool:
@@ -528,20 +544,9 @@ def _is_monomial(hypothesis: Hypothesis) -> bool:
 
 
 def check_bound(
-    terms: Sequence[Expr],
-    *,
-    measure: str | None = None,
-    given: Given = (),
-    left: LeftSide | None = None,
-    hidden: bool = False,
-    neighbours: bool = True,
-    where: bool = True,
-    carriers: frozenset[str] = frozenset(),
+    terms: Sequence[Expr], *, measure: str | None = None, given: Given = (), neighbours: bool = True
 ) -> CheckedBound:
-    """Check the terms of a bound, with the left side that it has in its display if it has one.
-
-    `neighbours` and `where` (each term is the largest) may be left out, which saves time.  `hidden` says that constants
-    are; `carriers` are constants that nobody declared, which may carry a unit.
+    """Check the terms of a bound.
 
     >>> from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
     >>> import sympy
@@ -549,25 +554,35 @@ def check_bound(
     >>> found.units_consistent, [str(term.unit) for term in found.terms]
     (True, ['value', 'value'])
     """
-    named = _named_measure(measure)
+    return _check(terms, UnitQuestion(_named_measure(measure)), given, Effort(neighbours=neighbours))
+
+
+def _check(terms: Sequence[Expr], question: UnitQuestion, given: Given, effort: Effort) -> CheckedBound:
     terms = distributed(terms)
-    units = _units(terms, named, left, hidden, carriers)
+    units = check_units(terms, question)
     usual, notes = _under_conventions(terms)
     given = [_usual_hypothesis(h) if isinstance(h, Hypothesis) else h for h in given]
     checked = []
     for index, expression in enumerate(terms):
         shape, said = with_leading_counts(expression)
         notes += said
-        verdict = _is_dominated(index, usual, given)
-        error = units.errors[index]
         checked.append(
-            CheckedTerm(f"term {index + 1}", expression, monomial(shape), units.of_terms[index], error, verdict)
+            CheckedTerm(
+                f"term {index + 1}",
+                expression,
+                monomial(shape),
+                units.of_terms[index],
+                units.errors[index],
+                _is_dominated(index, usual, given) if effort.domination else None,
+            )
         )
-    remaining = {term.name: usual[index] for index, term in enumerate(checked) if where and not term.dominated}
-    regimes, unknown = _regimes(remaining, given)
-    measures = _measures(units, named, left)
-    is_one = bool(measures) and (named is not None or len(measures) == 1 or measures[0] in _ONE_MEASURE.values())
-    listed = _neighbours(usual, measures[0], given) if neighbours and is_one else ()
+    remaining = {term.name: usual[index] for index, term in enumerate(checked) if not term.dominated}
+    regimes, unknown = _regimes(remaining, given) if effort.regimes else ({}, {})
+    measures = _measures(units, question)
+    is_one = bool(measures) and (
+        question.named is not None or len(measures) == 1 or measures[0] in _ONE_MEASURE.values()
+    )
+    listed = _neighbours(usual, measures[0], given) if effort.neighbours and is_one else ()
     return CheckedBound(
         tuple(checked),
         units.consistent,
@@ -578,16 +593,17 @@ def check_bound(
         units.inferred,
         units.contradiction,
         tuple(dict.fromkeys((*units.notes, *notes))),
-        left,
+        question.left,
         units.left_agrees,
-        hidden=hidden,
+        hidden=question.hidden,
     )
 
 
-def _measures(units: _Units, named: Measure | None, left: LeftSide | None) -> tuple[str, ...]:
+def _measures(units: UnitAnswer, question: UnitQuestion) -> tuple[str, ...]:
     """The catalogue's measures of the bound, the usual one first."""
-    if named is not None:
-        return (named.name,)
+    left = question.left
+    if question.named is not None:
+        return (question.named.name,)
     found = {unit for unit in units.of_terms if unit is not None}
     if left is not None and left.measure is not None and found <= {left.unit}:
         return (left.measure,)
@@ -677,132 +693,6 @@ def _named_measure(measure: str | None) -> Measure | None:
     return MEASURES[measure]
 
 
-# --- units -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Units:
-    """What the units of a bound are, and whether they agree."""
-
-    of_terms: tuple[Unit | None, ...]
-    errors: tuple[str, ...]
-    consistent: bool
-    inferred: Mapping[str, Unit]
-    contradiction: tuple[str, ...]
-    notes: tuple[str, ...]
-    left_agrees: bool | None
-
-
-def _units(
-    terms: Sequence[Expr],
-    named: Measure | None,
-    left: LeftSide | None,
-    hidden: bool,
-    carriers: frozenset[str] = frozenset(),
-) -> _Units:
-    names = {s.name for term in terms for s in term.free_symbols}
-    unknown = {name for name in names if name == "eps" or kind_of(name) == "unknown" or name in carriers}
-    targets: list[tuple[str, Unit | None]] = [("", named.unit)] if named is not None else [("", None)]
-    if named is None and left is not None and left.is_known:
-        targets = [("", left.unit)] if left.unit is not None else list(left.choices)
-    solved = [(label, target, *_infer(terms, target, unknown)) for label, target in targets]
-    label, target, found, why = next((one for one in solved if not one[3]), solved[0])
-    notes: list[str] = []
-    errors = _errors(terms, unknown)
-    agrees: bool | None = None
-    if left is not None and left.is_known and named is None:
-        agrees = not why
-        if agrees and label:
-            notes.append(f"the left side {left.text} is read as: {meaning_of(label)}")
-    if left is not None and not left.is_known and not left.is_accuracy and left.text:
-        notes.append(f"the left side {left.text} was not understood, so its unit is not compared")
-    if why and target is not None and named is None:  # do the terms at least agree with each other?
-        alone, alone_why = _infer(terms, None, unknown)
-        pure = {unit for unit in alone.of_terms if unit is not None} <= {PURE}
-        if not alone_why and hidden and pure and not unknown:
-            notes.append("the right side is a pure number: the order hides constants that have units")
-            return _Units(alone.of_terms, errors, True, alone.units, (), tuple(notes), None)
-        found = alone if not alone_why else found
-    if not why and target is None and unknown and "eps" in found.free and "eps" in unknown:
-        as_number, number_why = _infer(terms, PURE, unknown)
-        notes.append("taken as a complexity, a pure number, as an accuracy occurs")
-        found, why = (as_number if not number_why else found), number_why
-    notes += _said(found, unknown)
-    if left is not None and left.is_accuracy and not why:
-        own = {unit for unit in found.of_terms if unit is not None}
-        if own and not own <= set(ACCURACIES.values()):
-            why = ("the left side is an accuracy",)
-    of_terms = tuple(
-        unit if unit is not None else _alone(term, unknown) for unit, term in zip(found.of_terms, terms, strict=True)
-    )
-    consistent = not why and not any(errors)
-    return _Units(of_terms, errors, consistent, found.units, why, tuple(notes), agrees)
-
-
-def _infer(terms: Sequence[Expr], target: Unit | None, unknown: set[str]) -> tuple[Inferred, tuple[str, ...]]:
-    """The inferred units, and what contradicts what; an accuracy must be the accuracy of something."""
-    try:
-        found = infer(terms, target=target, unknown=unknown)
-    except UnitError as reason:
-        return Inferred({}, (), (None,) * len(terms)), (str(reason),)
-    if found.contradiction:
-        return found, found.contradiction
-    eps = found.units.get("eps")
-    if eps is not None and eps not in ACCURACIES.values():
-        return found, (f"eps would have the unit {eps}, which is the accuracy of nothing",)
-    return found, ()
-
-
-def _errors(terms: Sequence[Expr], unknown: set[str]) -> tuple[str, ...]:
-    """For each term by itself, why it has no unit, or nothing."""
-    errors = []
-    for term in terms:
-        try:
-            if unknown & {s.name for s in term.free_symbols}:
-                found = infer([term], unknown=unknown)
-                errors.append("; ".join(found.contradiction))
-            else:
-                unit_of(_conventional(term), lambda name: letter(name).unit)
-                errors.append("")
-        except UnitError as reason:
-            errors.append(str(reason))
-    return tuple(errors)
-
-
-def _conventional(term: Expr) -> Expr:
-    """The term with the logarithms of accuracies out of the way, whose argument is conventional."""
-    return term.replace(
-        lambda e: isinstance(e, sympy.log) and symbol("eps") in e.free_symbols, lambda _: sympy.Integer(2)
-    )
-
-
-def _alone(term: Expr, unknown: set[str]) -> Unit | None:
-    """The unit of a term by itself, with an unknown accuracy as a function value; None where it cannot be said."""
-    if unknown - {"eps"} & {s.name for s in term.free_symbols}:
-        return None
-    try:
-        return unit_of(_conventional(term), lambda name: letter(name).unit)
-    except UnitError:
-        return None
-
-
-def _said(found: Inferred, unknown: set[str]) -> list[str]:
-    notes = []
-    for name in sorted(unknown):
-        unit = found.units.get(name)
-        shown = "eps" if name == "eps" else name.rpartition(":")[0]
-        if unit is None:
-            continue
-        if name == "eps":
-            of = next((text for text, one in ACCURACIES.items() if one == unit), None)
-            notes.append(f"eps is the accuracy of {of}" if of else f"eps would have the unit {unit}")
-        elif kind_of(name) != "constant":
-            notes.append(f"{shown} is not declared; its unit must be {unit}")
-        elif not unit.is_pure:
-            notes.append(f"the constant {shown} must carry the unit {unit}")
-    return notes
-
-
 def _is_dominated(index: int, terms: Sequence[Expr], given: Given) -> bool | None:
     """Whether the other terms dominate this one; of two equivalent terms the first one counts."""
     others = [term for other, term in enumerate(terms) if other != index]
@@ -873,7 +763,9 @@ def check_table(
     """Each bound of a table by itself."""
     spelled = with_constants(letters)
     return {
-        name: _check_parsed(bound, spelled, letters or {}, measure, given, neighbours=True)
+        name: _check_parsed(
+            bound, letters or {}, _question(bound, spelled, letters or {}, measure), given, Effort(neighbours=False)
+        )
         for name, bound in table.items()
     }
 

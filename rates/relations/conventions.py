@@ -15,7 +15,7 @@ from tightrate.rates.orders.moment_order import ALPHA
 from tightrate.rates.orders.special_factors import exceeds_one
 from tightrate.rates.symbols.alphabet import K, R, T, declared, kind_of, known_letter, symbol
 
-# Symbols whose common meanings differ, with the other names that papers give them.
+# Symbols whose common meanings differ, by key, with the other names that papers give them.
 OTHER_MEANINGS: Mapping[str, tuple[str, ...]] = {
     "tau": ("K", "weak", "delay"),
     "gamma": ("eta",),
@@ -25,7 +25,6 @@ OTHER_MEANINGS: Mapping[str, tuple[str, ...]] = {
     "D": ("B",),
     "B": ("number", "batch"),
     "K": ("R", "M"),
-    "R": ("B",),
     "n": ("M", "samples"),
     "N": ("M", "clients"),
     "S": ("sampled",),
@@ -35,12 +34,10 @@ OTHER_MEANINGS: Mapping[str, tuple[str, ...]] = {
     "nu": ("constant",),
     "z": ("constant",),
     "alpha": ("number", "eta"),
-    "lambda": ("mu",),
+    "lambda": ("mu", "eta"),
     "rho": ("weak", "constant"),
-    "Q": ("Delta",),
-    "G": ("constant",),
+    **{f"{step}_{where}": ("eta",) for step in ("eta", "gamma") for where in "gs"},
 }
-AMBIGUOUS = frozenset(["tau", "gamma", "T", "H", "delta", "D", "B", "K", "n", "N", "S", "c", "e", "nu", "a", "z"])
 
 # Read as constants where nobody says otherwise: in a bound they stand for numbers.
 CONSTANTS = ("c", "C", r"\text{const}", "c'", "C'", *(f"{c}_{i}" for c in "cC" for i in range(4)))

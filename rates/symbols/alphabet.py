@@ -258,6 +258,12 @@ def known_letter(name: str) -> Letter | None:
     return replace(KINDS[kind], name=name, latex=latex) if mark and kind in KINDS else None
 
 
+def meaning_of(name: str) -> str:
+    """A name of the alphabet, a declared name or a kind, in words."""
+    known = known_letter(name)
+    return known.meaning if known is not None else letter(declared(name, name)).meaning
+
+
 def ordered_letters(names: Collection[str]) -> Iterator[tuple[str, str]]:
     """The pairs of these letters of which the first is at most the second, without what follows from others.
 

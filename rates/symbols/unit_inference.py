@@ -59,6 +59,19 @@ class UnitEquation:
 
 
 @dataclass(frozen=True)
+class UnitFact:
+    """Something stated beside a bound: an expression, or a unit, that has the unit of another one, and where.
+
+    Where it `defines`, its letters have the units that follow from it, whatever they usually have.
+    """
+
+    place: str
+    one: Expr | Unit
+    other: Expr | Unit
+    defines: bool = False
+
+
+@dataclass(frozen=True)
 class Inferred:
     """The unit of each unknown that the equations determine, the units of the terms, and what contradicts what.
 
@@ -80,8 +93,9 @@ def infer(
     declared: Callable[[str], Unit] = lambda name: letter(name).unit,
     logarithms_of: Collection[str] = ("eps",),
     names: Sequence[str] = (),
+    facts: Sequence[UnitFact] = (),
 ) -> Inferred:
-    """The units that make all terms agree, with each other and with `target`.
+    """The units that make all terms agree, with each other, with `target`, and with `facts`.
 
     Logarithms whose argument holds one of `logarithms_of` or an unknown are conventional: their argument need not be
     a pure number.
@@ -92,14 +106,14 @@ def infer(
     found = [collector.unit(term, label) for term, label in zip(terms, labels, strict=True)]
     present = [(unit, label) for unit, label in zip(found, labels, strict=True) if unit is not None]
     if target is not None:
-        equations += [
-            UnitEquation(unit * OpenUnit(target) ** -1, f"{label} has the unit {target}") for unit, label in present
-        ]
+        equations += [_equal(unit, OpenUnit(target), label, "what it should have") for unit, label in present]
     elif present:
         first, first_label = present[0]
-        equations += [
-            UnitEquation(unit * first**-1, f"{label} has the unit of {first_label}") for unit, label in present[1:]
-        ]
+        equations += [_equal(unit, first, label, first_label) for unit, label in present[1:]]
+    for fact in facts:
+        sides = [OpenUnit(x) if isinstance(x, Unit) else collector.unit(x, fact.place) for x in (fact.one, fact.other)]
+        if sides[0] is not None and sides[1] is not None:
+            equations.append(UnitEquation(sides[0] * sides[1] ** -1, fact.place))
     open_names = sorted({name for equation in equations for name in equation.unit.unknown} | set(unknown))
     solution = _solve(equations, open_names)
     if solution is None:
@@ -108,6 +122,17 @@ def infer(
     units = {name: unit for name, unit in solution.items() if unit is not None}
     free = tuple(name for name in open_names if name not in units)
     return Inferred(units, free, tuple(_closed(unit, units) for unit in found))
+
+
+def _equal(unit: OpenUnit, other: OpenUnit, label: str, whose: str) -> UnitEquation:
+    """That two units agree, said with both where they are known."""
+    if unit.unknown:
+        place = f"{label} has the unit {other.known}" if not other.unknown else f"{label} has the unit of {whose}"
+    elif whose.startswith("what"):
+        place = f"{label} has the unit {unit.known}, not {other.known}"
+    else:
+        place = f"{label} has the unit {unit.known}, {whose} {other.known if not other.unknown else 'the same'}"
+    return UnitEquation(unit * other**-1, place)
 
 
 def _closed(unit: OpenUnit | None, units: Mapping[str, Unit]) -> Unit | None:

@@ -15,8 +15,8 @@ from tightrate.rates.formulas.parse import ParsedBound
 from tightrate.rates.formulas.plain_text import plain_name
 from tightrate.rates.orders.regimes import solved
 from tightrate.rates.pages.theorem_facts import exponent_text
-from tightrate.rates.relations.bound_check import meaning_of
 from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import meaning_of
 from tightrate.rates.symbols.hypothesis import Hypothesis
 from tightrate.terminal.output import number, table
 from tightrate.terminal.theorem import exponents_text, times
