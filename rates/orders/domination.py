@@ -23,6 +23,7 @@ import sympy
 from sympy import Expr, Poly, Rational, Symbol
 from sympy.polys.matrices import DomainMatrix
 
+from tightrate.rates.orders.budget import Budget
 from tightrate.rates.orders.certificate import (
     CaseProof,
     Certificate,
@@ -88,14 +89,15 @@ class OrderComparison:
         }
 
 
-def compare(left: Side, right: Side, given: Given = ()) -> OrderComparison:
-    """A <~ B, B <~ A, both or neither; undecided unless what is said is proved.
+def compare(left: Side, right: Side, given: Given = (), budget: Budget | None = None) -> OrderComparison:
+    """A <~ B, B <~ A, both or neither; undecided unless what is said is proved, within the budget (of 10 s).
 
     >>> from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
     >>> compare(L * B**2 / R + sigma * B / sympy.sqrt(M * K * R), L * B**2 / (K * R)).relation
     'A>=B'
     """
-    forward, backward = dominated(left, right, given), dominated(right, left, given)
+    budget = budget or Budget()
+    forward, backward = dominated(left, right, given, budget), dominated(right, left, given, budget)
     relation: Literal["A<=B", "A>=B", "A~B", "incomparable", "undecided"]
     match forward.relation, backward.relation:
         case "holds", "holds":
@@ -111,8 +113,8 @@ def compare(left: Side, right: Side, given: Given = ()) -> OrderComparison:
     return OrderComparison(relation, forward, backward)
 
 
-def dominated(left: Side, right: Side, given: Given = ()) -> OrderResult:
-    """Whether left <~ right.
+def dominated(left: Side, right: Side, given: Given = (), budget: Budget | None = None) -> OrderResult:
+    """Whether left <~ right; undecided once the budget (of 10 s) is spent.
 
     >>> from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
     >>> drift, statistical = sympy.cbrt(L * sigma**2 * B**4 / (K * R**2)), sigma * B / sympy.sqrt(M * K * R)
@@ -122,17 +124,30 @@ def dominated(left: Side, right: Side, given: Given = ()) -> OrderResult:
     'holds'
     """
     try:
-        question = OrderQuestion.of(left, right, given)
-        return _answer(question)
+        return _answer(OrderQuestion.of(left, right, given), budget or Budget())
     except UndecidableError as reason:
         return OrderResult("undecided", reason=str(reason))
 
 
-def _answer(question: OrderQuestion) -> OrderResult:
+def is_proved(left: Side, right: Side, given: Given = (), budget: Budget | None = None) -> bool:
+    """Whether left <~ right has a proof; faster than `dominated`, as no witness is looked for where there is none.
+
+    >>> from tightrate.rates.symbols.alphabet import K, R
+    >>> is_proved(K, K * R), is_proved(K * R, K)
+    (True, False)
+    """
+    try:
+        return _answer(OrderQuestion.of(left, right, given), budget or Budget(), proofs_only=True).relation == "holds"
+    except UndecidableError:
+        return False
+
+
+def _answer(question: OrderQuestion, budget: Budget, proofs_only: bool = False) -> OrderResult:
     proofs: list[CaseProof] = []
     doubt = ""
     for case, low, high, usable in question.parts():
-        prover = _Prover(question.field, question.alpha, [(h, excess(h, question.field)) for h in usable])
+        budget.check()
+        prover = _Prover(question.field, question.alpha, [(h, excess(h, question.field)) for h in usable], budget)
         if sum(map(len, low)) * sum(map(len, high)) > PAIRS_LIMIT:
             raise UndecidableError(f"the question has more than {PAIRS_LIMIT} pairs of monomials")
         pairs = [(a, b) for a in low for b in high]
@@ -142,6 +157,8 @@ def _answer(question: OrderQuestion) -> OrderResult:
             refutation = prover.prove(a, b)
             if refutation is None:
                 continue
+            if proofs_only:
+                return OrderResult("undecided")
             witness = _witness(question, prover, a, b, refutation.alpha)
             if witness is not None:
                 return OrderResult("fails", witness=witness)
@@ -183,6 +200,7 @@ class _Prover:
     field: Any
     alpha: Interval | None
     facts: list[tuple[Hypothesis, Form]]
+    budget: Budget
     steps: list[ProofStep] = default(default_factory=list)
     proved: list[tuple[set[Form], set[Form]]] = default(default_factory=list)
 
@@ -194,6 +212,7 @@ class _Prover:
         needed: tuple[set[Form], set[Form]] = (set(), set())
         pending: list[Interval | None] = [self.alpha]
         for _ in range(PIECES_LIMIT):
+            self.budget.check()
             if not pending:
                 self.proved.append(needed)
                 return None
@@ -238,6 +257,7 @@ class _Prover:
         for by_logarithms in (False, True):
             ways = product(*(self.ways(f - g, alpha, by_logarithms) for f in listed(a) for g in listed(b)))
             for chosen in islice(ways, WAYS_LIMIT):
+                self.budget.check()
                 for boundary in (False, True):
                     strict = [form for way in chosen for form in way[0]]
                     weak = [form for way in chosen for form in way[1]]
@@ -284,6 +304,37 @@ class _Prover:
 
 def _minus(first: dict[str, Fraction], second: dict[str, Fraction]) -> dict[str, Fraction]:
     return {name: first.get(name, Fraction(0)) - second.get(name, Fraction(0)) for name in {*first, *second}}
+
+
+@dataclass(frozen=True)
+class Implications:
+    """What follows from the hypotheses and facts of one case of a question."""
+
+    field: Any
+    alpha: Interval | None
+    facts: tuple[tuple[Hypothesis, Form], ...]
+    budget: Budget
+
+    @staticmethod
+    def under(question: OrderQuestion, usable: Iterable[Hypothesis], budget: Budget) -> Implications:
+        """What follows in a case of a question."""
+        facts = tuple((h, excess(h, question.field)) for h in usable)
+        return Implications(question.field, question.alpha, facts, budget)
+
+    def and_also(self, inequality: tuple[Form, Form]) -> Implications:
+        """What follows if one more inequality between monomials holds."""
+        small, large = inequality
+        hypothesis = Hypothesis(small.monomial(self.field), large.monomial(self.field))
+        return Implications(self.field, self.alpha, (*self.facts, (hypothesis, large - small)), self.budget)
+
+    def implies(self, inequality: tuple[Form, Form]) -> bool:
+        """Whether an inequality between monomials follows."""
+        return self.implies_clause(frozenset(inequality[:1]), frozenset(inequality[1:]))
+
+    def implies_clause(self, low: Clause, high: Clause) -> bool:
+        """Whether the least of the first is at most the largest of the second."""
+        self.budget.check()
+        return _Prover(self.field, self.alpha, list(self.facts), self.budget).prove(low, high) is None
 
 
 @dataclass(frozen=True)

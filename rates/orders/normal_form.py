@@ -145,6 +145,7 @@ def _with_known_order(expression: Expr) -> Expr:
     return Min(1, Add(*terms)) * logarithm if constant == 1 else logarithm
 
 
+@lru_cache(maxsize=4096)
 def clauses(expression: Expr, field: Any, outer: Outer = "max") -> Clauses:
     """The normal form: the maximum over clauses of the minimum over their forms, or (outer="min") the dual.
 

@@ -17,9 +17,10 @@ from sympy import QQ, Add, Expr, Max, Min, Symbol
 from sympy.core.relational import Relational
 
 from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.rates.orders.budget import Budget
 from tightrate.rates.orders.cases import alternatives
 from tightrate.rates.orders.certificate import Certificate, OrderQuestion, excess, value_at
-from tightrate.rates.orders.domination import dominated
+from tightrate.rates.orders.domination import Implications, dominated, is_proved
 from tightrate.rates.orders.facts import range_facts
 from tightrate.rates.orders.linear_program import shortest_direction
 from tightrate.rates.orders.moment_order import sign_for_all_alpha
@@ -93,60 +94,65 @@ def _irredundant(inequalities: Sequence[Hypothesis], given: Given) -> tuple[Hypo
     return tuple(kept)
 
 
-def where_dominated(left: Expr, right: Expr, given: Given = ()) -> tuple[tuple[Hypothesis, ...], ...]:
+def where_dominated(
+    left: Expr, right: Expr, given: Given = (), budget: Budget | None = None
+) -> tuple[tuple[Hypothesis, ...], ...]:
     """When left <~ right: every one of the lists must contain an inequality that holds; () means always.
 
     Inequalities that follow from the hypotheses, or that another one in the list makes superfluous, are left out.  Of
-    a bound with cases the hypotheses must choose one.
+    a bound with cases the hypotheses must choose one.  Raises TightrateError once the budget (of 10 s) is spent.
 
     >>> from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
     >>> local = L * B**2 / (K * R) + sympy.cbrt(L * sigma**2 * B**4 / (K * R**2))
     >>> [[solved(inequality, "K") for inequality in either] for either in where_dominated(local, L * B**2 / R)]
     [[K >= R*sigma**2/(B**2*L**2)]]
     """
+    budget = budget or Budget()
     question = OrderQuestion.of(left, right, given)
     field = question.field
     chosen = [
-        (lows, highs)
-        for case, lows, highs, _ in question.parts()
-        if all(_follows(h, given) for h in case.hypotheses if h.reason == "case")
+        (lows, highs, usable)
+        for case, lows, highs, usable in question.parts()
+        if all(is_proved(h.smaller, h.larger, given, budget) for h in case.hypotheses if h.reason == "case")
     ]
     if len(chosen) != 1:
         raise TightrateError(f"the hypotheses must choose one case of {left} <= {right}, not {len(chosen)}")
-    lists: list[tuple[Hypothesis, ...]] = []
-    for low in chosen[0][0]:
-        for high in chosen[0][1]:
-            if dominated(_extreme(Min, low, field), _extreme(Max, high, field), given).relation == "holds":
+    lows, highs, usable = chosen[0]
+    known = Implications.under(question, usable, budget)
+    lists: list[Either] = []
+    for low in lows:
+        for high in highs:
+            if known.implies_clause(low, high):
                 continue
-            pairs = [Hypothesis(a.monomial(field), b.monomial(field)) for a in low for b in high]
-            lists.append(tuple(_strongest(sorted(pairs, key=str), given)))
-    kept = sorted(_irreplaceable(lists, given), key=str)
-    return tuple(tuple(_readable(inequality) for inequality in either) for either in kept)
+            pairs = [(a, b) for a in low for b in high]
+            pairs.sort(key=lambda pair: str(_hypothesis(pair, field)))
+            lists.append(tuple(_strongest(pairs, known)))
+    found = [tuple(_hypothesis(pair, field) for pair in either) for either in _irreplaceable(lists, known)]
+    return tuple(tuple(_readable(inequality) for inequality in either) for either in sorted(found, key=str))
 
 
-def _extreme(function: Any, clause: frozenset[Form], field: Any) -> Expr:
-    return function(*(form.monomial(field) for form in clause))
+Either: TypeAlias = tuple[tuple[Form, Form], ...]
 
 
-def _follows(inequality: Hypothesis, others: Given) -> bool:
-    return dominated(inequality.smaller, inequality.larger, others).relation == "holds"
+def _hypothesis(pair: tuple[Form, Form], field: Any) -> Hypothesis:
+    return Hypothesis(pair[0].monomial(field), pair[1].monomial(field))
 
 
-def _strongest(either: Sequence[Hypothesis], given: Given) -> list[Hypothesis]:
+def _strongest(either: Sequence[tuple[Form, Form]], known: Implications) -> list[tuple[Form, Form]]:
     """Of inequalities joined by `or`, those that imply no other one."""
     kept = list(either)
     for inequality in either:
-        if any(_follows(other, [*given, inequality]) for other in kept if other is not inequality):
+        if any(known.and_also(inequality).implies(other) for other in kept if other is not inequality):
             kept.remove(inequality)
     return kept
 
 
-def _irreplaceable(lists: Sequence[tuple[Hypothesis, ...]], given: Given) -> list[tuple[Hypothesis, ...]]:
+def _irreplaceable(lists: Sequence[Either], known: Implications) -> list[Either]:
     """Of lists joined by `and`, those that no other list implies."""
     kept = list(dict.fromkeys(lists))
     for either in tuple(kept):
         for other in kept:
-            if other is not either and all(any(_follows(h, [*given, g]) for h in either) for g in other):
+            if other is not either and all(any(known.and_also(g).implies(h) for h in either) for g in other):
                 kept.remove(either)
                 break
     return kept
