@@ -274,6 +274,8 @@ def fraction(value: Expr) -> Fraction:
 
 def value_at(exponent: Any, alpha: Fraction | None) -> Fraction:
     """An exponent as a fraction, at one value of alpha where it depends on it."""
+    if hasattr(exponent, "numer") and alpha is not None and not exponent:
+        return Fraction(0)
     if hasattr(exponent, "numer") and alpha is not None:
         point = QQ(alpha.numerator, alpha.denominator)
         exponent = exponent.numer.evaluate(0, point) / exponent.denom.evaluate(0, point)

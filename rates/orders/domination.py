@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as default
 from fractions import Fraction
+from functools import cached_property
 from itertools import islice, product
 from math import gcd, lcm
 from typing import Any, Literal, TypeAlias
@@ -306,35 +307,91 @@ def _minus(first: dict[str, Fraction], second: dict[str, Fraction]) -> dict[str,
     return {name: first.get(name, Fraction(0)) - second.get(name, Fraction(0)) for name in {*first, *second}}
 
 
+Direction: TypeAlias = dict[Expr, Fraction]
+
+
+@dataclass(frozen=True)
+class MonomialInequality:
+    """smaller <= larger, as linear forms."""
+
+    small: Form
+    large: Form
+
+    @cached_property
+    def excess(self) -> Form:
+        """log(larger/smaller), nonnegative up to constants."""
+        return self.large - self.small
+
+    def hypothesis(self, field: Any) -> Hypothesis:
+        """The inequality between monomials."""
+        return Hypothesis(self.small.monomial(field), self.large.monomial(field))
+
+
 @dataclass(frozen=True)
 class Implications:
-    """What follows from the hypotheses and facts of one case of a question."""
+    """What follows from the hypotheses and facts of one case of a question.
+
+    What does not follow is seen along a direction that obeys all facts (Farkas' lemma); `directions` collects those
+    that were found, at one value of alpha, as one often answers many questions.
+    """
 
     field: Any
     alpha: Interval | None
     facts: tuple[tuple[Hypothesis, Form], ...]
     budget: Budget
+    numbers: tuple[Direction, ...]
+    more: tuple[Direction, ...] = ()
+    directions: list[Direction] = default(default_factory=list)
+    extended: dict[MonomialInequality, tuple[tuple[Hypothesis, Form], Direction]] = default(default_factory=dict)
 
     @staticmethod
     def under(question: OrderQuestion, usable: Iterable[Hypothesis], budget: Budget) -> Implications:
         """What follows in a case of a question."""
         facts = tuple((h, excess(h, question.field)) for h in usable)
-        return Implications(question.field, question.alpha, facts, budget)
+        numbers = tuple(_at_one_alpha(form, question.alpha) for _, form in facts)
+        return Implications(question.field, question.alpha, facts, budget, numbers)
 
-    def and_also(self, inequality: tuple[Form, Form]) -> Implications:
+    def numbered(self, inequality: MonomialInequality) -> tuple[tuple[Hypothesis, Form], Direction]:
+        """An inequality as a fact, and its exponents at one value of alpha."""
+        if inequality not in self.extended:
+            fact = (inequality.hypothesis(self.field), inequality.excess)
+            self.extended[inequality] = (fact, _at_one_alpha(inequality.excess, self.alpha))
+        return self.extended[inequality]
+
+    def and_also(self, inequality: MonomialInequality) -> Implications:
         """What follows if one more inequality between monomials holds."""
-        small, large = inequality
-        hypothesis = Hypothesis(small.monomial(self.field), large.monomial(self.field))
-        return Implications(self.field, self.alpha, (*self.facts, (hypothesis, large - small)), self.budget)
+        fact, numbers = self.numbered(inequality)
+        return replace(self, facts=(*self.facts, fact), more=(*self.more, numbers))
 
-    def implies(self, inequality: tuple[Form, Form]) -> bool:
+    def implies(self, inequality: MonomialInequality) -> bool:
         """Whether an inequality between monomials follows."""
-        return self.implies_clause(frozenset(inequality[:1]), frozenset(inequality[1:]))
+        form = self.numbered(inequality)[1]
+        if any(_along(form, u) < 0 and all(_along(f, u) >= 0 for f in self.more) for u in self.directions):
+            return False
+        strict, *weak = [
+            {str(factor): value for factor, value in f.items()}
+            for f in ({factor: -value for factor, value in form.items()}, *self.numbers, *self.more)
+        ]
+        found = shortest_direction([strict], weak) if strict else None
+        if found is None:
+            return self.implies_clause(frozenset([inequality.small]), frozenset([inequality.large]))
+        letters = {factor for f in (form, *self.numbers, *self.more) for factor in f}
+        self.directions.append({factor: found[str(factor)] for factor in letters if str(factor) in found})
+        return False
 
     def implies_clause(self, low: Clause, high: Clause) -> bool:
         """Whether the least of the first is at most the largest of the second."""
         self.budget.check()
         return _Prover(self.field, self.alpha, list(self.facts), self.budget).prove(low, high) is None
+
+
+def _at_one_alpha(form: Form, interval: Interval | None) -> Direction:
+    alpha = interval and inside(interval)
+    return {factor: value for factor, exponent in form.exponents if (value := value_at(exponent, alpha))}
+
+
+def _along(form: Direction, direction: Direction) -> Fraction:
+    return sum((value * direction.get(factor, Fraction(0)) for factor, value in form.items()), Fraction(0))
 
 
 @dataclass(frozen=True)

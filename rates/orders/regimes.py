@@ -13,14 +13,14 @@ from itertools import combinations
 from typing import Any, TypeAlias
 
 import sympy
-from sympy import QQ, Add, Expr, Max, Min, Symbol
+from sympy import QQ, Add, Expr, Symbol
 from sympy.core.relational import Relational
 
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.rates.orders.budget import Budget
 from tightrate.rates.orders.cases import alternatives
 from tightrate.rates.orders.certificate import Certificate, OrderQuestion, excess, value_at
-from tightrate.rates.orders.domination import Implications, dominated, is_proved
+from tightrate.rates.orders.domination import Implications, MonomialInequality, dominated, is_proved
 from tightrate.rates.orders.facts import range_facts
 from tightrate.rates.orders.linear_program import shortest_direction
 from tightrate.rates.orders.moment_order import sign_for_all_alpha
@@ -122,23 +122,19 @@ def where_dominated(
     lists: list[Either] = []
     for low in lows:
         for high in highs:
-            if known.implies_clause(low, high):
+            pairs = [MonomialInequality(a, b) for a in low for b in high]
+            if any(map(known.implies, pairs)) or (len(pairs) > 1 and known.implies_clause(low, high)):
                 continue
-            pairs = [(a, b) for a in low for b in high]
-            pairs.sort(key=lambda pair: str(_hypothesis(pair, field)))
+            pairs.sort(key=lambda pair: str(pair.hypothesis(field)))
             lists.append(tuple(_strongest(pairs, known)))
-    found = [tuple(_hypothesis(pair, field) for pair in either) for either in _irreplaceable(lists, known)]
+    found = [tuple(pair.hypothesis(field) for pair in either) for either in _irreplaceable(lists, known)]
     return tuple(tuple(_readable(inequality) for inequality in either) for either in sorted(found, key=str))
 
 
-Either: TypeAlias = tuple[tuple[Form, Form], ...]
+Either: TypeAlias = tuple[MonomialInequality, ...]
 
 
-def _hypothesis(pair: tuple[Form, Form], field: Any) -> Hypothesis:
-    return Hypothesis(pair[0].monomial(field), pair[1].monomial(field))
-
-
-def _strongest(either: Sequence[tuple[Form, Form]], known: Implications) -> list[tuple[Form, Form]]:
+def _strongest(either: Sequence[MonomialInequality], known: Implications) -> list[MonomialInequality]:
     """Of inequalities joined by `or`, those that imply no other one."""
     kept = list(either)
     for inequality in either:
