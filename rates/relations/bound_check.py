@@ -453,7 +453,7 @@ def check_display(
         question = _question(bound, spelled, letters or {}, measure, facts)
         found.append(_check_parsed(bound, letters or {}, question, given, effort))
         target = question.targets[0][1] if question.left is not None and question.left.is_known else None
-        if target is not None and len(bounds) > 1:  # a symbol has one unit in a display
+        if target is not None and found[-1].units_consistent and len(bounds) > 1:  # one unit for a symbol in a display
             place = f"bound {number}: {{}} has the unit {target}"
             facts += [UnitFact(place.format(text_of(term)), term, target) for term in bound.terms]
     return tuple(found)
