@@ -33,6 +33,7 @@ from tightrate.verify.sweep.cell_key import cell_key, environment
 from tightrate.verify.sweep.cell_store import CellStore
 from tightrate.verify.sweep.plan import Plan
 from tightrate.verify.sweep.run import Sweep, Tuned, read_sweep, run_sweep
+from tightrate.verify.worst_case_sweep import worst_case
 
 TUNED = """
 algorithm = "local-sgd"
@@ -218,6 +219,9 @@ def test_a_cluster_gives_the_same_bits_and_outlives_a_killed_worker(
     workers[0].wait(PATIENCE)
     assert workers[1].poll() is None
     assert load_dataset(out).identical(undisturbed)
+    grid: dict[str, Any] = {"K": 1, "R": [1, 2], "eta": [0.5, 1.0]}
+    there = worst_case("local-sgd", **grid, scheduler=address)
+    xr.testing.assert_identical(there, worst_case("local-sgd", **grid))
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ _PUBLIC = {
     "run_exponent_test": "tightrate.verify.exponents.run",
     "judge_exponents": "tightrate.verify.exponents.run",
     "exact_moments": "tightrate.simulator.exact.moments",
-    "worst_case": "tightrate.simulator.worst_case.worst_case",
+    "worst_case": "tightrate.verify.worst_case_sweep",
     "tuned_worst_case": "tightrate.simulator.worst_case.worst_case",
     "WorstCase": "tightrate.simulator.worst_case.worst_case",
     "falsify": "tightrate.verify.falsification.falsify",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tightrate.common.errors import TightrateError
+from tightrate.rates.statements.setting import HETEROGENEITY, SAMPLE_SMOOTHNESS
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.worst_case.worst_case import WorstCase
@@ -14,7 +15,7 @@ from tightrate.simulator.worst_case.worst_case import WorstCase
 Conclusion = Literal["certified at these sizes", "refuted", "open"]
 TRANSFORMED: Mapping[str, str] = {"distance": "squared-distance"}  # a bound on a root of what is measured
 # What a class may assume without being smaller than that of the programme: constants that it has too, and no noise.
-EXPRESSIBLE = frozenset({"sigma", "zeta_star", "mu", "sigma_star", "sigma_2alpha"})
+EXPRESSIBLE = frozenset({"sigma", "zeta_star", "mu", "sigma_star", "sigma_2alpha", SAMPLE_SMOOTHNESS})
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,11 @@ class AgainstTheorem:
 def symbols_of(worst: WorstCase, given: Mapping[str, float] | None = None) -> dict[str, float]:
     """The symbols of a theorem at a worst case: those of the programme, no noise, and what else is given.
 
-    Nothing is known of the second and third derivatives of the functions: tau is L, Q infinite.
+    Without noise the gradients at the optimum are what the workers differ by (sigma_star = zeta_star).  Nothing is
+    known of the second and third derivatives of the functions: tau is L, Q infinite.
     """
     told = {name: float(value) for name, value in worst.parameters.items() if isinstance(value, (int, float))}
-    quiet = dict.fromkeys(("sigma", "sigma_star", "sigma_2alpha", "sigma_inf"), 0.0)
+    quiet = {**dict.fromkeys(("sigma", "sigma_2alpha", "sigma_inf"), 0.0), "sigma_star": told["zeta_star"]}
     smooth = {"tau": told["L"], "tau_mean": told["L"], "Q": float("inf"), "gamma": 1.0, "T": told["K"] * told["R"]}
     if told["zeta_star"] == 0:
         smooth |= {"zeta_mean": 0.0, "zeta_opt": 0.0}
@@ -82,7 +84,7 @@ def _conclude(theorem: Theorem, worst: WorstCase, bound: float, failing: list[st
     fails = worst.lower > bound if upper else worst.upper < bound
     slack = "" if worst.status == "solved" else " (the worst case is unbounded)"
     if holds and (inside if upper else outside):
-        return "certified at these sizes", ""
+        return "certified at these sizes", "" if upper else _narrower(theorem)
     if fails and (outside if upper else inside):
         return "refuted", ""
     if holds or fails:
@@ -91,20 +93,38 @@ def _conclude(theorem: Theorem, worst: WorstCase, bound: float, failing: list[st
     return "open", f"the bound lies within the interval of the solver's accuracy{slack}"
 
 
+def _narrower(theorem: Theorem) -> str:
+    """What a lower bound says of its instance that the worst function of the programme need not have."""
+    constants = theorem.setting.constants if theorem.setting else {}
+    vanish = sorted(name for name in set(constants) - EXPRESSIBLE - set(HETEROGENEITY) if constants[name] == 0)
+    own = " and ".join(f"{name} = 0" for name in vanish)
+    return f"by smooth convex functions; the theorem's own also have {own}" if own else ""
+
+
 def classes(theorem: Theorem, worst: WorstCase) -> tuple[bool, bool]:
     """Whether the theorem's class, at these symbols, is inside that of the programme, and whether it contains it.
 
-    A lower bound speaks of some function, which is convex and smooth whatever else is known of it.
+    Inside: the programme knows of no strong convexity that the theorem does not assume, and bounds heterogeneity at the
+    optimum only as the theorem does, unless the method pools its gradients and sees the mean alone.  It contains the
+    programme's where everything that it assumes is true of every function there: bounds on heterogeneity everywhere,
+    on second or third derivatives, and conditions in words are not (but those on the noise are: there is none).  A
+    lower bound speaks of some function: what else is known of it is left out.
     """
-    setting, one = theorem.setting, worst.parameters["M"] == 1
+    told, setting, upper = worst.parameters, theorem.setting, theorem.bound.kind == "upper"
+    one, zeta_star, mu = told["M"] == 1, float(told["zeta_star"]), float(told["mu"])
+    spoken = {symbol.name for symbol in theorem.bound.expression.free_symbols} | set(
+        setting.constants if setting else ()
+    )
+    spoken |= {name for condition in theorem.conditions for name in condition.symbols}
+    convex = mu == 0 or "mu" in spoken
     if setting is None:
-        return one, False
-    if theorem.bound.kind == "lower":
-        return True, True
-    assumed, zeta_star = set(setting.constants), float(worst.parameters["zeta_star"])
-    bounded = setting.bounded()
+        return one and convex, False
+    assumed, bounded = set(setting.constants), setting.bounded()
     identical, common = (bounded.get(name) == 0 for name in ("zeta", "zeta_star"))
-    told = "zeta_star" in bounded or "sigma_star" in assumed  # heterogeneity at the optimum is a symbol, or 0
-    inside = one or identical or common or zeta_star > 0 or told
-    contains = assumed - {"zeta"} <= EXPRESSIBLE and (one or not identical) and not (zeta_star > 0 and common)
+    at_optimum = "zeta_star" in bounded or "sigma_star" in assumed  # a symbol, or 0
+    pooled = theorem.algorithm.endswith("minibatch-sgd")
+    inside = convex and (one or identical or common or at_optimum or pooled)
+    unknown = assumed - EXPRESSIBLE - set(HETEROGENEITY if one else {"zeta"} if identical else ())
+    in_words = any(line.relation is None and "sigma" not in line.text for line in theorem.conditions)
+    contains = (one or not identical) and not (zeta_star > 0 and common) and not (upper and (unknown or in_words))
     return inside, contains

@@ -74,12 +74,13 @@ def points(theorem: Theorem, profile: str) -> Iterator[dict[str, float]]:
     speaks |= {name for one in theorem.conditions for name in one.symbols}
     identical = theorem.setting is None or theorem.setting.bounded().get("zeta") == 0
     pooled = theorem.algorithm.endswith("minibatch-sgd")
-    zeta_star = ZETA_STAR if "zeta_star" in speaks and not identical else 0.0
+    heterogeneous = bool(speaks & {"zeta_star", "sigma_star"}) and not identical
+    zeta_star = ZETA_STAR if heterogeneous else 0.0
     known = parameters(ALGORITHMS[theorem.algorithm])  # two workers stand for any number: the worst case is the same
     for K, R in SIZES[profile]:
         at = {"K": float(K), "R": float(R), "M": 1.0 if identical or pooled else 2.0, "zeta_star": zeta_star}
         at |= {"L": 1.0, "B": 1.0, "mu": 0.1 if "mu" in speaks else 0.0}
-        symbols: dict[str, Any] = {**at, "sigma": 0.0, "sigma_star": 0.0, "tau": 1.0, "T": K * R}
+        symbols: dict[str, Any] = {**at, "sigma": 0.0, "sigma_star": zeta_star, "tau": 1.0, "T": K * R}
         steps = {"gamma": 1.0, **({"momentum": MOMENTUM} if "momentum" in known else {})}
         steps |= {name: float(theorem.step_at(name, symbols)) for name in theorem.steps if name in known}
         steps = {name: value for name, value in steps.items() if name in known}
@@ -97,13 +98,12 @@ def points(theorem: Theorem, profile: str) -> Iterator[dict[str, float]]:
                 yield {**at, **choice}
 
 
-def run(theorem_id: str, session: Session) -> xr.Dataset:
+def worst_cases_of(theorem: Theorem, profile: str) -> xr.Dataset:
     """The exact worst case at every point: `lower` and `upper` ends (point), and the symbols there."""
-    theorem = catalogued(theorem_id)
     measure = TRANSFORMED.get(theorem.bound.measure.name, theorem.bound.measure.name)
     rows: list[dict[str, float]] = []
     try:
-        for point in points(theorem, session.profile):
+        for point in points(theorem, profile):
             output: Any = output_of(theorem)
             found = worst_case(theorem.algorithm, **point, measure=measure, output=output)  # type: ignore[arg-type]
             known = found.status == "solved"
@@ -185,6 +185,16 @@ class NoWorse:
         return f"tightrate worst-case {theorem.algorithm} {given} {how}"
 
 
+def no_worse(theorem: Theorem, data: xr.Dataset) -> NoWorse:
+    """The theorem beside its worst cases."""
+    upper = theorem.bound.kind == "upper"
+    rounding = data.upper - data.lower + 1e-7 * abs(data.upper)
+    measured = data.upper if upper else data.lower
+    measurement = Measurement.of(data, measured, what="the exact worst case", rounding=rounding)
+    decides, refutes = (data.inside, data.contains) if upper else (data.contains, data.inside)
+    return NoWorse(Bounded(theorem, measurement), bool(decides.all()), bool(refutes.all()))
+
+
 @dataclass(frozen=True, eq=False)
 class WorstCaseExperiment(Experiment):
     """The worst cases of one theorem's class, asked for in the module `home`."""
@@ -202,23 +212,14 @@ def worst_case_claim(theorem_id: str, home: str) -> Claim:
 
     def worst(session: Session) -> xr.Dataset:
         """The exact worst case at a few sizes, at the steps that the theorem prescribes or allows."""
-        return run(theorem_id, session)
+        return worst_cases_of(catalogued(theorem_id), session.profile)
 
     def asserted(theorem: Theorem, data: xr.Dataset) -> Assertion | Verdict:
         """The semidefinite programme of performance estimation, whose value is the worst case over the class, certified
         by its dual, at a few sizes and the largest admissible (or the prescribed) steps."""
         if "missing" in data.attrs:
             return Verdict("not-applicable", data.attrs["missing"], "-", "-")
-        upper = theorem.bound.kind == "upper"
-        measured = data.upper if upper else data.lower
-        measurement = Measurement.of(
-            data,
-            measured,
-            what="the exact worst case",
-            rounding=data.upper - data.lower + 1e-7 * abs(data.upper),
-        )
-        decides, refutes = (data.inside, data.contains) if upper else (data.contains, data.inside)
-        return NoWorse(Bounded(theorem, measurement), bool(decides.all()), bool(refutes.all()))
+        return no_worse(theorem, data)
 
     claim_id = f"{theorem_id}-exact-worst-case"
     experiment = WorstCaseExperiment(claim_id.replace("/", "-"), worst, home)

@@ -20,6 +20,7 @@ from tightrate.rates.statements.theorem import Theorem
 from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.assertions.thresholds import ATTAINED, UNBOUNDED
 from tightrate.verify.assertions.trend import Scaling
+from tightrate.verify.exact_worst_case_claims import expressible, no_worse, worst_cases_of
 from tightrate.verify.falsification.optimizer import BATCH, maximize
 from tightrate.verify.falsification.search import (
     SEARCHES,
@@ -84,9 +85,10 @@ def falsify(
 ) -> tuple[Falsification, ...]:
     """Search for violations of a theorem: within `seconds` in all, or with so many evaluations for each search.
 
-    With a number of evaluations (and a seed) the answer is always the same; a time budget adds restarts until it is
-    spent.  `progress` is told of the points tried so far, or of the seconds gone by.  A statement that no search tests
-    is answered `not-applicable`, with the reason.
+    Where the exact worst case of the method is a programme, that is asked first: a bound that is wrong without noise is
+    refuted by the functions that attain it, and nothing is searched.  With a number of evaluations (and a seed) the
+    answer is always the same; a time budget adds restarts until it is spent.  `progress` is told of the points tried so
+    far, or of the seconds gone by.  A statement that no search tests is answered `not-applicable`, with the reason.
     """
     searches = searches_for(pattern)
     if not searches:
@@ -99,8 +101,31 @@ def falsify(
     else:
         watch = _timing(progress, f"seconds against {pattern}", seconds)
     return tuple(
-        run_search(search, seconds=share, evaluations=evaluations, seed=seed, watch=watch) for search in searches
+        refuted_by_worst_case(search)
+        or run_search(search, seconds=share, evaluations=evaluations, seed=seed, watch=watch)
+        for search in searches
     )
+
+
+def refuted_by_worst_case(search: Search) -> Falsification | None:
+    """The violation by the worst functions of the class at a few sizes; None where there is none, or no programme."""
+    began, claimed = perf_counter(), search.theorem
+    if search.sequence is not None or claimed.bound.kind != "upper" or not expressible(claimed):
+        return None
+    data = worst_cases_of(claimed, "quick")
+    verdict = None if "missing" in data.attrs else no_worse(claimed, data).check()
+    if verdict is None or verdict.status != "violated" or verdict.witness is None:
+        return None
+    evidence = {
+        **verdict.evidence,
+        "extreme ratio": verdict.evidence["largest measured / bound"],
+        "points tried": data.sizes["point"],
+        "method": "the semidefinite programme whose value is the worst case over the class",
+    }
+    command = str(verdict.witness["functions"])
+    tried = int(data.sizes["point"])
+    found = replace(verdict, evidence=evidence)
+    return Falsification(search, search.theorem_id, found, tried, perf_counter() - began, command)
 
 
 Watch = Callable[[int], None]

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import import_module
 from threading import Thread
 from time import sleep
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -38,9 +38,19 @@ class Failure:
     bad_input: bool
 
 
+Found = TypeVar("Found")
 Outcome = tuple[int, Result | Failure]
 
 NO_DEMANDS: Mapping[str, str] = {}  # on the versions of a process of this same installation
+
+
+class Together(Protocol[Found]):
+    """Numbered tasks that run together in one process; the outcome of each is what it found, or a failure."""
+
+    @property
+    def numbers(self) -> Sequence[int]: ...
+
+    def outcomes(self, expected: Mapping[str, str] = NO_DEMANDS) -> list[tuple[int, Found | Failure]]: ...
 
 
 @dataclass(frozen=True)
@@ -64,12 +74,17 @@ class Pack:
 
 def attempt(cell: Cell, problems: Problems, expected: Mapping[str, str] = NO_DEMANDS) -> Result | Failure:
     """Run a cell where it may fail and where the versions may be others, and say so."""
+    return attempted(lambda: run_cell(cell, problems), expected)
+
+
+def attempted(run: Callable[[], Found], expected: Mapping[str, str] = NO_DEMANDS) -> Found | Failure:
+    """What `run` finds, where it may fail and where the versions may be others."""
     here = environment()
     if differs := other_versions(expected):
         what = ", ".join(f"{name} {here.get(name)} instead of {expected[name]}" for name in differs)
         return Failure(f"a worker has {what}; install the same versions everywhere", True)
     try:
-        return run_cell(cell, problems)
+        return run()
     except TightrateError as error:
         return Failure(str(error), True)
     except Exception as error:  # an exhausted memory, a damaged installation: whatever one cell meets
@@ -93,10 +108,17 @@ def outcomes(
     for numbers in sorted(packs(cells), key=lambda pack: -sum(work(cells[index]) for index in pack)):
         own = [cells[index] for index in numbers]
         found.append(Pack(numbers, own, problems.only(cell.instance for cell in own)))
-    return _on_processes(found, jobs) if scheduler is None else _on_cluster(found, scheduler)
+    return run_together(found, jobs=jobs, scheduler=scheduler)
 
 
-def _run_here(pack: Pack, parent: int) -> list[Outcome]:
+def run_together(
+    packs: Sequence[Together[Found]], *, jobs: int = 1, scheduler: str | None = None
+) -> Iterator[tuple[int, Found | Failure]]:
+    """The number and the outcome of each task, on processes of this machine or on a cluster."""
+    return _on_processes(packs, jobs) if scheduler is None else _on_cluster(packs, scheduler)
+
+
+def _run_here(pack: Together[Found], parent: int) -> list[tuple[int, Found | Failure]]:
     if os.getpid() != parent:
         _end_with(parent)
     with one_blas_thread():
@@ -115,13 +137,13 @@ def _end_with(parent: int) -> None:
     Thread(target=wait, daemon=True).start()
 
 
-def _run_there(pack: Pack, expected: Mapping[str, str]) -> list[Outcome]:
+def _run_there(pack: Together[Found], expected: Mapping[str, str]) -> list[tuple[int, Found | Failure]]:
     """On a worker of a cluster, which may run several packs in threads: its setting stays."""
     one_blas_thread()
     return pack.outcomes(expected)
 
 
-def _on_processes(packs: Sequence[Pack], jobs: int) -> Iterator[Outcome]:
+def _on_processes(packs: Sequence[Together[Found]], jobs: int) -> Iterator[tuple[int, Found | Failure]]:
     left = {pack.numbers[0]: pack for pack in packs}
     for _ in range(ATTEMPTS):
         # One pack at a time: a cell that waited for others in its batch would not be on disk when it is finished.
@@ -138,11 +160,11 @@ def _on_processes(packs: Sequence[Pack], jobs: int) -> Iterator[Outcome]:
     raise TightrateError(f"processes were killed {ATTEMPTS} times (memory?); {KEPT}, perhaps with fewer jobs")
 
 
-def _on_cluster(packs: Sequence[Pack], address: str) -> Iterator[Outcome]:
+def _on_cluster(packs: Sequence[Together[Found]], address: str) -> Iterator[tuple[int, Found | Failure]]:
     distributed = _dask()
     with _quiet(), closing(_connected(distributed, address)) as client:
 
-        def submit(pack: Pack) -> Any:
+        def submit(pack: Together[Found]) -> Any:
             return client.submit(_run_there, pack, environment(), pure=False)
 
         running = {submit(pack): (pack, 1) for pack in packs}
