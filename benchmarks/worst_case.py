@@ -2,8 +2,8 @@
 
 python benchmarks/worst_case.py [--large]      (8, 8) takes about half a minute
 
-With PEPit (`pip install 'tightrate[bench]'`) its full programme, which has the points of every worker, is timed too: with
-the solver that it chooses, and with Clarabel.
+With PEPit (`pip install 'tightrate[bench]'`) its full programme, which has the points of every worker, is timed too:
+with the solver that it chooses, and with Clarabel.
 """
 
 from __future__ import annotations

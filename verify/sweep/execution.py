@@ -39,18 +39,19 @@ class Failure:
 
 
 Found = TypeVar("Found")
+Found_co = TypeVar("Found_co", covariant=True)
 Outcome = tuple[int, Result | Failure]
 
 NO_DEMANDS: Mapping[str, str] = {}  # on the versions of a process of this same installation
 
 
-class Together(Protocol[Found]):
-    """Numbered tasks that run together in one process; the outcome of each is what it found, or a failure."""
+class Together(Protocol[Found_co]):
+    """Numbered tasks that run together in one process, and the outcome of each."""
 
     @property
     def numbers(self) -> Sequence[int]: ...
 
-    def outcomes(self, expected: Mapping[str, str] = NO_DEMANDS) -> list[tuple[int, Found | Failure]]: ...
+    def outcomes(self, expected: Mapping[str, str] = NO_DEMANDS) -> Sequence[tuple[int, Found_co]]: ...
 
 
 @dataclass(frozen=True)
@@ -113,12 +114,12 @@ def outcomes(
 
 def run_together(
     packs: Sequence[Together[Found]], *, jobs: int = 1, scheduler: str | None = None
-) -> Iterator[tuple[int, Found | Failure]]:
+) -> Iterator[tuple[int, Found]]:
     """The number and the outcome of each task, on processes of this machine or on a cluster."""
     return _on_processes(packs, jobs) if scheduler is None else _on_cluster(packs, scheduler)
 
 
-def _run_here(pack: Together[Found], parent: int) -> list[tuple[int, Found | Failure]]:
+def _run_here(pack: Together[Found], parent: int) -> Sequence[tuple[int, Found]]:
     if os.getpid() != parent:
         _end_with(parent)
     with one_blas_thread():
@@ -137,13 +138,13 @@ def _end_with(parent: int) -> None:
     Thread(target=wait, daemon=True).start()
 
 
-def _run_there(pack: Together[Found], expected: Mapping[str, str]) -> list[tuple[int, Found | Failure]]:
+def _run_there(pack: Together[Found], expected: Mapping[str, str]) -> Sequence[tuple[int, Found]]:
     """On a worker of a cluster, which may run several packs in threads: its setting stays."""
     one_blas_thread()
     return pack.outcomes(expected)
 
 
-def _on_processes(packs: Sequence[Together[Found]], jobs: int) -> Iterator[tuple[int, Found | Failure]]:
+def _on_processes(packs: Sequence[Together[Found]], jobs: int) -> Iterator[tuple[int, Found]]:
     left = {pack.numbers[0]: pack for pack in packs}
     for _ in range(ATTEMPTS):
         # One pack at a time: a cell that waited for others in its batch would not be on disk when it is finished.
@@ -160,7 +161,7 @@ def _on_processes(packs: Sequence[Together[Found]], jobs: int) -> Iterator[tuple
     raise TightrateError(f"processes were killed {ATTEMPTS} times (memory?); {KEPT}, perhaps with fewer jobs")
 
 
-def _on_cluster(packs: Sequence[Together[Found]], address: str) -> Iterator[tuple[int, Found | Failure]]:
+def _on_cluster(packs: Sequence[Together[Found]], address: str) -> Iterator[tuple[int, Found]]:
     distributed = _dask()
     with _quiet(), closing(_connected(distributed, address)) as client:
 
