@@ -4,7 +4,7 @@
 
 All contestants take turns in one process, on one CPU and one thread; a ratio is taken within a turn, and the median
 over turns is what a target is held against.  Times are CPU times, which other processes disturb least.  `sample` is
-the compiled backend where numba is installed (`pip install 'tightrate[fast]'`), beside `sample, numpy`.  JAX takes part
+the compiled backend where numba is installed (`pip install -e '.[fast]'`), beside `sample, numpy`.  JAX takes part
 where it is installed (`pip install jax`); --loop adds the slow loops over workers.  benchmarks/README.md describes the
 workloads.
 """

@@ -38,7 +38,7 @@ def real_logistic_regression(
     `split` says who gets which row: "iid" deals a random permutation evenly; "dirichlet" gives each machine a share
     of every class drawn from a Dirichlet law with all parameters equal to `concentration`, so that small values mean
     strong label skew.  Features are standardized, an intercept is added, and rows are rescaled to smoothness L.
-    Needs scikit-learn, whose data sets are part of its installation: pip install 'tightrate[data]'.
+    Needs scikit-learn, whose data sets are part of its installation: pip install -e '.[data]' in the checkout.
     """
     if data not in DATA_SETS:
         raise unknown_name("data set", data, DATA_SETS)
@@ -90,6 +90,6 @@ def _load(loader: str) -> tuple[Array, NDArray[Any]]:
     try:
         datasets = import_module("sklearn.datasets")
     except ImportError:
-        raise TightrateError("real data needs scikit-learn: pip install 'tightrate[data]'") from None
+        raise TightrateError("real data needs scikit-learn: pip install -e '.[data]' in the checkout") from None
     bunch = getattr(datasets, loader)()
     return np.asarray(bunch.data, dtype=np.float64), np.asarray(bunch.target)

@@ -108,7 +108,7 @@ def test_gap_is_accurate_far_below_rounding_of_the_value() -> None:
 def test_real_data_without_scikit_learn_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(TightrateError, match=r"real data needs scikit-learn: pip install 'tightrate\[data\]'"):
+    with pytest.raises(TightrateError, match=r"real data needs scikit-learn: pip install -e '\.\[data\]'"):
         real_logistic_regression()
 
 

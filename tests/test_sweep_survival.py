@@ -240,7 +240,7 @@ def test_no_scheduler_is_one_clear_line(
 
 def test_no_dask_is_one_clear_line(tuned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(TightrateError, match=r"pip install 'tightrate\[cluster\]'"):
+    with pytest.raises(TightrateError, match=r"pip install -e '\.\[cluster\]'"):
         run_sweep(read_sweep(tuned), scheduler="tcp://127.0.0.1:8786")
 
 

@@ -124,7 +124,7 @@ def check_backend(backend: str) -> None:
     if backend not in BACKENDS:
         raise unknown_name("backend", backend, BACKENDS)
     if backend == "compiled" and not _agrees():
-        raise TightrateError("backend compiled needs numba (pip install 'tightrate[fast]') that knows numpy's normals")
+        raise TightrateError("backend compiled needs numba (pip install -e '.[fast]') that knows numpy's normals")
 
 
 def pays(backend: Backend, loop: str, entries: float) -> bool:

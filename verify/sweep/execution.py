@@ -193,7 +193,9 @@ def _dask() -> Any:
     try:
         return import_module("distributed")
     except ImportError:
-        raise TightrateError("a cluster needs Dask, which is not installed: pip install 'tightrate[cluster]'") from None
+        raise TightrateError(
+            "a cluster needs Dask, which is not installed: pip install -e '.[cluster]' in the checkout"
+        ) from None
 
 
 @contextmanager
