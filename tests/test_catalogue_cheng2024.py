@@ -21,6 +21,7 @@ from tightrate.rates.symbols.alphabet import (
     T,
     alpha,
     d,
+    decay,
     delta,
     eps,
     lam,
@@ -129,7 +130,7 @@ def test_exponents(theorem_id, name):
 def test_exponential_term_has_a_value_in_front():
     found = monomial(term(SC, "optimization"))
     assert dict(found.exponents) == {"mu": 1, "B": 2}
-    assert found.factors == (sympy.exp(-mu * K * R / L),)
+    assert found.factors == (sympy.exp(-decay * mu * K * R / L),)  # (4.3) prints exp(-Theta(mu K R / L))
 
 
 @pytest.mark.parametrize(
@@ -220,7 +221,7 @@ def test_steps_and_rate_are_inverse_term_by_term(steps, rate, letters):
 
 def test_exponential_phase_inverts_with_its_logarithm():
     needed = term("cheng2024/thmB4-steps", "optimization")
-    assert simplify(needed.subs(eps, term("cheng2024/thmB4", "optimization")) - K * R) == 0
+    assert simplify(needed.subs(eps, term("cheng2024/thmB4", "optimization")) - decay * K * R) == 0
 
 
 @pytest.mark.parametrize(
@@ -245,7 +246,7 @@ def test_clipping_term_comes_from_the_consensus_factor(general, tuned, threshold
 def test_minibatch_rates_are_local_rates_of_one_worker_and_one_step():
     dekel = theorem("dekel2012/convex").bound
     assert theorem("cheng2024/eq4.5").bound.expression == dekel.expression
-    assert term("cheng2024/eq4.5-sc", "optimization") == mu * B**2 * sympy.exp(-mu * R / L)
+    assert term("cheng2024/eq4.5-sc", "optimization") == mu * B**2 * sympy.exp(-decay * mu * R / L)
     assert term("cheng2024/eq4.5-sc", "statistical") == term(SC, "statistical")
     assert theorem("cheng2024/eq4.11").bound.expression == L * Delta / R + sigma * sqrt(L * Delta / (M * K * R))
 
@@ -275,7 +276,7 @@ def test_values_at_points_computed_by_hand():
     assert convex["statistical"] == pytest.approx(1 / 16)
     assert convex["noise drift"] == pytest.approx(1 / 8)
     assert convex["clipping"] == pytest.approx(64 ** (-4 / 7))
-    strongly = theorem(SC).bound.evaluate_terms({**ones, "K": 4, "R": 4, "M": 2, "alpha": 4})
+    strongly = theorem(SC).bound.evaluate_terms({**ones, "K": 4, "R": 4, "M": 2, "alpha": 4, "decay": 1})
     assert strongly["statistical"] == pytest.approx(1 / 32)
     assert strongly["noise drift"] == pytest.approx(1 / 64)
     assert strongly["clipping"] == pytest.approx(1 / 64)

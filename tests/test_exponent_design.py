@@ -92,13 +92,15 @@ def test_the_slope_of_a_design_is_the_exponent_of_the_term() -> None:
 @pytest.mark.parametrize(("alpha", "power"), [(4, Fraction(-3, 2)), (4.5, Fraction(-14, 9)), (8, Fraction(-7, 4))])
 def test_a_fixed_symbol_in_an_exponent_is_put_in(alpha: float, power: Fraction) -> None:
     """cheng2024's clipping term is sigma^2 (sqrt(L) / (K R sqrt(mu)))^(2 (alpha - 1) / alpha) / mu."""
-    fixed = {"L": 1.0, "B": 1.0, "alpha": alpha}
+    fixed = {"L": 1.0, "B": 1.0, "alpha": alpha, "decay": 1 / 24}
     design = isolate("cheng2024/thm1", "clipping", "R", span=10, points=4, margin=3, fixed=fixed)
     check(design, 3)
     assert design.slopes == pytest.approx(np.full(3, float(power)), abs=1e-9)
     assert (design.values["alpha"] == alpha).all()
     with pytest.raises(IsolationError, match="not an exact exponent"):
-        isolate("cheng2024/thm1", "clipping", "R", span=10, points=4, margin=3)
+        isolate("cheng2024/thm1", "clipping", "R", span=10, points=4, margin=3, fixed={"decay": 1 / 24})
+    with pytest.raises(TightrateError, match="hides; fix decay"):
+        isolate("cheng2024/thm1", "clipping", "R", span=10, points=4, margin=3, fixed={"alpha": alpha})
 
 
 def test_a_bound_above_what_holds_anyway_is_avoided() -> None:

@@ -33,6 +33,7 @@ from tightrate.rates.symbols.alphabet import (
     T,
     alpha,
     d,
+    decay,
     delta,
     eta,
     gamma,
@@ -61,7 +62,7 @@ noise_drift = (L * sigma**2 * B**4) ** THIRD / (K**THIRD * R ** (2 * THIRD))
 heterogeneity_drift = (L * zeta_star**2 * B**4) ** THIRD / R ** (2 * THIRD)
 uniform_drift = (L * zeta**2 * B**4) ** THIRD / R ** (2 * THIRD)
 third_order = (Q * sigma**2 * B**5) ** THIRD / (K**THIRD * R ** (2 * THIRD))
-decay = L * B**2 * exp(-mu * K * R / L)
+exponential = L * B**2 * exp(-mu * K * R / L)
 
 
 def twice(numerator: Expr, denominator: Expr) -> Expr:
@@ -135,7 +136,7 @@ PRINTED: list[tuple[str, str, Mapping[str, str], list[Expr], str]] = [
         "Yuan and Ma, strongly convex",
         r"HB^2e^{-\mu KR/H}+\frac{\sigma^2}{\mu MKR}+\frac{Q^2\sigma^4}{\mu^5K^2R^4}",
         PATEL,
-        [decay, sigma**2 / (mu * M * K * R), Q**2 * sigma**4 / (mu**5 * K**2 * R**4)],
+        [exponential, sigma**2 / (mu * M * K * R), Q**2 * sigma**4 / (mu**5 * K**2 * R**4)],
         "explicit",
     ),
     (
@@ -146,7 +147,7 @@ PRINTED: list[tuple[str, str, Mapping[str, str], list[Expr], str]] = [
         r"+\frac{Q^2\zeta^4}{\mu^5R^4} \label{eq:thm27} \end{align*}",
         PATEL,
         [
-            decay,
+            exponential,
             sigma**2 / (mu * M * K * R),
             tau**2 * sigma**2 / (mu**3 * K * R**2),
             tau**2 * zeta**2 / (mu**3 * R**2),
@@ -239,7 +240,7 @@ PRINTED: list[tuple[str, str, Mapping[str, str], list[Expr], str]] = [
         r"+\tfrac{\sigma^2}{\mu}(\tfrac{L^{1/2}}{\mu^{1/2}KR})^{\frac{2(\alpha-1)}{\alpha}}\big)",
         CHENG,
         [
-            exp(-mu * K * R / L),
+            exp(-decay * mu * K * R / L),
             sigma**2 / (mu * M * K * R),
             L * sigma**2 / (mu**2 * K * R**2),
             sigma**2 / mu * (sqrt(L / mu) / (K * R)) ** twice(alpha - 1, alpha),

@@ -37,7 +37,7 @@ from tightrate.rates.formulas.letter_notation import (
     vector_kind,
 )
 from tightrate.rates.formulas.tokens import Cursor, Readable, Token
-from tightrate.rates.symbols.alphabet import declared, known_letter, symbol
+from tightrate.rates.symbols.alphabet import decay, declared, known_letter, symbol
 from tightrate.rates.symbols.kinds import Constants
 
 # Limits that no bound of a paper comes near and that keep every formula within a second.
@@ -631,7 +631,12 @@ class Grammar:
         if spelling.base == "o":
             raise self.cursor.error("o(...), a term of lower order, is not read; leave it out", at)
         with_logs = "tilde" in (*spelling.accents, *re.findall("tilde", spelling.base))
-        with_logs |= spelling.subscript in ("*", "log", r"\log") or self.constants == "hidden with logs"
+        with_logs |= spelling.subscript in ("*", "log", r"\log")
+        if self.tower:  # in an exponent: a constant that the source hides there
+            if with_logs:
+                raise self.cursor.error("logarithms that are hidden in an exponent are not read; write them", at)
+            return ((decay, *_factors(self.bracket())),)
+        with_logs |= self.constants == "hidden with logs"
         self.constants = "hidden with logs" if with_logs else "hidden"
         return self.bracket()
 

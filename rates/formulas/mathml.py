@@ -80,7 +80,7 @@ class MathML(WithLetters, Style[Markup]):
         if name in BRACKETS:
             return self._fenced(*BRACKETS[name], inside)
         fenced = self._fenced("{", "}", inside) if name in ("min", "max") else self.bracket(inside)
-        shown = "arctan" if name == "atan" else name
+        shown = {"atan": "arctan", "Theta": "Θ"}.get(name, name)
         return Markup(f"<mrow><mi>{shown}</mi><mo>&#x2061;</mo>{fenced.body}</mrow>", fenced.height)
 
     def bracket(self, body: Markup) -> Markup:

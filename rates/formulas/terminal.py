@@ -12,6 +12,7 @@ from tightrate.rates.formulas.tokens import SUPERSCRIPTS
 
 BRACKETS = {"abs": ("|", "|"), "ceiling": ("⌈", "⌉"), "floor": ("⌊", "⌋")}
 CONSTANTS = {"pi": "π", "inf": "∞"}
+FUNCTIONS = {"Theta": "Θ"}
 _RAISED = {plain: raised for raised, plain in SUPERSCRIPTS.items()}
 SIGNS = {"<=": "≤", ">=": "≥", "!=": "≠"}
 
@@ -51,7 +52,7 @@ class Unicode(WithLetters, PlainText):
         if name in BRACKETS:
             left, right = BRACKETS[name]
             return left + arguments[0] + right
-        return super().function(name, arguments)
+        return super().function(FUNCTIONS.get(name, name), arguments)
 
     def relation(self, left: str, sign: str, right: str) -> str:
         return f"{left} {SIGNS.get(sign, sign)} {right}"
@@ -152,7 +153,7 @@ class Stacked(WithLetters, Style[Box]):
         if name in tall:
             return inside.fenced(*tall[name])
         fences = ("{⎧⎨⎩", "}⎫⎬⎭") if name in ("min", "max") and len(inside.lines) == 3 else ("(⎛⎜⎝", ")⎞⎟⎠")
-        return Box.row(name, inside.fenced(*fences))
+        return Box.row(FUNCTIONS.get(name, name), inside.fenced(*fences))
 
     def bracket(self, body: Box) -> Box:
         return body.fenced("(⎛⎜⎝", ")⎞⎟⎠")

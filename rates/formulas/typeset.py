@@ -18,7 +18,7 @@ from sympy.core.relational import Relational
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas.style import Level, Part, Style
-from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.rates.symbols.alphabet import LETTERS, decay, decay_lower
 
 T = TypeVar("T")
 
@@ -28,7 +28,13 @@ _CONVENTION = """gamma eta weak L mu curvature tau tau_mean Q Delta zeta zeta_st
     d M K R T"""
 CONVENTIONAL_ORDER = tuple(_CONVENTION.split())
 
+
+class Theta(sympy.Function):  # type: ignore[misc]
+    """Theta(X) for c X with a constant c that the source hides in an exponent: for print only."""
+
+
 FUNCTIONS: Mapping[type[Expr], str] = {
+    Theta: "Theta",
     sympy.log: "log",
     sympy.Min: "min",
     sympy.Max: "max",
@@ -155,7 +161,7 @@ class Typesetter(Generic[T]):
     def _power(self, factor: Expr) -> Part[T]:
         """A power of something, or anything else that is one factor."""
         if isinstance(factor, sympy.exp):
-            return Part(self.style.exponential(self._inline.part(factor.args[0]).body), Level.POWER)
+            return Part(self.style.exponential(self._inline.part(_with_theta(factor.args[0])).body), Level.POWER)
         if not isinstance(factor, Pow):
             return self.part(factor)
         if factor.exp == sympy.Rational(1, 2):
@@ -294,3 +300,13 @@ def _roots(powers: Mapping[str, Expr]) -> int:
     """The common denominator of all fractional powers; 0 if there is none."""
     indices = {power.q for power in _fractional(powers).values()}
     return indices.pop() if len(indices) == 1 else 0
+
+
+def _with_theta(exponent: Expr) -> Expr:
+    """The exponent as the source prints it: Theta(X) in place of c X with a constant c that it hides."""
+    for constant in (decay, decay_lower):
+        if exponent.has(constant):
+            without = sympy.cancel(exponent / constant)
+            negative = without.could_extract_minus_sign()
+            return -Theta(-without) if negative else Theta(without)
+    return exponent

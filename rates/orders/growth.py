@@ -51,7 +51,10 @@ class Growth:
     def sign(self) -> int:
         """Whether the expression grows without bound (1), vanishes (-1), or neither (0)."""
         if self.fast:
-            return int(sympy.sign(self.fast[max(self.fast)]))
+            sign = sympy.sign(self.fast[max(self.fast)])
+            if not sign.is_Integer:
+                raise UndecidableError("exponentials with constants that the sources hide cannot be compared")
+            return int(sign)
         leading = self.power or self.logarithms
         return (leading > 0) - (leading < 0)
 
@@ -121,6 +124,8 @@ def _exponential(coefficient: Expr, argument: Expr, path: PathExponents) -> Grow
         letter = known_letter(base.name) if isinstance(base, Symbol) else None
         if letter is not None and (letter.counts or letter.below_one):
             coefficient *= (2 if letter.counts else sympy.Rational(1, 2)) ** power
+        elif letter is not None and letter.unspecified:
+            coefficient *= base**power
     return Growth(fast={found.power: coefficient})
 
 

@@ -18,7 +18,7 @@ from tightrate.rates.formulas import display
 from tightrate.rates.formulas.inline import as_html, as_markdown, as_text
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.theorem import Condition, Theorem
-from tightrate.rates.symbols.alphabet import symbol
+from tightrate.rates.symbols.alphabet import letter, symbol
 from tightrate.rates.symbols.kinds import Constants, Kind
 from tightrate.rates.symbols.monomial import monomial
 
@@ -58,7 +58,17 @@ def sign(bound: Bound) -> str:
 def kind_in_words(bound: Bound) -> str:
     """From which side, and how much of the constants is known."""
     side = {"upper": "an upper bound", "lower": "a lower bound", "exact": "an equality"}[bound.kind]
-    return f"{side}, {HIDDEN[bound.constants] or 'with its constants'}"
+    return f"{side}, {HIDDEN[bound.constants] or 'with its constants'}{_exponent_in_words(bound)}"
+
+
+def _exponent_in_words(bound: Bound) -> str:
+    """What is known of a constant that the source hides in an exponent."""
+    known = [letter(name) for name in bound.unspecified]
+    ends = ["at least 1" if one.is_at_least_one else "at most 1" for one in known]
+    return "".join(
+        f"; the constant in the exponent (`{one.name}`) is not given, {end}"
+        for one, end in zip(known, ends, strict=True)
+    )
 
 
 UNITS: Mapping[str, str] = {
@@ -192,6 +202,10 @@ def theorem_as_json(theorem: Theorem) -> dict[str, Any]:
         "statement": theorem.statement,
         "kind": bound.kind,
         "constants": bound.constants,
+        "unspecified_constants": {
+            name: [int(letter(name).is_at_least_one), 1 if letter(name).is_at_most_one else "inf"]
+            for name in bound.unspecified
+        },
         "measure": bound.measure.name,
         "iterate": theorem.iterate,
         "holds": theorem.holds,

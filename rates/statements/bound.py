@@ -7,7 +7,7 @@ is what the tests assert.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +18,7 @@ from sympy import Expr
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas import display
 from tightrate.rates.statements.measures import Measure
-from tightrate.rates.symbols.alphabet import LETTERS, letter
+from tightrate.rates.symbols.alphabet import LETTERS, decay, decay_lower, known_letter, letter
 from tightrate.rates.symbols.evaluation import at, evaluate, vectorized
 from tightrate.rates.symbols.kinds import Constants, Kind
 from tightrate.rates.symbols.monomial import Monomial, monomial
@@ -45,12 +45,24 @@ class Term:
         return (self.expression,)
 
 
+def _without_hidden_constant(argument: Expr) -> Expr:
+    """exp(-c X) with c = 1 where c is a hidden constant and X a positive product without it."""
+    for constant in (decay, decay_lower):
+        rest = sympy.cancel(-argument / constant)
+        if not rest.has(constant) and rest.is_nonnegative:
+            return sympy.exp(-rest)
+    return sympy.exp(argument)
+
+
 @dataclass(frozen=True)
 class Bound:
     """An ordered sum of named terms that bounds `measure` from one side, or equals it.
 
     `units` overrides the alphabet's units where a theorem measures a letter (such as a step size with a scaling
     matrix) in its own.  `dimensional` is False where an order hides constants that have units.
+
+    A constant that Theta hides in an exponent is the letter `decay`, exp(-decay X), of which only decay <= 1 is known:
+    an upper bound with a larger one implies that with 1.  In a lower bound it becomes `decay_lower`, at least 1.
     """
 
     terms: tuple[Term, ...]
@@ -59,6 +71,51 @@ class Bound:
     constants: Constants
     units: Mapping[str, Unit] = field(default_factory=dict)
     dimensional: bool = True
+
+    def __post_init__(self) -> None:
+        hidden = {decay, decay_lower} & self.expression.free_symbols
+        if not hidden:
+            return
+        if self.kind == "exact":
+            raise TightrateError("an equality cannot hide a constant in an exponent; give it as two bounds")
+        own = decay if self.kind == "upper" else decay_lower
+        terms = tuple(Term(t.name, t.expression.xreplace(dict.fromkeys(hidden, own))) for t in self.terms)
+        for term in terms:
+            if term.expression.replace(sympy.exp, _without_hidden_constant).has(own):
+                raise TightrateError(f"term {term.name!r}: a hidden constant can stand in exp(-Theta(X)) only")
+        object.__setattr__(self, "terms", terms)
+
+    @property
+    def unspecified(self) -> tuple[str, ...]:
+        """The constants to which the source gives no value: those that it hides in exponents.
+
+        >>> from tightrate.rates.statements.catalogue import theorem
+        >>> theorem("cheng2024/thm1").bound.unspecified
+        ('decay',)
+        """
+        return tuple(name for name in self.letters if (known := known_letter(name)) is not None and known.unspecified)
+
+    @property
+    def weakest(self) -> Bound:
+        """The bound with those constants in exponents with which it says least; itself where none is hidden.
+
+        What contradicts this one contradicts the bound whatever the constant is: exp(-Theta(X)) counts as 1 in an upper
+        bound and as 0 in a lower one.  What contradicts `strongest` alone decides nothing.
+
+        >>> from tightrate.rates.statements.catalogue import theorem
+        >>> bound = theorem("cheng2024/thm1").bound
+        >>> bound.weakest.terms[0].expression, bound.strongest.terms[0].expression
+        (B**2*mu, B**2*mu*exp(-K*R*mu/L))
+        """
+        return self._with_constants({decay: sympy.S.Zero, decay_lower: sympy.oo})
+
+    @property
+    def strongest(self) -> Bound:
+        """The bound with the constant 1 in those exponents; no larger one in an upper bound is ever meant."""
+        return self._with_constants({decay: sympy.S.One, decay_lower: sympy.S.One})
+
+    def _with_constants(self, values: Mapping[Expr, Expr]) -> Bound:
+        return replace(self, terms=tuple(Term(t.name, t.expression.subs(values)) for t in self.terms))
 
     @property
     def expressions(self) -> tuple[Expr, ...]:

@@ -35,7 +35,7 @@ class Letter:
     number; `constant` marks what is of order 1; `may_vanish` marks quantities whose zero is meaningful;
     `below_one` marks fractions in (0, 1), or [0, 1) where they may vanish; `at_most_one` marks those in [0, 1].
     `at_most` names letters that are at least as large in every problem where both occur; `chosen` marks what the method
-    chooses, such as a step size, rather than the problem.
+    chooses, such as a step size, rather than the problem; `unspecified` marks a constant that sources leave open.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Letter:
     constant: bool = False
     at_most: tuple[str, ...] = ()
     chosen: bool = False
+    unspecified: bool = False
 
     @property
     def is_at_least_one(self) -> bool:
@@ -204,6 +205,23 @@ LETTERS: Mapping[str, Letter] = _alphabet(
         Letter("rho", r"\varrho", "clipping threshold", GRADIENT, chosen=True),
         Letter("delta", r"\delta", "failure probability", below_one=True),
         Letter("eps", r"\epsilon", "accuracy in the unit of the theorem's measure", VALUE),
+        # The constant of exp(-Theta(X)).  An upper bound with a larger one implies that with 1, a lower one likewise.
+        Letter(
+            "decay",
+            r"c_\Theta",
+            "absolute constant, at most 1, that a source hides by Theta in an exponent of an upper bound",
+            constant=True,
+            at_most_one=True,
+            unspecified=True,
+        ),
+        Letter(
+            "decay_lower",
+            r"C_\Theta",
+            "absolute constant, at least 1, that a source hides by Theta in an exponent of a lower bound",
+            constant=True,
+            at_least_one=True,
+            unspecified=True,
+        ),
     ]
 )
 
@@ -339,3 +357,4 @@ eta, gamma, beta1, beta2, momentum = (symbol(name) for name in ("eta", "gamma", 
 lam, rho, delta, eps = (symbol(name) for name in ("lambda", "rho", "delta", "eps"))
 zeta_inf, server_damping, delay = (symbol(name) for name in ("zeta_inf", "server_damping", "delay"))
 sigma_star, B_scaled = symbol("sigma_star"), symbol("B_scaled")
+decay, decay_lower = symbol("decay"), symbol("decay_lower")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sympy import Expr
 
 from tightrate.common.errors import TightrateError
+from tightrate.rates.symbols.alphabet import known_letter, letter
 
 DIGITS = 50  # working precision of a scalar evaluation: cancellations cost nothing that a float would show
 
@@ -23,9 +24,7 @@ def evaluate(expression: Expr, values: Mapping[str, float]) -> float:
     >>> evaluate(L * B**2 / (108 * R), {"L": 1.0, "B": 1.0, "R": 10})
     0.000925925925925926
     """
-    missing = sorted({symbol.name for symbol in expression.free_symbols} - set(values))
-    if missing:
-        raise TightrateError(f"missing value for {', '.join(missing)}; give {missing[0]}=VALUE")
+    _check_all_given({symbol.name for symbol in expression.free_symbols}, values)
     numbers = {symbol: _number(values[symbol.name]) for symbol in expression.free_symbols}
     result = sympy.N(_substituted(expression, numbers), DIGITS)
     infinite = [symbol for symbol, number in numbers.items() if number == sympy.oo]
@@ -34,6 +33,21 @@ def evaluate(expression: Expr, values: Mapping[str, float]) -> float:
     if result.is_infinite:
         return float("inf") if result == sympy.oo else float("-inf") if result == -sympy.oo else float("nan")
     return float(result) if result.is_real else float("nan")
+
+
+def _check_all_given(names: Iterable[str], given: Collection[str]) -> None:
+    """Refuse where a symbol has no value; a constant that the source leaves open is never guessed."""
+    missing = sorted(set(names) - set(given))
+    open_constants = [name for name in missing if (known := known_letter(name)) is not None and known.unspecified]
+    if missing and missing == open_constants:
+        name = missing[0]
+        bound = "at least" if letter(name).is_at_least_one else "at most"
+        raise TightrateError(
+            f"no value: the source hides a constant in an exponent by Theta, of which only '{bound} 1' is known;"
+            f" assume one with {name}=VALUE"
+        )
+    if missing:
+        raise TightrateError(f"missing value for {', '.join(missing)}; give {missing[0]}=VALUE")
 
 
 def _substituted(expression: Expr, numbers: Mapping[Expr, Expr]) -> Expr:
@@ -77,9 +91,7 @@ def vectorized(expression: Expr, **fixed: float) -> Callable[..., NDArray[np.flo
 
     def function(**values: ArrayLike) -> NDArray[np.float64]:
         given: dict[str, Any] = {**fixed, **values}
-        missing = [name for name in names if name not in given]
-        if missing:
-            raise TightrateError(f"missing value for {', '.join(missing)}")
+        _check_all_given(names, given)
         arrays = [np.asarray(given[name], dtype=np.float64) for name in names]
         with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
             result = np.asarray(compiled(*arrays), dtype=np.float64)
@@ -120,9 +132,7 @@ def at(expression: Expr, values: Mapping[str, Any] | None = None, /, **more: Any
     if not names:
         return _constant(expression)
     given = {**(values or {}), **more}
-    missing = [name for name in names if name not in given]
-    if missing:
-        raise TightrateError(f"missing value for {', '.join(missing)}; give {missing[0]}=VALUE")
+    _check_all_given(names, given)
     own = {name: given[name] for name in names}
     if any(hasattr(value, "dims") for value in own.values()):
         import xarray as xr  # only where a labelled array is given: listing a catalogue needs none

@@ -18,6 +18,7 @@ import xarray as xr
 from sympy import Expr
 
 from tightrate.common.errors import TightrateError
+from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.assertions.thresholds import ATTAINED, CERTAIN, RESOLVED
@@ -61,8 +62,15 @@ class Bounded:
 
     @property
     def inequality(self) -> AtMost | AtLeast:
-        """The inequality that the theorem states."""
-        bound = self.theorem.bound
+        """The inequality that the theorem states; where it hides constants in exponents, what it states for sure."""
+        return self._against(self.theorem.bound.weakest if self._open_constants else self.theorem.bound)
+
+    @property
+    def _open_constants(self) -> bool:
+        """Whether the theorem hides a constant in an exponent for which the measurement assumes no value."""
+        return not set(self.theorem.bound.unspecified) <= set(self.measurement.symbols)
+
+    def _against(self, bound: Bound) -> AtMost | AtLeast:
         if self.right is not None:
             right = self.right
         elif self.expression is not None:
@@ -72,8 +80,22 @@ class Bounded:
         return (AtMost if self.side == "upper" else AtLeast)(self.measurement, right)
 
     def check(self) -> Verdict:
-        """The one rule of this module."""
-        return self.inequality.check()
+        """The one rule of this module; with an unknown constant in an exponent, at both ends of its range.
+
+        What keeps the bound with the constant 1 keeps it with every other one that can be meant, and what breaks it at
+        the other end breaks it always; between the two nothing is known.
+        """
+        found = self.inequality.check()
+        if not self._open_constants or self.expression is not None or self.right is not None:
+            return found
+        claimed = self._against(self.theorem.bound.strongest).check()
+        if claimed.status == "consistent" or found.status != "consistent":
+            return claimed if claimed.status == "consistent" else found
+        sentence = (
+            f"{self.measurement.what} exceeds the bound with the constant 1 in the exponent that the source hides by"
+            " Theta, but not with every constant; the constant would settle it."
+        )
+        return replace(claimed, status="inconclusive", sentence=sentence, witness=None)
 
     def mutants(self) -> Mapping[str, Assertion]:
         """A bound just beyond the closest point."""

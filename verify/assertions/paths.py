@@ -317,7 +317,7 @@ class Exponents:
 
     def shows(self, path: MeasuredPath) -> bool:
         """Whether the measured values exceed what the other terms of the bound would explain by themselves."""
-        others = path.at(self.theorem.bound.expression) - path.at(self.term_expression)
+        others = path.at(self.theorem.bound.weakest.expression) - path.at(self.term_expression)
         return bool((path.measurement.measured.values > others).any())
 
     def check(self) -> Verdict:
@@ -355,7 +355,7 @@ class Exponents:
         return wrong
 
     def _evidence(self, path: MeasuredPath, fit: PathFit, verdict: PathVerdict) -> dict[str, Any]:
-        term, bound = path.at(self.term_expression), path.at(self.theorem.bound.expression)
+        term, bound = path.at(self.term_expression), path.at(self.theorem.bound.weakest.expression)
         ratio = path.measurement.measured.values / bound
         slope = float(np.log(term[-1] / term[0]) / np.log(path.span))
         return {

@@ -27,6 +27,7 @@ from tightrate.rates.orders.normal_form import Form, clauses, form_of, listed, s
 from tightrate.rates.orders.one_sided_estimates import above_one, is_excess
 from tightrate.rates.orders.special_factors import exponent_terms, is_exponential, larger_part
 from tightrate.rates.orders.undecidable import UndecidableError
+from tightrate.rates.symbols.alphabet import known_letter
 from tightrate.rates.symbols.hypothesis import Hypothesis
 from tightrate.verify.exponents.resolved_bound import ResolvedBound, substituted
 
@@ -94,7 +95,9 @@ def _clauses(expression: Expr) -> Any:
 
 
 def _symbols(bound: ResolvedBound) -> set[Symbol]:
-    return {Symbol(name, positive=True) for name in (*bound.free, *bound.fixed)}
+    names = (*bound.free, *bound.fixed)
+    # that a constant is of order 1 says nothing of its value
+    return {Symbol(name, positive=True) for name in names if not ((known := known_letter(name)) and known.constant)}
 
 
 def _alternatives(relation: Boolean | None, bound: ResolvedBound) -> list[tuple[Hypothesis, ...]]:

@@ -81,8 +81,10 @@ def resolve(
     guides: Mapping[str, Expr],
 ) -> ResolvedBound:
     """Tell free symbols from fixed and derived ones; prescribed steps and equations among the conditions are known."""
-    found.bound.term(term)
-    powers = _fixed_exponents([one.expression for one in found.bound.terms], fixed)
+    assumed = set(found.bound.unspecified) <= set(fixed)
+    bound = found.bound if assumed else found.bound.weakest  # with the constants in exponents that say least
+    bound.term(term)
+    powers = _fixed_exponents(bound.expressions, fixed)
     conditions = tuple(
         condition if condition.relation is None else Condition(condition.text, condition.relation.xreplace(powers))
         for condition in (*found.conditions, *(Condition(str(extra), extra) for extra in given))
@@ -96,13 +98,15 @@ def resolve(
     chosen = {name: expression.xreplace(powers) for name, expression in chosen.items() if name not in fixed}
     absent = {name: sympy.Integer(0) for name, value in fixed.items() if value == 0}
     ordered = {name: substituted(expression, absent) for name, expression in _in_order(chosen).items()}
-    own = {one.name: one.expression.xreplace(powers) for one in found.bound.terms}
+    own = {one.name: one.expression.xreplace(powers) for one in bound.terms}
     terms = {name: substituted(substituted(expression, ordered), absent) for name, expression in own.items()}
     needed = {symbol.name for expression in (*terms.values(), *ordered.values()) for symbol in expression.free_symbols}
     needed |= {symbol.name for extra in given for symbol in extra.free_symbols}
     needed |= SWEPT | ({*fixed} & {*found.bound.letters})
     kept = {name: float(value) for name, value in fixed.items() if name in needed}
     free = tuple(name for name in (*LETTERS, *sorted(needed - set(LETTERS))) if name in needed - {*ordered, *kept})
+    if unknown := [name for name in found.bound.unspecified if name in free]:
+        raise TightrateError(f"a step of {found.id} has a constant that its source hides; fix {unknown[0]}")
     in_free = {name: substituted(guide.xreplace(powers), ordered) for name, guide in guides.items()}
     return ResolvedBound(found, term, terms, ordered, kept, free, conditions, in_free)
 

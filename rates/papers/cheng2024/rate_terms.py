@@ -20,6 +20,7 @@ from tightrate.rates.symbols.alphabet import (
     R,
     alpha,
     d,
+    decay,
     delta,
     mu,
     sigma,
@@ -82,7 +83,7 @@ def strongly_convex_terms(full: bool) -> dict[str, Expr]:
     noise, one, every = (spread_noise(), one_worker_log(), all_workers_log()) if full else (sigma, 1, 1)
     accuracy_log, statistical_log = (log(K * R), log(M * K * R)) if full else (1, 1)
     return {
-        "optimization": mu * B**2 * exp(-mu * K * R / L),
+        "optimization": mu * B**2 * exp(-decay * mu * K * R / L),
         "statistical": sigma**2 / (mu * M * K * R) * statistical_log * one,
         "noise drift": L * sigma**2 / (mu**2 * K * R**2) * accuracy_log**2 * every,
         "clipping": clipping_strongly_convex(noise, every),
