@@ -142,7 +142,9 @@ def test_tuning_a_wrong_term_is_not_eq_2(name: str, factor: Expr) -> None:
 def test_candidates_that_miss_one_are_seen_through_and_the_witness_is_where_noise_is_large(
     session: Session,
 ) -> None:
-    witness = verdict_on("prop1-two-candidates", dataset_of("prop1-two-candidates", session)).witness
+    witness = verdict_on(
+        "prop1-two-candidates-if-re-derived", dataset_of("prop1-two-candidates-if-re-derived", session)
+    ).witness
     assert witness is not None
     (large_noise,) = theorem("khaled2025/prop1-limit").conditions
     assert large_noise.holds_at({name: witness[name] for name in large_noise.symbols})

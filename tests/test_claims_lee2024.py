@@ -160,12 +160,6 @@ def test_strategies_that_are_something_else_are_rejected(monkeypatch: pytest.Mon
     assert client_strategies.strategies_fit.judge(data).status == "violated"
 
 
-def test_strategies_whose_second_step_does_not_vanish_would_fit_the_display(session: Session) -> None:
-    claim = client_strategies.strategies_as_displayed
-    momentum = data_of(claim, session).sel(strategy=["sgdm", "adam"])
-    assert claim.judge(momentum).status == "consistent"
-
-
 # Instances
 
 

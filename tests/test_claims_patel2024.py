@@ -82,8 +82,8 @@ CORRECTED: Mapping[str, Callable[[Assertion], Assertion]] = {
     "prop13-as-printed": with_bound("patel2024/prop13-worst"),
     "prop25-quadratics-as-printed": with_bound("patel2024/prop25-quadratics"),
     "thm22-transient-as-printed": with_bound("patel2024/thm22-explicit"),
-    "thm27-exponent-as-printed": with_bound("patel2024/thm27-step"),
-    "thm22-exponent-as-printed": with_bound("patel2024/thm22-explicit"),
+    "thm27-exponent-with-constant-one": with_bound("patel2024/thm27-step"),
+    "thm22-exponent-with-constant-one": with_bound("patel2024/thm22-explicit"),
 }
 
 
@@ -93,9 +93,9 @@ def test_with_the_corrected_formula_an_erratum_would_be_accepted(name: str, sess
 
 
 OTHERWISE: Mapping[str, Callable[[xr.Dataset], xr.Dataset]] = {
-    "consensus-square-as-printed": lambda d: d.sel(p=d.p[d.p >= 0.01]),
-    "ball-as-assumed": lambda d: d.assign(probability=0 * d.probability),
-    "outer-step-range-as-needed": lambda d: d.assign(growth=1.1 * d.growth),
+    "consensus-square-without-fourth-moment": lambda d: d.sel(p=d.p[d.p >= 0.01]),
+    "lemma8-main-text-as-printed": lambda d: d.assign(gap=4 * d.gap),
+    "sufficient-outer-step-range-is-needed": lambda d: d.assign(growth=1.1 * d.growth),
     "two-quadratics-floor-any-steps": lambda d: d.assign(free_gap=d.best_gap),
 }
 
@@ -116,9 +116,9 @@ def test_the_opposite_of_a_refuted_order_is_confirmed(name: str) -> None:
 
 def test_only_statements_of_the_paper_are_errata() -> None:
     """What the paper assumes, and a floor that one instance of our own misses, are no misprints."""
-    for name in ("ball-as-assumed", "two-quadratics-floor-any-steps"):
+    for name in ("sufficient-outer-step-range-is-needed", "two-quadratics-floor-any-steps"):
         assert claim_of(name).kind == "counterexample"
-    assert claim_of("thm9-any-steps-as-printed").kind == "erratum"
+    assert claim_of("thm9-if-both-steps-are-free").kind == "conditional"  # the print has one "step size"
 
 
 # --- Witnesses can be run again --------------------------------------------------------------------------------------
@@ -128,10 +128,10 @@ PARAMETERS: dict[str, set[str]] = {
     "prop25-quadratics-as-printed": {"instance", "M", "d", "unit", "L", "mu", "K", "eta"},
     "thm22-transient-as-printed": {"instance", "M", "d", "R", "K", "eta", "gamma", "mu", "B", "zeta_opt"},
     "eq20-as-printed": {"point", "x", "L", "B", "R", "d"},
-    "ball-as-assumed": {"D", "L", "B", "sigma", "eta", "K"},
-    "consensus-square-as-printed": {"p", "M", "sigma", "eta", "K"},
-    "thm27-exponent-as-printed": {"R", "L", "mu", "B", "K", "eta"},
-    "thm22-exponent-as-printed": {"R", "L", "mu", "B", "K", "eta"},
+    "lemma8-main-text-as-printed": {"kappa", "R", "L", "mu", "B", "eta"},
+    "consensus-square-without-fourth-moment": {"p", "M", "sigma", "eta", "K"},
+    "thm27-exponent-with-constant-one": {"R", "L", "mu", "B", "K", "eta"},
+    "thm22-exponent-with-constant-one": {"R", "L", "mu", "B", "K", "eta"},
     "two-quadratics-floor-any-steps": {"cell", "zeta_star", "tau", "mu", "K", "R", "eta", "gamma"},
 }
 
@@ -159,7 +159,7 @@ class Fixed:
 
 
 def test_a_parameter_named_like_the_origin_of_a_witness_is_kept(session: Session) -> None:
-    claim = claim_of("ball-as-assumed")
+    claim = claim_of("gaussian-noise-leaves-every-ball")
 
     def other(data: xr.Dataset) -> Fixed:
         assert data.D.dims == ("D",)

@@ -253,7 +253,7 @@ def test_no_sentence_keeps_a_formula_in_ascii() -> None:
     for source in theorems():
         texts += [source.title, source.statement, source.problem_class, source.iterate]
         texts += [condition.text for condition in source.conditions]
-        texts += [text for erratum in source.errata for text in (erratum.text, erratum.evidence)]
+        texts += [text for erratum in source.errata for text in erratum.parts.values()]
     assert len(texts) > 1000
     for text in dict.fromkeys(texts):
         sentence(text)

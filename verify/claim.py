@@ -13,7 +13,7 @@ import xarray as xr
 
 from tightrate.rates.formulas.inline import as_text
 from tightrate.rates.statements import catalogue
-from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.statements.theorem import Erratum, Theorem
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.experiment import Experiment
 from tightrate.verify.measurement import Measurement
@@ -21,7 +21,18 @@ from tightrate.verify.notebook_tables import html_table, latex_table
 from tightrate.verify.session import Profile, Session
 from tightrate.verify.verdict import Status, Verdict
 
-ClaimKind = Literal["identity", "exact value", "bound with constants", "scaling", "regime", "counterexample", "erratum"]
+ClaimKind = Literal[
+    "identity",
+    "exact value",
+    "bound with constants",
+    "scaling",
+    "regime",
+    "counterexample",
+    "erratum",
+    "side condition",
+    "conditional",
+]
+ACCUSING: frozenset[ClaimKind] = frozenset({"erratum", "side condition", "conditional"})
 Assert = Callable[..., Assertion | Verdict]
 
 
@@ -29,7 +40,10 @@ Assert = Callable[..., Assertion | Verdict]
 class Claim:
     """`asserted` makes the assertion of the theorem, if it has a parameter of that name, and of the datasets of `data`.
 
-    An erratum's statement is the printed one, so its expected verdict is "violated".  `cost` is the smallest profile
+    An erratum's statement is the printed one, so its expected verdict is "violated"; `accuses` is the label of the
+    theorem's erratum that says what is printed and where, what is true, and how sure we are.  A "side condition" is a
+    statement read without what its source leaves unsaid; a "conditional" holds the source to a form that was not seen.
+    `cost` is the smallest profile
     that runs the claim: "quick" in every profile, "full" only in the full one.  `outside` names conditions of the
     theorem (by their text) that the claim's points may break, each with the reason; one text is the reason for all of
     them (an identity, or a step of a proof, that needs none).  `stated` is the sentence, or what makes it when somebody
@@ -45,6 +59,17 @@ class Claim:
     expected: Status = "consistent"
     cost: Profile = "quick"
     outside: Mapping[str, str] | str = field(default_factory=dict)
+    accuses: str = ""
+
+    @property
+    def erratum(self) -> Erratum | None:
+        """The erratum that the claim tests, if it is one."""
+        if not self.accuses:
+            return None
+        for erratum in self.theorem.errata:
+            if erratum.label == self.accuses:
+                return erratum
+        raise LookupError(f"{self.theorem_id} has no erratum {self.accuses!r}")
 
     @property
     def statement(self) -> str:
@@ -97,12 +122,15 @@ def claim(
     expected: Status = "consistent",
     cost: Profile = "quick",
     outside: Mapping[str, str] | str | None = None,
+    accuses: str = "",
 ) -> Callable[[Assert], Claim]:
     """Make a claim of the function that says what is asserted; the theorem is that of the claim's id unless given."""
     runs = (data,) if isinstance(data, Experiment) else tuple(data)
 
     def make(asserted: Assert) -> Claim:
-        return Claim(claim_id, statement, theorem or claim_id, kind, asserted, runs, expected, cost, outside or {})
+        return Claim(
+            claim_id, statement, theorem or claim_id, kind, asserted, runs, expected, cost, outside or {}, accuses
+        )
 
     return make
 

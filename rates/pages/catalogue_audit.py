@@ -26,7 +26,7 @@ from tightrate.rates.relations.upper_against_lower import PairCheck, Verdict, al
 from tightrate.rates.statements.catalogue import theorems
 from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization, TunedBound, Values
 from tightrate.rates.statements.misprint import Misprint
-from tightrate.rates.statements.theorem import Erratum, Theorem
+from tightrate.rates.statements.theorem import CERTAINTY_MEANING, Erratum, Theorem
 from tightrate.rates.symbols.hypothesis import Hypothesis
 
 COMMAND = "python -m tightrate.rates.pages.catalogue_audit docs"
@@ -43,6 +43,7 @@ VERDICTS: Mapping[Verdict, str] = {
     "undecided": "undecided",
     "nothing in common": "without common values",
 }
+MISPRINT_COLUMNS = ("misprint", "where", "as printed", "unit found", "should be", "explanation", "how sure")
 RELATIONS: Mapping[str, str] = {"=": "$=$", "~": r"$\asymp$", "<~": r"$\lesssim$"}
 
 
@@ -62,7 +63,8 @@ def findings_page() -> str:
         GENERATED.format(command=COMMAND),
         "# Findings",
         "What the catalogue finds when its statements are held against each other: every contradiction, every special"
-        " case that does not come out as one would expect, every erratum and every misprint, with the evidence. A path"
+        " case that does not come out as one would expect, every erratum and every misprint, with what is printed and"
+        " where, what is true, the witness, and how sure it is that this is what is printed. A path"
         " `M = n^2, B = n^-1` means: along it the left side outgrows the right side without bound. The page is made"
         f" by `{COMMAND}`; nothing on it is typed in by hand except the words of the entries themselves.",
         "## Statements that contradict each other",
@@ -83,12 +85,9 @@ def findings_page() -> str:
         "## Misprints that the units reveal",
         "Formulas as they stand in papers or in summaries of them, with the unit that the checker finds."
         ' Rerun with `misprint("eqD.1").printed_bound.check_units()` from `tightrate.rates.relations.misprints`.',
-        table(("misprint", "where", "as printed", "unit found", "should be", "explanation"), _misprints(misprints())),
+        table(MISPRINT_COLUMNS, _misprints(misprints())),
         "Units cannot reveal these, in which only pure numbers are misplaced:",
-        table(
-            ("misprint", "where", "as printed", "unit found", "should be", "explanation"),
-            _misprints(invisible_to_units()),
-        ),
+        table(MISPRINT_COLUMNS, _misprints(invisible_to_units())),
         "## Not decided",
         "Pairs of a lower and an upper bound of the same setting that the order algebra can neither prove nor refute."
         " Nothing is concluded from them.",
@@ -265,12 +264,18 @@ def _errata() -> list[str]:
             shared.setdefault(entry.paper.id, {}).setdefault(erratum, []).append(entry)
     parts = []
     for paper_id, errata in shared.items():
-        items = []
+        accusing: list[str] = []
+        other: list[str] = []
         for erratum, entries in errata.items():
             where = ", ".join(f"[{e.label}](papers/{paper_id}.md#{anchor(e.label)})" for e in entries)
-            text, evidence = as_markdown(erratum.text), as_markdown(erratum.evidence)
-            items.append(f"**{erratum.label}** ({where}): {text} *Evidence:* {evidence}")
-        parts += [f"### Errata of {paper_id}", bullets(items)]
+            told = " ".join(
+                f"*{name.capitalize()}:* {as_markdown(words.rstrip('.'))}." for name, words in erratum.parts.items()
+            )
+            (accusing if erratum.accuses else other).append(f"**{erratum.label}** ({where}): {told}")
+        if accusing:
+            parts += [f"### Errata of {paper_id}", bullets(accusing)]
+        if other:
+            parts += [f"### Remarks on {paper_id}, no faults of it", bullets(other)]
     return parts
 
 
@@ -285,6 +290,7 @@ def _misprints(found: Iterable[Misprint]) -> list[tuple[str, ...]]:
             else entry.found,
             f"${display.latex(entry.corrected)}$" if entry.corrected is not None else "not known",
             as_markdown(entry.explanation),
+            CERTAINTY_MEANING[entry.certainty],
         )
         for entry in found
     ]

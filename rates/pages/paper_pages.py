@@ -18,7 +18,7 @@ from tightrate.rates.formulas.inline import as_markdown
 from tightrate.rates.orders.regimes import dominant_region, solved
 from tightrate.rates.pages.markdown import GENERATED, anchor, bullets, page, table
 from tightrate.rates.pages.theorem_facts import branch_facts, facts, in_markdown, kind_in_words, sign
-from tightrate.rates.statements.catalogue import paper, paper_ids, theorem_ids, theorems
+from tightrate.rates.statements.catalogue import paper, paper_ids, statements, theorems
 from tightrate.rates.statements.theorem import Paper, Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.rates.symbols.hypothesis import Hypothesis
@@ -45,14 +45,22 @@ def paper_page(paper_id: str, verdicts: Verdicts | None = None) -> str:
         f"{found.reference.authors}. *{found.reference.title}*. {found.reference.venue}, {found.reference.year}.",
         found.caution,
         _letters(found),
-        table(
-            ("statement", "kind", "bounds"),
-            [(_link(e), kind_in_words(e.bound), e.bound.measure.meaning) for e in entries],
-        ),
+        _statements([entry for entry in entries if entry.provenance.checked]),
+        *_not_checked([entry for entry in entries if not entry.provenance.checked]),
         *_sections(entries, verdicts or {}),
         "## Reference",
         f"```bibtex\n{found.reference.bibtex}\n```",
     )
+
+
+def _statements(entries: Sequence[Theorem]) -> str:
+    rows = [(_link(e), kind_in_words(e.bound), e.bound.measure.meaning, e.provenance.label) for e in entries]
+    return table(("statement", "kind", "bounds", "source"), rows) if rows else ""
+
+
+def _not_checked(entries: Sequence[Theorem]) -> list[str]:
+    """The statements that were not compared with the text of their source, apart from the others."""
+    return ["Not checked against the source:", _statements(entries)] if entries else []
 
 
 def index_page() -> str:
@@ -62,7 +70,8 @@ def index_page() -> str:
             f"[{name}]({name}.md)",
             f"{found.reference.authors} ({found.reference.year})",
             found.reference.title,
-            str(len(theorem_ids(name))),
+            str(sum(one.provenance.checked for one in statements(f"{name}/*"))),
+            str(sum(not one.provenance.checked for one in statements(f"{name}/*"))),
         )
         for name in paper_ids()
         for found in (paper(name),)
@@ -70,7 +79,7 @@ def index_page() -> str:
     return page(
         GENERATED.format(command=COMMAND),
         "# The catalogue, paper by paper",
-        table(("page", "authors", "title", "statements"), rows),
+        table(("page", "authors", "title", "statements", "not checked against their source"), rows),
         "```{toctree}\n:hidden:\n:glob:\n\n*\n```",
     )
 
@@ -95,9 +104,8 @@ def _sections(entries: Sequence[Theorem], verdicts: Verdicts) -> Iterator[str]:
         errata = []
         for erratum in entry.errata:
             first = told.setdefault((erratum.label, erratum.text), entry.label)
-            words = (
-                f"{as_markdown(erratum.text, entry.letters)} Evidence: {as_markdown(erratum.evidence, entry.letters)}"
-            )
+            told_parts = (f"{name.capitalize()}: {text.rstrip('.')}." for name, text in erratum.parts.items())
+            words = as_markdown(" ".join(told_parts), entry.letters)
             words = words if first == entry.label else f"See [{first}](#{anchor(first)})."
             errata.append(f"*Erratum {erratum.label}.* {words}")
         yield page(

@@ -100,7 +100,9 @@ def _facts(theorem: Theorem, letters: Letters) -> Iterator[Fact]:
         yield Fact("proof", [f"docs/{provenance.proof}"])
     yield Fact("paper", [f"{source.authors} ({source.year}), {source.venue}"])
     for erratum in theorem.errata:
-        yield Fact(f"erratum {erratum.label}", [f"{erratum.text} Evidence: {erratum.evidence}"])
+        yield Fact(
+            f"erratum {erratum.label}", [". ".join(f"{key}: {text.rstrip('.')}" for key, text in erratum.parts.items())]
+        )
     yield Fact("units", [UNITS[bound.units_consistent()]])
     renamed = [name for name in bound.letters if name in letters]
     if renamed:
@@ -218,6 +220,7 @@ def theorem_as_json(theorem: Theorem) -> dict[str, Any]:
         "provenance": {
             "label": theorem.provenance.label,
             "meaning": theorem.provenance.meaning,
+            "checked": theorem.provenance.checked,
             "where": theorem.provenance.where,
             "proof": theorem.provenance.proof or None,
         },

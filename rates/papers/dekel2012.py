@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from sympy import Eq, Expr, Le, Max, Rational, sqrt
 
-from tightrate.rates.statements.builder import Stated, Statements, own, summary
+from tightrate.rates.statements.builder import Stated, Statements, own, quoted
 from tightrate.rates.statements.family import FROM_GRADIENTS, Family, SpecialCase
 from tightrate.rates.statements.implication import Implication, Specialization, TunedBound
 from tightrate.rates.statements.setting import Setting
@@ -50,7 +50,7 @@ def best_step() -> Expr:
     "Mini-batch SGD, convex",
     constants="hidden with logs",
     iterate="an average of the iterates",
-    provenance=summary(QUOTED_IN_TABLE_1),
+    provenance=quoted(QUOTED_IN_TABLE_1),
 )
 def convex() -> Stated:
     """$R$ steps of SGD with all $K M$ gradients of a round in one batch."""

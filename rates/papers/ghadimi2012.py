@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from sympy import Expr
 
 from tightrate.rates.papers.dekel2012 import ANY_HETEROGENEITY, QUOTED_IN_TABLE_1, statistical
-from tightrate.rates.statements.builder import Stated, Statements, summary
+from tightrate.rates.statements.builder import Stated, Statements, quoted
 from tightrate.rates.statements.family import FROM_GRADIENTS, Family
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Paper
@@ -32,7 +32,7 @@ def accelerated_optimization() -> Expr:
 
 
 @ACCELERATED.upper(
-    "convex", "Accelerated mini-batch SGD, convex", constants="hidden with logs", provenance=summary(QUOTED_IN_TABLE_1)
+    "convex", "Accelerated mini-batch SGD, convex", constants="hidden with logs", provenance=quoted(QUOTED_IN_TABLE_1)
 )
 def convex() -> Stated:
     """$R$ accelerated steps (AC-SA) with all $K M$ gradients of a round in one batch."""

@@ -21,7 +21,7 @@ from tightrate.rates.papers.koloskova2020 import (
 )
 from tightrate.rates.papers.woodworth2020 import DRIFT_BELOW_START, NOISE_BELOW_START, NOISE_DRIFT_BELOW_START
 from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES, local_optimization
-from tightrate.rates.statements.builder import Stated, Statements, memory, summary
+from tightrate.rates.statements.builder import Stated, Statements, memory, quoted
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.matching import Matching
 from tightrate.rates.statements.setting import Setting
@@ -37,12 +37,15 @@ PAPER = Paper(
 HOMOGENEOUS_DOMAIN = (TWO_LOCAL_STEPS, VANILLA, NOISE_BELOW_START, NOISE_DRIFT_BELOW_START)
 DOMAIN = Erratum(
     "domain",
-    "As quoted, or as remembered, the bound is not restricted except by $sigma B / sqrt(M K R) <= L B^2$. It also"
-    " needs two local steps, $sigma$ at most of order $L B R sqrt(K)$ and, for the heterogeneity drift, two machines"
-    " and $zeta_star$ at most of order $L B R$; these conditions are added here. Whether the original has them is not"
-    " known.",
-    "With one local step the method is mini-batch SGD, one machine is not heterogeneous, and no lower bound can"
-    " exceed the gap at the start, $L B^2 / 2$ (patel2024/start).",
+    "The bound also needs two local steps, $sigma$ at most of order $L B R sqrt(K)$ and, for the heterogeneity drift,"
+    " two machines and $zeta_star$ at most of order $L B R$; these conditions are added here. Whether the original has"
+    " them is not known.",
+    "With one local step the method is mini-batch SGD, one machine is not heterogeneous, and no lower bound can exceed"
+    " the gap at the start, $L B^2 / 2$ (patel2024/start).",
+    kind="conditional",
+    where="Table 1 of Patel et al. (2024), for the homogeneous bound our memory",
+    printed="no restriction except $sigma B / sqrt(M K R) <= L B^2$",
+    certainty="unseen",
 )
 
 LOCAL_SGD = Statements(PAPER)
@@ -67,7 +70,7 @@ def homogeneous_terms() -> dict[str, Expr]:
     "Lower bound for local SGD, heterogeneity at the optimum",
     constants="hidden with logs",
     problem_class=HETEROGENEOUS_AT_OPTIMUM,
-    provenance=summary(QUOTED_IN_TABLE_1),
+    provenance=quoted(QUOTED_IN_TABLE_1),
 )
 def lower() -> Stated:
     """Some instance keeps local SGD with plain averaging above this at every fixed step size."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from sympy import Eq, Expr, Le, Min, sqrt
 
 from tightrate.rates.papers.koloskova2020 import TWO_MACHINES, TWO_STEPS_AT_LEAST, VANILLA
-from tightrate.rates.statements.builder import Stated, Statements, memory, summary
+from tightrate.rates.statements.builder import Stated, Statements, memory, quoted
 from tightrate.rates.statements.implication import Implication, Specialization, TunedBound
 from tightrate.rates.statements.setting import SAMPLE_SMOOTHNESS, Setting
 from tightrate.rates.statements.theorem import Condition, Erratum, Paper
@@ -21,7 +21,7 @@ from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, sigma, sigma_st
 PAPER = Paper(
     id="khaled2020",
     notation={"K": "H", "eta": r"\gamma", "zeta_star": r"\sigma_f", "sigma_star": r"\sigma_{\mathrm{dif}}"},
-    caution="Known through slides of one of the authors and from memory; the paper's text was not available.",
+    caution="Known through slides of two of the authors and from memory; the paper's text was not available.",
 )
 
 HETEROGENEOUS = "convex, every stochastic gradient $L$-smooth, variance $sigma_star$ at the optimum"
@@ -60,7 +60,11 @@ def slide_step(divisor: int) -> Expr:
     return sqrt(M) / (divisor * L * sqrt(K * R))
 
 
-@LOCAL_SGD.upper("thm5", "Local SGD, convex, heterogeneous, at a general step", provenance=memory("Theorem 5"))
+@LOCAL_SGD.upper(
+    "thm5",
+    "Local SGD, convex, heterogeneous, at a general step",
+    provenance=quoted("Theorem 5, as on page 31 of the first author's slides of May 2020"),
+)
 def thm5() -> Stated:
     """Local SGD with plain averaging every $K$ steps; the noise is measured at the optimum only."""
     return Stated(
@@ -78,7 +82,7 @@ def thm5() -> Stated:
 @LOCAL_SGD.upper(
     "thm5-slides",
     "Local SGD, convex, heterogeneous, at the prescribed step",
-    provenance=summary("slides of one of the authors, pages 16-19"),
+    provenance=quoted("slides of the second author, pages 16-19"),
 )
 def thm5_slides() -> Stated:
     """Theorem 5 at $eta = sqrt(M) / (8 L sqrt(K R))$, which needs few local steps: $K M <= R$."""
@@ -95,10 +99,12 @@ def thm5_slides() -> Stated:
         errata=(
             Erratum(
                 "balance",
-                "The slides call $K = 1 + floor(T^(1/4) M^(-3/2))$ optimal; that $K$ is small enough, but the"
-                " bound displayed with it balances at $K - 1$ of order $T^(1/4) M^(-3/4)$.",
-                "$M (K-1)^2 / T$ equals $1/sqrt(M T)$ at $(K-1)^2 = T^(1/2) M^(-3/2)$; possibly a slip of the slides"
-                " only.",
+                "The bound displayed with it balances at $K - 1$ of order $T^(1/4) M^(-3/4)$, as the slides of the"
+                " first author have it; the printed $K$ is small enough.",
+                "$M (K-1)^2 / T$ equals $1/sqrt(M T)$ at $(K-1)^2 = T^(1/2) M^(-3/2)$.",
+                kind="misprint",
+                where="slides of the second author, pages 16-19; not the paper",
+                printed="$K = 1 + floor(T^(1/4) M^(-3/2))$",
             ),
         ),
         setting=NOISE_AT_OPTIMUM,
@@ -122,7 +128,7 @@ def local_gd() -> Stated:
 @LOCAL_GD.upper(
     "local-gd-slides",
     "Local gradient descent, convex, heterogeneous, at the prescribed step",
-    provenance=summary("slides of one of the authors, pages 9-12"),
+    provenance=quoted("slides of the second author, pages 9-12"),
 )
 def local_gd_slides() -> Stated:
     """Local gradient descent at $eta = sqrt(M) / (4 L sqrt(K R))$, which needs $K M <= R$."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from sympy import Eq, Expr, Ge, Rational
 
 from tightrate.rates.papers.dekel2012 import QUOTED_IN_TABLE_1, optimization, statistical
-from tightrate.rates.statements.builder import Stated, Statements, summary
+from tightrate.rates.statements.builder import Stated, Statements, quoted
 from tightrate.rates.statements.family import FROM_GRADIENTS, Family, SpecialCase
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.setting import Setting
@@ -67,7 +67,7 @@ def convex_terms() -> dict[str, Expr]:
     "convex",
     "Local SGD, convex, with heterogeneity at the optimum",
     constants="hidden with logs",
-    provenance=summary(QUOTED_IN_TABLE_1),
+    provenance=quoted(QUOTED_IN_TABLE_1),
 )
 def convex() -> Stated:
     """Local SGD with plain averaging and one tuned step size."""

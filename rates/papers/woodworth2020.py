@@ -13,7 +13,7 @@ from tightrate.rates.papers.dekel2012 import QUOTED_IN_TABLE_1, statistical
 from tightrate.rates.papers.ghadimi2012 import accelerated_optimization
 from tightrate.rates.papers.koloskova2020 import HETEROGENEOUS_AT_OPTIMUM, TWO_MACHINES, VANILLA, heterogeneity_drift
 from tightrate.rates.papers.woodworth2020a import convex_terms
-from tightrate.rates.statements.builder import Stated, Statements, summary
+from tightrate.rates.statements.builder import Stated, Statements, quoted
 from tightrate.rates.statements.family import Family
 from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization
 from tightrate.rates.statements.matching import Matching
@@ -42,7 +42,7 @@ LOCAL_SGD = Statements(PAPER, constants="hidden with logs", iterate="an average 
     "convex",
     "Local SGD, convex, uniform heterogeneity",
     problem_class="convex, $L$-smooth, uniform heterogeneity $zeta$",
-    provenance=summary(QUOTED_IN_TABLE_2),
+    provenance=quoted(QUOTED_IN_TABLE_2),
 )
 def convex() -> Stated:
     """Local SGD with plain averaging; the gradients of the machines differ by at most $zeta$ everywhere."""
@@ -57,7 +57,7 @@ def convex() -> Stated:
     "strongly-convex",
     "Local SGD, strongly convex, uniform heterogeneity",
     problem_class="strongly convex, $L$-smooth, uniform heterogeneity $zeta$",
-    provenance=summary(f"{QUOTED_IN_TABLE_2}, with the numerator $H^2 B^2$ (erratum)"),
+    provenance=quoted(f"{QUOTED_IN_TABLE_2}, with the numerator $H^2 B^2$ (erratum)"),
 )
 def strongly_convex() -> Stated:
     """Local SGD with plain averaging; the gradients of the machines differ by at most $zeta$ everywhere."""
@@ -72,10 +72,12 @@ def strongly_convex() -> Stated:
         errata=(
             Erratum(
                 "numerator",
-                "The quoting table has $H B^2$ over $H K R + lambda K^2 R^2$; $H^2 B^2$ is used here. Whether the"
-                " misprint is in the table or in our copy of it is not known.",
+                "$H^2 B^2$ over $H K R + mu K^2 R^2$ is meant; a misprint of the table that quotes the bound.",
                 "$H B^2 / (H K R)$ is a squared length, not a value; with $H^2 B^2$ the term equals the convex row's"
                 " $H B^2 / (K R)$ as the strong convexity vanishes.",
+                kind="misprint",
+                where="Table 2 of Patel et al. (2024), strongly convex row; not the quoted paper",
+                printed="$H B^2$ over $H K R + lambda K^2 R^2$",
             ),
         ),
         setting=Setting("local-sgd", {"sigma": sigma, "zeta": zeta, "mu": mu}),
@@ -88,7 +90,7 @@ def strongly_convex() -> Stated:
     algorithm=ZERO_RESPECTING,
     problem_class=HETEROGENEOUS_AT_OPTIMUM,
     iterate="any output",
-    provenance=summary(QUOTED_IN_TABLE_1),
+    provenance=quoted(QUOTED_IN_TABLE_1),
 )
 def lower() -> Stated:
     """Some instance forces every distributed zero-respecting algorithm to stay above this; Patel et al. (2024, Thm 11)

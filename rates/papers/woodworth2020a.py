@@ -30,6 +30,7 @@ PAPER = Paper(
     notation={"L": "H"},
 )
 
+POSTER = "; exponents of $M$, $T = K R$ and $R$ as on the NeurIPS poster of Yuan and Ma (2020)"
 IDENTICAL = "convex, $L$-smooth, identical machines"
 IDENTICAL_MACHINES = Setting("local-sgd", {"sigma": sigma, "zeta": 0})
 
@@ -55,7 +56,7 @@ def convex_terms() -> dict[str, Expr]:
     "Local SGD, convex, homogeneous machines",
     constants="hidden with logs",
     iterate="average of all local iterates",
-    provenance=memory("upper bound for local SGD, homogeneous, convex"),
+    provenance=memory(f"upper bound for local SGD, homogeneous, convex{POSTER}"),
 )
 def convex() -> Stated:
     """Local SGD with plain averaging and one tuned step size."""

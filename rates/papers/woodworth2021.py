@@ -10,7 +10,7 @@ from sympy import Ge, Min, Rational, log, sqrt
 from tightrate.rates.papers.dekel2012 import statistical
 from tightrate.rates.papers.ghadimi2012 import accelerated_optimization
 from tightrate.rates.papers.woodworth2020 import QUOTED_IN_TABLE_2, ZERO_RESPECTING
-from tightrate.rates.statements.builder import Stated, Statements, summary
+from tightrate.rates.statements.builder import Stated, Statements, quoted
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Condition, Paper
 from tightrate.rates.symbols.alphabet import B, K, L, M, Q, R, sigma
@@ -29,7 +29,7 @@ ALL = Statements(PAPER, algorithm=ZERO_RESPECTING, iterate="any output")
     "Algorithm-independent lower bound, homogeneous machines",
     constants="hidden with logs",
     problem_class="convex, $L$-smooth, third-order smoothness $Q$, identical machines",
-    provenance=summary(QUOTED_IN_TABLE_2),
+    provenance=quoted(QUOTED_IN_TABLE_2),
 )
 def lower() -> Stated:
     """Homogeneous convex machines with third-order smoothness $Q$: no algorithm with $K$ local gradients on each of $M$

@@ -15,7 +15,7 @@ from tightrate.rates.papers.ghadimi2012 import accelerated_optimization
 from tightrate.rates.papers.koloskova2020 import DRIFT_AT_ONE_STEP, VANILLA, noise_drift
 from tightrate.rates.papers.woodworth2020 import QUOTED_IN_TABLE_2
 from tightrate.rates.papers.woodworth2020a import IDENTICAL, local_optimization
-from tightrate.rates.statements.builder import Stated, Statements, memory, summary
+from tightrate.rates.statements.builder import Stated, Statements, memory, quoted
 from tightrate.rates.statements.family import FROM_GRADIENTS, Family
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.setting import Setting
@@ -24,8 +24,10 @@ from tightrate.rates.symbols.alphabet import B, K, L, M, Q, R, mu, sigma
 
 PAPER = Paper(
     id="yuan2020",
-    caution="No statement was read in the paper itself.",
+    caution="No statement was read in the paper itself; the authors' poster gives the exponents of $M$, $T$ and $R$.",
 )
+
+POSTER = "; exponents of $M$, $T = K R$ and $R$ as on the authors' NeurIPS poster"
 
 LOCAL_SGD = Statements(PAPER, constants="hidden with logs", iterate="an average of the iterates")
 FEDAC = Statements(
@@ -51,7 +53,7 @@ def strongly_convex_terms() -> dict[str, Expr]:
     "convex",
     "Local SGD with third-order smoothness, convex, homogeneous machines",
     problem_class="convex, $L$-smooth, third-order smoothness $Q$, identical machines",
-    provenance=summary(QUOTED_IN_TABLE_2),
+    provenance=quoted(f"{QUOTED_IN_TABLE_2}{POSTER}"),
 )
 def convex() -> Stated:
     """With a Lipschitz Hessian the drift of local SGD is paid by $Q B$ in place of $L$."""
@@ -66,7 +68,7 @@ def convex() -> Stated:
     "strongly-convex",
     "Local SGD with third-order smoothness, strongly convex, homogeneous machines",
     problem_class="strongly convex, $L$-smooth, third-order smoothness $Q$, identical machines",
-    provenance=summary(QUOTED_IN_TABLE_2),
+    provenance=quoted(f"{QUOTED_IN_TABLE_2}{POSTER}"),
 )
 def strongly_convex() -> Stated:
     """With a Lipschitz Hessian the drift of local SGD is of higher order in $1/(K R^2)$."""
@@ -77,7 +79,7 @@ def strongly_convex() -> Stated:
     )
 
 
-@FEDAC.upper("fedac1", "FedAc-I, convex, homogeneous machines", provenance=memory("FedAc-I, general convex"))
+@FEDAC.upper("fedac1", "FedAc-I, convex, homogeneous machines", provenance=memory(f"FedAc-I, general convex{POSTER}"))
 def fedac1() -> Stated:
     """Accelerated local steps, first choice of parameters."""
     return Stated(
@@ -90,7 +92,7 @@ def fedac1() -> Stated:
     )
 
 
-@FEDAC.upper("fedac2", "FedAc-II, convex, homogeneous machines", provenance=memory("FedAc-II, general convex"))
+@FEDAC.upper("fedac2", "FedAc-II, convex, homogeneous machines", provenance=memory(f"FedAc-II, general convex{POSTER}"))
 def fedac2() -> Stated:
     """Accelerated local steps, second choice of parameters: drift that shrinks with $M$."""
     return Stated(

@@ -176,6 +176,21 @@ def read(where: str, proof: str = "") -> Provenance:
     return Provenance("read", where, proof)
 
 
+def corrected(where: str, proof: str = "") -> Provenance:
+    """Read in the paper and corrected, as the errata of the statement say."""
+    return Provenance("corrected", where, proof)
+
+
+def assembled(where: str, proof: str) -> Provenance:
+    """Derived from displays that were read, with the page of our derivation."""
+    return Provenance("assembled", where, proof)
+
+
+def quoted(where: str, proof: str = "") -> Provenance:
+    """Read where the authors' slides or poster, or another paper, quote it."""
+    return Provenance("quoted", where, proof)
+
+
 def summary(where: str, proof: str = "") -> Provenance:
     """Known from a summary of the paper only."""
     return Provenance("summary", where, proof)

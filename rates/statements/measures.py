@@ -88,8 +88,14 @@ MEASURES: Mapping[str, Measure] = {
             SQUARED_GRADIENT,
             "the same for the gradient of the Moreau envelope in the preconditioner's norm",
         ),
+        Measure(
+            "envelope-squared-gradient-of-rounds",
+            r"\frac{\lambda}{R}\sum_r\|\nabla F_\gamma^{H_r}(\bar z_r)\|^2_{H_r^{-1}}",
+            SQUARED_GRADIENT,
+            "the same for the gradient of the Moreau envelope, at one point of every round",
+        ),
         Measure("steps", "T", PURE, "steps per worker to reach the accuracy $eps$"),
-        Measure("clipping-threshold", r"\varrho", GRADIENT, "the clipping threshold that balances the bound"),
+        Measure("clipping-threshold", r"\rho", GRADIENT, "the clipping threshold that balances the bound"),
         Measure("clipping-bias", r"|\mathbb E\,\mathrm{clip}(X)-\mathbb EX|", GRADIENT, "bias of a clipped coordinate"),
         Measure(
             "squared-clipping-bias",

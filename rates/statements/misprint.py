@@ -13,6 +13,7 @@ from sympy import Expr
 
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.measures import Measure
+from tightrate.rates.statements.theorem import Certainty
 from tightrate.rates.symbols.units import Unit
 
 
@@ -23,7 +24,7 @@ class Misprint:
     `found` is the unit that betrays the misprint: that of the whole formula or, where two parts clash or an argument
     should be a pure number, that of the offending part.  `units` are the letters' units where they differ from the
     alphabet's.  `corrected` is None where the correct form is not known; where the catalogue has it, it is taken from
-    there, so that no formula is written twice.
+    there, so that no formula is written twice.  `certainty` says how sure we are that this is what is printed.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Misprint:
     found: str
     explanation: str
     units: Mapping[str, Unit] = field(default_factory=dict)
+    certainty: Certainty = "read"
 
     @property
     def visible_to_units(self) -> bool:

@@ -20,17 +20,21 @@ from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.symbols.evaluation import at
 
-ProvenanceLabel = Literal["read", "summary", "re-derived", "memory", "own"]
+ProvenanceLabel = Literal["read", "corrected", "assembled", "own", "quoted", "summary", "re-derived", "memory"]
 
 Holds = Literal["surely", "in expectation", "with high probability"]
 
 PROVENANCE_MEANING: Mapping[ProvenanceLabel, str] = {
     "read": "read in the paper",
+    "corrected": "read in the paper, and corrected as the errata say",
+    "assembled": "derived from displays that were read; no display of the paper",
+    "own": "proved by the authors of this toolkit, not stated in the paper",
+    "quoted": "read where the authors' slides or another paper quote it; the paper's text was not available",
     "summary": "known from a summary of the paper only",
     "re-derived": "the paper's display was not available; re-derived along its proof",
     "memory": "known from memory of the literature",
-    "own": "proved by the authors of this toolkit, not stated in the paper",
 }
+UNCHECKED: frozenset[ProvenanceLabel] = frozenset({"quoted", "summary", "re-derived", "memory"})
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ class Provenance:
     def meaning(self) -> str:
         """The label in words."""
         return PROVENANCE_MEANING[self.label]
+
+    @property
+    def checked(self) -> bool:
+        """Whether the statement was compared with the text of its source, or is our own and proved."""
+        return self.label not in UNCHECKED
 
 
 @dataclass(frozen=True)
@@ -135,13 +144,59 @@ def _undefined(relation: Boolean, values: Mapping[str, Any]) -> Any:
     return reduce(np.logical_or, parts, False)
 
 
+Certainty = Literal["read", "legible", "quoted", "unseen"]
+CERTAINTY_MEANING: Mapping[Certainty, str] = {
+    "read": "read in the source",
+    "legible": "legible in a text of the source that lost its displays",
+    "quoted": "read where another source quotes it",
+    "unseen": "not seen in the source",
+}
+
+ErratumKind = Literal["misprint", "error", "gap", "side condition", "conditional", "remark"]
+ERRATUM_MEANING: Mapping[ErratumKind, str] = {
+    "misprint": "a slip of the pen",
+    "error": "false as it stands",
+    "gap": "a step of the proof needs more than is assumed",
+    "side condition": "an unstated side condition or constant, which readers will supply",
+    "conditional": "false only if the source, of which this part was not seen, reads as said here",
+    "remark": "no fault of the source",
+}
+
+
 @dataclass(frozen=True)
 class Erratum:
-    """Something wrong or incomplete in a published statement, said with care and with evidence."""
+    """Something wrong or incomplete in a published statement, said with care and with evidence.
+
+    `where` is the place in the source and `printed` what stands there; `text` says what is true instead, `evidence` is
+    the witness, and `certainty` says how sure we are that this is what is printed.  What was not seen is no fault.
+    """
 
     label: str
     text: str
     evidence: str
+    kind: ErratumKind
+    where: str
+    printed: str
+    certainty: Certainty = "read"
+
+    def __post_init__(self) -> None:
+        if self.accuses and self.certainty == "unseen":
+            raise TightrateError(f"erratum {self.label}: what was not seen is at most 'conditional'")
+
+    @property
+    def accuses(self) -> bool:
+        """Whether this finds a fault in the source, without an if."""
+        return self.kind not in ("conditional", "remark")
+
+    @property
+    def parts(self) -> Mapping[str, str]:
+        """Everything there is to say, under the names that pages and terminals show."""
+        return {
+            "kind": ERRATUM_MEANING[self.kind],
+            "printed": f"{self.printed} ({self.where}; {CERTAINTY_MEANING[self.certainty]})",
+            "true": self.text,
+            "witness": self.evidence,
+        }
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,14 @@ import os
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
 from tightrate.common.errors import unknown_name
+
+if TYPE_CHECKING:
+    from tightrate.rates.statements.theorem import Provenance
 
 KINDS = ("papers", "theorems", "claims", "figures", "algorithms", "problems")
 
@@ -48,7 +52,10 @@ def collected(kind: str) -> Listing:
     if kind == "theorems":
         from tightrate.rates.statements.catalogue import statements
 
-        return ("id", "kind", "title"), [(found.id, found.kind, as_text(found.title)) for found in statements()]
+        found = sorted(statements(), key=lambda one: not one.provenance.checked)  # the others are listed apart
+        return ("id", "kind", "source", "title"), [
+            (one.id, one.kind, _source(one.provenance), as_text(one.title)) for one in found
+        ]
     if kind == "claims":
         from tightrate.verify.registry import CLAIMS
 
@@ -69,6 +76,11 @@ def collected(kind: str) -> Listing:
         taken = " ".join(p if own.required else f"[{p}]" for p, own in parameters(construct).items())
         rows.append((name, taken, (construct.__doc__ or "").strip().splitlines()[0]))
     return ("id", "parameters", "what"), rows
+
+
+def _source(provenance: Provenance) -> str:
+    """Where a statement is from, in a word or two; what was not compared with its source says so."""
+    return provenance.label if provenance.checked else f"not checked ({provenance.label})"
 
 
 def _state_of_the_package() -> str:

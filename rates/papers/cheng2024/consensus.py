@@ -26,6 +26,9 @@ CONTRACTION_CONSTANT = Erratum(
     "contraction constant",
     "The constants inside A fall short of what the union bound needs; take them as orders, not as verified numbers.",
     "Freedman's exponent comes out near $1.2 log(MT/delta)$ while $log(8 M^2 T / delta)$ is needed.",
+    kind="error",
+    where="(B.12), Lemma B.1",
+    printed="$A = max{2^10 rho^2 d / (K sigma^2) log^2(M T/delta), 2^9 log(M T/delta), ...}$",
 )
 
 

@@ -12,7 +12,7 @@ from tightrate.rates.papers.cheng2024.clipping import clipping_bias, sharp_clipp
 from tightrate.rates.papers.cheng2024.consensus import STEP_OF_DESCENT
 from tightrate.rates.papers.cheng2024.local_sgdm import WEIGHTS
 from tightrate.rates.papers.koloskova2020 import TWO_STEPS_AT_LEAST
-from tightrate.rates.statements.builder import Stated, derived, own
+from tightrate.rates.statements.builder import Stated, assembled, own
 from tightrate.rates.statements.implication import Implication, Specialization, TunedBound
 from tightrate.rates.statements.theorem import Condition
 from tightrate.rates.symbols.alphabet import B, D, G_inf, K, L, M, R, alpha, beta1, d, eta, mu, rho, sigma, sigma_2alpha
@@ -71,7 +71,7 @@ def fixed_step_strongly_convex_terms(
     "structural-convex",
     "Local SGD with momentum at a fixed step, convex: the shape of the bound",
     constants="hidden with logs",
-    provenance=derived("(B.71), (B.77), (B.82) read at a fixed step", f"{PROOFS}#structural-convex"),
+    provenance=assembled("(B.71), (B.77) and (B.82), taken at a fixed step", f"{PROOFS}#structural-convex"),
 )
 def structural_convex() -> Stated:
     """At a fixed step: start, statistical, drift and clipping terms, up to constants and logarithms."""
@@ -83,7 +83,7 @@ def structural_convex() -> Stated:
     "structural-sc",
     "Local SGD with momentum at a fixed step, strongly convex: the shape of the bound",
     constants="hidden with logs",
-    provenance=derived("(B.58) and its bias parts read at a fixed step", f"{PROOFS}#structural-sc"),
+    provenance=assembled("(B.58) and its bias parts, taken at a fixed step", f"{PROOFS}#structural-sc"),
 )
 def structural_sc() -> Stated:
     """At a fixed step: start, statistical, drift and clipping terms, up to constants and logarithms."""

@@ -35,7 +35,7 @@ from tightrate.rates.papers.cheng2024.rate_terms import (
     small_accuracy,
     spread_steps,
 )
-from tightrate.rates.statements.builder import Stated, derived, read
+from tightrate.rates.statements.builder import Stated, assembled, corrected, read
 from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization, TunedBound
 from tightrate.rates.statements.measures import MEASURES, Measure
 from tightrate.rates.statements.misprint import Misprint
@@ -83,6 +83,9 @@ ADAM_ACCURACY_UNIT = Erratum(
     "(C.14), (C.19), (C.23) and (C.25) compare the accuracy with $sigma_inf^2/G_inf$; its square is meant.",
     "The accuracy is a squared gradient, $sigma_inf^2/G_inf$ is not; Lemma $C.9's$ condition gives"
     " $sigma_inf^4/G_inf^2$.",
+    kind="misprint",
+    where="(C.14), (C.19), (C.23), (C.25)",
+    printed="$sigma_inf^2 / G_inf$",
 )
 ERRATA = (ADAM_ACCURACY_UNIT, ADAM_LOGS, FIRST_STEP)
 
@@ -127,15 +130,7 @@ def thm3() -> Stated:
         terms,
         conditions=(MOMENT, local_steps_condition(all_workers_log()), SECOND_MOMENT, MOMENTUM, SPREAD, TUNED),
         steps={"eta": step_adam(rate(terms), K * R)},
-        errata=(
-            SMALL_ACCURACY,
-            FIRST_STEP,
-            Erratum(
-                "number of terms",
-                "The text after (4.10) speaks of four parts; the display has five terms.",
-                "The optimization part has two terms, weak $Delta / R$ and $L Delta / (K R)$.",
-            ),
-        ),
+        errata=(SMALL_ACCURACY, FIRST_STEP),
     )
 
 
@@ -160,6 +155,7 @@ def eq4_11() -> Stated:
     "eqC.166",
     "Mini-batch Adam, gradient of the Moreau envelope",
     constants="hidden with logs",
+    measure="envelope-squared-gradient-of-rounds",
     algorithm="minibatch-adam",
     provenance=read("(C.166)"),
 )
@@ -172,11 +168,16 @@ def eq_c166() -> Stated:
         errata=(
             Erratum(
                 "comparison after (C.167)",
-                "The text says that the clipping term is dominated by the first term; at the Moreau parameter"
-                " $lambda/L$ and $R$ of order at least $L Delta / sigma^2$ it is dominated by the second. (C.168)"
-                " shows $M K R$ where the text speaks of batch size 1.",
-                "The clipping term is the geometric mean of the first term, weight $(alpha-2)/(3 alpha-2)$, and the"
-                " second, weight $2 alpha/(3 alpha-2)$.",
+                "At the Moreau parameter $lambda/L$ and $R$ of the order $L Delta / sigma^2$ all terms coincide and the"
+                " comparison holds, as an order; for larger $R$ the second term dominates the clipping term and the"
+                " first does not. For a larger Moreau parameter neither does, and (C.168) fails, which shows $M K R$"
+                " where the text speaks of batch size 1.",
+                "At $lambda/L$ the clipping term is the geometric mean of the first term, weight"
+                " $(alpha-2)/(3 alpha-2)$, and the second, weight $2 alpha/(3 alpha-2)$: over the first it is"
+                " $(sigma^2 R / (L Delta))^(alpha/(3 alpha-2))$.",
+                kind="side condition",
+                where="after (C.167)",
+                printed="for $R$ of order at least $L Delta / sigma^2$ the clipping term is below the first term",
             ),
         ),
     )
@@ -186,7 +187,7 @@ def eq_c166() -> Stated:
     "thmC2",
     "Local Adam, gradient of the Moreau envelope, with logarithms",
     constants="hidden",
-    provenance=read("Theorem C.2, (C.27)"),
+    provenance=corrected("Theorem C.2, (C.27)"),
 )
 def thm_c2() -> Stated:
     """Weakly convex, any Moreau parameter between $lambda/L$ and $lambda/(2 weak)$."""
@@ -203,7 +204,7 @@ def thm_c2() -> Stated:
     "thmC3",
     "Local Adam, weakly convex, with logarithms",
     constants="hidden",
-    provenance=read("Theorem C.3, (C.33)"),
+    provenance=corrected("Theorem C.3, (C.33)"),
 )
 def thm_c3() -> Stated:
     """The full version of Theorem 3: Theorem C.2 at the Moreau parameter $lambda/L$, which needs $L >= 2$ weak;
@@ -222,7 +223,7 @@ def thm_c3() -> Stated:
     "Local Adam, mean squared gradient in the plain norm",
     measure="squared-gradient",
     constants="hidden",
-    provenance=read("Theorem C.3, (C.34)"),
+    provenance=corrected("Theorem C.3, (C.34)"),
 )
 def thm_c3_plain() -> Stated:
     """Theorem C.3 without the preconditioner in the norm, with probability at least $1 - 2 delta$: the damping must
@@ -241,7 +242,7 @@ def thm_c3_plain() -> Stated:
 @STEPS.upper(
     "thmC1",
     "Local Adam: steps to reach an accuracy, any threshold, gradient of the Moreau envelope",
-    provenance=read("Theorem C.1, (C.14), with the square of $sigma_inf^2/G_inf$ (erratum)"),
+    provenance=corrected("Theorem C.1, (C.14), with the square of $sigma_inf^2/G_inf$"),
 )
 def thm_c1() -> Stated:
     """So many steps $T$ per worker suffice, up to a constant, for the accuracy $eps$ at the prescribed step; $T$ stands
@@ -279,6 +280,9 @@ def thm_c1() -> Stated:
                 "comma in (C.13)",
                 "A comma is missing between the first two entries of the minimum in (C.13) and (C.24).",
                 "(C.80) in Lemma C.10 has them as separate entries.",
+                kind="misprint",
+                where="(C.13), (C.24)",
+                printed="the first two entries of the minimum as one product",
             ),
         ),
     )
@@ -299,7 +303,7 @@ def adam_steps_terms(inverse_step: Expr) -> dict[str, Expr]:
 @STEPS.upper(
     "thmC2-steps",
     "Local Adam: steps to reach an accuracy, gradient of the Moreau envelope",
-    provenance=read("Theorem C.2, (C.26)"),
+    provenance=corrected("Theorem C.2, (C.26)"),
 )
 def thm_c2_steps() -> Stated:
     """So many steps $T$ per worker suffice, up to a constant, at the optimal step and threshold."""
@@ -314,7 +318,7 @@ def thm_c2_steps() -> Stated:
 @STEPS.upper(
     "thmC3-steps",
     "Local Adam: steps to reach an accuracy",
-    provenance=read("Theorem C.3, (C.32)"),
+    provenance=corrected("Theorem C.3, (C.32)"),
 )
 def thm_c3_steps() -> Stated:
     """So many steps $T$ per worker suffice, up to a constant, at the optimal step and threshold."""
@@ -342,7 +346,7 @@ def adam_budgets() -> tuple[Condition, ...]:
     "structural-adam",
     "Local Adam at a fixed step: the shape of the bound",
     constants="hidden with logs",
-    provenance=derived("Lemma C.11, (C.10) and (C.158), read at a fixed step", f"{PROOFS}#structural-adam"),
+    provenance=assembled("Lemma C.11, (C.10) and (C.158), taken at a fixed step", f"{PROOFS}#structural-adam"),
 )
 def structural_adam() -> Stated:
     """At a fixed step: start, statistical, drift and clipping terms, up to constants and logarithms; proved as long as

@@ -54,6 +54,7 @@ from tightrate.rates.symbols.alphabet import (
     alpha,
     beta1,
     d,
+    decay,
     delta,
     eps,
     eta,
@@ -65,20 +66,33 @@ from tightrate.rates.symbols.alphabet import (
 
 PREFACTOR = Erratum(
     "prefactor",
-    "The display has a bare exponential; the prefactor $mu D_0^2$ that the last step of the proof gives is supplied.",
-    "A bare exponential is a pure number and not a value; (B.16) reads $4 mu D_0^2 exp(-eta mu T / 2)$.",
+    "The exponential has a factor of the unit of the measure in front; $mu D_0^2$, which the last step of the proof"
+    " gives, is supplied.",
+    "$exp(-Theta(mu K R / L))$ is a pure number and not a value; (B.16) reads $4 mu D_0^2 exp(-eta mu T / 2)$.",
+    kind="misprint",
+    where="(4.3), (4.5), (B.19)",
+    printed="$exp(-Theta(mu K R / L))$, resp. $exp(-Theta(mu R / L))$, without a factor in front",
 )
 WEIGHTS = Erratum(
     "weights",
     "The printed weights of the output sum to $1 - eta mu / 2$; normalized weights $(1 - eta mu/2)^(T-1-t)$ are meant.",
     "Sum of $(1-q)^(T-j)$ over $j < T$, times $q / (1 - (1-q)^T)$, is $1 - q$.",
+    kind="misprint",
+    where="proof of Theorem B.3, the point that Theorem 1 speaks of",
+    printed="$x_hat = eta mu sum_{j=0}^{T-1} (1 - eta mu/2)^{T-j} z_j / (2 (1 - (1 - eta mu/2)^T))$",
 )
 THRESHOLD_CONSTANT = Erratum(
     "threshold constant",
     "For $mu > 0$ the constant $2^8$ in the threshold is too small for the fifth that the proof claims; about $2^12$"
     " to $2^14$ is needed. For $mu = 0$ it suffices.",
     "The geometric sum in (B.64) gives 8 sqrt(2) in place of 4 sqrt(2).",
+    kind="error",
+    where="(B.12) and (B.64)",
+    printed="the threshold constant $2^8$, and $4 sqrt(2)$ from the geometric sum, for $mu > 0$ too",
 )
+
+
+DESCENT = Condition("the step is at most of the order $(1 - beta1)^2 / L$, (B.9)")
 
 
 def step_strongly_convex(accuracy: Expr, steps: Expr) -> Expr:
@@ -105,7 +119,7 @@ def thm1() -> Stated:
     terms = strongly_convex_terms(full=False)
     return Stated(
         terms,
-        conditions=(MOMENT, local_steps_condition(all_workers_log()), MOMENTUM, SPREAD, TUNED),
+        conditions=(MOMENT, local_steps_condition(all_workers_log()), MOMENTUM, SPREAD, TUNED, DESCENT),
         steps={"eta": step_strongly_convex(rate(terms), K * R)},
         errata=(PREFACTOR, SMALL_ACCURACY, WEIGHTS),
         setting=identical_machines("local-sgdm", mu=mu),
@@ -138,6 +152,11 @@ def substitution_erratum(excess: str) -> Erratum:
         " the theorem's own condition, and a clipping term remains. With one worker there is no consensus error;"
         " without it the clipping term becomes small.",
         f"The substituted clipping term {excess}; the argument without the consensus error is in {PROOFS}#eq45.",
+        kind="gap",
+        where="before (4.5)",
+        printed=(
+            "the mini-batch rates follow from (4.3) and (4.4) with 1 for $M$ and $K$ and $sigma/sqrt(M K)$ for $sigma$"
+        ),
     )
 
 
@@ -195,6 +214,7 @@ def thm_b4() -> Stated:
             small_accuracy(bias_threshold_strongly_convex(eps)),
             MOMENTUM,
             TUNED,
+            DESCENT,
         ),
         steps={
             "eta": step_strongly_convex(rate(terms), K * R),
@@ -404,8 +424,8 @@ def misprints() -> Iterator[Misprint]:
         "$K R$ belongs in the denominator inside the power, and a factor $1/mu$ is missing.",
     )
     for name, where, printed, corrected in (
-        ("eq4.3-prefactor", "(4.3), first term", exp(-mu * K * R / L), thm1),
-        ("eq4.5-prefactor", "(4.5), first term of the strongly convex case", exp(-mu * R / L), eq4_5_sc),
+        ("eq4.3-prefactor", "(4.3), first term", exp(-decay * mu * K * R / L), thm1),
+        ("eq4.5-prefactor", "(4.5), first term of the strongly convex case", exp(-decay * mu * R / L), eq4_5_sc),
     ):
         yield Misprint(
             name,

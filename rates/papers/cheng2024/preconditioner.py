@@ -6,7 +6,7 @@ from sympy import Expr, Ge, Le, Max, Min, Pow, log, sqrt
 
 from tightrate.rates.papers.cheng2024 import EVERY_STEP, MOMENT, THRESHOLD, WEAKLY_CONVEX
 from tightrate.rates.papers.cheng2024.clipping import squared_clipping_bias
-from tightrate.rates.statements.builder import Stated, read
+from tightrate.rates.statements.builder import Stated, corrected, read
 from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import (
     Delta,
@@ -42,9 +42,12 @@ SLOW_PRECONDITIONER = Condition(
 )
 ADAM_LOGS = Erratum(
     "logarithms in A",
-    "The powers of the two logarithms in A are swapped between (C.15) and Lemma C.10; those of the lemma's"
-    " proof, $log^2$ on the threshold and log on the constant, are used here.",
-    "The proof of Theorem C.2 uses $rho^2 d log^2 / K$ and log, as Lemma B.1 does.",
+    "Three versions of the powers of the two logarithms are printed; $log^2$ on the threshold and log on the constant,"
+    " the third, is used here.",
+    "Only the third follows from Freedman's inequality and (C.106); Lemma B.1 and (B.12) have it, too.",
+    kind="misprint",
+    where="(C.15), Lemma C.10, (C.28)",
+    printed="$log$ and $log^2$ in (C.15), $log$ and $log$ in Lemma C.10, $log^2$ and $log$ in (C.28)",
 )
 FIRST_STEP = Erratum(
     "first step of a round",
@@ -52,14 +55,20 @@ FIRST_STEP = Erratum(
     " $beta1 = 0$ or $beta2 = 1$; whether the proof absorbs the difference was not checked.",
     "The momentum of the averaged state is preconditioned by each worker's own matrix: literal (C.6) missed 0.026"
     " of a displacement of 0.047 in a run where the exact form agrees to 2e-15.",
+    kind="gap",
+    where="(C.6)",
+    printed="the increment of the auxiliary sequence, for every step without restriction",
 )
 CONTRACTION_ERRATA = (
     ADAM_LOGS,
     FIRST_STEP,
     Erratum(
         "factor in (C.99)",
-        "$6 eta$ weak $K$ should be $12 eta$ weak $K$; harmless at the step sizes allowed.",
-        "Twice the weak convexity of each of two workers enters.",
+        "$12 eta$ weak $K$; harmless at the step sizes allowed.",
+        "Twice $eta$, twice the weak convexity (Lemma C.5), and 3 from $(1 + 1/K)^K <= 3$ make 12.",
+        kind="misprint",
+        where="(C.99)",
+        printed="$6 eta$ weak $K$",
     ),
 )
 
@@ -134,7 +143,7 @@ def lem_c8_lower() -> dict[str, Expr]:
     "lemC9",
     "Two workers' preconditioners agree up to the noise",
     measure="preconditioner-gap",
-    provenance=read("Lemma C.9, (C.8)"),
+    provenance=corrected("Lemma C.9, (C.8)"),
 )
 def lem_c9() -> Stated:
     """Relative to the round's start. Without noise workers agree, while the bound keeps its entry with $rho$."""
@@ -147,6 +156,7 @@ def lem_c9() -> Stated:
             Condition("$1 - beta2$ at most $1/(4K)$", Le(4 * K * (1 - beta2), 1)),
             Condition("drift small against the noise", Le(radius * G_inf, 2 * sigma_inf**2)),
         ),
+        errata=(ADAM_LOGS,),
     )
 
 
@@ -170,7 +180,7 @@ def consensus_conditions() -> tuple[Condition, ...]:
     "lemC10",
     "Workers of Local Adam stay together: auxiliary iterates",
     measure="preconditioned-consensus",
-    provenance=read("Lemma C.10, (C.9)"),
+    provenance=corrected("Lemma C.10, (C.9)"),
 )
 def lem_c10() -> Stated:
     """In the norm of the round's preconditioner."""
@@ -185,7 +195,7 @@ def lem_c10() -> Stated:
     "lemC7",
     "Workers of Local Adam stay together: iterates",
     measure="consensus",
-    provenance=read("Lemma C.7 with Lemma C.10"),
+    provenance=corrected("Lemma C.7 with Lemma C.10"),
 )
 def lem_c7() -> Stated:
     """Any two workers' iterates stay within $(eta/lambda) sigma$ sqrt(K A) of each other."""

@@ -33,10 +33,13 @@ ONE_BATCH = {"K": 1, "M": 1, "sigma": sigma / sqrt(K * M)}  # R steps on batches
 EVEN_NOISE = {"sigma_2alpha": sigma * d ** (1 / (2 * alpha) - Rational(1, 2))}
 SMALL_ACCURACY = Erratum(
     "accuracy",
-    "The main text leaves out that the accuracy must be small relative to noise and gradients, which its full"
-    " version assumes; so $sigma -> 0$ and $K = 1$ are not covered.",
-    "Theorems B.4 and B.5 ask for a threshold of at least $G_inf$ and $sigma_inf$, and for $K$ of order $log(M K"
-    " R / delta)$.",
+    "The accuracy must be small relative to noise and gradients, as the full version assumes; so $sigma -> 0$ and $K ="
+    " 1$ are not covered.",
+    "Theorems B.4 and B.5 (for Local Adam, (C.25)) ask for a threshold of at least $G_inf$ and $sigma_inf$, and for"
+    " $K$ of order $log(M K R / delta)$.",
+    kind="side condition",
+    where="Theorems 1 to 3",
+    printed="the rates for all $sigma$, with a condition on $K$ alone",
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sympy import Expr, Ge, Le, Lt, log, sqrt
 
 from tightrate.rates.papers.cheng2024 import PAPER, PROOFS, identical_machines
-from tightrate.rates.statements.builder import Stated, Statements, derived, own
+from tightrate.rates.statements.builder import Stated, Statements, corrected, own
 from tightrate.rates.statements.family import Family
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.misprint import Misprint
@@ -49,6 +49,9 @@ def _needing(steps: Expr) -> Stated:
                 " alike. The second '=' of (D.8) should be '>='.",
                 "$sigma delta^(-1/alpha) sqrt(L/eps)$ is not a pure number; the smallest $T$, measured without its"
                 " logarithm, scales as $L^(-1/2)$.",
+                kind="misprint",
+                where="(D.1), (D.11)",
+                printed="$sigma delta^(-1/alpha) sqrt(L/eps)$, and in (D.8) '='",
             ),
         ),
     )
@@ -58,7 +61,7 @@ def _needing(steps: Expr) -> Stated:
     "thmD1",
     "SGD without clipping needs a power of $1/delta$",
     constants="hidden with logs",
-    provenance=derived("Theorem D.1, (D.1) corrected", f"{PROOFS}#thmd1"),
+    provenance=corrected("Theorem D.1, (D.1); its conditions on noise and start are ours", f"{PROOFS}#thmd1"),
 )
 def thm_d1() -> Stated:
     """For every step size and number of steps there is noise with moment $sigma^alpha$ on $f = L x^2 / 2$ such that the

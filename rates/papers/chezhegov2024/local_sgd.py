@@ -43,7 +43,10 @@ def local_id_sc() -> Stated:
     "local-id-c",
     "Local SGD, identical data, convex (no scaling)",
     problem_class=IDENTICAL,
-    provenance=derived("Khaled et al. 2020, Theorem 2, the case $D$ = I", f"{PROOFS}#local-id"),
+    provenance=derived(
+        "Khaled et al. 2020, Theorem 2, the case $D$ = I; its constants are those of page 44 of the slides",
+        f"{PROOFS}#local-id",
+    ),
 )
 def local_id_c() -> Stated:
     """The gap at the average of all averaged iterates."""

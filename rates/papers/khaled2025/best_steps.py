@@ -55,10 +55,15 @@ def prop1() -> Stated:
         errata=(
             Erratum(
                 "third candidate",
-                "The two candidates do not cover the case $16 M K L^2 B^2 <= R sigma^2$ (constants 1): there the"
-                " cubic of candidate $B$ has no positive root, the condition on the steps is slack and the infimum,"
-                " approached as $eta -> 0$ with $eta gamma$ fixed, is not attained.",
+                "If $h$ has the re-derived shape, a third candidate is needed where $16 M K L^2 B^2 <= R sigma^2$"
+                " (constants 1): there the cubic of candidate $B$ has no positive root, the condition on the steps is"
+                " slack and the infimum, approached as $eta -> 0$ with $eta gamma$ fixed, is not attained. The $h$ of"
+                " the paper was not seen.",
                 "The derivative along the active condition is nonnegative at $eta = 0$; a grid search agrees.",
+                kind="conditional",
+                where="Proposition 1",
+                printed="two candidates, the smaller of which is the least value of a rate $h$ whose display was lost",
+                certainty="unseen",
             ),
         ),
         setting=identical_machines(ANY_OUTER_STEP),

@@ -46,12 +46,20 @@ def thm4() -> Stated:
                 "bounded noise",
                 "The statement asks for unbiased noise of bounded variance; its proof uses surely bounded noise.",
                 "Lemma 10 and the martingale lemma are applied to bounded increments.",
+                kind="gap",
+                where="Theorem 4",
+                printed="Assumptions 1 and 2, that is unbiased noise of bounded variance",
+                certainty="legible",
             ),
             Erratum(
                 "virtual sequence",
                 "The auxiliary point of step $h$ subtracts the gradients of the first $h$ steps, not of all of the"
-                " round.",
-                "With the upper limit as legible in Appendix $B$ it would not depend on $h$.",
+                " round, unless the left side is the next round's point.",
+                "With the upper limit as legible it would not depend on $h$.",
+                kind="remark",
+                where="Appendix B",
+                printed="$x_{r,h} = x_r - gamma eta sum_{h=0}^{H-1} g_{r,h}$",
+                certainty="legible",
             ),
         ),
     )
@@ -106,10 +114,13 @@ def eq9() -> Stated:
         errata=(
             Erratum(
                 "first case",
-                "The condition for $gamma > 1$ in the text, $d_0^2/(eta^2 R H) + H G^2$ of at least order $sigma^2$,"
-                " only negates the case $gamma < 1$; Proposition 2 asks for $d_0^2/(eta^2 R H)$ of at least order"
-                " $sigma^2 + H G^2$.",
+                "Proposition 2 asks for $d_0^2/(eta^2 R H)$ of at least order $sigma^2 + H G^2$; the verbal condition"
+                " only negates the case $gamma < 1$. Eq. (9) itself was not seen.",
                 "Proposition 2 with a = $d_0^2/(eta R H)$, $b = eta (sigma^2 + G^2)$, $c = eta H G^2$.",
+                kind="conditional",
+                where="text after eq. (9)",
+                printed="for $gamma > 1$: $d_0^2/(eta^2 R H) + H G^2$ of at least order $sigma^2$",
+                certainty="legible",
             ),
         ),
     )

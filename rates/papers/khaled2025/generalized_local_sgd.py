@@ -49,10 +49,13 @@ def thm1() -> Stated:
         errata=(
             Erratum(
                 "constants",
-                "Not an error: which numbers are printed is not known; the drift may carry 2, 4 or 8 and $K$ for $K"
-                " - 1$.",
-                "The condition with 1/4 is exactly what constants 2 and 2 need; the drift constant depends on how"
-                " the spread of the workers is booked.",
+                "Which numbers are printed is not known; the drift may carry 2, 4 or 8 and $K$ for $K - 1$.",
+                "The condition with 1/4 is exactly what constants 2 and 2 need; the drift constant depends on how the"
+                " spread of the workers is booked.",
+                kind="remark",
+                where="Theorem 1, eq. (3)",
+                printed="a display that was lost",
+                certainty="unseen",
             ),
             Erratum(
                 "cross term",
@@ -60,6 +63,10 @@ def thm1() -> Stated:
                 " correlation of early noise with later gradients, which is nonpositive for quadratics and in one"
                 " dimension but is not known to be so in general.",
                 "thm1-safe keeps the correlation and has larger constants.",
+                kind="conditional",
+                where="proof of Theorem 1",
+                printed="displays that were lost; the prose takes this step",
+                certainty="unseen",
             ),
         ),
         setting=identical_machines(ANY_OUTER_STEP),
@@ -192,10 +199,13 @@ def ill_tuned() -> Stated:
         errata=(
             Erratum(
                 "gamma_*",
-                "The legible formula for the balancing $gamma_* = gamma eta L K$, $sqrt(L D^2 sigma^2 M H / (R"
-                " sigma^2))$, is not a pure number; minimizing the rate gives $sqrt(L^2 D^2 M H / (R sigma^2))$.",
-                "$gamma_*$ multiplies $sigma^2 / (L M H)$ and divides $L D^2 / R$, so it must be a pure number; the"
-                " square root may also have lost symbols in a conversion of the text.",
+                "Minimizing the rate gives $sqrt(L^2 D^2 M H / (R sigma^2))$, a pure number; whether the print differs"
+                " or the conversion of the text lost symbols is not known.",
+                "$gamma_*$ multiplies $sigma^2 / (L M H)$ and divides $L D^2 / R$, so it must be a pure number.",
+                kind="remark",
+                where="discussion after Theorem 1",
+                printed="$sqrt(L D^2 sigma^2 M H / (R sigma^2))$",
+                certainty="legible",
             ),
         ),
         setting=identical_machines(ANY_OUTER_STEP),
@@ -260,5 +270,8 @@ def misprints() -> Iterator[Misprint]:
         Measure("balancing-factor", r"\gamma_\star", PURE, "$gamma eta L K$ at which the two terms are equal"),
         sqrt(L**2 * B**2 * M * K / (R * sigma**2)),
         "value^(1/2)",
-        "Minimizing the rate over $gamma_*$ gives the square of $L$ and no noise in the numerator.",
+        "Minimizing the rate over $gamma_*$ gives the square of $L$ and no noise in the numerator; the conversion of"
+        " the"
+        " text may have lost symbols, so that this is not called an error of the paper.",
+        certainty="legible",
     )

@@ -40,11 +40,16 @@ def thm3() -> Stated:
         errata=(
             Erratum(
                 "drift without M",
-                "Unresolved, not claimed as an error: the prose speaks of two drift terms and of $M$ in their"
-                " denominators, which suggests this shape; but a term of order $L eta^2 sigma^2 K$ that does not"
-                " vanish as $M$ grows is needed. If eq. (7) has none, it fails; thm3-safe has it.",
+                "The prose speaks of two drift terms and of $M$ in their denominators, which suggests this shape; but"
+                " a term of order $L eta^2 sigma^2 K$ that does not vanish as $M$ grows is needed. If eq. (7) has"
+                " none, it fails; thm3-safe has it. The display was not seen, and this is not called an error of the"
+                " paper.",
                 "$M$ -> infinity, $f = (L/2) max(x,0)^2 - s x$ with $s = 0.35 L eta sigma sqrt(K)$, started at the"
                 " optimum, $gamma = 1$, $R = 4/sqrt(eta L K)$: the gap over this bound grows like $(eta L K)^(-1/2)$.",
+                kind="conditional",
+                where="Theorem 3, eq. (7)",
+                printed="a display that was lost",
+                certainty="unseen",
             ),
         ),
         setting=SETTING,
@@ -105,9 +110,13 @@ def cor1() -> Stated:
         errata=(
             Erratum(
                 "drift without M",
-                "Unresolved: whether the printed first drift term has $M$ in its denominator; that of cor1-safe has"
+                "Whether the printed first drift term has $M$ in its denominator is not known; that of cor1-safe has"
                 " not.",
-                "see thm3",
+                "The instance of the erratum of thm3.",
+                kind="conditional",
+                where="Corollary 1, eq. (8)",
+                printed="a display that was lost",
+                certainty="unseen",
             ),
         ),
         setting=SETTING,

@@ -48,12 +48,16 @@ def thm2() -> Stated:
         errata=(
             Erratum(
                 "power of 1 - momentum",
-                "Unresolved, not claimed as an error: the legible second condition divides by 1 - momentum once, our"
-                " derivation needs the square. With the first power no bound with a universal constant times (1 -"
-                " momentum) $B^2 / (gamma eta R K)$ can hold; the printed bound itself was not seen.",
-                "$f = (L/8) x^2$ for $x > 0$ and $(L/2) x^2$ otherwise, $K = M = 1$, no noise, $gamma = 1$ -"
-                " momentum, $eta = 1/(16 L)$, $R$ = 1/(1 - momentum): the gap exceeds the term by a factor that grows"
-                " like 1/(1 - momentum), about 13 at 1 - momentum = 1e-5.",
+                "Our derivation needs the square of 1 - momentum. With the first power no bound with a universal"
+                " constant times (1 - momentum) $B^2 / (gamma eta R K)$ can hold; the printed bound itself was not"
+                " seen, and this is not called an error of the paper.",
+                "$f = (L/8) x^2$ for $x > 0$ and $(L/2) x^2$ otherwise, $K = M = 1$, no noise, $gamma = 1$ - momentum,"
+                " $eta = 1/(16 L)$, $R$ = 1/(1 - momentum): the gap exceeds the term by a factor that grows like 1/(1"
+                " - momentum), about 13 at 1 - momentum = 1e-5.",
+                kind="conditional",
+                where="Theorem 2, second condition",
+                printed="$eta gamma mu L H / (1 - mu) <= 1/16$",
+                certainty="legible",
             ),
         ),
         setting=SETTING,

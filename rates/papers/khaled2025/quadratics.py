@@ -40,15 +40,24 @@ def quadratic_mean() -> Stated:
         errata=(
             Erratum(
                 "exponent",
-                "The text has the factor of one round; $R$ rounds raise it to the power $R$.",
+                "The factor of one round stands in the text that was available; $R$ rounds raise it to the power $R$."
+                " Whether the print lacks the exponent cannot be told.",
                 "$x_{r+1} = (1 - gamma) x_r + gamma (I - eta Q)^K x_r$ in the mean.",
+                kind="remark",
+                where="discussion after Theorem 1",
+                printed="$E x_R = ((1 - gamma) I + gamma (I - eta Q)^H) x_0$",
+                certainty="legible",
             ),
             Erratum(
                 "Figure 1",
-                "With the objective as legible, $f = |Q(x - x_*)|^2 / 2$ and $Q = A'A$, the stated $eta = 0.001$"
-                " diverges for every outer step; with Hessian $Q$ it does not, and the reported trend appears.",
-                "For $d = 50$ and standard normal A, $eta$ times the largest eigenvalue is above 30 for $Q^2$, 0.2"
-                " for $Q$.",
+                "With $Q = A'A$ the stated step diverges for every outer step; with Hessian $Q$ it does not, and the"
+                " reported trend appears. Whether the print has this objective cannot be told.",
+                "For $d = 50$ and standard normal A, $eta$ times the largest eigenvalue is above 30 for $Q^2$, 0.2 for"
+                " $Q$.",
+                kind="remark",
+                where="Figure 1",
+                printed="$f = |Q(x - x_*)|^2 / 2$ with $eta = 0.001$",
+                certainty="legible",
             ),
         ),
     )

@@ -29,8 +29,13 @@ ZERO_START = Condition("client preconditioners start at zero in every round")
 
 HETEROGENEITY = Erratum(
     "heterogeneity",
-    "Smoothness and bounded gradients alone, as the statement is summarised, cannot suffice: some condition on the"
-    " heterogeneity of the clients is needed. The full text may contain one that we did not see.",
+    "Smoothness and bounded gradients alone, as the rate is summarised, cannot suffice: some condition on the"
+    " heterogeneity of the clients is needed. The poster says that the rate holds under some assumptions, which were"
+    " not seen; this is no erratum of the paper.",
     "lee2024/counterexample: three convex smooth clients with bounded gradients on which the iterates never move and"
     " the gradient stays away from zero; lee2024/proved is a bound that does hold.",
+    kind="conditional",
+    where="summaries of Theorem 6",
+    printed="the rate $T^(-1/2)$ under smoothness and bounded gradients",
+    certainty="unseen",
 )

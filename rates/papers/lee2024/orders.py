@@ -19,12 +19,16 @@ ORDERS = FEDADA2.sharing(constants="hidden", dimensional=False)
 
 SUMMED_FORM = Erratum(
     "summed-form",
-    "Read literally, with every $a_l$ at least a positive constant and with coefficients that do not depend on the"
-    " local step $p$, the sum of $a_l g_l / theta_l$ over $l <= p$ is not the step of SGD or of AdaGrad from $p = 2$"
-    " on. Both fit, as momentum and Adam do, where the coefficients of step $p$ may depend on $p$ and may vanish. The"
-    " display was partly unreadable in our source.",
-    "After the gradients $g$ and 0 the second step of SGD and of AdaGrad is zero, whereas the $sum's$ is a multiple"
-    " of $g$ that is not zero.",
+    "Our reading of the summed display: with every $a_l$ at least a positive constant and coefficients that do not"
+    " depend on the local step $p$, the sum of $a_l g_l / theta_l$ over $l <= p$ is not the step of SGD or of AdaGrad"
+    " from $p = 2$ on; it is where the coefficients may depend on $p$ and may vanish. No text that was available"
+    " claims that those methods fit, and the display is damaged in our source.",
+    "After the gradients $g$ and 0 the second step of SGD and of AdaGrad is zero, whereas the sum is a multiple of $g$"
+    " that is not zero.",
+    kind="remark",
+    where="poster, Theorem 3, display damaged",
+    printed="a sum over the local steps with bounded coefficients",
+    certainty="legible",
 )
 
 

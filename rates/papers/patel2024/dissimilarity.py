@@ -22,8 +22,9 @@ ON_BALL = Statements(
     "prop13", "Dissimilarity on a ball from heterogeneity at the optimum, as printed", provenance=read("Prop. 13")
 )
 def prop13() -> Stated:
-    """A1 and A3 bound the dissimilarity of every machine on the ball of radius $D$ about the start. As printed it fails
-    for three machines or more (erratum E2); prop13-mean and prop13-worst are what holds."""
+    """With the largest gradient of any machine at the optimum for $zeta_star$, A3 bounds the dissimilarity of every
+    machine on the ball of radius $D$ about the start. As printed it fails where the optimum is farther off than $D$
+    (erratum E2): $D + B$ is needed. prop13-mean and prop13-worst hold, with the root mean square for $zeta_star$."""
     return Stated({"at the optimum": zeta_star, "curvature": tau * D}, conditions=(A1, A3), errata=(E2,))
 
 

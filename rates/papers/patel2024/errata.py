@@ -6,44 +6,67 @@ from tightrate.rates.statements.theorem import Erratum
 
 E1 = Erratum(
     "E1",
-    "Stated for any step size, but the $zeta_star$ term and the $K^(-1/3)$ term hold for plain averaging ($gamma ="
-    " 1$) only; with a free outer step just $L B^2 / R$ and $sigma B / sqrt(M K R)$ remain.",
+    "For plain averaging ($gamma = 1$) all four terms hold; if 'any step size' is read as both the inner and the outer"
+    " one, the $zeta_star$ term and the $K^(-1/3)$ term fail, and just $L B^2 / R$ and $sigma B / sqrt(M K R)$ remain.",
     "With $eta -> 0$ and $gamma eta K$ fixed the update is mini-batch SGD, whose upper bound has neither term.",
+    kind="conditional",
+    where="Theorem 9",
+    printed="four terms for the last iterate of local SGD with 'any step size', in the singular",
 )
 E2 = Erratum(
     "E2",
-    "The proof averages over the machines while the statement takes the worst machine, and it measures the distance"
-    " to the optimum by the radius $D$ of a ball about 0, which must be $D + B$.",
-    "Equal Hessians, one machine with gradient $g$ at the optimum and $M - 1$ with $-g/(M - 1)$: the worst machine"
-    " deviates by $sqrt(M - 1) zeta_star$.",
+    "The distance to the optimum is at most $D + B$ on a ball about 0 of radius $D$, so that $zeta_star + tau (D + B)$"
+    " holds; $zeta_star$ stands for the worst machine there, as the paper defines it next to A2.",
+    "One machine with Hessian 0 and $M - 1$ with $tau$, all with one optimum at distance $B$ from 0: at the far end of"
+    " the ball the gradient of the first one differs from the mean by $tau (1 - 1/M) (D + B)$.",
+    kind="error",
+    where="Prop. 13",
+    printed="$sup |grad F_m - grad F|^2 <= (zeta_star + tau D)^2$ over $m$ and the ball of radius $D$ about 0",
 )
 E3 = Erratum(
     "E3",
-    "The proof bounds the second moment of the consensus error by the square of a bound on its mean, which needs a"
-    " fourth-moment noise bound that is not assumed; it concerns the noise part of the $Q$ terms.",
-    "Jensen's inequality goes the other way.",
+    "Lemma 36 bounds the mean of the consensus error; surely it cannot hold under unbounded noise, and the second"
+    " moment that the proof needs takes a bound on the fourth moment of the noise. It concerns the noise part of the"
+    " $Q$ terms.",
+    "A noise that is 0 mostly and rarely large, of the same variance: the second moment of the consensus error exceeds"
+    " any multiple of the square of its mean.",
+    kind="gap",
+    where="Lemma 36, used squared in the proofs of Theorems 15 and 27",
+    printed="$Xi_t <= 3 K sigma^2 eta^2 + 6 K^2 eta^2 zeta^2$, without an expectation",
 )
 E4 = Erratum(
     "E4",
     "The proof bounds every machine's optimum by $B$, which the class only gives for the common optimum; under A7"
     " the start distance must be $B + zeta_opt / L$.",
     "$mean C_m x_m*$ is bounded by $(1 - (1 - eta L)^K)$ times the mean norm of the $x_m*$.",
+    kind="gap",
+    where="proof of Theorem 22",
+    printed="$|x_R - x_inf|$ against the start distance $B$, every machine's optimum being taken to lie within $B$",
 )
 E5_MINIMA = Erratum(
     "E5",
     "In App. B.4 the sentence that removes the minima has its inequalities reversed; the conclusion stands.",
     "$h + min{a, h^(1/3) a^(2/3)} >= (h + h^(1/3) a^(2/3)) / 2$, by the two cases $a <= h$ and $a > h$.",
+    kind="misprint",
+    where="App. B.4",
+    printed="inequalities between a term and its minimum in the wrong direction",
 )
 E5_CHAIN = Erratum(
     "E5",
     "In (20) the average of even and odd machines has the factor $H/4$, not $H/2$; this changes constants only.",
     "Half of the machines carry each half of the chain, each with $H/2$ in front.",
+    kind="side condition",
+    where="(20)",
+    printed="the factor $H/2$ before the sum over both halves of the chain",
 )
 E6 = Erratum(
     "E6",
-    "That the iterates stay in a ball is assumed for every realization; unbounded noise does not imply it, and the"
-    " paper names this as its main limitation.",
+    "That the iterates stay in a ball is a hypothesis on every realization, which no bound on the variance of the"
+    " noise implies; the paper names it as its main limitation.",
     "One Gaussian gradient leaves any ball with positive probability.",
+    kind="remark",
+    where="Theorem 15",
+    printed="all local iterates are assumed to stay in $B_2(D)$",
 )
 E7 = Erratum(
     "E7",
@@ -51,6 +74,20 @@ E7 = Erratum(
     " needs $sigma B / sqrt(M K R) <~ L B^2$ (the paper assumes this for its table), the $K^(-1/3)$ term $sigma <~ L"
     " B R sqrt(K)$, and the heterogeneity term $zeta_star <~ L B R$.",
     "Local SGD with a step size near 0 (or an algorithm that stays at 0) keeps $F(0) - F* <= L B^2 / 2$.",
+    kind="side condition",
+    where="Theorems 9 and 11",
+    printed="any $sigma$ and $zeta_star$",
+)
+E10 = Erratum(
+    "E10",
+    "The proof has $(H B^2 / (4 kappa)) exp(-12 R / kappa)$, (17); the main text leaves out both constants. The"
+    " condition for $Omega(H B^2 / R)$ is that $kappa$ is of the order of $R$, not of at least that order.",
+    "A Hessian with the two eigenvalues $H$ and $mu$, and $eta = 1/H$: whatever the optimum within $B$ is, the gap is"
+    " at most $(H B^2 / (2 kappa)) (1 - 1/kappa)^(2R)$, which is below the print for every $R >= 1$.",
+    kind="misprint",
+    where="Lemma 8, main text",
+    printed="$F(x_R) - F* >= (H B^2 / kappa) exp(-R / kappa)$ for every $eta$, and $Omega(H B^2 / R)$ for $kappa ="
+    " Omega(R)$",
 )
 E9 = Erratum(
     "E9",
@@ -58,6 +95,9 @@ E9 = Erratum(
     "On one machine local SGD has the rate $L B^2 / (K R) + sigma B / sqrt(K R)$, and accelerated gradient descent"
     " without noise $L B^2 / (K R)^2$; both are below the printed bounds for large $K$. The instances of Prop. 7 and"
     " Theorem 11 need machines of both kinds.",
+    kind="side condition",
+    where="Prop. 7, Theorems 9 and 11",
+    printed="any $M$",
 )
 E8_WEIGHTED = Erratum(
     "E8",
@@ -65,6 +105,9 @@ E8_WEIGHTED = Erratum(
     "One quadratic machine with eigenvalue $mu$, no noise, $eta = 1/(2L)$: the first term of the weighted average"
     " alone leaves a gap of order $(1 - mu/(4L))^(2 K R)$, and this over $exp(-mu K R / L)$ grows without bound in $K"
     " R$.",
+    kind="side condition",
+    where="Theorem 27, called informal in the paper",
+    printed="$H B^2 exp(-mu K R / H)$ up to constants and logarithms",
 )
 E8 = Erratum(
     "E8",
@@ -72,4 +115,7 @@ E8 = Erratum(
     " slower.",
     "One quadratic machine with eigenvalue $mu$, no noise, $eta = 1/(2L)$: the distance is exactly $B (1 -"
     " mu/(2L))^(K R)$, and this over $B exp(-mu K R / L)$ grows without bound in $K R$.",
+    kind="side condition",
+    where="Theorem 22",
+    printed="$B exp(-K R / kappa)$ up to constants",
 )

@@ -48,6 +48,9 @@ def prop19() -> Stated:
                 "E5",
                 "In App. E.2 the recursion $C_m := I - (I - eta C_m)^K$ should have $A_m$ inside the power.",
                 "$C_m$ is defined by the $K$ local steps, which use $A_m$.",
+                kind="misprint",
+                where="App. E.2",
+                printed="$C_m := I - (I - eta C_m)^K$",
             ),
         ),
     )
@@ -60,7 +63,7 @@ def prop19() -> Stated:
 )
 def prop19_contraction() -> Stated:
     """One round contracts the distance to the fixed point by at most this factor; it is below 1 for every outer step
-    below $2/(1 - (1 - eta L)^K)$, twice the range that the paper gives."""
+    below $2/(1 - (1 - eta L)^K)$, twice the range that App. E.5 gives as sufficient."""
     slowest, fastest = (1 - remaining_fraction(eta, eigenvalue) for eigenvalue in (mu, L))
     return Stated({"contraction": Max(1 - gamma * slowest, gamma * fastest - 1)}, conditions=(STEP_AT_MOST_INVERSE_L,))
 
@@ -246,6 +249,9 @@ def two_stage() -> Stated:
                 "The printed logarithms have $B$ in the denominator.",
                 "The first stage ends when $B exp(-K R_1 / kappa)$ equals the floor; as printed the argument of the"
                 " logarithm is not a pure number.",
+                kind="misprint",
+                where="App. E.6",
+                printed="$log(H mu / (zeta_star tau B))$ in the rounds of the first stage",
             ),
         ),
     )

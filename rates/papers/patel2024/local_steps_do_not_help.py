@@ -16,7 +16,7 @@ from tightrate.rates.papers.patel2024.assumptions import (
     SHARED_OPTIMUM,
     STEP_BELOW_2,
 )
-from tightrate.rates.papers.patel2024.errata import E9
+from tightrate.rates.papers.patel2024.errata import E9, E10
 from tightrate.rates.papers.patel2024.terms import remaining_fraction
 from tightrate.rates.statements.builder import Stated, own, read
 from tightrate.rates.statements.implication import Implication, Specialization
@@ -71,6 +71,7 @@ def lemma8() -> Stated:
     return Stated(
         {"optimization": mu * B**2 / 4 * Pow(1 - 3 * mu / L, 2 * R)},
         conditions=(Condition("condition number at least 6", Ge(L, 6 * mu)),),
+        errata=(E10,),
         setting=Setting("gradient-descent", {"sigma": 0, "zeta": 0, "Q": 0, "mu": mu}),
     )
 

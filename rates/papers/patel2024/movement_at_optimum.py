@@ -9,7 +9,7 @@ from sympy import Le
 from tightrate.rates.papers.patel2024 import PAPER, PROOFS
 from tightrate.rates.papers.patel2024.assumptions import A1, A7, CONVEX, QUADRATIC_MACHINES, STEP_AT_MOST_INVERSE_L
 from tightrate.rates.papers.patel2024.terms import remaining_fraction
-from tightrate.rates.statements.builder import Stated, Statements, derived, own, read
+from tightrate.rates.statements.builder import Stated, Statements, corrected, own, read
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.misprint import Misprint
@@ -50,7 +50,7 @@ def prop25_convex() -> Stated:
     "prop25-quadratics",
     "Movement at the optimum of quadratic machines",
     problem_class=QUADRATIC_MACHINES,
-    provenance=derived("display of App. C.1, with the smoothness restored", f"{PROOFS}#prop25"),
+    provenance=corrected("App. C.1, with the factor $1/H$", f"{PROOFS}#prop25"),
 )
 def prop25_quadratics() -> Stated:
     """For quadratic machines under A7 the movement at the optimum is at most this; the printed display lacks the
@@ -61,8 +61,12 @@ def prop25_quadratics() -> Stated:
         errata=(
             Erratum(
                 "units",
-                "The printed bound $(1 - (1 - eta H)^K) zeta / (eta K)$ lacks a factor $1/H$.",
-                "Its unit is a gradient times a curvature; A7 bounds distances of optima by $zeta/H$.",
+                "A factor $1/H$ is missing; with it the bound follows.",
+                "The unit of the print is a gradient times a curvature; A7 bounds distances of optima by"
+                " $zeta_star/H$.",
+                kind="misprint",
+                where="App. C.1, with the letter $L$ for $H$",
+                printed="$(1 - (1 - eta L)^K) zeta_star / (eta K)$",
             ),
         ),
     )

@@ -19,7 +19,7 @@ from tightrate.rates.papers.patel2024.assumptions import (
     WEIGHTED_AVERAGE,
 )
 from tightrate.rates.papers.patel2024.errata import E3, E8_WEIGHTED
-from tightrate.rates.statements.builder import Stated, Statements, derived, read
+from tightrate.rates.statements.builder import Stated, Statements, assembled, read
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.symbols.alphabet import B, K, L, M, Q, R, eta, mu, sigma, tau, zeta
@@ -88,7 +88,7 @@ def _fixed_step_terms() -> dict[str, Expr]:
     "thm27",
     "Local SGD with second-order heterogeneity, strongly convex",
     constants="hidden with logs",
-    provenance=read("Theorem 27"),
+    provenance=read("Theorem 27 (called informal)"),
 )
 def thm27() -> Stated:
     """With $gamma = 1$, a prescribed fixed inner step and geometrically weighted averaging of the iterates, up to
@@ -113,7 +113,7 @@ def thm27() -> Stated:
 @STRONGLY_CONVEX.upper(
     "thm27-step",
     "Local SGD with second-order heterogeneity, strongly convex, at a fixed step",
-    provenance=derived("proof of Theorem 27, Lemmas 36 and 37", f"{PROOFS}#thm27"),
+    provenance=assembled("proof of Theorem 27, Lemmas 36 and 37", f"{PROOFS}#thm27"),
 )
 def thm27_step() -> Stated:
     """The recursion in the proof of thm27, summed with geometric weights at any fixed step $eta <= 1/(2L)$, with its
@@ -129,7 +129,7 @@ def thm27_step() -> Stated:
 @STRONGLY_CONVEX.upper(
     "thm27-explicit",
     "Local SGD with second-order heterogeneity, strongly convex, with constants and logarithms",
-    provenance=derived("proof of Theorem 27, Lemma 37", f"{PROOFS}#thm27"),
+    provenance=assembled("proof of Theorem 27, Lemma 37", f"{PROOFS}#thm27"),
 )
 def thm27_explicit() -> Stated:
     """thm27-step at the step that thm27 prescribes."""
@@ -151,7 +151,7 @@ def thm27_explicit() -> Stated:
     "thm27-equal-quadratics",
     "Theorem 27 for machines with equal Hessians, with constants and logarithm",
     problem_class="strongly convex quadratics with equal Hessians",
-    provenance=derived("proof of Theorem 27 and Lemma 37", f"{PROOFS}#thm27"),
+    provenance=assembled("proof of Theorem 27 and Lemma 37", f"{PROOFS}#thm27"),
 )
 def thm27_equal_quadratics() -> Stated:
     """For quadratic machines with one common Hessian ($tau = Q = 0$) the recursion in the proof gives, at a fixed step

@@ -151,6 +151,7 @@ def confidence_exponents(theorem: Theorem, data: xr.Dataset) -> PowerLaw:
     "As (D.1) prints it, the number of steps needed grows as $sqrt(L/eps)$.",
     theorem="cheng2024/thmD1",
     kind="erratum",
+    accuses="(D.1)",
     data=confidence,
     expected="violated",
 )

@@ -193,6 +193,7 @@ def substituted_drift() -> Iterator[Comparison]:
     "Substituting $K = M = 1$ and $sigma/sqrt(KM)$ into the convex rate (4.4) gives the minibatch rate (4.5).",
     theorem="cheng2024/eq4.5",
     kind="erratum",
+    accuses="substitution",
     expected="violated",
 )
 def minibatch_by_substitution() -> Order:
@@ -261,15 +262,31 @@ def clipping_on_one_machine(other: str) -> Comparison:
 
 
 @claim(
-    "cheng2024/clipping-below-first-term-as-printed",
-    "For one machine and $R$ of order $L Delta/sigma^2$, Adam's clipping term is below its first term $L Delta/R$.",
+    "cheng2024/clipping-below-first-term-at-all-later-rounds",
+    "For one machine Adam's clipping term is below its first term $L Delta/R$ for every $R$ of at least the order $L"
+    " Delta/sigma^2$.",
     theorem="cheng2024/eqC.166",
-    kind="erratum",
+    kind="side condition",
+    accuses="comparison after (C.167)",
     expected="violated",
 )
 def clipping_below_first_term() -> Order:
     """The comparison after (C.167) at the Moreau parameter $lambda/L$."""
     return Order([clipping_on_one_machine("optimization")], "below the first term")
+
+
+@claim(
+    "cheng2024/clipping-below-first-term",
+    "For one machine and $R$ of the order $L Delta/sigma^2$, Adam's clipping term is of the order of its first term.",
+    theorem="cheng2024/eqC.166",
+    kind="regime",
+    expected="confirmed",
+)
+def clipping_of_the_first_term() -> Order:
+    """The comparison after (C.167) as the order that it states: certificates in both directions."""
+    clipping, first = (term("thm3", name).subs({K: 1, M: 1}) for name in ("clipping", "optimization"))
+    there = (MOMENTS, Ge(R * sigma**2, L * Delta), Le(R * sigma**2, L * Delta))
+    return Order([*equal("one machine: clipping and optimization", clipping, first, *there)], "of one order")
 
 
 @claim(

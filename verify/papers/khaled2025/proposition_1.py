@@ -113,10 +113,12 @@ def prop1_three_candidates(data: xr.Dataset) -> Facts:
 
 
 @claim(
-    "khaled2025/prop1-two-candidates",
-    "The smaller of the rates of candidates A and B is the least value of Proposition 1's rate.",
+    "khaled2025/prop1-two-candidates-if-re-derived",
+    "If the rate that Proposition 1 minimizes has the re-derived shape, the smaller value of candidates A and B is its"
+    " least.",
     theorem="khaled2025/prop1",
-    kind="erratum",
+    kind="conditional",
+    accuses="third candidate",
     data=best_steps,
     expected="violated",
 )

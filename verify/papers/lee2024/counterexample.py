@@ -227,10 +227,11 @@ def small_damping(theorem: Theorem, data: xr.Dataset) -> Every:
 
 @claim(
     "lee2024/rate-as-summarised",
-    "Under smoothness and bounded gradients alone, at the steps of the corollary, the least squared gradient of $R$"
-    " rounds decays at least like $R^(-1/2)$.",
+    "As summaries have it: under smoothness and bounded gradients alone, at the steps of the corollary, the least"
+    " squared gradient of $R$ rounds decays at least like $R^(-1/2)$.",
     theorem="lee2024/cor8",
-    kind="erratum",
+    kind="conditional",
+    accuses="heterogeneity",
     data=summarised_rate,
     expected="violated",
 )

@@ -188,9 +188,10 @@ def thm11_constant(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/eq20-as-printed",
-    "Display (20) as printed: the average of the even and odd machines has the factor $H/2$.",
+    "Display (20), with its constants taken as exact: the average of the even and odd machines has the factor $H/2$.",
     theorem="patel2024/thm11",
-    kind="erratum",
+    kind="side condition",
+    accuses="E5",
     data=runs,
     expected="violated",
 )

@@ -153,6 +153,7 @@ def thm22_transient(theorem: Theorem, data: xr.Dataset) -> Bounded:
     "With $gamma = 1$, $|x_R - x_inf|$ is at most the transient of Theorem 22, start distance $B$ alone.",
     theorem="patel2024/thm22-explicit",
     kind="erratum",
+    accuses="E4",
     data=runs,
     expected="violated",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import sympy
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -212,3 +213,37 @@ def lemma8(theorem: Theorem, data: xr.Dataset) -> Bounded:
     """The minimum over a grid of steps up to $3.5/H$, for condition numbers from 6 and up to 3000 steps."""
     what = "best suboptimality of gradient descent"
     return Bounded(theorem, Measurement.of(data, "best_gap", what=what, rounding=1e-28 * L * B**2))
+
+
+@experiment("patel2024-lemma8-main-text")
+def at_the_inverse_smoothness(session: Session) -> xr.Dataset:  # noqa: ARG001
+    """Gradient descent on $diag(L, mu)$ at $eta = 1/L$ from 0: `gap` $(kappa, R)$ for the worst optimum at distance
+    $B$, which is the one along the flat direction, as the other coordinate is met in one step."""
+    kappa = np.array([6.0, 10.0, 30.0, 100.0, 1000.0])
+    R = np.unique(np.round(np.geomspace(1, 3000, 25)))
+    mu = L / kappa
+    hessians = np.zeros((len(kappa), 1, 1, 2, 2))
+    hessians[..., 0, 0], hessians[..., 1, 1] = L, mu[:, None, None]
+    optimum = np.zeros((len(kappa), 1, 2))
+    optimum[..., 1] = B
+    problem = QuadraticMachines(hessians, optimum[..., None, :], known_optimum=optimum)
+    steps = round_map(problem, K=1, eta=np.array([1.0]) / L)
+    gaps = np.stack([problem.gap(steps.after(rounds))[..., 0] for rounds in R], axis=-1)
+    return labelled("kappa", "R", gap=gaps, L=L, mu=mu, B=B, eta=1 / L, kappa=kappa, R=R)
+
+
+@claim(
+    "patel2024/lemma8-main-text-as-printed",
+    "Lemma 8 as the main text prints it: for some optimum within $B$ every step leaves gradient descent at or above"
+    " $(H B^2 / kappa) exp(-R / kappa)$ after $R$ steps.",
+    theorem="patel2024/lemma8",
+    kind="erratum",
+    accuses="E10",
+    data=at_the_inverse_smoothness,
+    expected="violated",
+)
+def lemma8_main_text_as_printed(theorem: Theorem, data: xr.Dataset) -> Bounded:
+    """Erratum E10: the step $1/H$ and the optimum that is worst for it."""
+    gap = Measurement.of(data, "gap", what="gap of gradient descent at the step 1/H")
+    rate = alphabet.mu / alphabet.L  # 1/kappa
+    return Bounded(theorem, gap, expression=alphabet.mu * alphabet.B**2 * sympy.exp(-rate * alphabet.R))

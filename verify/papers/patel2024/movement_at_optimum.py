@@ -98,6 +98,7 @@ def prop25_quadratics(theorem: Theorem, data: xr.Dataset) -> Bounded:
     "App. C.1 as printed: that movement is at most $(1 - (1 - eta H)^K) zeta_opt / (eta K)$.",
     theorem="patel2024/prop25-quadratics",
     kind="erratum",
+    accuses="units",
     data=rounds_from_the_optimum,
     expected="violated",
 )

@@ -56,11 +56,12 @@ def without(name: str, words: str) -> Theorem:
 
 
 @claim(
-    "patel2024/thm9-any-steps-as-printed",
-    "Theorem 9 as printed: for any inner and outer step the last iterate of local SGD stays, on some instance,"
-    " above all four terms.",
+    "patel2024/thm9-if-both-steps-are-free",
+    "Theorem 9, if its 'any step size' is read as both the inner and the outer one: the last iterate of local SGD"
+    " stays, on some instance, above all four terms.",
     theorem="patel2024/thm9",
-    kind="erratum",
+    kind="conditional",
+    accuses="E1",
     expected="violated",
 )
 def thm9_any_steps_as_printed(theorem: Theorem) -> Order:
@@ -83,10 +84,12 @@ def thm9_any_steps(theorem: Theorem) -> Order:
 
 
 @claim(
-    "patel2024/thm9-all-parameters-as-printed",
-    "Theorem 9 as printed: the bound holds for all $sigma$ and $zeta_star$.",
+    "patel2024/thm9-for-all-parameters",
+    "Theorem 9 without the unstated limits on noise and heterogeneity: the bound holds for all $sigma$ and"
+    " $zeta_star$.",
     theorem="patel2024/thm9",
-    kind="erratum",
+    kind="side condition",
+    accuses="E7",
     expected="violated",
 )
 def thm9_all_parameters_as_printed(theorem: Theorem) -> Order:
@@ -96,10 +99,12 @@ def thm9_all_parameters_as_printed(theorem: Theorem) -> Order:
 
 
 @claim(
-    "patel2024/prop7-one-machine-as-printed",
-    "Proposition 7 as printed: the bound $L B^2 / R$ holds for every number of machines, one included.",
+    "patel2024/prop7-on-one-machine",
+    "Proposition 7 without the unstated condition of two machines: the bound $L B^2 / R$ holds for every number of"
+    " machines, one included.",
     theorem="patel2024/prop7",
-    kind="erratum",
+    kind="side condition",
+    accuses="E9",
     expected="violated",
 )
 def prop7_one_machine_as_printed(theorem: Theorem) -> Order:

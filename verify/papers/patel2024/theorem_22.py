@@ -150,10 +150,10 @@ def sharp_outer_step(data: xr.Dataset) -> Every:
 
 
 @claim(
-    "patel2024/outer-step-range-as-needed",
-    "The condition $beta < 1/(1 - (1 - eta H)^K)$ of Prop. 19 is necessary for convergence, not only sufficient.",
+    "patel2024/sufficient-outer-step-range-is-needed",
+    "The range $beta < 1/(1 - (1 - eta H)^K)$ that App. E.5 gives as sufficient is also necessary for convergence.",
     theorem="patel2024/prop19",
-    kind="regime",
+    kind="counterexample",
     data=around_the_limit,
     expected="violated",
 )

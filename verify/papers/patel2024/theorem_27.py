@@ -234,10 +234,12 @@ def exponent(session: Session) -> xr.Dataset:  # noqa: ARG001
 
 
 @claim(
-    "patel2024/thm27-exponent-as-printed",
-    "Theorem 27 as printed: the gap of the weighted average decays like $exp(-mu K R / H)$, up to constants.",
+    "patel2024/thm27-exponent-with-constant-one",
+    "Theorem 27, which the paper calls informal, with the constant 1 in its exponent: the gap of the weighted average"
+    " decays like $exp(-mu K R / H)$, up to constants.",
     theorem="patel2024/thm27",
-    kind="erratum",
+    kind="side condition",
+    accuses="E8",
     data=exponent,
     expected="violated",
 )
@@ -261,10 +263,11 @@ def thm27_exponent(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 
 @claim(
-    "patel2024/thm22-exponent-as-printed",
-    "Theorem 22 as printed: the distance decays like $exp(-mu K R / H)$, up to constants.",
+    "patel2024/thm22-exponent-with-constant-one",
+    "Theorem 22 with the constant 1 in its exponent: the distance decays like $exp(-mu K R / H)$, up to constants.",
     theorem="patel2024/thm22",
-    kind="erratum",
+    kind="side condition",
+    accuses="E8",
     data=exponent,
     expected="violated",
 )

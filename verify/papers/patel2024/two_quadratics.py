@@ -174,7 +174,7 @@ def two_quadratics_floor(theorem: Theorem, data: xr.Dataset) -> Bounded:
 def two_quadratics_floor_any_steps(theorem: Theorem, data: xr.Dataset) -> Bounded:
     """The exact gap with a tiny inner step and $gamma eta K = 1/H$, which is gradient descent, on the same instances.
     Other instances could be hard for all steps: what a lower bound over instances may say is decided by the order
-    algebra (`patel2024/thm9-any-steps-as-printed`)."""
+    algebra (`patel2024/thm9-if-both-steps-are-free`)."""
     steps = {"eta": "free_eta", "gamma": "free_gamma"}
     return Bounded(theorem, Measurement.of(data, "free_gap", what="gap with a free outer step", symbols=steps))
 

@@ -113,6 +113,7 @@ def same_in_every_unit(data: xr.Dataset, first_stage: Expr) -> Equal:
     "App. $E.6$ as printed: the rounds of the first stage do not depend on the unit of length.",
     theorem="patel2024/two-stage",
     kind="erratum",
+    accuses="units",
     data=other_units,
     expected="violated",
 )

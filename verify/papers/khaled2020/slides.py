@@ -1,4 +1,4 @@
-"""Local SGD as on the authors' slides: the coefficients of the displayed bounds, and the number of local steps."""
+"""Local SGD as on slides of the authors: the coefficients of the displayed bounds, and the number of local steps."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def at_step(general: str, step: Expr, displayed: Mapping[str, Expr]) -> dict[str
 
 
 @claim(
-    "chezhegov2024/slides-coefficients",
+    "khaled2020/slides-coefficients",
     "At $eta = sqrt(M)/(8 L sqrt(T))$ the heterogeneous bound of Khaled et al. at a general step has the"
     " coefficients 32, 5/2 and 1/4 of the authors' slides, and $K <= sqrt(T/M)$ is $eta <= 1/(8LK)$.",
     theorem="khaled2020/thm5-slides",
@@ -51,7 +51,7 @@ def slides_coefficients(theorem: Theorem) -> Symbolic:
 
 
 @claim(
-    "chezhegov2024/slides-local-gd",
+    "khaled2020/slides-local-gd",
     "At $eta = sqrt(M)/(4 L sqrt(T))$ the bound for local gradient descent at a general step has the coefficients 8"
     " and 3/2 of the slides.",
     theorem="khaled2020/local-gd-slides",
@@ -79,7 +79,7 @@ def balanced_at(theorem: Theorem, local_steps: Expr) -> Order:
 
 
 @claim(
-    "chezhegov2024/slides-balance",
+    "khaled2020/slides-balance",
     "The drift and the noise of the slides' bound balance at $K - 1$ of order $T^{1/4} M^{-3/4}$.",
     theorem="khaled2020/thm5-slides",
     kind="scaling",
@@ -91,10 +91,11 @@ def slides_balance(theorem: Theorem) -> Order:
 
 
 @claim(
-    "chezhegov2024/slides-balance-as-printed",
+    "khaled2020/slides-balance-as-printed",
     "The drift and the noise of the slides' bound balance at their $K - 1 = T^{1/4} M^{-3/2}$.",
     theorem="khaled2020/thm5-slides",
     kind="erratum",
+    accuses="balance",
     expected="violated",
 )
 def slides_balance_as_printed(theorem: Theorem) -> Order:
