@@ -158,7 +158,7 @@ ERRATUM_MEANING: Mapping[ErratumKind, str] = {
     "error": "false as it stands",
     "gap": "a step of the proof needs more than is assumed",
     "side condition": "an unstated side condition or constant, which readers will supply",
-    "conditional": "false only if the source, of which this part was not seen, reads as said here",
+    "conditional": "false only if the source reads as said here, which the available text does not settle",
     "remark": "no fault of the source",
 }
 

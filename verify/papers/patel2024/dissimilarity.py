@@ -61,9 +61,9 @@ def gradients_apart(session: Session) -> xr.Dataset:
     """Random quadratic machines, one against all others, and one flat one: how far gradients are apart on a ball about
     the start.
 
-    `largest` (instance) is the largest $|grad F_m - grad F|$ at the optimum; `worst` and `mean` are the largest of it and
-    the largest root mean square over $m$, over random points at distance $D$; `slope` the growth of $|grad F_m - grad F|$ per length far out along the worst
-    direction."""
+    `largest` (instance) is the largest $|grad F_m - grad F|$ at the optimum; `worst` and `mean` are the largest of it
+    and the largest root mean square over $m$, over random points at distance $D$; `slope` is its growth per length far
+    out along the worst direction."""
     each = session.choose(quick=100, full=2000)
     generator = stream(session.seed, experiment="patel2024-dissimilarity")
     problems = [random_machines(generator, each, M, d) for M, d in ((2, 2), (4, 3), (8, 2))]
