@@ -12,7 +12,8 @@ import sympy
 from sympy import Expr, Max, Rational, exp, sqrt
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.orders.certificate import check_certificate, check_witness
+from tightrate.rates.orders.certificate import check_witness
+from tightrate.rates.orders.certificate_check import check_certificate
 from tightrate.rates.orders.one_sided_estimates import (
     above_one,
     below_excess,

@@ -10,7 +10,7 @@ import pytest
 import sympy
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.orders.certificate import check_certificate
+from tightrate.rates.orders.certificate_check import check_certificate
 from tightrate.rates.statements.catalogue import theorem, theorems
 from tightrate.rates.symbols.alphabet import K, R, eta, mu
 from tightrate.verify.exponents.design import Design, isolate

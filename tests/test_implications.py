@@ -9,7 +9,8 @@ import pytest
 import sympy
 from sympy import Expr, Integer, Rational, exp, log, oo, sqrt
 
-from tightrate.rates.orders.certificate import check_certificate, check_witness
+from tightrate.rates.orders.certificate import check_witness
+from tightrate.rates.orders.certificate_check import check_certificate
 from tightrate.rates.orders.one_sided_estimates import primitive_differences
 from tightrate.rates.papers.koloskova2020 import TWO_STEPS_AT_LEAST
 from tightrate.rates.relations.implications import (

@@ -21,7 +21,8 @@ from scipy.optimize import linprog
 from sympy import QQ, Add, Expr, Function, Max, Min, Mul, Piecewise, Pow, Rational, Symbol, cbrt, exp, log, sqrt
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.orders.certificate import Certificate, Witness, check_certificate, check_witness
+from tightrate.rates.orders.certificate import Certificate, Witness, check_witness
+from tightrate.rates.orders.certificate_check import check_certificate
 from tightrate.rates.orders.domination import OrderResult, compare, dominated
 from tightrate.rates.orders.facts import range_facts
 from tightrate.rates.orders.growth import growth

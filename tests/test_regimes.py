@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sympy import Add, Expr, Max, Min, Mul, Piecewise, Rational, cbrt, exp, log, sqrt
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.orders.certificate import check_certificate
+from tightrate.rates.orders.certificate_check import check_certificate
 from tightrate.rates.orders.domination import compare, dominated
 from tightrate.rates.orders.growth import growth
 from tightrate.rates.orders.normal_form import standardized

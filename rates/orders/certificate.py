@@ -1,4 +1,4 @@
-"""Proofs and refutations of  A <~ B, and the functions that check them.
+"""Proofs and refutations of  A <~ B; `certificate_check` checks the proofs, and a path is walked along here.
 
 A is at most a constant times B, for all values of the letters that the hypotheses allow: that is what `A <~ B` says.
 In the logarithms of the letters the hypotheses are a cone and each side is a maximum of minima of linear forms
@@ -14,14 +14,14 @@ functions of alpha, each on an interval.  Nothing here knows how certificates an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, TypeAlias
 
 import sympy
-from sympy import QQ, Expr, Poly, Rational, Symbol
+from sympy import QQ, Expr, Rational, Symbol
 from sympy.logic.boolalg import Boolean
 
 from tightrate.rates.orders.cases import Case, cases
@@ -189,60 +189,6 @@ def _in_order(found: Iterable[Clause]) -> list[Clause]:
     return sorted(found, key=lambda clause: [form.sort_key for form in listed(clause)])
 
 
-def check_certificate(certificate: Certificate, left: Side, right: Side, given: Given = ()) -> bool:
-    """Whether the certificate proves left <~ right: exact arithmetic on exponents, no linear programming."""
-    question = OrderQuestion.of(left, right, given)
-    parts = list(question.parts())
-    if len(parts) != len(certificate.cases):
-        return False
-    return all(
-        proof.hypotheses == case.hypotheses
-        and all(_check_step(step, usable, question.field) for step in proof.steps)
-        and (
-            all(_covered(proof.steps, a, b, question) for a in low for b in high)
-            or any(_covered(proof.steps, *clauses_of_bounded(x, question.field), question) for x in case.growing)
-        )
-        for (case, low, high, usable), proof in zip(parts, certificate.cases, strict=True)
-    )
-
-
-def _check_step(step: ProofStep, usable: list[Hypothesis], field: Any) -> bool:
-    weights = [w for part in (step.left, step.right, step.used) for _, w in part]
-    if not all(_nonnegative_on(weight, step.alpha) for weight in weights):
-        return False
-    if not all(sympy.cancel(sum(w for _, w in part) - 1) == 0 for part in (step.left, step.right)):
-        return False
-    if not all(hypothesis in usable for hypothesis, _ in step.used):
-        return False
-    total = Form()
-    for monomial, weight in step.left:
-        total += form_of(monomial, field) * field.from_sympy(weight)
-    for hypothesis, weight in step.used:
-        total += excess(hypothesis, field) * field.from_sympy(weight)
-    for monomial, weight in step.right:
-        total -= form_of(monomial, field) * field.from_sympy(weight)
-    if step.alpha is not None and step.alpha[0] == step.alpha[1]:
-        return all(value_at(exponent, fraction(step.alpha[0])) == 0 for _, exponent in total.exponents)
-    return total == Form()
-
-
-def _covered(steps: Sequence[ProofStep], a: Clause, b: Clause, question: OrderQuestion) -> bool:
-    """Whether the steps for min a <~ max b cover every alpha."""
-    field = question.field
-    intervals = [
-        step.alpha
-        for step in steps
-        if {form_of(m, field) for m, _ in step.left} <= a and {form_of(m, field) for m, _ in step.right} <= b
-    ]
-    if question.alpha is None:
-        return bool(intervals)
-    reached, end = question.alpha
-    for start, stop in sorted(interval for interval in intervals if interval is not None):
-        if start <= reached:
-            reached = max(reached, stop)
-    return bool(intervals) and bool(reached >= end)
-
-
 def check_witness(witness: Witness, left: Side, right: Side, given: Given = ()) -> bool:
     """Whether left/right grows along the path as the witness says, and the path obeys the hypotheses."""
     question = OrderQuestion.of(left, right, given)
@@ -287,20 +233,3 @@ def inside(interval: Interval) -> Fraction:
     start, stop = interval
     length = Rational(77, 9) if stop == sympy.oo else stop - start
     return fraction(start + length * Rational(3, 7))
-
-
-def _nonnegative_on(weight: Expr, interval: Interval | None) -> bool:
-    """Whether a number, or a rational function of alpha on an interval, is nonnegative and has no pole there."""
-    if not weight.free_symbols:
-        return bool(weight >= 0)
-    if interval is None or interval[0] == interval[1] or weight.free_symbols != {ALPHA}:
-        return False
-    start, stop = interval
-    upper = None if stop == sympy.oo else stop
-    numerator, denominator = (Poly(part, ALPHA) for part in sympy.fraction(sympy.cancel(weight)))
-    roots_at_ends = sum(numerator.eval(end) == 0 for end in interval if end != sympy.oo)
-    return bool(
-        denominator.count_roots(start, upper) == 0
-        and numerator.count_roots(start, upper) == roots_at_ends
-        and weight.subs(ALPHA, rational(inside(interval))) > 0
-    )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tightrate.rates.formulas.display import text
-from tightrate.rates.orders.certificate import Side, check_certificate, check_witness
+from tightrate.rates.orders.certificate import Side, check_witness
+from tightrate.rates.orders.certificate_check import check_certificate
 from tightrate.rates.orders.domination import OrderResult, dominated
 from tightrate.rates.relations.upper_against_lower import PairCheck, checks
 from tightrate.rates.statements.bound import Bound
