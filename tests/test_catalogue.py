@@ -313,7 +313,7 @@ def test_a_doubled_term_and_a_private_measure_are_found(sound):
     assert entry_faults(with_terms(sound, term, term))
     measure = replace(sound.bound.measure, meaning="something else")
     assert entry_faults(replace(sound, bound=replace(sound.bound, measure=measure)))
-    assert entry_faults(replace(sound, errata=(Erratum("a", "b", ""),)))
+    assert entry_faults(replace(sound, errata=(Erratum("a", "b", "", kind="error", where="c", printed="d"),)))
 
 
 def test_a_wrong_reference_is_found():

@@ -244,6 +244,6 @@ def at_the_inverse_smoothness(session: Session) -> xr.Dataset:  # noqa: ARG001
 )
 def lemma8_main_text_as_printed(theorem: Theorem, data: xr.Dataset) -> Bounded:
     """Erratum E10: the step $1/H$ and the optimum that is worst for it."""
-    gap = Measurement.of(data, "gap", what="gap of gradient descent at the step 1/H")
+    gap = Measurement.of(data, "gap", what="gap of gradient descent at the step 1/H", rounding=1e-28 * L * B**2)
     rate = alphabet.mu / alphabet.L  # 1/kappa
     return Bounded(theorem, gap, expression=alphabet.mu * alphabet.B**2 * sympy.exp(-rate * alphabet.R))
