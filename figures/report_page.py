@@ -119,8 +119,9 @@ def summarized(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def parts(findings: Sequence[Finding]) -> list[PaperPart]:
-    """The findings paper by paper, in the order of each paper's statements."""
-    order = {theorem.id: number for number, theorem in enumerate(theorems())}
+    """The findings paper by paper, in the order of its statements; those not checked against their source come last."""
+    ordered = sorted(theorems(), key=lambda theorem: not theorem.provenance.checked)
+    order = {theorem.id: number for number, theorem in enumerate(ordered)}
     ranked = sorted(findings, key=lambda finding: (order.get(finding.claim.theorem_id, len(order)), finding.claim.id))
     return [
         PaperPart(name, paper(name).reference, [finding for finding in ranked if finding.claim.paper == name])

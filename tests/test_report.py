@@ -444,3 +444,13 @@ def test_places_where_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest
     for out in (Path("."), Path(".."), Path("/")):
         with pytest.raises(TightrateError, match="give a folder inside it"):
             check_output_folder(out)
+
+
+def test_an_accusation_shows_what_is_printed_what_is_true_the_witness_and_how_sure(report: Path) -> None:
+    (accused,) = (CLAIMS[name] for name in synthetic_results.JUDGED if CLAIMS[name].accuses)
+    assert accused.erratum is not None
+    page = (report / "claims" / f"{accused.paper}.html").read_text()
+    article = page.split(f'id="claim-{accused.id.replace("/", "-")}"')[1].split("</article>")[0]
+    assert "What is accused" in article
+    for name, words in accused.erratum.parts.items():
+        assert f"<dt>{name}</dt><dd>{sentence(words)}</dd>" in article
