@@ -450,7 +450,7 @@ def test_an_accusation_shows_what_is_printed_what_is_true_the_witness_and_how_su
     (accused,) = (CLAIMS[name] for name in synthetic_results.JUDGED if CLAIMS[name].accuses)
     assert accused.erratum is not None
     page = (report / "claims" / f"{accused.paper}.html").read_text()
-    article = page.split(f'id="claim-{accused.id.replace("/", "-")}"')[1].split("</article>")[0]
-    assert "What is accused" in article
+    (article,) = (part.split("</article>")[0] for part in page.split("<article ")[1:] if "What is accused" in part)
+    assert f"tightrate verify {accused.id}" in article
     for name, words in accused.erratum.parts.items():
         assert f"<dt>{name}</dt><dd>{sentence(words)}</dd>" in article
