@@ -10,21 +10,29 @@ import pytest
 
 from tightrate.command_line import main
 from tightrate.common.errors import TightrateError
-from tightrate.rates.manuscripts.lint import CODES, lint
-from tightrate.rates.manuscripts.source import formulas
+from tightrate.rates.manuscripts.lint import LintResult, lint
+from tightrate.rates.manuscripts.reading import read_manuscript
+from tightrate.rates.manuscripts.rule import RULES, description
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "manuscripts"
 
 
-def test_the_faulty_manuscript_has_its_faults_and_no_others() -> None:
-    found = lint(EXAMPLES / "faulty.tex")
-    assert [(one.line, one.code) for one in found.findings] == [
-        (7, "TR103"),
-        (8, "TR101"),
-        (13, "TR102"),
-        (14, "TR201"),
-    ]
-    assert {one.code for one in found.findings} <= set(CODES)
+def linted(folder: Path, text: str, name: str = "notes.md") -> LintResult:
+    (folder / name).write_text(text, encoding="utf-8")
+    return lint(folder / name)
+
+
+def codes(found: LintResult) -> list[tuple[int, str]]:
+    return [(one.place.line, one.code) for one in found.findings]
+
+
+@pytest.mark.parametrize("code", RULES.names())
+def test_the_examples_of_a_code_show_it(code: str, tmp_path: Path) -> None:
+    page = description(code)
+    assert {found for _, found in codes(linted(tmp_path, page.wrong))} == {code}
+    assert not linted(tmp_path, page.right).findings
+    assert page.title
+    assert page.text
 
 
 def test_the_clean_manuscript_is_clean() -> None:
@@ -49,22 +57,23 @@ def test_the_clean_manuscript_is_clean() -> None:
     ],
 )
 def test_no_alarm_on_what_is_no_wrong_bound(tmp_path: Path, text: str) -> None:
-    (tmp_path / "notes.md").write_text(text)
-    assert not lint(tmp_path / "notes.md").findings
+    assert not linted(tmp_path, text).findings
 
 
-def test_formulas_have_their_places_and_comments_are_passed_over() -> None:
-    text = "a % $K$\n\\begin{align}\n K &= R\n\\end{align}\n\\verb $L$"
-    assert [(f.line, f.column, f.display) for f in formulas("x.tex", text)] == [(2, 1, True), (5, 8, False)]
+def test_formulas_have_their_places_and_comments_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "x.tex").write_text("a % $K$\n\\begin{align}\n K &= R\n\\end{align}\n\\verb|$M$| $L$")
+    found = read_manuscript(tmp_path / "x.tex").formulas
+    assert [(f.place.line, f.place.column, f.display, f.latex[-1]) for f in found] == [
+        (2, 1, True, "}"),
+        (5, 13, False, "L"),
+    ]
 
 
 def test_included_files_are_read_with_their_own_places(tmp_path: Path) -> None:
-    (tmp_path / "main.tex").write_text("\\input{part}\n")
     (tmp_path / "part.tex").write_text("\n$F(x)-F^* \\le \\frac{B^2}{KR}$")
-    (one,) = lint(tmp_path / "main.tex").findings
-    assert (Path(one.file).name, one.line, one.code) == ("part.tex", 2, "TR102")
-    (tmp_path / "loop.tex").write_text("\\input{loop}\n")
-    assert not lint(tmp_path / "loop.tex").findings
+    (one,) = linted(tmp_path, "\\input{part}\n", "main.tex").findings
+    assert (Path(one.place.file).name, one.place.line, one.code) == ("part.tex", 2, "TR102")
+    assert not linted(tmp_path, "\\input{loop}\n", "loop.tex").findings
 
 
 def test_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -75,12 +84,16 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         captured = capsys.readouterr()
         return ended.value.code, captured.out, captured.err
 
-    status, out, _ = run("lint", str(EXAMPLES / "faulty.tex"), "--json")
+    sarif = tmp_path / "found.sarif"
+    status, out, _ = run("lint", str(EXAMPLES / "faulty.tex"), "--json", "--sarif", str(sarif))
     assert status == 1
-    assert {"file", "line", "column", "code", "severity", "message"} == set(json.loads(out)[0])
+    found = json.loads(out)
+    assert {"file", "line", "column", "code", "severity", "message"} == set(found[0])
+    (written,) = json.loads(sarif.read_text())["runs"]
+    assert [one["ruleId"] for one in written["results"]] == [one["code"] for one in found]
     status, out, _ = run("lint", str(EXAMPLES / "clean.tex"), "--verbose")
     assert status == 0
-    assert out.splitlines()[-1].startswith("0 findings in 4 bounds")
+    assert out.splitlines()[-1].startswith("no findings in 4 bounds")
     status, out, err = run("lint", str(tmp_path / "none.tex"))
     assert (status, out, len(err.splitlines())) == (2, "", 1)
     with pytest.raises(TightrateError, match="no manuscript"):

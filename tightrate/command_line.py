@@ -252,30 +252,38 @@ def lint(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Manuscripts: .tex, .md or .txt.")],
     letters: Letters = None,
     macros: Macros = None,
+    sarif: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the findings as SARIF 2.1.0, too.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="List what was not understood, too.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Check the bounds of a manuscript: units, left against right side, dominated terms; exit status 1 if any is wrong.
+    """Check the bounds of manuscripts: units, sides, terms, tables and claims; exit status 1 if anything is found.
 
     Example: tightrate lint paper.tex --letters H=L
     """
+    from functools import partial
+
     from tightrate.rates.manuscripts.lint import lint as lint_file
     from tightrate.rates.statements.paper_notation import parse_letters
     from tightrate.terminal.arguments import read_macros
     from tightrate.terminal.manuscript import lint_lines
-    from tightrate.terminal.output import print_json, working
+    from tightrate.terminal.output import json_text, print_json, progress
+    from tightrate.verify.cache.netcdf import write_whole
 
     spelled = parse_letters(letters) if letters else None
     own = read_macros(macros)
-    with working("reading formulas"):
-        results = [lint_file(path, spelled, own) for path in files]
-    findings = [finding for result in results for finding in result.findings]
+    with progress() as watcher:
+        results = [lint_file(path, spelled, own, partial(watcher, path.name)) for path in files]
+    if sarif is not None:
+        from tightrate.terminal.sarif import sarif as as_sarif
+
+        document = json_text(as_sarif(results))
+        write_whole(sarif, lambda part: part.write_text(document, encoding="utf-8"))
     if as_json:
-        print_json([finding.as_dict() for finding in findings])
+        print_json([finding.as_dict() for result in results for finding in result.findings])
     else:
         for line in lint_lines(results, verbose):
             sys.stdout.write(f"{line}\n")
-    return 1 if findings else 0
+    return 1 if any(result.findings for result in results) else 0
 
 
 @app.command()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from tightrate.rates.formulas.tokens import printable
+
 if TYPE_CHECKING:
     from tightrate.rates.manuscripts.lint import LintResult
 
@@ -13,12 +15,22 @@ def lint_lines(results: Sequence[LintResult], verbose: bool) -> Iterator[str]:
     """`file:line:column: CODE message` for each finding, what was not understood if asked for, and a summary."""
     for result in results:
         for one in result.findings:
-            yield f"{one.file}:{one.line}:{one.column}: {one.code} {one.message}"
+            yield f"{printable(str(one.place))}: {one.code} {printable(one.message)}"
+        for place, reason in result.document.manuscript.missing:
+            yield f"{printable(str(place))}: note: {printable(reason)}"
         if verbose:
-            for formula, reason in result.not_understood:
-                yield f"{formula.file}:{formula.line}:{formula.column}: not understood: {reason}"
-    findings = sum(len(result.findings) for result in results)
-    formulas, bounds, unread = (
-        sum(count) for count in zip(*((r.formulas, r.bounds, len(r.not_understood)) for r in results), strict=True)
+            for unread in result.not_understood:
+                yield f"{printable(str(unread.formula.place))}: not understood: {printable(unread.reason)}"
+    errors = sum(one.severity == "error" for result in results for one in result.findings)
+    warnings = sum(len(result.findings) for result in results) - errors
+    bounds, formulas, unread = (
+        sum(count) for count in zip(*((r.bounds, r.formulas, len(r.not_understood)) for r in results), strict=True)
     )
-    yield f"{findings} findings in {bounds} bounds; {formulas} formulas, {unread} of them not understood (--verbose)"
+    found = f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}" if errors or warnings else "no findings"
+    yield f"{found} in {_counted(bounds, 'bound')}; {_counted(formulas, 'formula')}, {unread} not understood" + (
+        "" if verbose or not unread else " (--verbose lists them)"
+    )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

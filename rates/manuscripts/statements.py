@@ -1,0 +1,337 @@
+"""The statements of a manuscript: bounds, rates, complexities and step sizes among its formulas, read and checked.
+
+Only what is understood becomes a statement that is judged: its left side is a measure, an accuracy, a count or a step
+size, or it is an order; and no other common reading of an ambiguous letter, no dropped constant of an order, and no
+scaling matrix explains units that differ.  Everything else is counted, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.display_parts import DisplayPart, take_apart
+from tightrate.rates.formulas.macros import Macro
+from tightrate.rates.formulas.tokens import Readable, Token
+from tightrate.rates.manuscripts.manuscript import Formula, Place
+from tightrate.rates.relations.bound_check import CheckedBound, check_display
+from tightrate.rates.symbols.alphabet import CURVATURE, KINDS, STEP, declared, kind_of, known_letter
+from tightrate.rates.symbols.units import LENGTH, VALUE, Unit
+
+Kind = Literal["bound", "rate", "complexity", "step size"]
+
+MOST_CHARACTERS = 6_000  # of one formula
+MOST_TERMS = 8  # in which dominated terms are sought
+_COMMANDS = ("le", "leq", "leqslant", "ge", "geq", "geqslant", "lesssim", "gtrsim", "prec", "succ", "asymp", "sim")
+_SIGNS = (
+    *(rf"\{name}" for name in _COMMANDS),
+    *"=<>≤≥≲≳",
+    r"\mathcal",
+    r"\cal",
+    r"\cO",
+    r"\bigO",
+    "O(",
+    r"O\left",
+    r"O\big",
+)
+_SIGNS = (*_SIGNS, r"O\Big", r"\tilde", r"\Omega", r"\Theta", r"O\!")
+_ORDERS = {"O", "Theta", "Omega", r"\Theta", r"\Omega"}
+_OPENING, _CLOSING = {"(", "[", "{", r"\{", r"\begin{cases}"}, {")", "]", "}", r"\}", r"\end{cases}"}
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term as its author wrote it, and where."""
+
+    written: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A bound, rate, complexity or step size of a manuscript.
+
+    `number` is that of its formula, `part` that of the bound in it.  `judged` says whether its units may be judged, and
+    `doubt` why not.
+    """
+
+    number: int
+    part: int
+    formula: Formula
+    place: Place
+    kind: Kind
+    checked: CheckedBound
+    terms: tuple[Term, ...]
+    letters: Mapping[str, str]
+    doubt: str = ""
+
+    @property
+    def judged(self) -> bool:
+        """Whether nothing but a fault explains units that differ."""
+        return not self.doubt
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its symbols."""
+        return frozenset(s.name for term in self.checked.terms for s in term.expression.free_symbols)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A formula that may state a bound and was not understood, with the reason."""
+
+    formula: Formula
+    reason: str
+
+
+def may_state_a_bound(latex: str) -> bool:
+    """Whether there is a relation sign or an order at all."""
+    return 8 < len(latex) <= MOST_CHARACTERS and any(sign in latex for sign in _SIGNS)
+
+
+def statements_of(
+    number: int, formula: Formula, letters: Mapping[str, str], macros: Mapping[str, Macro], any_formula: bool = False
+) -> tuple[list[Statement], str]:
+    """The statements of a formula, and why it holds none although it may; `any_formula` also takes a lone term."""
+    if not any_formula and not may_state_a_bound(formula.latex):
+        return [], ""
+    try:
+        display = take_apart(formula.latex, macros, each_case=True)
+        found = check_display(
+            formula.latex,
+            letters=letters,
+            macros=macros,
+            neighbours=False,
+            regimes=False,
+            domination=False,
+            other_readings=False,
+        )
+    except TightrateError as reason:
+        return [], str(reason)
+    parts = display.parts if len(display.parts) == len(found) else ()
+    statements: list[Statement] = []
+    for index, one in enumerate(found):
+        kind: Kind | None = kind_of_statement(one)
+        if kind is None and any_formula and (one.left is None or not one.left.text) and _is_rate(one):
+            kind = "rate"
+        if kind is None:
+            continue
+        part = parts[index] if parts else None
+        place: Place = formula.place
+        terms: tuple[Term, ...] = ()
+        if part is not None:
+            first = (part.left_pieces or part.bound_pieces)[0]
+            place = formula.place_of(display.source.place(first.start))
+            terms = _terms(part, display.source, formula, len(one.terms))
+        doubt = ""
+        if not one.units_consistent:
+            doubt = other_explanation(index, formula.latex, one, letters, macros, kind)
+        elif kind != "step size" and one.hidden and len(one.terms) > 1:
+            one = with_domination(formula.latex, index, one, letters, macros)
+        statements.append(Statement(number, index, formula, place, kind, one, terms, letters, doubt))
+    return statements, ""
+
+
+def with_domination(
+    latex: str, index: int, one: CheckedBound, letters: Mapping[str, str], macros: Mapping[str, Macro]
+) -> CheckedBound:
+    """The same bound, where it is no giant, with the terms that the others dominate."""
+    if len(one.terms) > MOST_TERMS:
+        return one
+    found = check_display(latex, letters=letters, macros=macros, neighbours=False, regimes=False, other_readings=False)
+    return found[index]
+
+
+def kind_of_statement(one: CheckedBound) -> Kind | None:
+    """What a formula that was read states; None for an identity, a definition, an assumption or an update."""
+    names = {s.name for term in one.terms for s in term.expression.free_symbols}
+    known = [letter for name in names if (letter := known_letter(name)) is not None]
+    left = one.left
+    if left is not None and left.text:
+        if not (left.is_known or left.is_accuracy):
+            return None
+        if is_step(one):
+            return "step size" if _has_curvature(names) and "eta" not in names else None
+        if left.measure is None and not left.is_accuracy:
+            if r"\eta" in left.text and left.unit is not None and left.unit.is_pure and _has_unit(names):
+                return "step size"
+            counts = bool(left.choices) and all(unit.is_pure for _, unit in left.choices)
+            counts = counts or (left.unit is not None and left.unit.is_pure and "/" not in left.text)
+            return "complexity" if counts and _speaks_of_theory(names) else None
+    runs = any(letter.counts or letter.chosen or letter.name == "eps" for letter in known)
+    if not runs or len(names) < (2 if left is not None and left.measure else 3):
+        return None
+    if left is not None and left.measure is not None:
+        return "bound"
+    return "complexity" if "eps" in names and not (left is not None and left.is_accuracy) else "rate"
+
+
+def _is_rate(one: CheckedBound) -> bool:
+    """Whether a formula without a left side, in a table, has two letters and one of them counts or is chosen."""
+    names = {s.name for term in one.terms for s in term.expression.free_symbols}
+    known = [letter for name in names if (letter := known_letter(name)) is not None]
+    return len(names) >= 2 and any(letter.counts or letter.chosen or letter.name == "eps" for letter in known)
+
+
+def is_step(one: CheckedBound) -> bool:
+    """Whether the left side is a step size."""
+    return one.left is not None and (one.left.unit == STEP or any(name == "eta" for name, _ in one.left.choices))
+
+
+def _has_curvature(names: set[str]) -> bool:
+    return any(known.unit == CURVATURE for name in names if (known := known_letter(name)) is not None)
+
+
+def _has_unit(names: set[str]) -> bool:
+    return any(not known.unit.is_pure for name in names if (known := known_letter(name)) is not None)
+
+
+def _speaks_of_theory(names: set[str]) -> bool:
+    """Whether letters of convergence theory occur that hardly mean anything else."""
+    return "eps" in names or len(names & {"L", "mu", "sigma", "eta", "Delta", "zeta", "zeta_star"}) >= 2
+
+
+# --- what else may explain units that differ -------------------------------------------------------------------------
+
+# What papers write with these letters where they mean something else: heavy-ball momentum, steps of normalized updates.
+_ELSEWHERE = ((r"\mu", "momentum"), (r"\eta", "length"), (r"\gamma", "eta"), (r"\alpha", "eta"), ("B", "batch"))
+_STARTS = {"B", "Delta", "D", "B_scaled"}
+
+
+def other_explanation(
+    index: int, latex: str, one: CheckedBound, letters: Mapping[str, str], macros: Mapping[str, Macro], kind: Kind
+) -> str:
+    """Why the units may agree after all; empty where nothing but a fault explains it."""
+    units = [term.unit for term in one.terms if term.unit is not None]
+    left = one.left.unit if one.left is not None else None
+    wanted = left if left is not None else units[0] if units else None
+    if wanted is not None and all((unit / wanted).length == (unit / wanted).value == 0 for unit in units):
+        return "the units agree up to a scaling matrix"
+    if one.hidden and kind != "step size" and drops_constants(one):
+        return "the order hides constants that have units"
+    if not _is_anchored(one):
+        return "nothing in it shows that its letters are those of optimization"
+    again = check_display(latex, letters=letters, macros=macros, neighbours=False, regimes=False, domination=False)
+    for symbol in again[index].symbols:
+        if any("units agree" in changed for changed in symbol.changed):
+            return f"the units agree where {symbol.written} means something else"
+    for source, elsewhere in _ELSEWHERE:
+        if source in letters or source not in latex or kind == "step size":
+            continue
+        name = declared(source, elsewhere) if elsewhere in KINDS else elsewhere
+        try:
+            again = check_display(
+                latex,
+                letters={**letters, source: name},
+                macros=macros,
+                neighbours=False,
+                regimes=False,
+                domination=False,
+                other_readings=False,
+            )
+        except TightrateError:
+            continue
+        if again[index].units_consistent:
+            known = known_letter(name)
+            return f"the units agree where {source} is {known.meaning if known else name}"
+    return ""
+
+
+def _is_anchored(one: CheckedBound) -> bool:
+    """Whether the left side is a gap or a gradient, or the right side speaks of smoothness, step sizes or gaps.
+
+    A norm of an error with noise alone may be statistics, where letters have other units.
+    """
+    if one.left is not None and one.left.measure in ("gap", "squared-gradient"):
+        return True
+    names = {s.name for term in one.terms for s in term.expression.free_symbols}
+    return _has_curvature(names) or bool(names & {"eta", "Delta"}) or (one.left is not None and one.left.unit == VALUE)
+
+
+def drops_constants(one: CheckedBound) -> bool:
+    """Whether powers of constants that an order mentions nowhere make the units agree.
+
+    Orders often leave out the smoothness, or the distance or gap at the start, as constants; one that mentions both a
+    curvature and a start leaves out neither.
+    """
+    names = {s.name for term in one.terms for s in term.expression.free_symbols}
+    starts = bool(names & _STARTS) or any(kind_of(name) in ("length", "value") for name in names)
+    curvature = _has_curvature(names)
+    if starts and curvature:
+        return False
+    if not starts and not curvature:
+        return True
+    spans: tuple[Unit, ...] = (CURVATURE,) if starts else (LENGTH, VALUE)
+    units = [term.unit for term in one.terms]
+    if any(unit is None for unit in units):
+        return False
+    found = [unit for unit in units if unit is not None]
+    wanted = one.left.unit if one.left is not None and one.left.unit is not None else found[0]
+    return any(all(_is_power(unit / wanted, span) for unit in found) for span in spans)
+
+
+def _is_power(ratio: Unit, of: Unit) -> bool:
+    """Whether a unit is a power of another one."""
+    pairs = ((ratio.length, of.length), (ratio.value, of.value), (ratio.scaling, of.scaling))
+    powers = {have / base for have, base in pairs if base != 0}
+    return len(powers) == 1 and all(have == 0 for have, base in pairs if base == 0)
+
+
+# --- terms as written ------------------------------------------------------------------------------------------------
+
+
+def _terms(part: DisplayPart, source: Readable, formula: Formula, count: int) -> tuple[Term, ...]:
+    """The summands of a bound as they stand; none where their number is not that of the terms that were read."""
+    pieces = list(part.bound_pieces)
+    found = list(_summands(pieces))
+    if len(found) != count:
+        return ()
+    return tuple(
+        Term(
+            " ".join(source.text[one[0].start : one[-1].start + len(one[-1].shown)].replace("&", " ").split()),
+            formula.place_of(source.place(one[0].start)),
+        )
+        for one in found
+        if one
+    )
+
+
+def _summands(pieces: Sequence[Token]) -> Iterator[list[Token]]:
+    """The pieces between plus signs outside brackets, also inside the bracket of an order."""
+    while pieces and pieces[-1].text in (".", ",", ";"):
+        pieces = pieces[:-1]
+    for summand in _split(pieces):
+        inside = _inside_of_order(summand)
+        yield from _summands(inside) if inside is not None else (summand,)
+
+
+def _split(pieces: Sequence[Token]) -> Iterator[list[Token]]:
+    current: list[Token] = []
+    depth = 0
+    for piece in pieces:
+        depth += (piece.text in _OPENING) - (piece.text in _CLOSING)
+        if depth == 0 and piece.text == "+" and current:
+            yield current
+            current = []
+        elif piece.text != r"\\":
+            current.append(piece)
+    if current:
+        yield current
+
+
+def _inside_of_order(pieces: Sequence[Token]) -> list[Token] | None:
+    """What stands in the one bracket of O(...), Theta(...) and the like; None for anything else."""
+    opening = next((index for index, piece in enumerate(pieces) if piece.text in ("(", "[", r"\{")), None)
+    if opening is None or pieces[-1].text not in (")", "]", r"\}"):
+        return None
+    head = {piece.text for piece in pieces[:opening]}
+    if not head & _ORDERS or head - _ORDERS - {r"\mathcal", r"\tilde", r"\widetilde", "{", "}", r"\cal", r"\mathrm"}:
+        return None
+    depth = 0
+    for piece in pieces[opening:-1]:
+        depth += (piece.text in _OPENING) - (piece.text in _CLOSING)
+        if depth == 0:
+            return None
+    return list(pieces[opening + 1 : -1])
