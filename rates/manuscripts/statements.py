@@ -7,16 +7,19 @@ scaling matrix explains units that differ.  Everything else is counted, with the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas.display_parts import DisplayPart, take_apart
+from tightrate.rates.formulas.letter_notation import spell
 from tightrate.rates.formulas.macros import Macro
 from tightrate.rates.formulas.tokens import Readable, Token
 from tightrate.rates.manuscripts.manuscript import Formula, Place
 from tightrate.rates.relations.bound_check import CheckedBound, check_display
+from tightrate.rates.relations.conventions import OTHER_MEANINGS
 from tightrate.rates.symbols.alphabet import CURVATURE, KINDS, STEP, declared, kind_of, known_letter
 from tightrate.rates.symbols.units import LENGTH, VALUE, Unit
 
@@ -195,8 +198,18 @@ def _speaks_of_theory(names: set[str]) -> bool:
 
 # --- what else may explain units that differ -------------------------------------------------------------------------
 
-# What papers write with these letters where they mean something else: heavy-ball momentum, steps of normalized updates.
-_ELSEWHERE = ((r"\mu", "momentum"), (r"\eta", "length"), (r"\gamma", "eta"), (r"\alpha", "eta"), ("B", "batch"))
+# What else letters stand for, beside what `check-bound` offers: heavy-ball momentum, steps of normalized updates.
+_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
+    "mu": ("momentum",),
+    "eta": ("length",),
+    "alpha": ("eta",),
+    "D": ("number",),
+    "Q": ("constant",),
+    "rho": ("number",),
+    "lambda": ("number",),
+    "delta": ("length", "value", "number"),
+}
+_BESIDE_ONE = re.compile(r"1\s*[-+]\s*\\mu(?![a-z])")  # as momentum stands
 _STARTS = {"B", "Delta", "D", "B_scaled"}
 
 
@@ -213,30 +226,44 @@ def other_explanation(
         return "the order hides constants that have units"
     if not _is_anchored(one):
         return "nothing in it shows that its letters are those of optimization"
-    again = check_display(latex, letters=letters, macros=macros, neighbours=False, regimes=False, domination=False)
-    for symbol in again[index].symbols:
-        if any("units agree" in changed for changed in symbol.changed):
-            return f"the units agree where {symbol.written} means something else"
-    for source, elsewhere in _ELSEWHERE:
-        if source in letters or source not in latex or kind == "step size":
+    for symbol in one.symbols:
+        base = _plain_base(symbol.written)
+        if symbol.source == "declared" or not base:
             continue
-        name = declared(source, elsewhere) if elsewhere in KINDS else elsewhere
-        try:
-            again = check_display(
-                latex,
-                letters={**letters, source: name},
-                macros=macros,
-                neighbours=False,
-                regimes=False,
-                domination=False,
-                other_readings=False,
-            )
-        except TightrateError:
-            continue
-        if again[index].units_consistent:
-            known = known_letter(name)
-            return f"the units agree where {source} is {known.meaning if known else name}"
+        for elsewhere in (*OTHER_MEANINGS.get(base, ()), *_ELSEWHERE.get(base, ())):
+            if (kind == "step size" and base == "eta") or (base == "mu" and not _BESIDE_ONE.search(latex)):
+                continue
+            name = declared(symbol.written, elsewhere) if elsewhere in KINDS else elsewhere
+            if _agrees(index, latex, {**letters, symbol.written: name}, macros):
+                known = known_letter(name)
+                return f"the units agree where {symbol.written} is {known.meaning if known else name}"
     return ""
+
+
+def _plain_base(written: str) -> str:
+    """The letter without its backslash; empty where it has an accent, a subscript or a fence."""
+    try:
+        spelled = spell(written)
+    except TightrateError:
+        return ""
+    base = spelled.base.lstrip("\\")
+    return base if spelled.key == base else ""
+
+
+def _agrees(index: int, latex: str, letters: Mapping[str, str], macros: Mapping[str, Macro]) -> bool:
+    try:
+        found = check_display(
+            latex,
+            letters=letters,
+            macros=macros,
+            neighbours=False,
+            regimes=False,
+            domination=False,
+            other_readings=False,
+        )
+    except TightrateError:
+        return False
+    return found[index].units_consistent
 
 
 def _is_anchored(one: CheckedBound) -> bool:
