@@ -35,10 +35,41 @@ def test_the_examples_of_a_code_show_it(code: str, tmp_path: Path) -> None:
     assert page.text
 
 
-def test_the_clean_manuscript_is_clean() -> None:
-    found = lint(EXAMPLES / "clean.tex")
+PLANTED = {
+    "paper.tex": [
+        ("paper.tex", 15, "TR103"),  # a step size without unit
+        ("paper.tex", 21, "TR104"),  # D_0^3 for D_0^4 in a balance
+        ("paper.tex", 25, "TR101"),  # sigma^2 for sigma
+        ("paper.tex", 28, "TR102"),  # L is missing
+        ("paper.tex", 32, "TR501"),  # improves on
+        ("paper.tex", 33, "TR402"),  # H^2 for H
+        ("paper.tex", 39, "TR401"),  # HR for R
+        ("paper.tex", 44, "TR201"),  # a second optimization term
+        ("paper.tex", 45, "TR101"),  # Delta is missing
+        ("assumptions.tex", 3, "TR301"),  # sigma for sigma^2
+    ],
+    "notes.md": [
+        ("notes.md", 10, "TR104"),  # R^(3/4) beside thirds
+        ("notes.md", 16, "TR302"),  # tau
+        ("notes.md", 16, "TR501"),  # matches
+        ("notes.md", 21, "TR401"),  # K is missing
+        ("notes.md", 23, "TR101"),  # mu for mu^2
+        ("notes.md", 24, "TR103"),  # the square root of H
+    ],
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_every_planted_fault_is_found_at_its_line_and_nothing_else(name: str) -> None:
+    found = lint(EXAMPLES / "faulty" / name).findings
+    assert [(Path(one.place.file).name, one.place.line, one.code) for one in found] == PLANTED[name]
+
+
+@pytest.mark.parametrize(("name", "bounds"), [("paper.tex", 7), ("notes.md", 3)])
+def test_the_clean_manuscripts_are_clean(name: str, bounds: int) -> None:
+    found = lint(EXAMPLES / "clean" / name)
     assert not found.findings
-    assert found.bounds == 4
+    assert found.bounds == bounds
 
 
 @pytest.mark.parametrize(
@@ -85,15 +116,15 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         return ended.value.code, captured.out, captured.err
 
     sarif = tmp_path / "found.sarif"
-    status, out, _ = run("lint", str(EXAMPLES / "faulty.tex"), "--json", "--sarif", str(sarif))
+    status, out, _ = run("lint", str(EXAMPLES / "faulty" / "paper.tex"), "--json", "--sarif", str(sarif))
     assert status == 1
     found = json.loads(out)
     assert {"file", "line", "column", "code", "severity", "message"} == set(found[0])
     (written,) = json.loads(sarif.read_text())["runs"]
     assert [one["ruleId"] for one in written["results"]] == [one["code"] for one in found]
-    status, out, _ = run("lint", str(EXAMPLES / "clean.tex"), "--verbose")
+    status, out, _ = run("lint", str(EXAMPLES / "clean" / "paper.tex"), "--verbose")
     assert status == 0
-    assert out.splitlines()[-1].startswith("no findings in 4 bounds")
+    assert out.splitlines()[-1].startswith("no findings in 7 bounds")
     status, out, err = run("lint", str(tmp_path / "none.tex"))
     assert (status, out, len(err.splitlines())) == (2, "", 1)
     with pytest.raises(TightrateError, match="no manuscript"):

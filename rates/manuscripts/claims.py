@@ -100,6 +100,8 @@ def _judged(document: Document, match: re.Match[str], claim: Claim, true: frozen
     if not comparable(claim.first, claim.second):
         return doubt("the two bounds are not of one unit, or not understood")
     start, stop = document.manuscript.sentence(match.start())
+    displays = [one.at for one in document.manuscript.formulas if one.display and start <= one.at < match.start()]
+    start = max([start, *displays])
     stop = max(stop, match.end())
     sentence = document.manuscript.prose[start:stop]
     said = match["before"] + " " + match["between"]
@@ -110,7 +112,7 @@ def _judged(document: Document, match: re.Match[str], claim: Claim, true: frozen
     if _NOT.search(rest) or _HEDGED.search(FORMULA.sub(" ", rest)) or _HEDGED.search(FORMULA.sub(" ", front)):
         return doubt("the claim is negated or hedged")
     numbers = [int(found[1]) for found in FORMULA.finditer(document.manuscript.prose, start, stop)]
-    formulas = [document.manuscript.formulas[number].latex for number in numbers]
+    formulas = [one.latex for one in map(document.manuscript.formulas.__getitem__, numbers) if not one.display]
     conditional = _IF.search(FORMULA.sub(" ", rest)) or _IF.search(FORMULA.sub(" ", front)) or _IF.search(said)
     if conditional and not formulas:
         return doubt("its condition is no formula")

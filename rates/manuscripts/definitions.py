@@ -45,6 +45,7 @@ class Definition:
     how: Literal["assumption", "definition", "mention"]
     place: Place = _NOWHERE
     at: int = 0
+    words: str = ""
 
     @property
     def usual_unit(self) -> Unit:
@@ -72,7 +73,7 @@ _PHRASES: tuple[tuple[str, str], ...] = (
     (r"spectral\s+gap", "spectral_gap"),
     (r"dimension", "d"),
     (r"failure\s+probability", "delta"),
-    (r"delay", "delay"),
+    (r"delay", "count"),
 )
 _MEANING = "|".join(f"(?P<m{index}>{phrase})" for index, (phrase, _) in enumerate(_PHRASES))
 _MARK = f"{FORMULA_MARKS[0]}(?P<number>\\d+){FORMULA_MARKS[1]}"
@@ -103,7 +104,9 @@ def in_words(manuscript: Manuscript) -> Iterator[Definition]:
             how: Literal["definition", "mention"] = (
                 "definition" if verb and verb[0].lower() in ("is", "be", "denotes", "stands", "denoted") else "mention"
             )
-            yield from _of_letter(manuscript, int(match["number"]), name, how, match.start())
+            words = next(" ".join(match[f"m{i}"].split()) for i in range(len(_PHRASES)) if match[f"m{i}"] is not None)
+            for found in _of_letter(manuscript, int(match["number"]), name, how, match.start()):
+                yield replace(found, words=words)
     for match in _HYPHENATED.finditer(manuscript.prose):
         if match["lipschitz"] is None:
             name = "L" if match["smooth"] else "mu"

@@ -190,14 +190,15 @@ def _is_free(key: str, one: Definition, present: frozenset[str]) -> bool:
 
 def _scopes(manuscript: Manuscript, said: Mapping[str, str], settings: Settings) -> list[tuple[int, dict[str, str]]]:
     """The letters in force from each place of the prose on: of words, settings, comments, and the command line."""
-    current = _over(said, settings.letters)
+    base = current = _over(said, settings.letters)
     scopes = [(0, _over(current, settings.command_letters))]
     for declaration in manuscript.declarations:
         try:
             letters = parse_letters(declaration.text)
         except TightrateError as reason:
             raise TightrateError(f"{declaration.place}: {reason}") from None
-        current = _over(current, letters)
+        names_a_paper = any("=" not in part for part in declaration.text.split(","))
+        current = _over(base if names_a_paper else current, letters)  # other letters than before
         scopes.append((declaration.at, _over(current, settings.command_letters)))
     return scopes
 

@@ -214,6 +214,8 @@ class LatexReader:
         if begin is not None:  # the reader knows the environments
             body, start = self.text[begin:past], begin
         ignored = self.ignored | self.line_ignored.get(place.line, frozenset())
+        if self.ignored:  # of a comment on a line of its own: what begins on the next line with a formula
+            self.line_ignored[place.line] = ignored
         for comment in _INNER_COMMENT.finditer(body):
             said = directive(comment[1])
             if said is not None:

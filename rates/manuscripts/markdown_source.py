@@ -64,6 +64,7 @@ class MarkdownReader:
         self.sections: list[_Section] = []
         self.labels: list[str] = []  # targets that stand before what they name
         self.ignored: frozenset[str] = frozenset()
+        self.line_ignored: tuple[int, frozenset[str]] = (0, frozenset())
         self.row: tuple[int, Place] | None = None
         self.table_line = -2
 
@@ -246,8 +247,11 @@ class MarkdownReader:
         own += [Label(label) for label in (*(labels or ()), *(self.labels if display else ()))]
         if display:
             self.labels = []
-        self.builder.formula(latex, place, display, own, self.ignored)
-        self.ignored = frozenset()
+        if self.ignored:  # all that begins on the line of the next formula
+            self.line_ignored = (place.line, self.ignored)
+            self.ignored = frozenset()
+        line, ignored = self.line_ignored
+        self.builder.formula(latex, place, display, own, ignored if line == place.line else frozenset())
 
 
 def _is_formula(line: str) -> bool:

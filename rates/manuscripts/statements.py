@@ -210,6 +210,7 @@ _ELSEWHERE: Mapping[str, tuple[str, ...]] = {
     "delta": ("length", "value", "number"),
 }
 _BESIDE_ONE = re.compile(r"1\s*[-+]\s*\\mu(?![a-z])")  # as momentum stands
+_STEP = re.compile(r"\\(?:eta|gamma|alpha)(?![a-z])")  # one that is declared to be of another unit is still a step
 _STARTS = {"B", "Delta", "D", "B_scaled"}
 
 
@@ -220,7 +221,8 @@ def other_explanation(
     units = [term.unit for term in one.terms if term.unit is not None]
     left = one.left.unit if one.left is not None else None
     wanted = left if left is not None else units[0] if units else None
-    if wanted is not None and all((unit / wanted).length == (unit / wanted).value == 0 for unit in units):
+    clear = len(units) == len(one.terms) and not any(term.unit_error for term in one.terms)
+    if wanted is not None and clear and all((unit / wanted).length == (unit / wanted).value == 0 for unit in units):
         return "the units agree up to a scaling matrix"
     if one.hidden and kind != "step size" and drops_constants(one):
         return "the order hides constants that have units"
@@ -284,7 +286,9 @@ def drops_constants(one: CheckedBound) -> bool:
     curvature and a start leaves out neither.
     """
     names = {s.name for term in one.terms for s in term.expression.free_symbols}
-    starts = bool(names & _STARTS) or any(kind_of(name) in ("length", "value") for name in names)
+    starts = bool(names & _STARTS) or any(
+        kind_of(name) in ("length", "value") and not _STEP.match(name) for name in names
+    )
     curvature = _has_curvature(names)
     if starts and curvature:
         return False

@@ -50,9 +50,10 @@ def written(one: Statement, name: str) -> str:
 def shown(one: Statement, index: int) -> str:
     """A term with its unit."""
     term = one.checked.terms[index]
-    unit = str(term.unit) if term.unit is not None else term.unit_error or "no unit"
-    has = "is a pure number" if unit == "pure number" else f"has {'' if term.unit_error else 'the unit '}{unit}"
-    return f"{written_term(one, index)} {has}"
+    if term.unit_error:
+        return f"{written_term(one, index)} has none ({term.unit_error})"
+    unit = str(term.unit) if term.unit is not None else "an unknown unit"
+    return f"{written_term(one, index)} " + ("is a pure number" if unit == "pure number" else f"has the unit {unit}")
 
 
 def exponents_of(expression: Expr) -> Mapping[str, Rational] | None:

@@ -20,7 +20,7 @@ from tightrate.rates.pages.markdown import GENERATED, anchor, bullets, page, tab
 from tightrate.rates.pages.theorem_facts import branch_facts, facts, in_markdown, kind_in_words, sign
 from tightrate.rates.statements.catalogue import paper, paper_ids, statements, theorems
 from tightrate.rates.statements.theorem import Paper, Theorem
-from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.rates.symbols.alphabet import KINDS, LETTERS
 from tightrate.rates.symbols.hypothesis import Hypothesis
 
 Verdicts = Mapping[str, Sequence[Mapping[str, str]]]
@@ -29,8 +29,6 @@ Verdicts = Mapping[str, Sequence[Mapping[str, str]]]
 VERDICTS = "verdicts.json"
 COMMAND = "python -m tightrate.rates.pages.paper_pages docs/papers"
 LONGEST_FACTORS = 80  # characters of LaTeX
-
-NEVER = "never by more than a constant"
 
 
 def paper_page(paper_id: str, verdicts: Verdicts | None = None) -> str:
@@ -104,7 +102,6 @@ def _sections(entries: Sequence[Theorem], verdicts: Verdicts) -> Iterator[str]:
         bound = entry.bound
         related = as_markdown(f"${sign(bound)}$").strip("$")
         errata = []
-        regimes = _regimes(entry)
         for erratum in entry.errata:
             first = told.setdefault((erratum.label, erratum.text), entry.label)
             told_parts = (f"{name.capitalize()}: {text.rstrip('.')}." for name, text in erratum.parts.items())
@@ -113,17 +110,28 @@ def _sections(entries: Sequence[Theorem], verdicts: Verdicts) -> Iterator[str]:
             errata.append(f"*Erratum {erratum.label}.* {words}")
         yield page(
             f"## {entry.label}",
-            f"<!-- tightrate: {entry.id} -->" if entry.letters else "",  # for `tightrate lint`
+            _declaration(entry),
             f"**{as_markdown(entry.title, entry.letters)}.** {as_markdown(entry.statement, entry.letters)}",
-            "<!-- tightrate: ignore TR201 -->" if NEVER in regimes else "",  # the table of regimes says so
+            "<!-- tightrate: ignore TR201 -->" if bound.constants != "explicit" else "",  # they are the authors' terms
             f"$${bound.measure.latex}\\;{related}\\;{display.sum_latex(bound.expressions, entry.letters)}$$",
             _own_letters(entry),
             _terms(entry),
-            regimes,
+            _regimes(entry),
             bullets(_facts(entry)),
             *errata,
             _verdicts(verdicts.get(entry.id, ())),
         )
+
+
+def _declaration(entry: Theorem) -> str:
+    """What `tightrate lint` must know to read the formulas of a statement: whose letters, and units of its own."""
+    kinds = {KINDS[kind].unit: kind for kind in ("number", "length", "value", "gradient", "curvature", "step")}
+    own = [
+        f"{entry.letters.get(name, LETTERS[name].latex)}={kinds[unit]}"
+        for name, unit in entry.bound.units.items()
+        if unit in kinds and name != "eps"  # the unit of an accuracy follows from its bound
+    ]
+    return f"<!-- tightrate: {', '.join([entry.id, *own])} -->"
 
 
 def _own_letters(entry: Theorem) -> str:
@@ -164,7 +172,7 @@ def _regimes(entry: Theorem) -> str:
             rows.append((term.name, "no region of monomial inequalities"))
             continue
         inequalities = [f"${_inequality(inequality, entry)}$" for inequality in region.inequalities]
-        rows.append((term.name, NEVER if region.is_empty else ", ".join(inequalities)))
+        rows.append((term.name, "never by more than a constant" if region.is_empty else ", ".join(inequalities)))
     return table(("largest term", "where, up to constants"), rows)
 
 

@@ -50,9 +50,9 @@ def symbols_of_two_meanings(document: Document) -> Iterator[Finding]:
             "gradient", "length", "value", "curvature", "step",
         ):  # fmt: skip
             continue  # of these only the unit is known
-        message = f"{one.written} is here: {_said(one.name)}; at {before.place} it is: {_said(before.name)}"
+        message = f"{one.written} is here: {_said(one)}; at {before.place}: {_said(before)}"
         yield Finding(one.place, "TR302", "warning", message, one.at)
 
 
-def _said(name: str) -> str:
-    return meaning_of(name if not kind_of(name) else kind_of(name))
+def _said(one: Definition) -> str:
+    return one.words or meaning_of(kind_of(one.name) or one.name)
