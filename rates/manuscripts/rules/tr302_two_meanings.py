@@ -21,8 +21,7 @@ from tightrate.rates.manuscripts.definitions import Definition
 from tightrate.rates.manuscripts.document import Document
 from tightrate.rates.manuscripts.finding import Finding
 from tightrate.rates.manuscripts.rule import RULES
-from tightrate.rates.relations.bound_check import meaning_of
-from tightrate.rates.symbols.alphabet import kind_of
+from tightrate.rates.symbols.alphabet import kind_of, meaning_of
 
 # Names that one symbol may have at once: what bounds the one bounds the other, or words are used loosely.
 _TOGETHER = (
