@@ -2,7 +2,7 @@
 
 python benchmarks/worst_case.py [--large]      (8, 8) takes about half a minute
 
-With PEPit (`pip install 'tightrate[bench]'`) its full programme, which has the points of every worker, is timed too:
+With PEPit (`pip install -e '.[bench]'`) its full programme, which has the points of every worker, is timed too:
 with the solver that it chooses, and with Clarabel.
 """
 
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
             full = seconds(lambda solver=solver: by_pepit(4, 2, 2, 1.0, solver))  # type: ignore[misc]
             sys.stdout.write(f"(4, 2, 2): {name} {full:.3f} s, {full / small:.1f} times as long\n")
     except ImportError:
-        sys.stdout.write("PEPit is not installed: pip install 'tightrate[bench]'\n")
+        sys.stdout.write("PEPit is not installed: pip install -e '.[bench]'\n")
     if "--large" in arguments:
         began = process_time()
         found = worst_case("local-sgd", K=8, R=8, eta=0.5)

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from tightrate.figures.drawing import (
+    SMALL,
     Ink,
     Label,
     count,
@@ -41,8 +43,9 @@ ROOM = 0.8  # for labels, of the axis of K
         " inner and the outer step that make its exact worst case least. H is the smoothness constant (L elsewhere in"
         " tightrate). (a) That worst case, over all functions of any dimension, in units of HB²/R, against the local"
         " steps K; dotted: R rounds of minibatch gradient descent at its best step; dashed: KR steps of gradient"
-        " descent at 1/H on one machine; thin: the lower bound of Proposition 7. (b) The best inner step in units of 1/H (full"
-        " markers) and the best outer step (open markers), from K = {first:g} on: at K = 1 only their product counts."
+        " descent at 1/H on one machine; thin: the lower bound of Proposition 7. (b) The best inner step in units of"
+        " 1/H (full markers) and the best outer step (open markers), from K = {first:g} on: at K = 1 only their product"
+        " counts."
     ),
     experiment=claims.exact_minimax,
     needs=("upper", "best_eta", "best_gamma", "best_minibatch", "gradient_descent", "first"),
@@ -61,6 +64,11 @@ def exact_minimax(data: xr.Dataset, columns: Columns) -> Figure:
         ax.set_xlabel(f"local steps per round ${letter('K', source)}$")
     _gaps(left, data, inks, source)
     _steps(right, data.sel(K=data.K > 1), inks)
+    handles = [
+        Line2D([], [], color=ink.color, marker=ink.marker, label=f"${letter('R', source)}={count(rounds)}$")
+        for rounds, ink in inks.items()
+    ]
+    right.legend(handles=handles, loc="lower left", frameon=False, fontsize=SMALL, labelspacing=0.25)
     left.set_ylabel(rf"worst-case gap in units of ${formula(L * B**2 / R, source)}$")
     right.set_ylabel("best steps")
     left.set_title("(a) least worst case")
@@ -73,21 +81,20 @@ def _gaps(ax: Axes, data: xr.Dataset, inks: Mapping[int, Ink], source: Theorem) 
     K, last = data.K.values, data.isel(R=-1)
     known = symbols_of(data.assign_coords(eta=1.0, gamma=1.0))
     bound = (source.bound.at(known) * data.R).broadcast_like(data.upper)
-    labels = []
     for rounds, ink in inks.items():
         at = data.sel(R=rounds)
         ax.plot(K, drawable(at.gradient_descent * rounds), color=ink.color, linewidth=THIN, linestyle=DASHED)
         ax.plot(K[[0, -1]], [float(at.best_minibatch) * rounds] * 2, color=ink.color, linewidth=THIN, linestyle=DOTTED)
         ax.plot(K, drawable(at.upper * rounds), color=ink.color, linewidth=1.5, marker=ink.marker)
-        labels.append(Label(K[-1], float(at.upper[-1]) * rounds, f"$R={count(rounds)}$", ink.text))
     lowest = drawable(bound.sel(R=last.R))
     ax.plot(K, lowest, color=BLACK, linewidth=THIN)
-    labels += [
+    labels = [
+        Label(K[-1], float((last.upper * last.R)[-1]), "least worst case", BLACK),
         Label(K[-1], float(last.best_minibatch * last.R), "minibatch", GREY),
         Label(K[-1], float(last.gradient_descent[-1] * last.R), "gradient descent", GREY),
         Label(K[-1], float(lowest[-1]), "lower bound", BLACK),
     ]
-    ax.set_ylim(float(lowest[-1]) / 1.5, float((data.best_minibatch * data.R).max()) * 1.6)
+    ax.set_ylim(float(lowest[-1]) / 1.5, float((data.gradient_descent * data.R).max()) * 1.2)
     place_labels(ax, labels, "right")
 
 
