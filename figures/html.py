@@ -24,8 +24,12 @@ from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.verify.claim import Finding
 
-NUMBERS = re.compile(r"(?<![\w.])([A-Za-z]\w*(?:\([^()]*\))?\^\(?-?[\d./]+\)?|-?\d+(?:\.\d+)?e[+-]?\d+|<=|>=|<~|>~)")
+NUMBERS = re.compile(
+    r"(?<![\w.])([A-Za-z]\w*(?:\([^()]*\))?\^(?:\(-?[\d./]+\)|-?[\d./]*\d)|-?\d+(?:\.\d+)?e[+-]?\d+|<=|>=|<~|>~)"
+)
 """In the short texts of a verdict: powers, powers of ten and relations."""
+
+RATIONAL = re.compile(r"\^(-?\d+/\d+)")
 
 
 def page(template: str, **context: Any) -> str:
@@ -44,7 +48,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "sentence": sentence,
         "in_text": as_text,
-        "verdict_text": lambda text: sentence(NUMBERS.sub(r"$\1$", text)),
+        "verdict_text": verdict_text,
         "capitalized": lambda text: text[:1].upper() + text[1:],
         "number": number,
         "formula": _formula,
@@ -66,6 +70,17 @@ def _environment() -> Environment:
 def sentence(text: str) -> Markup:
     """A sentence with its formulas in MathML."""
     return Markup(as_html(text))
+
+
+def verdict_text(text: str) -> Markup:
+    """A verdict's short text: powers, powers of ten and relations are typeset, too, where no dollar signs say so.
+
+    >>> print(verdict_text("`a^2` grows like n^1/2"))
+    <code>a^2</code> grows like <math xmlns="http://www.w3.org/1998/Math/MathML"><msup><mi>n</mi><mrow><mn>1</mn><mo>/</mo><mn>2</mn></mrow></msup></math>
+    """
+    parts = re.split(r"(\$[^$]*\$|`[^`]*`)", text)
+    parts[::2] = [NUMBERS.sub(lambda found: "$" + RATIONAL.sub(r"^(\1)", found[1]) + "$", part) for part in parts[::2]]
+    return sentence("".join(parts))
 
 
 @cache
@@ -122,12 +137,10 @@ def number(value: Any) -> Markup:
     if isinstance(value, float):
         if math.isinf(value):
             return Markup("∞" if value > 0 else "−∞")
-        return sentence(
-            NUMBERS.sub(r"$\1$", f"{value:.4g}").replace("-", "−") if "e" not in f"{value:.4g}" else f"${value:.4g}$"
-        )
+        return sentence(f"{value:.4g}".replace("-", "−") if "e" not in f"{value:.4g}" else f"${value:.4g}$")
     if isinstance(value, Sequence) and not isinstance(value, str):
         return Markup(", ").join(map(number, value))
-    return sentence(NUMBERS.sub(r"$\1$", str(value)))
+    return verdict_text(str(value))
 
 
 def exact(values: Mapping[str, Any]) -> str:

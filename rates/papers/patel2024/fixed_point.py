@@ -271,7 +271,7 @@ def misprints() -> Iterator[Misprint]:
     yield Misprint(
         "two-stage-logarithm",
         PAPER.id,
-        "App. $E.6$, rounds of the first stage",
+        "App. E.6, rounds of the first stage",
         L / (mu * K) * log(L * mu / (zeta_opt * tau) / B),
         MEASURES["rounds"],
         two_stage().bound.term("local stage").expression,

@@ -72,7 +72,7 @@ def runs(session: Session) -> xr.Dataset:  # noqa: ARG001
 @claim(
     "patel2024/two-stage-rounds",
     "Local gradient descent followed by gradient descent reaches $eps$ within a constant times the rounds of App."
-    " $E.6$, however large the condition number and however fine the accuracy.",
+    " E.6, however large the condition number and however fine the accuracy.",
     theorem="patel2024/two-stage",
     kind="scaling",
     data=runs,
@@ -110,7 +110,7 @@ def same_in_every_unit(data: xr.Dataset, first_stage: Expr) -> Equal:
 
 @claim(
     "patel2024/two-stage-as-printed",
-    "App. $E.6$ as printed: the rounds of the first stage do not depend on the unit of length.",
+    "App. E.6 as printed: the rounds of the first stage do not depend on the unit of length.",
     theorem="patel2024/two-stage",
     kind="erratum",
     accuses="units",
