@@ -134,7 +134,7 @@ def _least_on_the_simplex(quadratic: Array, linear: Array) -> Array:
         import clarabel
     except ImportError:
         raise TightrateError(
-            "functions through given gradients need the solver Clarabel; install it with: pip install 'clarabel>=0.9'"
+            "functions through given gradients need the solver Clarabel: pip install -e '.[exact]' in the checkout"
         ) from None
     n = len(linear)
     settings = clarabel.DefaultSettings()

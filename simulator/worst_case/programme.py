@@ -453,7 +453,7 @@ def _clarabel() -> Any:
         import clarabel
     except ImportError:
         raise TightrateError(
-            "exact worst cases need the solver Clarabel; install it with: pip install 'clarabel>=0.9'"
+            "this exact worst case needs the solver Clarabel: pip install -e '.[exact]' in the checkout"
         ) from None
     return clarabel
 

@@ -50,7 +50,8 @@ class WorstCase:
     """The worst case lies between `lower` and `upper`, in the units of the measure.
 
     `upper` is proved by `certificate` (see `tightrate.simulator.worst_case.certificate`), infinite where nothing is;
-    `lower` is the value of the functions that the solver found, less what it breaks their inequalities by.
+    `lower` is the value of the functions that the solver found, less what it breaks their inequalities by.  With the
+    status "unbounded" it is larger than the solver's numbers reach, as where steps beyond 2/L diverge.
     `parameters` are all that the programme depends on.
     """
 
@@ -137,10 +138,11 @@ def worst_case(
     name = algorithm if isinstance(algorithm, str) else type(algorithm).__name__
     given = {"K": K, "R": R, "M": M, "L": L, "mu": mu, "B": B, "zeta_star": zeta_star}
     upper = proved.bound * scale if proved is not None else solution.dual * scale
+    status = "not solved" if proved is not None and not proved.valid else solution.status
     return WorstCase(
         lower=max(0.0, solution.primal - solution.violation) * scale if solution.status == "solved" else 0.0,
-        upper=float(upper),
-        status=solution.status,
+        upper=float(upper) if status != "not solved" else float("inf"),
+        status=status,
         residuals=residuals,
         parameters={"algorithm": name, "measure": measure, "output": output, **given, **_told(steps)},
         certificate=certificate,
