@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 from sympy import Expr
 
-from tightrate.figures.style import BLACK, GREY, ORDERED_INKS, ORDERED_MARKERS, WIDTH, Columns
+from tightrate.figures.style import BLACK, GREY, ORDERED_INKS, ORDERED_MARKERS, TALLEST, WIDTH, Columns, current_letters
+from tightrate.rates.formulas.inline import as_mathtext
 from tightrate.rates.formulas.latex import LaTeX
 from tightrate.rates.formulas.typeset import Typesetter
-from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 
 Array = NDArray[np.float64]
+CONTOUR_LABEL = 7.0  # points; such labels have no powers, which would be too small
 SMALL = "small"  # text inside a panel, relative to the style
 LINE_SPACING = 8.5  # points between two labels
+DECADE = {"x": 26.0, "y": 13.0}  # points that a power of ten takes along an axis
 HALO = withStroke(linewidth=2.2, foreground="white")  # keeps a label readable where a line passes under it
 
 
@@ -39,41 +42,58 @@ def panels(
     between: float = 0.2,
     bottom: float = 0.42,
     top: float = 0.24,
+    below: float = 0.0,
 ) -> tuple[Figure, list[Axes]]:
     """A figure with n panels of height `tall`: side by side over two columns, one below the other in one.
 
-    All lengths are in inches, so that labels can be placed exactly.
+    All lengths are in inches, so that labels can be placed exactly.  Panels below each other are made lower where they
+    would be higher together than a column of text allows.  `below` is room under all of them, for a key.
     """
     width = WIDTH[columns]
     beside = columns == 2
+    tall = tall if beside else min(tall, (TALLEST - below) / n - bottom - top)
     each = (width - left - right - between * (n - 1)) / n if beside else width - left - right
     row = tall + bottom + top
-    height = row if beside else row * n
+    height = below + (row if beside else row * n)
     figure = Figure(figsize=(width, height))
     corners = [
-        (left + i * (each + between), bottom) if beside else (left, bottom + (n - 1 - i) * row) for i in range(n)
+        (left + i * (each + between), below + bottom) if beside else (left, below + bottom + (n - 1 - i) * row)
+        for i in range(n)
     ]
     return figure, [figure.add_axes((x / width, y / height, each / width, tall / height)) for x, y in corners]
 
 
 def common_height(axes: Sequence[Axes], label: str) -> None:
-    """The label of a vertical axis that all panels share: said once where they stand side by side."""
-    side_by_side = len({ax.get_position().y0 for ax in axes}) == 1
-    for ax in axes:
-        if ax is axes[0] or not side_by_side:
-            ax.set_ylabel(label)
-        else:
+    """The label of a vertical axis that all panels share, said once: at the first, or in the middle of a stack."""
+    boxes = [ax.get_position() for ax in axes]
+    if len({box.y0 for box in boxes}) == 1:
+        axes[0].set_ylabel(label)
+        for ax in axes[1:]:
             ax.tick_params(labelleft=False)
+        return
+    figure, size = axes[0].get_figure(root=True), axes[0].yaxis.label.get_fontsize()
+    assert figure is not None
+    middle = (min(box.y0 for box in boxes) + max(box.y1 for box in boxes)) / 2
+    figure.text(0.02, middle, label, rotation=90, ha="left", va="center", fontsize=size)
 
 
-def letter(name: str, theorem: Theorem) -> str:
-    """A letter of the alphabet as the theorem's paper writes it, in mathtext without dollars."""
-    return str(theorem.letters.get(name, LETTERS[name].latex))
+def letter(name: str) -> str:
+    """A letter as the figure writes it, in mathtext without dollars."""
+    return current_letters().get(name, LETTERS[name].latex)
 
 
-def formula(expression: Expr, theorem: Theorem) -> str:
-    """An expression on one line in the letters of the theorem's paper, in mathtext without dollars."""
-    return Typesetter(LaTeX(theorem.letters), inline=True).part(expression).body
+def formula(expression: Expr) -> str:
+    """An expression on one line in the figure's letters, in mathtext without dollars."""
+    return Typesetter(LaTeX(current_letters()), inline=True).part(expression).body
+
+
+def words(text: str) -> str:
+    r"""A text in the picture, its formulas between dollar signs in the figure's letters, as in a caption.
+
+    >>> words("inner step $eta$ in units of $1/L$"), words("$|x_inf - x_*| <= B$")
+    ('inner step $\\eta$ in units of $1/L$', '$|x_\\infty-x_\\star|\\le B$')
+    """
+    return as_mathtext(text, current_letters())
 
 
 def count(value: float) -> str:
@@ -85,6 +105,37 @@ def count(value: float) -> str:
     return r"\infty" if np.isinf(value) else f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
 
 
+def key(figure: Figure, looks: Mapping[str, Mapping[str, Any]], per_row: int) -> None:
+    """A key under all panels: what each kind of line or marker is, `per_row` beside each other."""
+    handles = [Line2D([], [], **{"color": GREY, **look}, label=words(name)) for name, look in looks.items()]
+    figure.legend(
+        handles=handles,
+        loc="lower center",
+        ncols=per_row,
+        frameon=False,
+        fontsize=SMALL,
+        handlelength=2.2,
+        columnspacing=1.2,
+        labelspacing=0.25,
+        borderaxespad=0.2,
+    )
+
+
+def end_axis(ax: Axes, low: float, high: float) -> None:
+    """End the horizontal axis at two of its values: the rest of the panel is room for labels.
+
+    The axis has no ticks there, and its own label stands under the part that is drawn.  Call when the limits are final
+    and the label is set.
+    """
+    for minor in (False, True):
+        places = ax.xaxis.get_ticklocs(minor=minor)
+        inside = [place for place in places if low * (1 - 1e-9) <= place <= high * (1 + 1e-9)]
+        (ax.xaxis.set_minor_locator if minor else ax.xaxis.set_major_locator)(FixedLocator(inside))
+    ax.spines["bottom"].set_bounds(low, high)
+    ends = ax.transData.transform([(low, ax.get_ylim()[0]), (high, ax.get_ylim()[0])])
+    ax.xaxis.label.set_x(float(ax.transAxes.inverted().transform(ends)[:, 0].mean()))
+
+
 @dataclass(frozen=True)
 class Ink:
     """Colour and marker of one member of an ordered family of lines."""
@@ -94,9 +145,26 @@ class Ink:
 
     @property
     def text(self) -> str:
-        """The colour for words: darker, because thin strokes need more contrast."""
-        red, green, blue = (0.72 * part for part in to_rgb(self.color))
-        return to_hex((red, green, blue))
+        """The colour for words."""
+        return darker(self.color)
+
+
+def darker(color: str) -> str:
+    """A colour for words: thin strokes need more contrast than lines."""
+    red, green, blue = (0.72 * part for part in to_rgb(color))
+    return to_hex((red, green, blue))
+
+
+def pale(place: int, share: float) -> tuple[float, float, float]:
+    """White with that share of an ink."""
+    red, green, blue = (1 - share * (1 - part) for part in to_rgb(ORDERED_INKS[place]))
+    return red, green, blue
+
+
+def fill(place: int, share: float, hatch: str = "") -> dict[str, Any]:
+    """How a region is filled: a share of an ink, and lines that tell it apart in grey print."""
+    edge = pale(place, min(1.0, share + 0.25)) if hatch else pale(place, share)
+    return {"facecolor": pale(place, share), "edgecolor": edge, "hatch": hatch}
 
 
 def ordered_inks(n: int) -> list[Ink]:
@@ -117,7 +185,8 @@ def log_axis(ax: Axes, which: Literal["x", "y"], ticks: Sequence[float] | Array 
     (ax.set_xscale if which == "x" else ax.set_yscale)("log")
     axis = ax.xaxis if which == "x" else ax.yaxis
     if ticks is None:
-        axis.set_major_locator(LogLocator(numticks=20))
+        long = (ax.bbox.width if which == "x" else ax.bbox.height) * 72 / ax.figure.dpi
+        axis.set_major_locator(LogLocator(numticks=max(2, int(long / DECADE[which]))))
         axis.set_minor_locator(LogLocator(subs=range(2, 10), numticks=200))
     else:
         axis.set_major_locator(FixedLocator(list(ticks)))

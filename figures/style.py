@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, Literal
 
 import matplotlib
@@ -11,11 +13,23 @@ from matplotlib import rc_context
 
 Family = Literal["serif", "sans"]
 
+Notation = Literal["alphabet", "paper"]
+"""Whose letters a figure is written in: the alphabet's, or those of the paper that it is about."""
+
+Letters = Mapping[str, str]
+"""Our ASCII names to LaTeX where they differ from the alphabet's."""
+
+ALPHABET: Letters = MappingProxyType({})
+# Scoped as matplotlib's own parameters are: set by `styled` alone, read by whoever writes a letter.
+_LETTERS: ContextVar[Letters] = ContextVar("letters of the figure that is drawn", default=ALPHABET)
+
 Columns = Literal[1, 2]
 WIDTH: Mapping[Columns, float] = {1: 3.3, 2: 6.9}  # inches: one and two columns of a paper
+TALLEST = 4.9  # inches, of panels one below the other: half a page is left for text
 
 BLACK, GREY = "#000000", "#6b6b6b"
 FORBIDDEN = "#ececec"  # the side of a bound where nothing may lie
+NO_CLAIM = "#d4d4d4"  # of a map: where no bound says anything; apart from white and from the fills in grey print
 
 # An ordered quantity (K, R, M, eta) runs from dark to light with CIE lightness 9, 30, 43, 53, 62: it reads in grey and
 # with every common form of colour blindness; markers repeat the order for whoever sees neither.
@@ -70,9 +84,25 @@ _STYLE: dict[Any, Any] = {
 
 
 @contextmanager
-def styled(family: Family = "serif") -> Iterator[None]:
-    """The style, for as long as a figure is drawn and saved; nothing outside is changed."""
-    with rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update({**_STYLE, **_FONTS[family]})
-        yield
+def styled(family: Family = "serif", letters: Letters = ALPHABET) -> Iterator[None]:
+    """The style and the letters, for as long as a figure is drawn and saved; nothing outside is changed."""
+    written = _LETTERS.set(letters)
+    try:
+        with rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update({**_STYLE, **_FONTS[family]})
+            yield
+    finally:
+        _LETTERS.reset(written)
+
+
+def current_letters() -> Letters:
+    """The letters of the figure that is being drawn.
+
+    >>> with styled(letters={"L": "H"}):
+    ...     current_letters()["L"]
+    'H'
+    >>> dict(current_letters())
+    {}
+    """
+    return _LETTERS.get()

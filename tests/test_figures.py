@@ -19,7 +19,7 @@ from sympy import Rational
 
 from tightrate.common.errors import TightrateError
 from tightrate.figures.drawing import Label, ordered_inks, place_labels, slope_triangle
-from tightrate.figures.figure import FIGURES, save, staleness
+from tightrate.figures.figure import FIGURES, Look, save, staleness
 from tightrate.figures.gallery.krm_sweep import predicted_law
 from tightrate.figures.style import ORDERED_INKS, Columns, Family
 from tightrate.rates.papers.patel2024.theorem_27 import thm27_logarithm
@@ -56,7 +56,7 @@ def test_files_are_reproducible_with_embedded_fonts(name: str, tmp_path: Path) -
 def drawn(tmp_path: Path) -> Path:
     spec = FIGURES["krm-sweep"]
     data = DATA["krm-sweep"]().assign_attrs(spec.experiment.origin("quick", 1))
-    save(spec, data, tmp_path, ["svg"], columns=1, family="sans")
+    save(spec, data, tmp_path, ["svg"], Look(columns=1, family="sans", notation="paper"))
     return tmp_path
 
 
@@ -81,6 +81,16 @@ def test_changed_data_make_a_picture_stale(drawn: Path) -> None:
     data = load_dataset(path)
     save_dataset(data.assign(gap_mean=1.1 * data.gap_mean), path)
     assert "is not what the data" in (staleness(FIGURES["krm-sweep"], drawn) or "")
+
+
+def test_a_changed_or_missing_caption_is_stale(drawn: Path) -> None:
+    caption = drawn / "krm-sweep.tex"
+    whole = caption.read_text()
+    caption.write_text(whole.replace("H", "L"))
+    assert "krm-sweep.tex is not what the data" in (staleness(FIGURES["krm-sweep"], drawn) or "")
+    caption.write_text(whole)
+    (drawn / "krm-sweep.txt").unlink()
+    assert "krm-sweep.txt is not what the data" in (staleness(FIGURES["krm-sweep"], drawn) or "")
 
 
 def test_nothing_drawn_is_stale(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.terminal.listing import KINDS, listing
 
 if TYPE_CHECKING:
-    from tightrate.figures.style import Columns, Family
+    from tightrate.figures.style import Columns, Family, Notation
     from tightrate.rates.statements.theorem import Theorem
     from tightrate.verify.session import Profile, Session
 
@@ -50,6 +50,7 @@ TheoremId = Annotated[str, typer.Argument(metavar="THEOREM", autocompletion=comp
 
 PROFILES = ("quick", "full")
 FAMILIES = ("serif", "sans")
+NOTATIONS = ("alphabet", "paper")
 
 
 def main() -> NoReturn:
@@ -540,7 +541,10 @@ def figure(
     out: Folder = Path("figures-out"),
     formats: Annotated[str, typer.Option("--format", help="Any of pdf,png,svg.")] = "pdf,png",
     columns: Annotated[int, typer.Option(min=1, max=2, help="Columns of a paper that it is made for.")] = 2,
-    family: Annotated[str, typer.Option(help="Letters: serif or sans.")] = "serif",
+    family: Annotated[str, typer.Option(help="Type: serif or sans.")] = "serif",
+    notation: Annotated[
+        str, typer.Option("--letters", help="Whose: the alphabet's, or the paper's own.", metavar="alphabet|paper")
+    ] = "alphabet",
     profile: ProfileName = "quick",
     jobs: Jobs = 2,
     check: Annotated[bool, typer.Option("--check", help="Only say which figures in the folder are stale.")] = False,
@@ -551,7 +555,7 @@ def figure(
 
     Example: tightrate figure k-does-not-help --format pdf,svg --columns 1
     """
-    from tightrate.figures.figure import FIGURES, FORMATS, save, staleness
+    from tightrate.figures.figure import FIGURES, FORMATS, Look, save, staleness
     from tightrate.terminal.output import progress, say
     from tightrate.verify.cache.netcdf import load_dataset
     from tightrate.verify.cache.result_cache import default_store
@@ -564,6 +568,8 @@ def figure(
             raise unknown_name("format", kind, FORMATS)
     if family not in FAMILIES:
         raise unknown_name("family", family, FAMILIES)
+    if notation not in NOTATIONS:
+        raise unknown_name("letters", notation, NOTATIONS)
     if source is not None and (len(chosen) != 1 or check):
         raise TightrateError("--from draws one figure from one file: name exactly one figure, without --check")
     if check:
@@ -574,6 +580,7 @@ def figure(
         for name in present:
             say(f"{name}: {'stale: ' + stale[name] if name in stale else 'up to date'}")
         return 1 if stale else 0
+    look = Look(cast("Columns", columns), cast("Family", family), cast("Notation", notation))
     with progress() as watcher:
         session = Session(_profile(profile), jobs=jobs, progress=watcher, store=default_store(), reuse=True)
         if source is None:
@@ -581,8 +588,10 @@ def figure(
         for name in chosen:
             spec = FIGURES[name]
             dataset = session.result(spec.experiment)[0] if source is None else load_dataset(source)
-            for path in save(spec, dataset, out, kinds, cast("Columns", columns), cast("Family", family)):
+            for path in save(spec, dataset, out, kinds, look):
                 say(str(path))
+            if notation == "paper" and not spec.letters_of:
+                say(f"note: {name} speaks of no single paper: it is drawn in the alphabet's letters")
     return 0
 
 

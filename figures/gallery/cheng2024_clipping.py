@@ -16,6 +16,7 @@ from tightrate.figures.drawing import (
     Label,
     count,
     drawable,
+    end_axis,
     formula,
     label_along,
     letter,
@@ -24,6 +25,7 @@ from tightrate.figures.drawing import (
     panels,
     place_labels,
     slope_triangle,
+    words,
 )
 from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, GREY, Columns
@@ -40,16 +42,18 @@ ROOM = 0.3  # for the labels, of the axis in logarithms
 
 @figure(
     "cheng2024-clipping-bias",
-    title="The bias of a clipped stochastic gradient",
+    title="The bias of a clipped gradient has the bound's power of the threshold, at a fraction of its size",
     caption=(
-        "(a) Bias of one clipped coordinate with noise of moment σ^α against the threshold ρ, exact: markers, the worst"
-        " law of two values for each threshold, at mean zero; dashed, a Pareto law with tail index α + 1/2. Thin, the"
-        " bound (2σ)^α ρ^(1−α) of Lemma A.2; the triangles have its exponents. (b) The same as shares of that bound,"
-        " at mean zero and (hollow markers, upper lines) at the mean ρ/2, the largest that the lemma allows; thin lines"
-        " are the best possible bound, which the worst law approaches for large thresholds."
+        "(a) Bias of one clipped coordinate with noise of moment $sigma^alpha$ against the threshold $rho$,"
+        " exact: markers, the worst law of two values for each threshold, at mean zero; dashed, a Pareto law with"
+        " tail index $alpha + 1/2$. Thin, the bound $(2 sigma)^alpha rho^(1 - alpha)$ of Lemma A.2; the triangles"
+        " have its exponents. (b) The same as shares of that bound, at mean zero (filled) and (hollow markers,"
+        " upper lines) at the mean $rho/2$, the largest that the lemma allows; thin lines are the best possible"
+        " bound, which the worst law approaches for large thresholds."
     ),
     experiment=clipping_bias_over_threshold,
     needs=("worst", "pareto", "G_inf", "sigma"),
+    letters_of="cheng2024/lemA2-bias",
     cost="full",
 )
 def clipping_bias(data: xr.Dataset, columns: Columns) -> Figure:
@@ -68,14 +72,16 @@ def clipping_bias(data: xr.Dataset, columns: Columns) -> Figure:
         ax.set_xlim(rho[0] / 1.15, rho[-1] * (rho[-1] / rho[0]) ** ROOM)
         ax.set_xticks([10.0, 100.0])
         ax.xaxis.set_minor_locator(NullLocator())
-        ax.set_xlabel(rf"threshold ${letter('rho', source)}$ in units of ${letter('sigma', source)}$")
+        ax.set_xlabel(words("threshold $rho$ in units of $sigma$"))
     inks = dict(zip(shown.alpha.values, ordered_inks(shown.sizes["alpha"]), strict=True))
     _biases(left, shown / unit, rho, inks, source)
-    _shares(right, shown, rho, inks, source)
-    left.set_ylabel(rf"bias in units of ${letter('sigma', source)}$")
+    _shares(right, shown, rho, inks)
+    for ax in (left, right):
+        end_axis(ax, ax.get_xlim()[0], rho[-1] * 1.08)
+    left.set_ylabel(words("bias in units of $sigma$"))
     right.set_ylabel("bias as a share of the bound")
-    left.set_title("(a) bias at mean zero")
-    right.set_title("(b) share of the bound")
+    left.set_title("(a) at mean zero: the bound's exponents")
+    right.set_title("(b) a share that does not depend on the threshold")
     return picture
 
 
@@ -94,19 +100,22 @@ def _biases(ax: Axes, data: xr.Dataset, rho: Any, inks: dict[float, Ink], source
         ax.plot(rho, drawable(one.pareto), color=ink.color, linewidth=0.8, linestyle=PARETO, gid="pareto")
         marks: dict[str, Any] = {"marker": ink.marker, "markerfacecolor": "white", "markevery": 2}
         ax.plot(rho, worst, color=ink.color, linewidth=1.2, gid="worst", **marks)
-        labels.append(Label(rho[-1], worst[-1], rf"${letter('alpha', source)}={count(alpha)}$", ink.text))
-        labels.append(Label(rho[-1], bound[-1], "bound", ink.text))
+        labels.append(Label(rho[-1], worst[-1], rf"${letter('alpha')}={count(alpha)}$", ink.text))
+        power = f"{letter('rho')}^{{{exponent(source, alpha)}}}"
+        labels.append(Label(rho[-1], bound[-1], f"bound, ${power}$", ink.text))
+    pareto = drawable(at.sel(alpha=max(inks)).pareto)
+    labels.append(Label(rho[-1], pareto[-1], "Pareto law", inks[max(inks)].text))
     lowest, highest = float(np.nanmin(drawable(at.pareto))), float(np.nanmax(drawable(at.bound)))
     ax.set_ylim(lowest * 0.3, highest * 5)
     ax.yaxis.set_major_locator(LogLocator(numticks=8))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_minor_formatter(NullFormatter())
     place_labels(ax, labels, "right", gap=5)
-    for alpha, corner in zip((min(inks), max(inks)), ((rho[-1] * 0.28, 1.6), (rho[0] * 1.02, 1e-8)), strict=True):
-        slope_triangle(ax, corner, 2.5, exponent(source, alpha), formula(threshold, source))
+    for alpha, corner in zip((min(inks), max(inks)), ((rho[-1] * 0.28, 1.6), (rho[0] * 1.25, 2e-9)), strict=True):
+        slope_triangle(ax, corner, 2.5, exponent(source, alpha), formula(threshold))
 
 
-def _shares(ax: Axes, data: xr.Dataset, rho: Any, inks: dict[float, Ink], source: Theorem) -> None:
+def _shares(ax: Axes, data: xr.Dataset, rho: Any, inks: dict[float, Ink]) -> None:
     labels = []
     for alpha, ink in inks.items():
         for mean in (0.0, 0.5):
@@ -116,12 +125,12 @@ def _shares(ax: Axes, data: xr.Dataset, rho: Any, inks: dict[float, Ink], source
             face = ink.color if mean == 0 else "white"
             marks: dict[str, Any] = {"marker": ink.marker, "markerfacecolor": face, "linestyle": "none"}
             ax.plot(rho, worst, color=ink.color, markevery=2, gid="worst", **marks)
-            labels.append(Label(rho[-1], worst[-1], rf"${letter('alpha', source)}={count(alpha)}$", ink.text))
+            labels.append(Label(rho[-1], worst[-1], rf"${letter('alpha')}={count(alpha)}$", ink.text))
     ax.axhline(1.0, color=BLACK, linewidth=0.8, gid="bound")
     lowest = float(np.nanmin(drawable((data.worst / data.bound).sel(mean=[0.0, 0.5]))))
     ax.set_ylim(lowest * 0.4, 4.0)
     label_along(ax, (rho[0], 1.0), (rho[-1], 1.0), "bound, Lemma A.2", offset=3)
     place_labels(ax, labels, "right", gap=6)
-    for mean, text in ((0.0, "mean 0"), (0.5, rf"mean ${letter('rho', source)}/2$")):
+    for mean, text in ((0.0, "mean 0"), (0.5, rf"mean ${letter('rho')}/2$")):
         first = drawable((data.worst / data.bound).sel(mean=mean))[0]
         label_along(ax, (rho[0], first[0]), (rho[-1], first[-1]), text, offset=5, at=0.3, color=GREY)

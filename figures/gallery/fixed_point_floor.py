@@ -16,6 +16,7 @@ from tightrate.figures.drawing import (
     common_height,
     count,
     drawable,
+    end_axis,
     formula,
     letter,
     log_axis,
@@ -23,6 +24,7 @@ from tightrate.figures.drawing import (
     panels,
     place_labels,
     slope_triangle,
+    words,
 )
 from tightrate.figures.figure import figure
 from tightrate.figures.style import GREY, Columns
@@ -37,18 +39,19 @@ FIRST_ORDER = (0, (5, 2.5))
 
 @figure(
     "fixed-point-floor",
-    title="Where local gradient descent ends instead of at the optimum",
+    title="Local steps move the end of local gradient descent away from the optimum",
     caption=(
-        "Distance of the fixed point x_∞ of local gradient descent from the optimum x⋆, in units of the start distance"
-        " B, on {M} quadratic machines in dimension {d} with different optima (μ = {mu:.3g}, H = {L:.3g},"
-        " τ = {tau:.3g}): (a) against the local steps K, (b) against the inner step η, whatever the outer step. H is"
-        " the smoothness constant (L elsewhere in tightrate). Thick lines are exact, markers are runs step by step to"
-        " the end; the sharp bound is followed closely until the fixed point comes near the mean of the"
-        " machines' optima, and the first-order bound, proportional to η(K − 1) for small η, tells how the floor"
-        " vanishes; triangle: its exponent of η. At K = 1 there is no floor."
+        "Distance of the fixed point $x_inf$ of local gradient descent from the optimum $x*$ on {M} quadratic"
+        " machines in dimension {d} with different optima ($mu = {mu:.3g} L$, $tau = {tau:.3g} L$, $B$ the start"
+        " distance): (a) against the local steps $K$, (b) against the inner step $eta$, whatever the outer step."
+        " Thick lines are exact, markers are runs step by step to the end. The sharp bound is followed closely"
+        " until the fixed point comes near the mean of the machines' optima, and the first-order bound,"
+        " proportional to $eta (K - 1)$ for small $eta$, tells how the floor vanishes; triangle: its exponent of"
+        " $eta$. At $K = 1$ there is no floor."
     ),
     experiment=discrepancy.floor,
     needs=("floor", "simulated"),
+    letters_of="patel2024/discrepancy",
 )
 def fixed_point_floor(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: against K for a few eta, and against eta for a few K, each with both bounds."""
@@ -64,16 +67,18 @@ def fixed_point_floor(data: xr.Dataset, columns: Columns) -> Figure:
         log_axis(ax, "x")
         log_axis(ax, "y")
         ax.set_ylim(np.nanmin(floor) * 0.6, np.nanmax(drawable(scaled.sharp)) * 1.6)
-    _lines(axes[0], scaled, along="K", name=formula(eta * L, source))
-    _lines(axes[1], scaled, along="eta", name=letter("K", source))
+    _lines(axes[0], scaled, along="K", name=formula(eta * L))
+    _lines(axes[1], scaled, along="eta", name=letter("K"))
     _key(axes[1])
     slope = small_step.bound.terms[0].monomial.exponents["eta"]
-    slope_triangle(axes[1], (scaled.eta.values[0] * 4, axes[1].get_ylim()[0] * 2), 4.0, slope, letter("eta", source))
-    axes[0].set_xlabel(f"local steps per round ${letter('K', source)}$")
-    axes[1].set_xlabel(rf"inner step $\eta$ in units of $1/{letter('L', source)}$")
-    common_height(axes, rf"${source.bound.measure.latex}$  in units of ${letter('B', source)}$")
-    axes[0].set_title("(a) against the number of local steps")
-    axes[1].set_title("(b) against the inner step")
+    slope_triangle(axes[1], (scaled.eta.values[0] * 4, axes[1].get_ylim()[0] * 2), 4.0, slope, letter("eta"))
+    axes[0].set_xlabel(words("local steps per round $K$"))
+    axes[1].set_xlabel(words("inner step $eta$ in units of $1/L$"))
+    for ax, low in zip(axes, (1.0, scaled.eta.values[0]), strict=True):
+        end_axis(ax, low, ax.get_xlim()[1])
+    common_height(axes, rf"${source.bound.measure.latex}$  in units of ${letter('B')}$")
+    axes[0].set_title("(a) the floor rises with the local steps")
+    axes[1].set_title("(b) it vanishes only with the inner step")
     return picture
 
 

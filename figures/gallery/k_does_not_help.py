@@ -24,10 +24,10 @@ from tightrate.figures.drawing import (
     ordered_inks,
     panels,
     slope_triangle,
+    words,
 )
 from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, FORBIDDEN, Columns
-from tightrate.rates.symbols.alphabet import B, L, eta
 from tightrate.verify.measurement import symbols_of
 from tightrate.verify.papers.patel2024 import local_steps_do_not_help
 
@@ -38,15 +38,17 @@ LOCAL_STEPS = (1.0, 10.0, 100.0, 1000.0, np.inf)
     "k-does-not-help",
     title="More local steps do not help",
     caption=(
-        "Suboptimality of local gradient descent on the rank-one pair against communication rounds R, at the hard"
-        " angle of each R, for K local steps a round up to infinity; H is the smoothness constant (L elsewhere in"
-        " tightrate), B the start distance. (a) With a small inner step and plain averaging more local steps are"
-        " faster, but only down to the same floor. (b) With the best inner step η and outer step β for each K and R"
-        " every K lies on one curve; triangle: the exponent of the lower bound. Nothing can enter the grey region below"
-        " it."
+        "Suboptimality after $R$ rounds of local gradient descent on two machines with the Hessians $L e e^(T)$"
+        " and $L v v^(T)$, where $e$ and $v$ are unit vectors at an angle of cosine $1 - 1/(6 R)$: another"
+        " instance for each $R$. $K$ is the number of local steps a round, up to infinity, and $B$ the start"
+        " distance. (a) With a small inner step, $eta L = {small_step:g}$, and plain averaging, $gamma = 1$, more"
+        " local steps are faster, but only down to the same floor. (b) With the best inner step $eta$ and outer"
+        " step $gamma$ for each $K$ and $R$ all $K$ lie on one curve. Triangle: the exponent of the lower bound,"
+        " below which, in the grey part, nothing can lie."
     ),
     experiment=local_steps_do_not_help.rank_one_at_the_hard_angle,
     needs=("slow_gap", "best_gap"),
+    letters_of="patel2024/prop7-constant",
 )
 def k_does_not_help(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: a small inner step with plain averaging, and the best steps of each K and R."""
@@ -59,7 +61,7 @@ def k_does_not_help(data: xr.Dataset, columns: Columns) -> Figure:
         {steps: drawable(data[variable].sel(K=steps) / unit) for steps in local_steps}
         for variable in ("slow_gap", "best_gap")
     )
-    lower_bound = rf"lower bound ${formula(source.bound.expression, source)}$"
+    lower_bound = rf"lower bound ${formula(source.bound.expression)}$"
     picture, axes = panels(2, columns, tall=2.1)
     for ax, curves in zip(axes, (slow, best), strict=True):
         for turn, (steps, curve) in enumerate(curves.items()):
@@ -76,23 +78,20 @@ def k_does_not_help(data: xr.Dataset, columns: Columns) -> Figure:
         log_axis(ax, "y")
         ax.set_xlim(R[0] * 0.9, R[-1] * 1.12)
         ax.set_ylim(bound[-1] * 0.35, 1.0)
-        ax.set_xlabel(f"communication rounds ${letter('R', source)}$")
+        ax.set_xlabel(words("communication rounds $R$ (an instance for each)"))
         label_along(ax, (R[0], bound[0]), (R[-1], bound[-1]), lower_bound, at=0.52, offset=-4)
     _label_apart(axes[0], R, slow, inks)
-    joint = best[local_steps[-1]]
-    every = f"$K={', '.join(map(count, local_steps))}$"
+    _key(axes[1], inks)
     rate = source.bound.terms[0].monomial.exponents["R"]
-    slope_triangle(axes[1], (R[-1] / 40, bound[0] * 7), 8.0, rate, letter("R", source))
-    label_along(axes[1], (R[0], joint[0]), (R[-1], joint[-1]), every, at=0.52, offset=5)
-    common_height(axes, rf"$F(x_R)-F(x^\star)$  in units of ${formula(L * B**2, source)}$")
-    small_step = f"{formula(eta * L, source)}={count(data.attrs['small_step'])}"
-    axes[0].set_title(rf"(a) small inner step ${small_step}$, plain averaging ${letter('gamma', source)}=1$")
-    axes[1].set_title(rf"(b) best ${letter('eta', source)}$ and ${letter('gamma', source)}$ for every $K$ and $R$")
+    slope_triangle(axes[1], (R[-1] / 70, bound[0] * 12), 8.0, rate, letter("R"))
+    common_height(axes, words("$F(x_R) - F(x*)$  in units of $L B^2$"))
+    axes[0].set_title(words("(a) small step: larger $K$ only reach the floor sooner"))
+    axes[1].set_title(words("(b) best $eta$ and $gamma$: every $K$ is the same"))
     return picture
 
 
 def _label_apart(ax: Axes, R: Array, curves: Mapping[float, Array], inks: Mapping[float, Ink]) -> None:
-    """Label each curve where it is farthest from the others; the lowest, and those on it, from below."""
+    """Label each curve where it is farthest from the others; the lowest, and those on it, have no room beside them."""
     groups: list[list[float]] = []
     for steps, curve in curves.items():
         twins = [group for group in groups if np.allclose(curves[group[0]], curve, rtol=0.02, equal_nan=True)]
@@ -105,15 +104,21 @@ def _label_apart(ax: Axes, R: Array, curves: Mapping[float, Array], inks: Mappin
         own = logarithms[group[0]]
         apart = [np.abs(own - other) for steps, other in logarithms.items() if steps != group[0]]
         place = int(np.nanargmax(np.min(apart, axis=0))) if apart else len(R) // 2
-        lowest = all(own[place] <= other[place] for other in logarithms.values())
-        ink = inks[group[-1]]  # the one drawn on top
-        tie = {"arrowstyle": "-", "linewidth": 0.5, "color": ink.color, "relpos": (0.1, 1), "shrinkA": 0, "shrinkB": 1}
+        if apart and all(own[place] <= other[place] for other in logarithms.values()):
+            continue
         ax.annotate(
-            f"$K={', '.join(map(count, group))}$",
+            f"${letter('K')}={', '.join(map(count, group))}$",
             (R[place], curves[group[0]][place]),
-            xytext=(5, -38) if lowest else (3, 3),
+            xytext=(3, 3),
             textcoords="offset points",
-            color=ink.text,
+            color=inks[group[-1]].text,  # of the one drawn on top
             fontsize=SMALL,
-            arrowprops=tie if lowest else None,
         )
+
+
+def _key(ax: Axes, inks: Mapping[float, Ink]) -> None:
+    """Every marker with its number of local steps: where the curves coincide none can be labelled alone."""
+    for steps, ink in inks.items():
+        look: dict[str, Any] = {"color": ink.color, "marker": ink.marker, "markerfacecolor": "white"}
+        ax.plot([], [], label=f"${letter('K')}={count(steps)}$", **look)
+    ax.legend(loc="upper right", frameon=False, fontsize=SMALL, handlelength=1.6, labelspacing=0.2, borderaxespad=0)

@@ -23,6 +23,7 @@ from tightrate.figures.drawing import (
     ordered_inks,
     panels,
     slope_triangle,
+    words,
 )
 from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, GREY, Columns
@@ -37,15 +38,17 @@ ROUNDS = 1000.0
     "khaled2025-momentum",
     title="Outer momentum acts through the adjusted outer step",
     caption=(
-        "Gap of the averaged iterate of local SGD with outer heavy-ball momentum μ, exact, without noise, on a"
-        " quadratic whose {d} curvatures are spread evenly in the logarithm between {flattest:g} L and L; H = {K}, ηL"
-        " = {eta:g}, R = 1000 rounds. (a) Against the outer step γ every momentum has its own line. (b) Against the"
-        " momentum-adjusted outer step γ/(1 − μ) they lie on one. Filled markers: inside the conditions of Theorem 2"
-        " with (1 − μ)²; open ones: outside, where nothing is claimed. Thin line: the theorem's bound (re-derived),"
-        " which without noise depends on γ/(1 − μ) alone."
+        "Gap of the averaged iterate of local SGD with outer heavy-ball momentum $momentum$, exact, without"
+        " noise, on a quadratic whose {d} curvatures are spread evenly in the logarithm between ${flattest:g} L$"
+        " and $L$; $K = {K}$, $eta L = {eta:g}$, $R = 1000$ rounds. (a) Against the outer step $gamma$ every"
+        " momentum has its own line. (b) Against the momentum-adjusted outer step $gamma/(1 - momentum)$ they lie"
+        " on one. Filled markers: inside the conditions of Theorem 2 with $(1 - momentum)^2$; open ones: outside,"
+        " where nothing is claimed. Thin line: the theorem's bound (re-derived), which without noise depends on"
+        " $gamma/(1 - momentum)$ alone."
     ),
     experiment=outer_momentum.adjusted_steps,
     needs=("gap", "gamma"),
+    letters_of="khaled2025/thm2",
     cost="full",
 )
 def adjusted_outer_step(data: xr.Dataset, columns: Columns) -> Figure:
@@ -80,19 +83,19 @@ def adjusted_outer_step(data: xr.Dataset, columns: Columns) -> Figure:
         0.98, 0.97, "filled: conditions of Theorem 2 hold", transform=axes[0].transAxes,
         ha="right", va="top", fontsize=SMALL, color=GREY,
     )  # fmt: skip
-    _name_ends(axes[0], at.gamma.values[:, -1], gaps[:, -1], data.momentum.values, letter("momentum", source))
+    _name_ends(axes[0], at.gamma.values[:, -1], gaps[:, -1], data.momentum.values, letter("momentum"))
     together = r",\ ".join(count(value) for value in data.momentum.values)
     axes[1].annotate(
-        rf"${letter('momentum', source)}={together}$", (data.adjusted.values[5], np.nanmax(gaps[:, 5])), (5, 4),
+        rf"${letter('momentum')}={together}$", (data.adjusted.values[5], np.nanmax(gaps[:, 5])), (5, 4),
         textcoords="offset points", fontsize=SMALL,
     )  # fmt: skip
     corner = data.adjusted.values[2], np.nanmin(gaps[:, 5]) / 6
-    slope_triangle(axes[1], corner, 8.0, Integer(-1), f"({formula(gamma / (1 - momentum), source)})")
-    common_height(axes, rf"${source.bound.measure.latex}$  in units of ${formula(L * B**2, source)}$")
-    axes[0].set_xlabel(f"outer step ${letter('gamma', source)}$")
-    axes[1].set_xlabel(f"adjusted outer step ${formula(gamma / (1 - momentum), source)}$")
-    axes[0].set_title("(a) against the outer step")
-    axes[1].set_title("(b) against the adjusted outer step")
+    slope_triangle(axes[1], corner, 8.0, Integer(-1), f"({formula(gamma / (1 - momentum))})")
+    common_height(axes, rf"${source.bound.measure.latex}$  in units of ${formula(L * B**2)}$")
+    axes[0].set_xlabel(words("outer step $gamma$"))
+    axes[1].set_xlabel(f"adjusted outer step ${formula(gamma / (1 - momentum))}$")
+    axes[0].set_title("(a) every momentum has its own line")
+    axes[1].set_title("(b) one line against the adjusted step")
     return picture
 
 

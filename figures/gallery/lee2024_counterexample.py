@@ -18,6 +18,7 @@ from tightrate.figures.drawing import (
     ordered_inks,
     panels,
     slope_triangle,
+    words,
 )
 from tightrate.figures.figure import figure
 from tightrate.figures.style import GREY, Columns
@@ -29,18 +30,19 @@ from tightrate.verify.papers.lee2024 import counterexample as runs
     "lee2024-counterexample",
     title="FedAda² stays at a point that is not stationary",
     caption=(
-        "Three convex, 1-smooth clients with bounded gradients (ε = {lambda:g}, one local step, exact gradients)."
-        " (a) The gradient of their mean f vanishes at x⋆ = {optimum:.3f}, the mean of the normalized steps"
-        " f_i'/(|f_i'| + ε) at 0, where the runs start. (b) The squared gradient of the iterates: 1/81 in every"
-        " round for AdaGrad, SM3 and Adam clients, with a delay and with a clip of small steps, for four pairs of"
-        " steps (all on one line); with SGD clients and the same server it vanishes. The triangle is the rate"
-        " that is said to hold for any clients. (c) On the family with the gradients G, −b, −b the squared"
-        " gradient that stays: runs (circles) and closed form (line). It tends to G²/9 as the damping ε vanishes."
-        " The bound that is proved here (thin) has a floor of the order of the squared heterogeneity, and allows"
-        " it."
+        "Three convex, 1-smooth clients with bounded gradients ($lambda = {lambda:g}$, one local step, exact"
+        " gradients). (a) The gradient of their mean $f$ vanishes at $x* = {optimum:.3f}$, the mean of the"
+        " normalized steps $f_i'/(|f_i'| + lambda)$ at 0, where the runs start. (b) The squared gradient of the"
+        " iterates: $1/81$ in every round for AdaGrad, SM3 and Adam clients, with a delay and with a clip of"
+        " small steps, for four pairs of steps (all on one line); with SGD clients and the same server it"
+        " vanishes. The triangle is the rate that is said to hold for any clients. (c) On the family with the"
+        " gradients $G_inf$, $-b$, $-b$ the squared gradient that stays: runs (circles) and closed form (line)."
+        " It tends to $G_inf^2/9$ as the damping $lambda$ vanishes. The bound that is proved here (thin) has a"
+        " floor of the order of the squared heterogeneity, and allows it."
     ),
     experiment=runs.counterexample,
     needs=("squared_gradient", "sgd_clients", "slope", "step", "client_step", "staying", "family_lambda"),
+    letters_of="lee2024/counterexample-family",
 )
 def counterexample(data: xr.Dataset, columns: Columns) -> Figure:
     """Three panels: where the steps cancel, the squared gradient over the rounds, and the family."""
@@ -48,8 +50,10 @@ def counterexample(data: xr.Dataset, columns: Columns) -> Figure:
     _cancel(axes[0], data)
     _rounds(axes[1], data)
     _family(axes[2], data)
-    for ax, title in zip(axes, ("(a) gradient and step", "(b) over the rounds", "(c) small damping"), strict=True):
-        ax.set_title(title)
+    for ax, title in zip(
+        axes, ("(a) steps cancel off $x*$", "(b) so FedAda² stays there", "(c) for every damping"), strict=True
+    ):
+        ax.set_title(words(title))
     return picture
 
 
@@ -62,7 +66,12 @@ def _cancel(ax: Axes, data: xr.Dataset) -> None:
     ax.plot([data.attrs["optimum"]], [0], "o", color=first.color, markerfacecolor="white")
     ax.plot([0], [0], "s", color=second.color, markerfacecolor="white")
     ax.annotate(
-        "$x^\\star$", (data.attrs["optimum"], 0), xytext=(-2, 4), textcoords="offset points", ha="right", fontsize=SMALL
+        words("$x*$"),
+        (data.attrs["optimum"], 0),
+        xytext=(-2, 4),
+        textcoords="offset points",
+        ha="right",
+        fontsize=SMALL,
     )
     ax.set_xlim(x[0], x[-1])
     ends = (x[60], x[-1])
@@ -70,7 +79,7 @@ def _cancel(ax: Axes, data: xr.Dataset) -> None:
         ax,
         (ends[0], float(data.slope.sel(x=ends[0]))),
         (ends[1], float(data.slope.sel(x=ends[1]))),
-        "$\\nabla f$",
+        words("$grad f$"),
         at=0.65,
         offset=3,
         color=first.text,
@@ -85,7 +94,7 @@ def _cancel(ax: Axes, data: xr.Dataset) -> None:
         color=second.text,
     )
     ax.set_xlabel("$x$")
-    ax.set_ylabel("slope; step per unit of $" + letter("eta", theorem(data.attrs["theorem"])) + "$")
+    ax.set_ylabel(words("slope; step in units of $eta$"))
 
 
 def _rounds(ax: Axes, data: xr.Dataset) -> None:
@@ -101,16 +110,16 @@ def _rounds(ax: Axes, data: xr.Dataset) -> None:
     ax.set_xlim(R[0], R[-1])
     exact = source.bound.at({"lambda": data.attrs["lambda"]})
     ax.set_ylim(exact * 1e-3, exact * 8)
-    label_along(ax, (R[0], exact), (R[-1], exact), r"FedAda$^2$: $1/81$, all variants", offset=3, color=first.text)
+    label_along(ax, (R[0], exact), (R[-1], exact), "FedAda²: $1/81$, all variants", offset=3, color=first.text)
     below = int(np.argmax(sgd < exact * 1e-2))
     ax.annotate(
         "SGD clients", (R[below], sgd[below]), xytext=(-4, -2), textcoords="offset points", ha="right",
         fontsize=SMALL, color=second.text,
     )  # fmt: skip
     powers = [term.monomial.exponents["R"] for term in theorem("lee2024/cor8").bound.terms]
-    slope_triangle(ax, (R[0] * 2.6, exact * 0.3), 9.0, Rational(max(powers)), letter("R", source))
-    ax.set_xlabel(f"communication rounds ${letter('R', source)}$")
-    ax.set_ylabel(r"$\|\nabla f(x)\|^2$")
+    slope_triangle(ax, (R[0] * 2.6, exact * 0.3), 9.0, Rational(max(powers)), letter("R"))
+    ax.set_xlabel(words("communication rounds $R$"))
+    ax.set_ylabel(words("$||grad f(x)||^2$"))
 
 
 def _family(ax: Axes, data: xr.Dataset) -> None:
@@ -133,5 +142,5 @@ def _family(ax: Axes, data: xr.Dataset) -> None:
     ax.text(ratio[0] * 2, limit * 2, "$1/9$", fontsize=SMALL, color=GREY)
     label_along(ax, (ratio[0], floor[0]), (ratio[len(ratio) // 2], floor[len(ratio) // 2]), "proved bound",
                 at=0.6, offset=3, color=second.text)  # fmt: skip
-    ax.set_xlabel(rf"${letter('lambda', source)}/{letter('G_inf', source)}$")
-    ax.set_ylabel(rf"$\|\nabla f(0)\|^2/{letter('G_inf', source)}^2$")
+    ax.set_xlabel(words("damping $lambda/G_inf$"))
+    ax.set_ylabel(words("$||grad f(0)||^2/G_inf^2$"))

@@ -14,19 +14,16 @@ from tightrate.figures.drawing import (
     HALO,
     SMALL,
     Ink,
-    Label,
     count,
     formula,
     letter,
     log_axis,
     ordered_inks,
     panels,
-    place_labels,
+    words,
 )
 from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, GREY, Columns
-from tightrate.rates.statements.catalogue import theorem
-from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import L, eta
 from tightrate.verify.papers.patel2024 import fixed_point_in_the_plane
 
@@ -35,32 +32,33 @@ NAMED = (30.0, 100.0)  # local steps that are written beside the path of the sma
 
 @figure(
     "patel2024-moving-fixed-point",
-    title="The fixed point moves from the optimum to the mean of the machines' optima",
+    title="More local steps move the fixed point from the optimum to the mean of the machines' optima",
     caption=(
         "Where local gradient descent ends on {M} quadratic machines in the plane with different optima"
-        " (crosses), none of"
-        " them noisy. (a) At K = 1 the fixed point x_∞ is the optimum x⋆; as the local steps K grow, or the"
-        " inner step η, it"
-        " moves to the mean of the machines' optima, whatever the outer step. Lines are the closed form of Prop. 19,"
-        " markers are runs step by step to the end, and the thin grey lines are level sets of the average"
-        " objective; the"
-        " written K belong to the smallest step, marked by circles. (b)"
-        " The distance from the optimum (thick, rising) and from the mean of the optima (thin, falling) in units of the"
-        " distance between the two. H is the smoothness constant (L elsewhere in tightrate)."
+        " (crosses), none of them noisy. (a) At $K = 1$ the fixed point $x_inf$ is the optimum $x*$; as the local"
+        " steps $K$ grow, or the inner step $eta$, it moves to the mean of the machines' optima, whatever the"
+        " outer step. Lines are the closed form of Prop. 19, markers are runs step by step to the end, and the"
+        " thin grey lines are level sets of the average objective; the written $K$ belong to the smallest step,"
+        " marked by circles. (b) The distance from the optimum (thick, rising) and from the mean of the optima"
+        " (thin, falling) in units of the distance between the two."
     ),
     experiment=fixed_point_in_the_plane.moving_fixed_point,
     needs=("path", "simulated", "optimum", "mean_optimum", "optima", "hessian"),
+    letters_of="patel2024/prop19",
     cost="full",
 )
 def moving_fixed_point(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: the paths in the plane, and distances against K."""
-    source = theorem("patel2024/prop19")
     picture, axes = panels(2, columns, tall=2.5, between=0.62, left=0.5)
     inks = ordered_inks(data.sizes["eta"])
     _plane(axes[0], data, inks)
-    _distances(axes[1], data, inks, source)
-    axes[0].set_title("(a) in the plane")
-    axes[1].set_title(f"(b) against the local steps ${letter('K', source)}$")
+    _distances(axes[1], data, inks)
+    axes[0].legend(
+        *axes[1].get_legend_handles_labels(), loc="upper left", frameon=False, fontsize=SMALL, handlelength=1.6,
+        labelspacing=0.25, borderaxespad=0.2,
+    )  # fmt: skip
+    axes[0].set_title("(a) the fixed point leaves the optimum")
+    axes[1].set_title("(b) and ends at the mean of the optima")
     return picture
 
 
@@ -81,21 +79,21 @@ def _plane(ax: Axes, data: xr.Dataset, inks: list[Ink]) -> None:
         ax.plot(*ends.T, linestyle="none", marker=ink.marker, color=ink.color, markerfacecolor="white")
     ax.plot(*data.optima.values.T, linestyle="none", marker="x", color=BLACK, markersize=5, markeredgewidth=1.1)
     for m, (x, y) in enumerate(data.optima.values):
-        words = rf"$x_{m + 1}^\star$"
-        ax.annotate(words, (x, y), xytext=(5, 2), textcoords="offset points", fontsize=SMALL, path_effects=[HALO])
+        name = rf"$x_{m + 1}^\star$"
+        ax.annotate(name, (x, y), xytext=(5, 2), textcoords="offset points", fontsize=SMALL, path_effects=[HALO])
     slowest = data.isel(eta=0)
     for steps, (x, y) in zip(data["K"].values, slowest.path.values, strict=True):
         if steps in NAMED:
-            words = f"$K={count(steps)}$"
+            steps_there = f"${letter('K')}={count(steps)}$"
             style: dict[str, Any] = {"ha": "right", "fontsize": SMALL, "color": inks[0].text, "path_effects": [HALO]}
-            ax.annotate(words, (x, y), xytext=(-2, 5), textcoords="offset points", **style)
-    for (x, y), words, shift, sides in (
+            ax.annotate(steps_there, (x, y), xytext=(-2, 5), textcoords="offset points", **style)
+    for (x, y), text, shift, sides in (
         (optimum, r"$x^\star$", (4, 3), ("left", "bottom")),
         (mean, "mean of\nthe optima", (-7, 0), ("right", "center")),
     ):
         ax.plot(x, y, marker="o", color=BLACK, markersize=5.5)
         ax.annotate(
-            words,
+            text,
             (x, y),
             xytext=shift,
             textcoords="offset points",
@@ -121,9 +119,8 @@ def _level_sets(ax: Axes, data: xr.Dataset) -> None:
         ax.plot(*(data.optimum.values + radius / unit * ellipse).T, color=GREY, linewidth=0.35, zorder=0, alpha=0.6)
 
 
-def _distances(ax: Axes, data: xr.Dataset, inks: list[Ink], source: Theorem) -> None:
+def _distances(ax: Axes, data: xr.Dataset, inks: list[Ink]) -> None:
     whole = float(np.linalg.norm(data.optimum - data.mean_optimum))
-    labels = []
     for ink, (step, at) in zip(inks, data.groupby("eta"), strict=True):
         K = at["K"].values
         path, ends = at.path.values.reshape(-1, 2), at.simulated.values.reshape(-1, 2)
@@ -133,15 +130,12 @@ def _distances(ax: Axes, data: xr.Dataset, inks: list[Ink], source: Theorem) -> 
         ax.plot(K, falling, color=ink.color, linewidth=0.7)
         run = np.linalg.norm(ends - data.optimum.values, axis=-1) / whole
         ax.plot(K, run, linestyle="none", marker=ink.marker, color=ink.color, markerfacecolor="white")
-        place = int(np.argmin(np.abs(rising - 0.5)))
-        words = f"${formula(eta * L, source)}={count(float(step) * data.attrs['L'])}$"
-        labels.append(Label(float(K[place]), float(rising[place]), words, ink.text))
+        look: dict[str, Any] = {"color": ink.color, "marker": ink.marker, "markerfacecolor": "white"}
+        ax.plot([], [], label=f"${formula(eta * L)}={count(float(step) * data.attrs['L'])}$", **look)
     log_axis(ax, "x")
     ax.set_xlim(0.8, float(data["K"][-1]) * 1.2)
     ax.set_ylim(-0.03, 1.13)
-    for label in labels:
-        place_labels(ax, [label], "right")
-    ax.set_xlabel(f"local steps per round ${letter('K', source)}$")
+    ax.set_xlabel(words("local steps per round $K$"))
     ax.set_ylabel(r"distance of $x_\infty$ / distance of the two", labelpad=1)
-    for end, side, words in ((0, "left", "from the mean of the optima"), (-1, "right", r"from $x^\star$")):
-        ax.text(data["K"].values[end], 1.03, words, fontsize=SMALL, color=GREY, va="bottom", ha=side)
+    for end, side, text in ((0, "left", "from the mean of the optima"), (-1, "right", r"from $x^\star$")):
+        ax.text(data["K"].values[end], 1.03, text, fontsize=SMALL, color=GREY, va="bottom", ha=side)

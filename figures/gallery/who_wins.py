@@ -8,17 +8,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from tightrate.figures.drawing import HALO, SMALL, Array, letter, panels
+from tightrate.figures.drawing import HALO, SMALL, Array, fill, letter, panels
 from tightrate.figures.figure import figure
-from tightrate.figures.style import BLACK, FORBIDDEN, ORDERED_INKS, Columns
-from tightrate.rates.statements.catalogue import theorem
-from tightrate.rates.statements.theorem import Theorem
+from tightrate.figures.style import BLACK, GREY, NO_CLAIM, Columns
 from tightrate.verify.papers import who_wins as planes_of_bounds
 
 # Pale inks in the order of their lightness; hatches repeat the difference for grey print.
@@ -48,41 +45,38 @@ ROOM_FOR_NAMES, ROOM_FOR_WORDS, ROOM_FOR_A_NUMBER = 0.1, 0.05, 0.04  # half heig
     "who-wins",
     title="Which bound is the smallest, where",
     caption=(
-        "The smallest of the catalogued upper bounds of one problem class, up to constants and logarithms, as powers of"
-        " the number of rounds R = n → ∞ in units of H and B (H is the smoothness constant). Every region is"
-        " labelled with"
-        " what attains it; in white regions several bounds agree: a number says how many, where there is room."
-        " (a) Convex machines"
-        " with dissimilarity ζ ="
-        " n^y, second-order heterogeneity τ and third-order smoothness Q. (b), (c) Equal machines; the line above each"
-        " panel says how the other letters grow. In the grey region every bound is above the gap at the start,"
-        " so that no"
-        " claim is made. The map compares proved bounds, not methods: a method with a worse bound may be as good."
+        "The smallest of the catalogued upper bounds of one problem class, up to constants and logarithms, as"
+        " powers of the number of rounds $R = n -> inf$ in units of $L$ and $B$. Every region is labelled with"
+        " what attains it; in white regions several bounds agree, a number says how many, where there is room,"
+        " and grey lines lead from one group of such bounds to another. (a) Convex machines with dissimilarity"
+        " $zeta = n^y$, second-order heterogeneity $tau$ and third-order smoothness $Q$. (b), (c) Equal machines;"
+        " the line above each panel says how the other letters grow. In the grey region every bound is above the"
+        " gap at the start, so that no claim is made. The map compares proved bounds, not methods: a method with"
+        " a worse bound may be as good."
     ),
     experiment=planes_of_bounds.who_wins,
     needs=("x", "y", "wins", "planes"),
 )
 def who_wins(data: xr.Dataset, columns: Columns) -> Figure:
     """One panel for each plane."""
-    source = theorem("patel2024/thm15")
     planes = data.attrs["planes"]
-    picture, axes = panels(len(planes), columns, tall=1.85, between=0.42, top=0.42, bottom=0.42, left=0.45)
+    picture, axes = panels(len(planes), columns, tall=1.85, between=0.5, top=0.42, bottom=0.42, left=0.45)
     for i, (ax, plane) in enumerate(zip(axes, planes, strict=True)):
-        _draw(ax, data.isel(plane=i), plane, source)
+        _draw(ax, data.isel(plane=i), plane)
         title = f"({'abcdef'[i]}) {plane['name']}"
-        ax.set_title(f"{title}\n{_growth(plane['path'], source)}", fontsize=SMALL, linespacing=1.35)
+        ax.set_title(f"{title}\n{_growth(plane['path'])}", fontsize=SMALL, linespacing=1.35)
     return picture
 
 
-def _draw(ax: Axes, data: xr.Dataset, plane: Mapping[str, Any], source: Theorem) -> None:
+def _draw(ax: Axes, data: xr.Dataset, plane: Mapping[str, Any]) -> None:
     (x0, x1), (y0, y1) = plane["window"]
     ax.set_xlim(x0, x1)
     ax.set_ylim(y0, y1)
-    base = letter("R", source)
+    base = letter("R")
     across, up = plane["letters"]
-    unit = rf"/({letter('L', source)}{letter('B', source)})" if up in ("zeta", "zeta_star") else ""
-    ax.set_xlabel(rf"$\log_{{{base}}}{letter(across, source)}$")
-    ax.set_ylabel(rf"$\log_{{{base}}}{letter(up, source)}{unit}$", labelpad=1)
+    unit = rf"/({letter('L')}{letter('B')})" if up in ("zeta", "zeta_star") else ""
+    ax.set_xlabel(rf"$\log_{{{base}}}{letter(across)}$")
+    ax.set_ylabel(rf"$\log_{{{base}}}{letter(up)}{unit}$", labelpad=1)
     ax.set_xticks(range(x0, x1 + 1))
     ax.set_yticks(range(y0, y1 + 1))
     groups: dict[tuple[str, ...], list[Array]] = {}
@@ -104,7 +98,7 @@ def _draw(ax: Axes, data: xr.Dataset, plane: Mapping[str, Any], source: Theorem)
     for winners, own in groups.items():
         within = np.any([inside(grid, corners) for corners in own], axis=0)
         place, room = roomiest(within.reshape(GRID, GRID))
-        words = _label(winners, room, len(plane["bounds"]), source)
+        words = no_claim(ax) if winners == ("start",) else _label(winners, room, len(plane["bounds"]))
         if words:
             style: dict[str, Any] = {"fontsize": SMALL, "color": BLACK, "path_effects": [HALO], "linespacing": 1.1}
             x, y = grid[place]
@@ -126,27 +120,28 @@ def roomiest(within: NDArray[np.bool_]) -> tuple[int, float]:
 
 def _look(winners: tuple[str, ...]) -> dict[str, Any]:
     if winners == ("start",):
-        return {"facecolor": FORBIDDEN}
+        return {"facecolor": NO_CLAIM}
     if len(winners) > 1:
         return {"facecolor": TIE}
     place, hatch = LOOKS[winners[0]]
-    return {"facecolor": pale(place, 0.35), "hatch": hatch, "edgecolor": pale(place, 0.5)}
-
-
-def pale(place: int, share: float) -> tuple[float, float, float]:
-    """White with that share of an ink."""
-    red, green, blue = (1 - share * (1 - part) for part in to_rgb(ORDERED_INKS[place]))
-    return red, green, blue
+    return fill(place, 0.35 if hatch else 0.75, hatch)
 
 
 def _borders(ax: Axes, groups: Mapping[tuple[str, ...], list[Array]]) -> None:
-    """The edges between regions of different winners: an edge that two cells of one region share is left out."""
-    for own in groups.values():
+    """The edges between regions of different winners: an edge that two cells of one region share is left out, one
+    between two regions where several agree is grey."""
+    ties = [corners for winners, own in groups.items() if len(winners) > 1 for corners in own]
+    for winners, own in groups.items():
         for index, corners in enumerate(own):
             for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True):
                 middle = (a + b) / 2
-                if not any(inside(middle, other) for place, other in enumerate(own) if place != index):
-                    ax.plot([a[0], b[0]], [a[1], b[1]], color=BLACK, linewidth=0.6, solid_capstyle="round")
+                if any(inside(middle, other) for place, other in enumerate(own) if place != index):
+                    continue
+                within = len(winners) > 1 and sum(bool(inside(middle, other)) for other in ties) > 1
+                look: dict[str, Any] = (
+                    {"color": GREY, "linewidth": 0.4} if within else {"color": BLACK, "linewidth": 0.7}
+                )
+                ax.plot([a[0], b[0]], [a[1], b[1]], solid_capstyle="round", zorder=1.9 if within else 2, **look)
 
 
 def inside(points: Array, corners: Array) -> NDArray[np.bool_]:
@@ -156,24 +151,27 @@ def inside(points: Array, corners: Array) -> NDArray[np.bool_]:
     return np.asarray((along[:, 0] * to[..., 1] - along[:, 1] * to[..., 0] >= -1e-9).all(axis=-1))
 
 
-def _label(winners: tuple[str, ...], room: float, candidates: int, source: Theorem) -> str:
+def no_claim(ax: Axes) -> str:
+    """The name of the grey region, in two lines where the panel is high enough."""
+    return "no\nclaim" if ax.bbox.height > 1.4 * ax.figure.dpi else "no claim"
+
+
+def _label(winners: tuple[str, ...], room: float, candidates: int) -> str:
     """What a region is called: by name where there is room, else by how many bounds agree, else not at all."""
-    if winners == ("start",):
-        return "no\nclaim"
     if len(winners) == candidates:
         return "all agree" if room > ROOM_FOR_WORDS else ""
     if len(winners) == 1 or (len(winners) == 2 and room > ROOM_FOR_NAMES):
-        return "\n= ".join(_name(name, source) for name in winners)
-    return f"{len(winners)}" if room > ROOM_FOR_A_NUMBER else ""
+        return "\n= ".join(_name(name) for name in winners)
+    return f"{len(winners)} agree" if room > ROOM_FOR_A_NUMBER else ""
 
 
-def _name(name: str, source: Theorem) -> str:
-    return SHORT.get(name, name).format(tau=f"${letter('tau', source)}$", Q=f"${letter('Q', source)}$")
+def _name(name: str) -> str:
+    return SHORT.get(name, name).format(tau=f"${letter('tau')}$", Q=f"${letter('Q')}$")
 
 
-def _growth(path: Mapping[str, str], source: Theorem) -> str:
+def _growth(path: Mapping[str, str]) -> str:
     """How the other letters grow, as powers of n = R."""
-    parts = [f"{letter(name, source)}={_power(power)}" for name, power in path.items() if name != "R"]
+    parts = [f"{letter(name)}={_power(power)}" for name, power in path.items() if name != "R"]
     return "$" + r",\ ".join(parts) + "$"
 
 

@@ -85,6 +85,31 @@ def as_text(text: str, letters: Letters | None = None) -> str:
     return _rendered(text, str, str, _Unicode(letters or {}), str)
 
 
+def as_latex(text: str, letters: Letters | None = None) -> str:
+    r"""A sentence for a LaTeX document, such as a caption.
+
+    >>> print(as_latex("Within 99 % of $L B^2/R$, by `fit_power` (“no claim”)."))
+    Within 99 \% of $LB^2/R$, by \texttt{fit\_power} (``no claim'').
+    """
+    return _rendered(
+        text, _in_latex, lambda code: rf"\texttt{{{_in_latex(code)}}}", _LaTeX(letters or {}), lambda body: f"${body}$"
+    )
+
+
+def _in_latex(words: str) -> str:
+    """Words with the characters that LaTeX reads as commands."""
+    return words.translate(_LATEX_WORDS)
+
+
+def as_mathtext(text: str, letters: Letters | None = None) -> str:
+    r"""A text for a picture: formulas in what matplotlib sets of LaTeX, words as they are.
+
+    >>> print(as_mathtext("gap in units of $L B^2$, 99 %"))
+    gap in units of $LB^2$, 99 %
+    """
+    return _rendered(text, str, str, _LaTeX(letters or {}), lambda body: f"${body}$")
+
+
 def formulas_of(text: str) -> tuple[str, ...]:
     """The formulas of a sentence as they were written, without their dollar signs."""
     return tuple(piece[1:-1] for piece in _PIECES.findall(text) if piece.startswith("$"))
@@ -246,7 +271,9 @@ class _LaTeX(_Lettered):
 
     def number(self, digits: str) -> str:
         mantissa, _, power = digits.partition("e")
-        return rf"{mantissa}\cdot 10^{{{int(power)}}}" if power else digits
+        if not power:
+            return digits
+        return rf"10^{{{int(power)}}}" if mantissa == "1" else rf"{mantissa}\cdot 10^{{{int(power)}}}"
 
     def letter(self, name: str) -> str:
         return self.latex(name)
@@ -288,7 +315,7 @@ class _HTML(_Lettered):
             return f"<mn>{digits}</mn>"
         exponent = f"<mrow>{self.sign('-') if int(power) < 0 else ''}<mn>{abs(int(power))}</mn></mrow>"
         ten = f"<msup><mn>10</mn>{exponent}</msup>"
-        return f"<mrow><mn>{mantissa}</mn><mo>·</mo>{ten}</mrow>"
+        return ten if mantissa == "1" else f"<mrow><mn>{mantissa}</mn><mo>·</mo>{ten}</mrow>"
 
     def letter(self, name: str) -> str:
         if name == "star":
@@ -330,7 +357,11 @@ class _Unicode(_Lettered):
     """One line of a terminal."""
 
     def number(self, digits: str) -> str:
-        return digits
+        mantissa, _, power = digits.partition("e")
+        if not power:
+            return digits
+        ten = "10" + ("⁻" if int(power) < 0 else "") + str(abs(int(power))).translate(_RAISED)
+        return ten if mantissa == "1" else f"{mantissa}·{ten}"
 
     def letter(self, name: str) -> str:
         if name == "star":
@@ -374,6 +405,19 @@ class _Unicode(_Lettered):
         return re.sub(r"  +", " ", body).strip()
 
 
+_LATEX_WORDS = str.maketrans(
+    {
+        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "“": "``",
+        "”": "''",
+        "–": "--",
+        "²": r"\textsuperscript{2}",
+        "×": r"$\times$",
+    }
+)
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _ENDS = frozenset("⋆∞)]}⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉")  # of an operand, beside letters and digits

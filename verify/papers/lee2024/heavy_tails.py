@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy import stats
 
 from tightrate.constructions.heavy_tail_clients import heavy_tail_clients, one_heavy_tailed_client
 from tightrate.constructions.heavy_tailed_noise import StudentNoise
@@ -44,7 +45,7 @@ HALF_WIDTH = 0.05  # of the interval of an exponent, which sizes the sample
 RESOLUTION = 0.15  # half-width beyond which an exponent says nothing
 METHODS = ("FedAvg", "AdaGrad clients", "delayed AdaGrad clients")
 REGRET_ROUNDS, REGRET_STEP, REGRET_LEVEL = 300, 0.1, 1.0
-QUANTILES = (0.05, 0.5, 0.95, 0.999)
+QUANTILES = (0.05, 0.5, 0.95, 0.99)
 
 
 def plain_averaging(client_rule: str, eta: float, lam: float, delay: int = 1) -> FederatedOptimization:
@@ -115,7 +116,8 @@ def heavy_tails(session: Session) -> xr.Dataset:
     s < 4u$. Noise with $P(|xi| > s)$ of order $s^-nu$ makes the bands of FedAvg grow like $u^(1 - nu/2)$, so that no
     finite sum is reached for $nu < 2$; a finite expectation needs bands that vanish. `part`, `part_stderr` over
     (method, $u$); `degrees` is $nu$. `regret` over (method, quantile, $R$) are quantiles of the summed gaps over runs
-    of the two-dimensional problem, in units of the start gap; `sure` $(R)$ the most that the theorem allows AdaGrad
+    of the two-dimensional problem, in units of the start gap, `regret_low` and `regret_high` the 95 % interval of the
+    last of them; `sure` $(R)$ the most that the theorem allows AdaGrad
     clients."""
     noise = heavy_noise()
     pilot = methods(STEP, DAMPING)["delayed AdaGrad clients"]  # whose parts scatter most
@@ -125,12 +127,14 @@ def heavy_tails(session: Session) -> xr.Dataset:
     runs = max(needed, session.choose(quick=100, full=2500))
     bands = [measured_bands(method, noise, runs=runs, seed=session.seed) for method in methods(STEP, DAMPING).values()]
     rounds = np.unique(np.geomspace(1, REGRET_ROUNDS, 40).round()).astype(int)
-    regret, sure = regrets(session, rounds)
+    regret, ends, sure = regrets(session, rounds)
     return xr.Dataset(
         {
             "part": (("method", "u"), np.array([mean for mean, _, _ in bands])),
             "part_stderr": (("method", "u"), np.array([error for _, error, _ in bands])),
             "regret": (("method", "quantile", "R"), regret),
+            "regret_low": (("method", "R"), ends[:, 0]),
+            "regret_high": (("method", "R"), ends[:, 1]),
             "sure": ("R", sure),
         },
         coords={"method": list(METHODS), "u": BANDS, "quantile": np.array(QUANTILES), "R": rounds},
@@ -151,12 +155,13 @@ def heavy_tails(session: Session) -> xr.Dataset:
     )
 
 
-def regrets(session: Session, rounds: NDArray[np.int_]) -> tuple[Array, Array]:
-    """Quantiles over runs of sum_{t <= R} gap_t over the start gap, and the sum of the sure bounds of h2."""
+def regrets(session: Session, rounds: NDArray[np.int_]) -> tuple[Array, Array, Array]:
+    """Quantiles over runs of sum_{t <= R} gap_t over the start gap, the ends of an interval of the last of them, and
+    the sum of the sure bounds of h2."""
     problem = heavy_tail_clients(M=CLIENTS, d=2, mu=CURVATURE, L=CURVATURE, B=DISTANCE)
     noise = one_heavy_tailed_client(M=CLIENTS, sigma=REGRET_LEVEL * np.sqrt(2), degrees=DEGREES)
     start = float(problem.gap(np.zeros(2)))
-    found = []
+    found, intervals = [], []
     for method in methods(REGRET_STEP, 1.0).values():
         run = sample(
             method,
@@ -170,10 +175,25 @@ def regrets(session: Session, rounds: NDArray[np.int_]) -> tuple[Array, Array]:
         )
         total = np.cumsum(run.gaps[:, 1:], axis=1)[:, rounds - 1] / start
         found.append(np.quantile(total, QUANTILES, axis=0))
+        low, high = order_statistics(len(total), QUANTILES[-1])
+        intervals.append(np.sort(total, axis=0)[[low, high]])
     every = np.arange(1, REGRET_ROUNDS + 1)
     values = {"L": CURVATURE, "B": DISTANCE, "K": LOCAL_STEPS, "eta": REGRET_STEP, "d": 2}
     limits = statement("lee2024/h2").bound.at(values, R=every)
-    return np.array(found), np.cumsum(limits)[rounds - 1] / start
+    return np.array(found), np.array(intervals), np.cumsum(limits)[rounds - 1] / start
+
+
+def order_statistics(n: int, quantile: float, confidence: float = 0.95) -> tuple[int, int]:
+    """The places in a sorted sample of n between which a quantile lies with this confidence, whatever the law.
+
+    The number of values below the quantile is binomial.
+
+    >>> order_statistics(4000, 0.99)
+    (3947, 3971)
+    """
+    tails = (1 - confidence) / 2, (1 + confidence) / 2
+    low, high = (int(stats.binom.ppf(tail, n, quantile)) for tail in tails)
+    return low - 1, min(high, n - 1)
 
 
 def tail_exponent(degrees: float) -> float:
