@@ -84,13 +84,11 @@ def check_fills(picture: Figure) -> None:
         patches = [*ax.findobj(Polygon), *ax.findobj(PolyCollection)]
         looks = {fill for patch in patches for fill in _fills(patch)}
         for (hatch, grey), (other, other_grey) in combinations(looks, 2):
-            assert hatch != other or abs(grey - other_grey) >= APART, (
-                f"fills {grey} and {other_grey} look alike in grey"
-            )
+            assert hatch != other or abs(grey - other_grey) >= APART, f"{grey}, {other_grey}: alike in grey"
 
 
 def _fills(patch: Polygon | PolyCollection) -> Iterator[tuple[str, int]]:
-    """Hatch and grey level (0 to 255) of opaque fills; bands of uncertainty are transparent and lie around their line."""
+    """Hatch and grey level (0 to 255) of opaque fills; bands of uncertainty are transparent, around their line."""
     for red, green, blue, alpha in to_rgba_array(patch.get_facecolor()):
         if alpha == 1 and patch.get_linewidth() == 0:
             yield str(patch.get_hatch() or ""), round(255 * (0.299 * red + 0.587 * green + 0.114 * blue))

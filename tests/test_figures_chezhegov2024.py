@@ -120,11 +120,23 @@ def test_units_divide_out() -> None:
             np.testing.assert_allclose(line, twin, rtol=1e-12)
 
 
+def test_rows_of_the_fixed_point_are_the_data_over_the_heterogeneity() -> None:
+    data = quick("scaled-heterogeneity")
+    ax = FIGURES["scaled-heterogeneity"].picture(data).axes[1]
+    for part in ("floor", "true", "worst"):
+        marks = [float(np.asarray(line.get_xdata())[0]) for line in ax.lines if line.get_gid() == part]
+        assert marks == pytest.approx((data[part] / data.zeta_star).isel(zeta_star=-1) * data.attrs["L"], rel=1e-9)
+    bent = data.assign(floor=data.floor * data.zeta_star**0.1)
+    with pytest.raises(TightrateError, match="not proportional"):
+        FIGURES["scaled-heterogeneity"].picture(bent)
+
+
 def test_two_matrices_that_end_together_share_a_label() -> None:
     left, right = FIGURES["scaled-variants"].picture(variants()).axes
     texts = [{text.get_text() for text in ax.texts} for ax in (left, right)]
-    assert {"local SGD", "OASIS, both"} <= texts[0]
-    assert {"Adam", "Adam, own"} <= texts[1]
+    assert {"local SGD", "OASIS"} <= texts[0]
+    assert "OASIS, each" not in texts[0]
+    assert {"Adam", "Adam, each"} <= texts[1]
 
 
 def test_what_diverged_is_a_gap_in_the_line() -> None:

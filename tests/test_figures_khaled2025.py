@@ -22,6 +22,7 @@ from tightrate.figures.gallery.khaled2025_momentum import adjusted_outer_step
 from tightrate.figures.style import Columns, Family
 from tightrate.rates.papers.khaled2025.best_steps import best_steps
 from tightrate.rates.statements.catalogue import theorem
+from tightrate.verify.papers.khaled2025 import figure_1
 from tightrate.verify.papers.khaled2025.proposition_1 import CANDIDATES
 from tightrate.verify.session import Session
 
@@ -64,16 +65,29 @@ def test_the_caption_says_that_the_printed_objective_diverges() -> None:
     assert f"at least {data.attrs['literal_steepness']:.0f}" in caption
 
 
-def test_the_best_step_line_and_band_are_the_datas() -> None:
+def test_the_best_steps_are_the_datas() -> None:
+    """Line and band of the best of all outer steps; markers on the paper's grid, and no finer step does worse."""
     data = data_of(best_outer_step)
     best = data.gamma[data.loss.argmin("gamma")]
     left, _ = best_outer_step.picture(data).axes
-    np.testing.assert_array_equal(drawn(left, "best")[0], best.median("seed"))
+    np.testing.assert_array_equal(drawn(left, "best of all")[0], data.best_of_all.median("seed"))
+    markers = drawn(left, "best")[0]
+    assert set(markers) <= set(data.gamma.values)
+    assert ((best <= markers).mean("seed") >= 0.5).all()
+    assert ((best >= markers).mean("seed") >= 0.5).all()
     (band,) = [part for part in left.collections if part.get_gid() == "band"]
     (outline,) = band.get_paths()
     vertices = np.asarray(outline.vertices)
-    assert vertices[:, 1].min() == best.min()
-    assert vertices[:, 1].max() == best.max()
+    assert vertices[:, 1].min() == data.best_of_all.min()
+    assert vertices[:, 1].max() == data.best_of_all.max()
+
+
+def test_the_best_of_all_outer_steps_is_at_least_as_good_as_the_best_of_ten() -> None:
+    data = data_of(best_outer_step)
+    modes = figure_1.eigenmodes(0, power=1)
+    rounds = np.arange(991.0, 1001.0)
+    fine = figure_1.expected_loss(modes, rounds, data.best_of_all.isel(seed=0).values)
+    assert (np.diagonal(fine) <= 1.01 * data.loss.isel(seed=0).min("gamma").values).all()
 
 
 def test_bounds_are_the_theorems_and_limits_the_datas() -> None:

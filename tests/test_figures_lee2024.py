@@ -35,6 +35,8 @@ def heavy_tails() -> xr.Dataset:
             "part": (("method", "u"), part),
             "part_stderr": (("method", "u"), 0.03 * part),
             "regret": (("method", "quantile", "R"), R ** powers[..., None]),
+            "regret_low": (("method", "R"), 0.8 * R ** powers[:, -1:]),
+            "regret_high": (("method", "R"), 1.3 * R ** powers[:, -1:]),
             "sure": (("R",), 1.7 * R**2.4),
         },
         coords={"method": list(heavy.METHODS), "u": u, "quantile": np.array(heavy.QUANTILES), "R": R},
@@ -148,6 +150,16 @@ def test_triangles_have_the_exact_exponents() -> None:
     assert np.log(y[1] / y[0]) / np.log(x[1] / x[0]) == pytest.approx(0.4, rel=1e-12)
     ((x, y),) = lines_of(FIGURES["lee2024-counterexample"].picture(staying()).axes[1], "slope-triangle")
     assert np.log(y[1] / y[0]) / np.log(x[1] / x[0]) == pytest.approx(-0.5, rel=1e-12)
+
+
+def test_an_interval_of_order_statistics_covers_its_quantile() -> None:
+    generator = np.random.default_rng(8)
+    low, high = heavy.order_statistics(400, 0.99)
+    samples = np.sort(generator.uniform(size=(4000, 400)), axis=1)
+    covered = ((samples[:, low] <= 0.99) & (samples[:, high] >= 0.99)).mean()
+    assert covered > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 4000)
+    narrower = ((samples[:, low + 2] <= 0.99) & (samples[:, high - 1] >= 0.99)).mean()
+    assert narrower < 0.95
 
 
 def test_parts_that_are_missing_are_left_out() -> None:

@@ -121,6 +121,18 @@ def test_lower_bounds_are_dashed() -> None:
             assert (styles[0] == "-") == bool(upper)
 
 
+def test_a_class_of_methods_has_one_ink() -> None:
+    data = DATA["tables"][1]()
+    inks = [
+        {str(line.get_color()) for line in ax.lines if np.array_equal(line.get_ydata(), data[table][i])} - {"white"}
+        for ax, table, rows in zip(tables.picture(data).axes, ("first", "second"), ("table_1", "table_2"), strict=True)
+        for i, row in enumerate(data.attrs[rows])
+        if row == "dekel2012/convex"
+    ]
+    assert len(inks) == 2
+    assert inks[0] == inks[1]
+
+
 # Who wins
 
 
@@ -184,12 +196,13 @@ def test_the_label_goes_where_the_room_is() -> None:
 # Power
 
 
-def test_bars_are_the_kill_rates_of_families_that_have_contradicted_mutants() -> None:
+def test_dots_are_the_kill_rates_of_families_that_have_contradicted_mutants() -> None:
     (ax,) = power_report.picture(suite()).axes
-    widths = [patch.get_width() for bars in ax.containers for patch in bars if patch.get_gid() == "kill-rate"]
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["exponent off", "lambda outside the root"]
-    assert widths == pytest.approx([160 / 169, 1.0])
-    assert {"160 of 169", "1 of 1"} <= {text.get_text() for text in ax.texts}
+    dots = [float(np.asarray(line.get_xdata())[0]) for line in ax.lines if line.get_gid() == "kill-rate"]
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert names == ["all families", "exponent off", "lambda outside the root"]
+    assert dots == pytest.approx([161 / 170, 160 / 169, 1.0])
+    assert {"161 of 170", "160 of 169", "1 of 1"} <= {text.get_text() for text in ax.texts}
 
 
 def test_few_mutants_show_little() -> None:

@@ -61,7 +61,7 @@ def predicted_law(data: xr.Dataset) -> xr.DataArray:
 
 @figure(
     "krm-sweep",
-    title="Rates in $K$, $R$ and $M$ hold: predicted and measured exponents agree",
+    title="Rates over local steps, rounds and workers hold: predicted and measured exponents agree",
     caption=(
         "Suboptimality of the weighted average of local SGD on strongly convex quadratics with equal Hessians and"
         " large noise, at the step size that Theorem 27 prescribes: means over {replicas:g} runs a cell with bars"
