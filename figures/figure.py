@@ -33,7 +33,8 @@ class FigureSpec:
     everywhere; the caption may name attributes of the dataset in braces, as {small_step:g} (indices of more than one
     letter stand in brackets, x_(t+1)).  `letters_of` is the statement in whose letters the paper would write the
     figure; a figure that speaks of several papers, or of none, has only the alphabet.  `cost` is the smallest profile
-    whose report has it: "quick" is in every report, "full" only in the full one.
+    whose report has it: "quick" is in every report, "full" only in the full one.  With `draws_any` results of other
+    experiments are drawn, too, if they have what is needed: its own experiment is an example.
     """
 
     name: str
@@ -44,6 +45,7 @@ class FigureSpec:
     draw: Draw
     cost: Profile = "quick"
     letters_of: str = ""
+    draws_any: bool = False
 
     @property
     def __figure_name__(self) -> str:
@@ -55,7 +57,7 @@ class FigureSpec:
         try:
             return self.caption.format_map({**_single_values(dataset), **dataset.attrs})
         except KeyError as missing:
-            raise self._misfit(f"the attribute {missing.args[0]}") from None
+            raise self._misfit(f"the attribute {missing.args[0]}", dataset) from None
 
     def letters(self, notation: Notation) -> Letters:
         """How the figure writes letters where the alphabet has others."""
@@ -66,16 +68,19 @@ class FigureSpec:
     ) -> Figure:
         """The figure drawn from a dataset; a dataset of another experiment is refused in one line."""
         source = dataset.attrs.get("experiment", self.experiment.name)
-        if source != self.experiment.name:
+        if source != self.experiment.name and not self.draws_any:
             raise TightrateError(f"figure {self.name} draws results of {self.experiment.name}, not of {source}")
         missing = [name for name in self.needs if name not in dataset and name not in dataset.attrs]
         if missing:
-            raise self._misfit(", ".join(missing))
+            raise self._misfit(", ".join(missing), dataset)
         with styled(family, self.letters(notation)):
             return self.draw(dataset, columns)
 
-    def _misfit(self, what: str) -> TightrateError:
-        return TightrateError(f"figure {self.name} needs {what}; give the results of experiment {self.experiment.name}")
+    def _misfit(self, what: str, dataset: xr.Dataset) -> TightrateError:
+        other = "; `tightrate figure sweep --from FILE` draws any sweep" if "sweep" in dataset.attrs else ""
+        return TightrateError(
+            f"figure {self.name} needs {what}; give the results of experiment {self.experiment.name}{other}"
+        )
 
 
 def _single_values(dataset: xr.Dataset) -> dict[str, float]:
@@ -97,11 +102,12 @@ def figure(
     needs: Sequence[str],
     cost: Profile = "quick",
     letters_of: str = "",
+    draws_any: bool = False,
 ) -> Callable[[Draw], FigureSpec]:
     """Make a figure of the function that draws it."""
 
     def make(draw: Draw) -> FigureSpec:
-        return FigureSpec(name, title, caption, experiment, tuple(needs), draw, cost, letters_of)
+        return FigureSpec(name, title, caption, experiment, tuple(needs), draw, cost, letters_of, draws_any)
 
     return make
 
@@ -142,7 +148,8 @@ def save(
     for name, content in files.items():
         write_whole(directory / name, partial(_write_bytes, content))
     data = directory / f"{spec.name}.nc"
-    save_dataset(dataset.assign_attrs(experiment=spec.experiment.name, **vars(look)), data)
+    made_by = {"experiment": spec.experiment.name, **dataset.attrs}
+    save_dataset(dataset.assign_attrs({**made_by, **vars(look)}), data)
     return [*(directory / name for name in files), data]
 
 

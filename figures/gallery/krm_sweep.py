@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tightrate.common.errors import TightrateError
 from tightrate.figures.drawing import (
     SMALL,
     Label,
@@ -34,6 +36,7 @@ from tightrate.rates.symbols.evaluation import at
 from tightrate.verify.assertions.power_law import PowerLaw
 from tightrate.verify.papers.patel2024 import krm_sweep as claims
 
+AXES = ("K", "R", "M")
 MEANING = {"K": "local steps per round", "R": "communication rounds", "M": "workers"}
 # Each panel: what it runs along, and what its lines differ in; the third axis stays at its middle value.
 PANELS = (("K", "R"), ("R", "M"), ("M", "K"))
@@ -71,12 +74,17 @@ def predicted_law(data: xr.Dataset) -> xr.DataArray:
         " In the corners the exponent that the whole sweep gives, with its 99 % interval."
     ),
     experiment=claims.runs,
-    needs=("gap_mean", "gap_stderr", "bound"),
+    needs=("gap_mean", "gap_stderr", "bound", *AXES),
     letters_of="patel2024/thm27",
 )
 def krm_sweep(data: xr.Dataset, columns: Columns) -> Figure:
     """Three panels with a common vertical axis: against K, R and M."""
     source = claims.krm_exponents.theorem
+    if json.loads(data.attrs["sweep"])["theorem"] != claims.krm_value.theorem_id:
+        raise TightrateError(
+            f"figure krm-sweep draws sweeps of {claims.krm_value.theorem_id} over K, R and M; any other is drawn by"
+            " `tightrate figure sweep --from FILE`"
+        )
     noise_unit = source.bound.term("statistical").expression * K * R * M
     unit = float(at(noise_unit, {name: claims.mean_gap(data).symbols[name] for name in ("mu", "sigma")}))
     shown = data[["gap_mean", "gap_stderr", "bound"]].transpose("K", "R", "M") / unit
