@@ -15,12 +15,14 @@ from tightrate.figures.drawing import (
     Label,
     count,
     drawable,
+    end_axis,
     formula,
     letter,
     log_axis,
     ordered_inks,
     panels,
     place_labels,
+    words,
 )
 from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, GREY, Columns
@@ -39,16 +41,17 @@ ROOM = 0.8  # for labels, of the axis of K
     "exact-minimax",
     title="By how much local steps help, exactly",
     caption=(
-        "Local gradient descent on any number of smooth convex functions with a common minimizer, without noise, at the"
-        " inner and the outer step that make its exact worst case least. H is the smoothness constant (L elsewhere in"
-        " tightrate). (a) That worst case, over all functions of any dimension, in units of HB²/R, against the local"
-        " steps K; dotted: R rounds of minibatch gradient descent at its best step; dashed: KR steps of gradient"
-        " descent at 1/H on one machine; thin: the lower bound of Proposition 7. (b) The best inner step in units of"
-        " 1/H (full markers) and the best outer step (open markers), from K = {first:g} on: at K = 1 only their product"
-        " counts."
+        "Local gradient descent on any number of smooth convex functions with a common minimizer, without noise,"
+        " at the inner and the outer step that make its exact worst case least. (a) That worst case, over all"
+        " functions of any dimension, in units of $L B^2/R$, against the local steps $K$; dotted: $R$ rounds of"
+        " mini-batch gradient descent at its best step; dashed: $K R$ steps of gradient descent at $1/L$ on one"
+        " machine; thin: the lower bound of Proposition 7. (b) The best inner step $eta$ in units of $1/L$ (full"
+        " markers) and the best outer step $gamma$ (open markers), from $K = {first:g}$ on: at $K = 1$ only their"
+        " product counts."
     ),
     experiment=claims.exact_minimax,
     needs=("upper", "best_eta", "best_gamma", "best_minibatch", "gradient_descent", "first"),
+    letters_of="patel2024/prop7-any-machines",
 )
 def exact_minimax(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels against K: the least worst case with what it lies between, and the steps where it is least."""
@@ -60,16 +63,17 @@ def exact_minimax(data: xr.Dataset, columns: Columns) -> Figure:
         log_axis(ax, "x", ticks=K)
         log_axis(ax, "y")
         ax.set_xlim(K[0] / 1.15, K[-1] * (K[-1] / K[0]) ** ROOM)
-        ax.spines["bottom"].set_bounds(K[0] / 1.15, K[-1] * 1.1)
-        ax.set_xlabel(f"local steps per round ${letter('K', source)}$")
+        ax.set_xlabel(words("local steps per round $K$"))
     _gaps(left, data, inks, source)
     _steps(right, data.sel(K=data.K > 1), inks)
+    for ax in (left, right):
+        end_axis(ax, K[0] / 1.15, K[-1] * 1.1)
     handles = [
-        Line2D([], [], color=ink.color, marker=ink.marker, label=f"${letter('R', source)}={count(rounds)}$")
+        Line2D([], [], color=ink.color, marker=ink.marker, label=f"${letter('R')}={count(rounds)}$")
         for rounds, ink in inks.items()
     ]
     right.legend(handles=handles, loc="lower left", frameon=False, fontsize=SMALL, labelspacing=0.25)
-    left.set_ylabel(rf"worst-case gap in units of ${formula(L * B**2 / R, source)}$")
+    left.set_ylabel(rf"worst-case gap in units of ${formula(L * B**2 / R)}$")
     right.set_ylabel("best steps")
     left.set_title("(a) least worst case")
     right.set_title("(b) the steps where it is least")
