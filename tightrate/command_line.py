@@ -235,7 +235,7 @@ def check_bound_command(
         return
     assert file is not None
     table = read_table(read_text(file), spelled, own)
-    checked = check_table(table, spelled, measure, assumed)
+    checked = check_table(table, spelled, measure, assumed, only_units=not as_json)
     pairs = compare_table(table, as_hypotheses(assumed))
     if as_json:
         print_json(

@@ -345,11 +345,10 @@ class Implications:
     extended: dict[MonomialInequality, tuple[tuple[Hypothesis, Form], Direction]] = default(default_factory=dict)
 
     @staticmethod
-    def under(question: OrderQuestion, usable: Iterable[Hypothesis], budget: Budget) -> Implications:
-        """What follows in a case of a question."""
-        facts = tuple((h, excess(h, question.field)) for h in usable)
-        numbers = tuple(_at_one_alpha(form, question.alpha) for _, form in facts)
-        return Implications(question.field, question.alpha, facts, budget, numbers)
+    def of(usable: Iterable[Hypothesis], field: Any, alpha: Interval | None, budget: Budget) -> Implications:
+        """What follows from hypotheses and facts."""
+        facts = tuple((h, excess(h, field)) for h in usable)
+        return Implications(field, alpha, facts, budget, tuple(_at_one_alpha(form, alpha) for _, form in facts))
 
     def numbered(self, inequality: MonomialInequality) -> tuple[tuple[Hypothesis, Form], Direction]:
         """An inequality as a fact, and its exponents at one value of alpha."""
@@ -365,19 +364,30 @@ class Implications:
 
     def implies(self, inequality: MonomialInequality) -> bool:
         """Whether an inequality between monomials follows."""
-        form = self.numbered(inequality)[1]
-        if any(_along(form, u) < 0 and all(_along(f, u) >= 0 for f in self.more) for u in self.directions):
+        if self.is_refuted([self.numbered(inequality)[1]]):
             return False
-        strict, *weak = [
-            {str(factor): value for factor, value in f.items()}
-            for f in ({factor: -value for factor, value in form.items()}, *self.numbers, *self.more)
-        ]
-        found = shortest_direction([strict], weak) if strict else None
-        if found is None:
-            return self.implies_clause(frozenset([inequality.small]), frozenset([inequality.large]))
-        letters = {factor for f in (form, *self.numbers, *self.more) for factor in f}
-        self.directions.append({factor: found[str(factor)] for factor in letters if str(factor) in found})
-        return False
+        return self.implies_clause(frozenset([inequality.small]), frozenset([inequality.large]))
+
+    def implies_largest(self, small: Form, high: Clause) -> bool:
+        """Whether a monomial is at most the largest of several."""
+        if self.is_refuted([self.numbered(MonomialInequality(small, large))[1] for large in listed(high)]):
+            return False
+        return self.implies_clause(frozenset([small]), high)
+
+    def is_refuted(self, forms: Sequence[Direction]) -> bool:
+        """Whether all of these, which should not all be negative, are so along a direction that obeys the facts."""
+        for u in self.directions:
+            if all(_along(form, u) < 0 for form in forms) and all(_along(f, u) >= 0 for f in self.more):
+                return True
+        if not all(forms):
+            return False
+        strict = [{str(factor): -value for factor, value in form.items()} for form in forms]
+        weak = [{str(factor): value for factor, value in f.items()} for f in (*self.numbers, *self.more)]
+        found = shortest_direction(strict, weak)
+        if found is not None:
+            letters = {factor for f in (*forms, *self.numbers, *self.more) for factor in f}
+            self.directions.append({factor: found[str(factor)] for factor in letters if str(factor) in found})
+        return found is not None
 
     def implies_clause(self, low: Clause, high: Clause) -> bool:
         """Whether the least of the first is at most the largest of the second."""

@@ -118,7 +118,7 @@ def where_dominated(
     if len(chosen) != 1:
         raise TightrateError(f"the hypotheses must choose one case of {left} <= {right}, not {len(chosen)}")
     lows, highs, usable = chosen[0]
-    known = Implications.under(question, usable, budget)
+    known = Implications.of(usable, field, question.alpha, budget)
     lists: list[Either] = []
     for low in lows:
         for high in highs:

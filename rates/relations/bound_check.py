@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import combinations
 from typing import Literal
 
 import sympy
@@ -18,8 +19,10 @@ from tightrate.rates.formulas.left_side import LeftSide, left_side
 from tightrate.rates.formulas.letter_notation import spell
 from tightrate.rates.formulas.macros import Macro
 from tightrate.rates.formulas.parse import ParsedBound, ParsedInequality, parse, parse_display, parse_hypotheses
+from tightrate.rates.orders.budget import Budget
 from tightrate.rates.orders.contradiction import Inequality, contradictory
-from tightrate.rates.orders.domination import OrderComparison, compare, dominated
+from tightrate.rates.orders.domination import OrderComparison, compare, dominated, is_proved
+from tightrate.rates.orders.many_comparisons import MonomialSums
 from tightrate.rates.orders.regimes import where_dominated
 from tightrate.rates.relations.conventions import (
     OTHER_MEANINGS,
@@ -224,11 +227,12 @@ def compare_bounds(first: Side, second: Side, given: Given = ()) -> BoundCompari
     >>> compare_bounds(read_bound("L*B^2/T"), read_bound("L*B^2/(K*R)")).notes
     ('T = K R was used; with T independent of K and R: neither dominates the other',)
     """
+    budget = Budget()
     hypotheses = [*given, *_conditions(first), *_conditions(second)]
     notes: list[str] = []
-    answer = _compare(terms_of(first), terms_of(second), hypotheses, notes, fixed=_is_fixed(first) or _is_fixed(second))
+    answer = _compare(_sides(first, second), hypotheses, notes, _is_fixed(first, second), budget)
     symbols = _both(first, second)
-    relation_of = partial(_relation_with, first, second, hypotheses)
+    relation_of = partial(_relation_with, first, second, hypotheses, budget)
     present = {s.name for side in (first, second) for term in terms_of(side) for s in term.free_symbols}
     symbols = tuple(
         _with_changes(_possible(one, present), partial(relation_of, one), answer.relation) for one in symbols
@@ -236,9 +240,13 @@ def compare_bounds(first: Side, second: Side, given: Given = ()) -> BoundCompari
     return BoundComparison(answer, tuple(notes), symbols)
 
 
-def _is_fixed(side: Side) -> bool:
+def _sides(first: Side, second: Side) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
+    return terms_of(first), terms_of(second)
+
+
+def _is_fixed(first: Side, second: Side) -> bool:
     """Whether alpha is that of a theorem, whose range is known."""
-    return isinstance(side, Theorem)
+    return isinstance(first, Theorem) or isinstance(second, Theorem)
 
 
 def _conditions(side: Side) -> tuple[Hypothesis, ...]:
@@ -249,15 +257,15 @@ def _conditions(side: Side) -> tuple[Hypothesis, ...]:
     return as_hypotheses(found)
 
 
-def _relation_with(first: Side, second: Side, given: Given, symbol_read: ReadSymbol, other: str) -> str:
-    """The relation if a symbol means something else."""
+def _relation_with(first: Side, second: Side, given: Given, budget: Budget, symbol_read: ReadSymbol, other: str) -> str:
+    """The relation if a symbol means something else; TightrateError once the budget is spent."""
+    budget.check()
     swap = {symbol(symbol_read.name): symbol(_name_of_meaning(symbol_read, other))}
     swapped = [[term.xreplace(swap) for term in terms_of(side)] for side in (first, second)]
     hypotheses = [
         Hypothesis(h.smaller.xreplace(swap), h.larger.xreplace(swap)) for h in given if isinstance(h, Hypothesis)
     ]
-    fixed = _is_fixed(first) or _is_fixed(second)
-    return _compare(swapped[0], swapped[1], hypotheses, [], fixed).relation
+    return _compare((swapped[0], swapped[1]), hypotheses, [], _is_fixed(first, second), budget).relation
 
 
 def _name_of_meaning(one: ReadSymbol, other: str) -> str:
@@ -275,10 +283,10 @@ _WORDS = {
 
 
 def _compare(
-    first: Sequence[Expr], second: Sequence[Expr], given: Given, notes: list[str], fixed: bool
+    sides: tuple[Sequence[Expr], Sequence[Expr]], given: Given, notes: list[str], fixed: bool, budget: Budget
 ) -> OrderComparison:
     """Both sides compared under the conventions, each said in `notes` where it was used."""
-    left, right, cancelled = without_common_factors(first, second)
+    left, right, cancelled = without_common_factors(*sides)
     if cancelled:
         notes.append(f"common factor cancelled: {', '.join(map(str, cancelled))}")
     hypotheses = [h for h in given if isinstance(h, Hypothesis)]
@@ -296,17 +304,17 @@ def _compare(
     flat, alpha_given, low = _alpha_range(flat, fixed or bool(moment))
     if low:
         notes.append("alpha ranges over (1, 2]; proofs write it as 1 + 4/alpha with alpha >= 4")
-    answer = _ask(flat, [*other_given, *alpha_given])
+    answer = _ask(flat, [*other_given, *alpha_given], budget)
     in_totals, by_total = with_total_steps(flat)
     if by_total:
-        with_totals = _ask(in_totals, [*other_given, *alpha_given])
+        with_totals = _ask(in_totals, [*other_given, *alpha_given], budget)
         if with_totals.relation != answer.relation:
             notes.append(f"T = K R was used; with T independent of K and R: {_WORDS[answer.relation]}")
         answer, flat = with_totals, in_totals
     alpha = symbol("alpha")
     free_alpha = any(alpha in e.free_symbols for e in flat[:2]) and not (fixed or moment or low or alpha_given)
     if free_alpha:
-        heavy = _ask(alpha_at_most_two(flat), other_given)
+        heavy = _ask(alpha_at_most_two(flat), other_given, budget)
         if heavy.relation != answer.relation:
             notes.append(
                 f"it depends on alpha: for alpha >= 4, {_WORDS[answer.relation]}; for alpha in (1, 2],"
@@ -317,9 +325,9 @@ def _compare(
     return answer
 
 
-def _ask(flat: Sequence[Expr], more: Given) -> OrderComparison:
+def _ask(flat: Sequence[Expr], more: Given, budget: Budget) -> OrderComparison:
     pairs = zip(flat[2::2], flat[3::2], strict=True)
-    return compare(flat[0], flat[1], [*more, *(Hypothesis(small, large) for small, large in pairs)])
+    return compare(flat[0], flat[1], [*more, *(Hypothesis(small, large) for small, large in pairs)], budget)
 
 
 def _alpha_range(flat: Sequence[Expr], fixed: bool) -> tuple[list[Expr], list[sympy.logic.boolalg.Boolean], bool]:
@@ -561,6 +569,7 @@ def _check(terms: Sequence[Expr], question: UnitQuestion, given: Given, effort: 
     terms = distributed(terms)
     units = check_units(terms, question)
     usual, notes = _under_conventions(terms)
+    budget = Budget()
     given = [_usual_hypothesis(h) if isinstance(h, Hypothesis) else h for h in given]
     checked = []
     for index, expression in enumerate(terms):
@@ -573,16 +582,18 @@ def _check(terms: Sequence[Expr], question: UnitQuestion, given: Given, effort: 
                 monomial(shape),
                 units.of_terms[index],
                 units.errors[index],
-                _is_dominated(index, usual, given) if effort.domination else None,
+                _is_dominated(index, usual, given, budget) if effort.domination else None,
             )
         )
     remaining = {term.name: usual[index] for index, term in enumerate(checked) if not term.dominated}
-    regimes, unknown = _regimes(remaining, given) if effort.regimes else ({}, {})
+    regimes, unknown = _regimes(remaining, given, budget) if effort.regimes else ({}, {})
     measures = _measures(units, question)
     is_one = bool(measures) and (
         question.named is not None or len(measures) == 1 or measures[0] in _ONE_MEASURE.values()
     )
-    listed = _neighbours(usual, measures[0], given) if effort.neighbours and is_one else ()
+    listed = _neighbours(usual, measures[0], given, budget) if effort.neighbours and is_one else ()
+    if budget.is_spent:
+        notes.append(f"not everything was compared within {budget.seconds:g} s of computing")
     return CheckedBound(
         tuple(checked),
         units.consistent,
@@ -633,7 +644,7 @@ def _usual_hypothesis(hypothesis: Hypothesis) -> Hypothesis:
 
 
 def _regimes(
-    remaining: Mapping[str, Expr], given: Given
+    remaining: Mapping[str, Expr], given: Given, budget: Budget
 ) -> tuple[dict[str, tuple[tuple[Hypothesis, ...], ...]], dict[str, str]]:
     """Where each term is the largest, against all terms that allow an answer; which do not, and why."""
     regimes: dict[str, tuple[tuple[Hypothesis, ...], ...]] = {}
@@ -642,9 +653,12 @@ def _regimes(
         rest = {other: term for other, term in remaining.items() if other != name}
         refused: list[str] = []
         try:
-            found = where_dominated(Add(*rest.values()), expression, given)
-        except TightrateError:
-            refused = [other for other, term in rest.items() if not _has_region(term, expression, given)]
+            found = where_dominated(Add(*rest.values()), expression, given, budget)
+        except TightrateError as reason:
+            if budget.is_spent:
+                unknown[name] = str(reason)
+                continue
+            refused = [other for other, term in rest.items() if not _has_region(term, expression, given, budget)]
             usable = [term for other, term in rest.items() if other not in refused]
             found = where_dominated(Add(*usable), expression, given) if usable else ()
             if not rest:
@@ -663,9 +677,9 @@ def _regimes(
     return regimes, unknown
 
 
-def _has_region(left: Expr, right: Expr, given: Given) -> bool:
+def _has_region(left: Expr, right: Expr, given: Given, budget: Budget) -> bool:
     try:
-        where_dominated(left, right, given)
+        where_dominated(left, right, given, budget)
     except TightrateError:
         return False
     return True
@@ -693,22 +707,22 @@ def _named_measure(measure: str | None) -> Measure | None:
     return MEASURES[measure]
 
 
-def _is_dominated(index: int, terms: Sequence[Expr], given: Given) -> bool | None:
+def _is_dominated(index: int, terms: Sequence[Expr], given: Given, budget: Budget) -> bool | None:
     """Whether the other terms dominate this one; of two equivalent terms the first one counts."""
     others = [term for other, term in enumerate(terms) if other != index]
     if not others:
         return False
-    answer = dominated(terms[index], Add(*others), given).relation
+    answer = dominated(terms[index], Add(*others), given, budget).relation
     if answer != "holds":
         return False if answer == "fails" else None
-    later_twins = [term for term in terms[index + 1 :] if compare(terms[index], term, given).relation == "A~B"]
+    later_twins = [term for term in terms[index + 1 :] if compare(terms[index], term, given, budget).relation == "A~B"]
     if later_twins:
         rest = [term for term in others if term not in later_twins]
-        return bool(rest) and dominated(terms[index], Add(*rest), given).relation == "holds"
+        return bool(rest) and is_proved(terms[index], Add(*rest), given, budget)
     return True
 
 
-def _neighbours(terms: Sequence[Expr], measure: str, given: Given) -> tuple[Neighbour, ...]:
+def _neighbours(terms: Sequence[Expr], measure: str, given: Given, budget: Budget) -> tuple[Neighbour, ...]:
     """The comparable upper and lower bounds of the catalogue for the same measure, closest relation first."""
     total = Add(*terms)
     letters = {symbol.name for symbol in total.free_symbols}
@@ -719,7 +733,7 @@ def _neighbours(terms: Sequence[Expr], measure: str, given: Given) -> tuple[Neig
         bound = entry.theorem.bound
         if not _comparable(bound, letters):
             continue
-        relation = compare(total, bound.expression, given).relation
+        relation = compare(total, bound.expression, given, budget).relation
         if relation in ("A~B", "A<=B", "A>=B"):
             found.append(Neighbour(entry.theorem, relation))
     ranking = {"A~B": 0, "A<=B": 1, "A>=B": 2}
@@ -759,22 +773,41 @@ def check_table(
     letters: Mapping[str, str] | None = None,
     measure: str | None = None,
     given: Sequence[ParsedInequality] = (),
+    only_units: bool = False,
 ) -> dict[str, CheckedBound]:
     """Each bound of a table by itself."""
     spelled = with_constants(letters)
+    effort = Effort(False, False, False, False) if only_units else Effort()
     return {
-        name: _check_parsed(
-            bound, letters or {}, _question(bound, spelled, letters or {}, measure), given, Effort(neighbours=False)
-        )
+        name: _check_parsed(bound, letters or {}, _question(bound, spelled, letters or {}, measure), given, effort)
         for name, bound in table.items()
     }
 
 
 def compare_table(table: Mapping[str, Side], given: Given = ()) -> dict[tuple[str, str], Relation]:
-    """The relation of every pair of bounds, in the order of the table."""
-    names = list(table)
-    return {
-        (first, second): compare_bounds(table[first], table[second], given).relation
-        for i, first in enumerate(names)
-        for second in names[i + 1 :]
-    }
+    """The relation of every pair of bounds, in the order of the table; `undecided` after a minute of computing."""
+    budget = Budget(60)
+    quick = _monomial_sums(table, given, budget)
+    found: dict[tuple[str, str], Relation] = {}
+    for (i, first), (j, second) in combinations(enumerate(table), 2):
+        sides = _sides(table[first], table[second])
+        conditions = [*given, *_conditions(table[first]), *_conditions(table[second])]
+        fixed = _is_fixed(table[first], table[second])
+        if budget.is_spent:
+            found[first, second] = "undecided"
+            continue
+        known = quick.relation(i, j) if quick is not None and not fixed else None
+        found[first, second] = known or _compare(sides, conditions, [], fixed, budget).relation
+    return found
+
+
+def _monomial_sums(table: Mapping[str, Side], given: Given, budget: Budget) -> MonomialSums | None:
+    """All bounds of the table ready to be compared, if they are sums of monomials without conditions of their own."""
+    if any(_conditions(side) for side in table.values()) or not all(isinstance(h, Hypothesis) for h in given):
+        return None
+    hypotheses = [_usual_hypothesis(h) for h in given if isinstance(h, Hypothesis)]
+    try:
+        usual = [_under_conventions([*terms_of(side), symbol("K"), symbol("L")])[0][:-2] for side in table.values()]
+        return MonomialSums(usual, hypotheses, budget)
+    except TightrateError:
+        return None
