@@ -204,8 +204,11 @@ def check_bound_command(
 ) -> None:
     """Check a bound: units, exponents, dominated terms, regimes, and its neighbours in the catalogue.
 
+    A hypothesis about gradients, function values or points says which units its letters have.
+
     Example: tightrate check-bound '\\frac{HB^2}{R} + \\frac{\\sigma B}{\\sqrt{MKR}}' --letters H=L
     """
+    from tightrate.rates.formulas.assumptions import is_assumption
     from tightrate.rates.relations.bound_check import (
         as_hypotheses,
         check_display,
@@ -223,10 +226,13 @@ def check_bound_command(
         raise TightrateError("give either a BOUND or --file TABLE")
     spelled = parse_letters(letters) if letters else None
     own = read_macros(macros)
-    assumed = read_inequalities(given or [], spelled, own)
+    assumptions = [text for text in given or [] if is_assumption(text, own)]
+    assumed = read_inequalities([text for text in given or [] if text not in assumptions], spelled, own)
     if bound is not None:
         with working("comparing with the catalogue"):
-            found = check_display(bound, letters=spelled, macros=own, measure=measure, given=assumed)
+            found = check_display(
+                bound, letters=spelled, macros=own, measure=measure, given=assumed, assumptions=assumptions
+            )
         if as_json:
             documents = [bound_as_json(one) for one in found]
             print_json(documents[0] if len(documents) == 1 else {"bounds": documents})

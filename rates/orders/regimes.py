@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
+from math import lcm
 from typing import Any, TypeAlias
 
 import sympy
@@ -207,7 +208,7 @@ def _monomial(form: Form, field: Any) -> Expr:
     ratios = [field.to_sympy(exponent / factors[0][1]) for _, exponent in factors]
     if field == QQ or not factors or not all(ratio.is_Rational for ratio in ratios):
         return form.monomial(field)
-    unit = factors[0][1] / (sympy.ilcm(*(ratio.q for ratio in ratios)) * _sign(factors[0][1], field))
+    unit = factors[0][1] / (lcm(*(int(ratio.q) for ratio in ratios)) * _sign(factors[0][1], field))
     return (form * (1 / unit)).monomial(field) ** sympy.factor(field.to_sympy(unit))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
@@ -30,6 +30,7 @@ from tightrate.rates.relations.conventions import (
     constants,
     distributed,
     with_condition_number,
+    with_conventional_logarithms,
     with_heavy_tails,
     with_leading_counts,
     with_positive_logarithms,
@@ -55,6 +56,8 @@ from tightrate.rates.symbols.hypothesis import Given, Hypothesis
 from tightrate.rates.symbols.monomial import Monomial, monomial
 from tightrate.rates.symbols.unit_inference import UnitFact
 from tightrate.rates.symbols.units import LENGTH, VALUE, Unit, unit_of
+
+MOST_TERMS_READ_AGAIN = 4  # for longer bounds another meaning of a letter is only tried on the units
 
 Relation = Literal["A<=B", "A>=B", "A~B", "incomparable", "undecided"]
 
@@ -86,7 +89,8 @@ class ReadSymbol:
 class CheckedTerm:
     """One term: its shape, its unit (or why it has none), and whether the other terms dominate it.
 
-    `dominated` is None where that could not be decided.
+    `dominated` is None where that could not be decided; `branches` are the shapes of the alternatives of a minimum or
+    maximum.
     """
 
     name: str
@@ -95,6 +99,7 @@ class CheckedTerm:
     unit: Unit | None
     unit_error: str
     dominated: bool | None
+    branches: tuple[Monomial, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -286,7 +291,10 @@ def _compare(
     sides: tuple[Sequence[Expr], Sequence[Expr]], given: Given, notes: list[str], fixed: bool, budget: Budget
 ) -> OrderComparison:
     """Both sides compared under the conventions, each said in `notes` where it was used."""
-    left, right, cancelled = without_common_factors(*sides)
+    usual_sides = [[with_conventional_logarithms(term) for term in side] for side in sides]
+    if usual_sides != [list(side) for side in sides]:
+        notes.append("the logarithm of an accuracy is log(1/eps), whatever stands over eps")
+    left, right, cancelled = without_common_factors(*usual_sides)
     if cancelled:
         notes.append(f"common factor cancelled: {', '.join(map(str, cancelled))}")
     hypotheses = [h for h in given if isinstance(h, Hypothesis)]
@@ -515,13 +523,14 @@ def _check_parsed(
     present = {s.name for term in bound.terms for s in term.free_symbols}
     symbols = tuple(_possible(one, present) for one in symbols_read(bound, letters))
     if effort.other_readings:
-        quick = Effort(neighbours=False, regimes=False, domination=effort.domination)
+        whole = effort.domination and len(found.terms) <= MOST_TERMS_READ_AGAIN
+        quick = Effort(neighbours=False, regimes=False, domination=whole)
 
         def answer_with(one: ReadSymbol, other: str) -> str:
             swap = {symbol(one.name): symbol(_name_of_meaning(one, other))}
-            return _in_words(_check([term.xreplace(swap) for term in bound.terms], question, usable, quick))
+            return _in_words(_check([term.xreplace(swap) for term in bound.terms], question, usable, quick), whole)
 
-        symbols = tuple(_with_changes(one, partial(answer_with, one), _in_words(found)) for one in symbols)
+        symbols = tuple(_with_changes(one, partial(answer_with, one), _in_words(found, whole)) for one in symbols)
     facts = {fact.place for fact in bound.facts}
     unread = tuple(
         f"condition not used: {c.text}"
@@ -537,10 +546,12 @@ def _check_parsed(
     )
 
 
-def _in_words(found: CheckedBound) -> str:
-    """What another reading may change, in words: whether units agree, and which terms are dominated."""
+def _in_words(found: CheckedBound, whole: bool) -> str:
+    """What another reading may change, in words: whether units agree, and (`whole`) which terms are dominated."""
     if not found.units_consistent:
         return "units do not agree"
+    if not whole:
+        return "units agree"
     dominated_terms = [term.name for term in found.terms if term.dominated]
     return ", ".join(["units agree", *(f"{name} dominated" for name in dominated_terms)])
 
@@ -583,6 +594,7 @@ def _check(terms: Sequence[Expr], question: UnitQuestion, given: Given, effort: 
                 units.of_terms[index],
                 units.errors[index],
                 _is_dominated(index, usual, given, budget) if effort.domination else None,
+                tuple(_branches(shape)),
             )
         )
     remaining = {term.name: usual[index] for index, term in enumerate(checked) if not term.dominated}
@@ -610,6 +622,15 @@ def _check(terms: Sequence[Expr], question: UnitQuestion, given: Given, effort: 
     )
 
 
+def _branches(term: Expr) -> Iterator[Monomial]:
+    """The shapes of the alternatives of a term that is a minimum or maximum, times other factors."""
+    factors = sympy.Mul.make_args(term)
+    extreme = next((factor for factor in factors if isinstance(factor, (sympy.Min, sympy.Max))), None)
+    if extreme is not None:
+        rest = sympy.Mul(*(factor for factor in factors if factor is not extreme))
+        yield from (monomial(rest * one) for one in sorted(extreme.args, key=sympy.default_sort_key))
+
+
 def _measures(units: UnitAnswer, question: UnitQuestion) -> tuple[str, ...]:
     """The catalogue's measures of the bound, the usual one first."""
     left = question.left
@@ -628,7 +649,7 @@ def _measures(units: UnitAnswer, question: UnitQuestion) -> tuple[str, ...]:
 def _under_conventions(terms: Sequence[Expr]) -> tuple[list[Expr], list[str]]:
     """The terms as the order algebra takes them, and what was taken for granted."""
     notes: list[str] = []
-    usual = [with_positive_logarithms(term) for term in terms]
+    usual = [with_positive_logarithms(with_conventional_logarithms(term)) for term in terms]
     usual, by_kappa = with_condition_number(usual)
     usual, by_total = with_total_steps(usual)
     usual, moment = with_heavy_tails(usual)

@@ -65,6 +65,24 @@ def with_condition_number(expressions: Sequence[Expr]) -> tuple[list[Expr], bool
     return [e.xreplace(dict.fromkeys(kappas, symbol("L") / symbol("mu"))) for e in expressions], True
 
 
+def with_conventional_logarithms(expression: Expr) -> Expr:
+    """log(1/eps) for log(L B^2/eps) and the like: what stands over an accuracy to make it pure is left out.
+
+    >>> from tightrate.rates.symbols.alphabet import B, K, L, eps
+    >>> with_conventional_logarithms(log(L * B**2 / eps) + log(K / eps) + log(L * B**2))
+    log(1/eps) + log(B**2*L) + log(K/eps)
+    """
+
+    def usual(logarithm: Expr) -> Expr:
+        (argument,) = logarithm.args
+        if symbol("eps") not in argument.free_symbols or isinstance(argument, (Add, Max)):
+            return logarithm
+        units = {s for s in argument.free_symbols if (k := known_letter(s.name)) is None or not k.unit.is_pure}
+        return log(argument.xreplace(dict.fromkeys(units - {symbol("eps")}, sympy.S.One)))
+
+    return expression.replace(lambda e: isinstance(e, log), usual)
+
+
 def with_positive_logarithms(expression: Expr) -> Expr:
     """log X as log max(2, X), unless X is surely at least 1: bounds never mean a logarithm that vanishes.
 

@@ -149,8 +149,8 @@ class _Collector:
     equations: list[UnitEquation]
 
     def unit(self, part: Expr, place: str) -> OpenUnit | None:
-        """The unit of an expression; None for zero, which has every unit."""
-        if part.is_zero:
+        """The unit of an expression; None for zero and infinity, which have every unit."""
+        if part.is_zero or part.is_infinite:
             return None
         if part.is_number:
             return OpenUnit()

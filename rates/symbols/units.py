@@ -71,7 +71,7 @@ VALUE = Unit(value=1)
 
 
 def unit_of(expression: Expr, letter_unit: Callable[[str], Unit]) -> Unit | None:
-    """The unit of an expression, given the unit of each letter; None for zero, which has every unit.
+    """The unit of an expression, given the unit of each letter; None for zero and infinity, which have every unit.
 
     Raises UnitError, naming the offending parts, where a sum mixes units or where a logarithm, an exponential or
     an exponent is not a pure number.
@@ -92,7 +92,7 @@ def unit_of(expression: Expr, letter_unit: Callable[[str], Unit]) -> Unit | None
         return found[0][1] if found else None
 
     def unit(part: Expr) -> Unit | None:
-        if part.is_zero:
+        if part.is_zero or part.is_infinite:
             return None
         if part.is_number:
             return PURE

@@ -24,7 +24,7 @@ from tightrate.terminal.theorem import exponents_text, times
 if TYPE_CHECKING:
     from tightrate.rates.orders.communication_complexity import RoundsAnswer
     from tightrate.rates.orders.domination import OrderResult
-    from tightrate.rates.relations.bound_check import BoundComparison, CheckedBound, ReadSymbol
+    from tightrate.rates.relations.bound_check import BoundComparison, CheckedBound, CheckedTerm, ReadSymbol
 
 
 def comparison_as_json(comparison: BoundComparison) -> dict[str, Any]:
@@ -126,6 +126,10 @@ def bound_as_json(checked: CheckedBound) -> dict[str, Any]:
                 "latex": display.latex(term.expression),
                 "exponents": {plain_name(name): exponent_text(power) for name, power in term.shape.exponents.items()},
                 "other_factors": [display.text(factor) for factor in term.shape.factors],
+                "branches": [
+                    {plain_name(name): exponent_text(power) for name, power in shape.exponents.items()}
+                    for shape in term.branches
+                ],
                 "units": str(term.unit) if term.unit is not None else None,
                 "units_error": term.unit_error or None,
                 "dominated": term.dominated,
@@ -186,13 +190,19 @@ def _inequality(hypothesis: Hypothesis) -> str:
     return f"{display.text(hypothesis.smaller)} <~ {display.text(hypothesis.larger)}"
 
 
+def _shape_text(term: CheckedTerm) -> str:
+    """The exponents of a term, or those of each branch of a minimum or maximum."""
+    shapes = term.branches or (term.shape,)
+    return "; or ".join(exponents_text(shape.exponents) + times(shape.factors) for shape in shapes)
+
+
 def bound_page(checked: CheckedBound) -> RenderableType:
     """Units, exponents, regimes and neighbours of a pasted bound."""
     rows = [
         (
             term.name,
             display.unicode(term.expression),
-            exponents_text(term.shape.exponents) + times(term.shape.factors),
+            _shape_text(term),
             str(term.unit) if term.unit is not None else term.unit_error or "any",
             {True: "dominated", False: "", None: "undecided"}[term.dominated],
         )

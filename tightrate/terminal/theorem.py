@@ -12,6 +12,7 @@ from sympy import Expr
 
 from tightrate.rates.formulas import display
 from tightrate.rates.formulas.inline import as_text
+from tightrate.rates.formulas.plain_text import plain_name
 from tightrate.rates.pages.theorem_facts import facts, in_terminal, sign, term_facts
 from tightrate.rates.statements.theorem import Evaluation, Theorem
 from tightrate.terminal.output import number, table
@@ -49,7 +50,7 @@ def _drawn(theorem: Theorem, lead: str, width: int) -> str:
 
 def exponents_text(exponents: Mapping[str, Expr]) -> str:
     """Symbols with their powers in a term."""
-    return ", ".join(f"{name} {display.unicode(sympy.factor(power))}" for name, power in exponents.items())
+    return ", ".join(f"{plain_name(name)} {display.unicode(sympy.factor(power))}" for name, power in exponents.items())
 
 
 def times(factors: Sequence[Expr]) -> str:
