@@ -21,7 +21,7 @@ from tightrate.figures.html import page
 from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine
 from tightrate.rates.statements.bibliography import Reference
 from tightrate.rates.statements.catalogue import paper, theorems
-from tightrate.rates.statements.theorem import PROVENANCE_MEANING, Theorem
+from tightrate.rates.statements.theorem import CERTAINTY_MEANING, PROVENANCE_MEANING, Theorem
 from tightrate.verify.claim import Claim, Finding
 from tightrate.verify.session import Session
 from tightrate.verify.sweep.run import provenance
@@ -34,6 +34,9 @@ STORY = {  # what the first screens tell, each from one claim and its figure
 }
 
 
+PRINTED = "False in print"
+UNSTATED = "True under a condition that is not printed"
+IF_READ_SO = "False if it is read as said here"
 SPELLED_OUT = {"Prop.": "Proposition", "Thm.": "Theorem", "App.": "Appendix", "Sec.": "Section"}
 
 
@@ -94,6 +97,7 @@ def report_page(report: Report) -> str:
         counts=_counts(report),
         meanings=_meanings(findings),
         misprints=misprints(findings),
+        certainty=CERTAINTY_MEANING,
         beliefs=beliefs(findings),
         exact=[one for one in findings if one.claim.id.endswith("-exact-worst-case") and closeness(one)],
         exact_facts=[one for one in findings if "exact_minimax" in one.claim.asserted.__module__],
@@ -129,14 +133,25 @@ def parts(findings: Sequence[Finding]) -> list[PaperPart]:
     ]
 
 
-def misprints(findings: Sequence[Finding]) -> list[Finding]:
-    """Printed statements that were shown false, as expected."""
-    return [one for one in findings if one.claim.kind == "erratum" and one.verdict.status == "violated"]
+def misprints(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
+    """Printed statements that were shown false, under what a reader should make of them."""
+    groups = {
+        "misprint": PRINTED,
+        "error": PRINTED,
+        "gap": PRINTED,
+        "side condition": UNSTATED,
+        "conditional": IF_READ_SO,
+    }
+    found: dict[str, list[Finding]] = {title: [] for title in (PRINTED, UNSTATED, IF_READ_SO)}
+    for one in findings:
+        if one.verdict.status == "violated" and one.claim.erratum is not None:
+            found[groups.get(one.claim.erratum.kind, IF_READ_SO)].append(one)
+    return {title: group for title, group in found.items() if group}
 
 
 def beliefs(findings: Sequence[Finding]) -> list[Finding]:
     """Other statements that were shown false."""
-    return [one for one in findings if one.claim.kind != "erratum" and one.verdict.status == "violated"]
+    return [one for one in findings if one.claim.erratum is None and one.verdict.status == "violated"]
 
 
 def place(theorem: Theorem) -> str:
