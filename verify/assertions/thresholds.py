@@ -43,3 +43,14 @@ BENT = 9.0
 
 SETTLED = 0.1
 """A deviation this much below the resolution may fluctuate from point to point."""
+
+DOMINATES = 3.0
+"""A term this much larger than all others together is the one that is seen."""
+
+HIDDEN_CONSTANT = 10.0
+"""A hidden constant of this size must not make a true bound look wrong: such a bound speaks only where it is this much
+below what the start alone guarantees, and decays this much more slowly in its exponentials."""
+
+CERTAINTY = 1 - 1e-9
+"""Of the interval that must lie on the wrong side for a contradiction: some 10^3 of them are looked at in a run, so
+that the family of all errs with probability below 1e-6."""

@@ -23,7 +23,7 @@ from tightrate.rates.orders.regimes import dominant_region, isolating_path
 from tightrate.rates.orders.undecidable import UndecidableError
 from tightrate.rates.statements.catalogue import theorem as catalogued
 from tightrate.rates.statements.theorem import Theorem
-from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.verify.assertions.up_to_constants import trivial_bound
 from tightrate.verify.exponents.corrected_path import corrected_path
 from tightrate.verify.exponents.linear_program import RANGES, WIDEST, IsolationError, Ranges, choices
 from tightrate.verify.exponents.resolved_bound import ResolvedBound, as_expression, resolve
@@ -133,7 +133,7 @@ initial gap + server step + preconditioner + server drift is at least of its ord
     ranges = {**RANGES, **(within or {})}
     if margin < 1 or span <= 1 or points < 3:
         raise TightrateError("a design needs margin >= 1, span > 1 and at least 3 points")
-    ceiling = _trivial(found) if below is None else as_expression("below", below)
+    ceiling = trivial_bound(found) if below is None else as_expression("below", below)
     if ceiling != sympy.oo:
         given = (*given, sympy.Le(found.bound.term(term).expression, ceiling, evaluate=False))
     resolved = resolve(found, term, fixed, derived or {}, given, guides or {})
@@ -149,15 +149,6 @@ initial gap + server step + preconditioner + server drift is at least of its ord
             return Design(found.id, term, dict(direction), path.n, path.values, path.terms, path.conditions)
     _refuse_if_never_dominant(resolved)
     raise last if last is not None else IsolationError(f"no path isolates {term!r} of {found.id}")
-
-
-def _trivial(found: Theorem) -> Expr:
-    """What the start alone guarantees, for an upper bound whose symbols say it; infinite otherwise."""
-    smoothness, distance = LETTERS["L"].symbol, LETTERS["B"].symbol
-    trivial = {"gap": smoothness * distance**2, "distance": distance, "squared-distance": distance**2}
-    value = trivial.get(found.bound.measure.name, sympy.oo)
-    known = set(found.bound.letters) >= {symbol.name for symbol in value.free_symbols}
-    return value if known and found.bound.kind == "upper" else sympy.oo
 
 
 def _directions(bound: ResolvedBound, along: Along | None) -> Iterator[dict[str, Fraction]]:

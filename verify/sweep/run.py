@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from platform import python_version
 from typing import Any
@@ -215,7 +216,12 @@ def measurement(data: xr.Dataset, name: str = "", *, what: str = "", rounding: f
     )
 
 
-def provenance() -> dict[str, str]:
-    """The versions that made a result."""
+@cache
+def _versions() -> dict[str, str]:
     names = ("tightrate", "numpy", "scipy", "sympy", "xarray")
     return {"python": python_version(), **{name: version(name) for name in names}}
+
+
+def provenance() -> dict[str, str]:
+    """The versions that made a result."""
+    return dict(_versions())

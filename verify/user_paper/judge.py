@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 from time import perf_counter
 
@@ -17,19 +16,20 @@ import xarray as xr
 
 from tightrate.common.errors import TightrateError
 from tightrate.common.threads import one_blas_thread
+from tightrate.constructions.problem import Problem
 from tightrate.rates.relations.bound_check import CheckedBound, check_bound
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.by_name import ROWS, Problems, build_noise
 from tightrate.simulator.theorem_values import check_class
-from tightrate.verify.assertions.assertion import Assertion, Every
+from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.assertions.equal import Equal
-from tightrate.verify.assertions.power_law import PowerLaw, exponents_of
+from tightrate.verify.assertions.up_to_constants import Continue, Line, UpToConstants, joined, line_of
 from tightrate.verify.claim import Claim, ClaimKind, Finding, check
 from tightrate.verify.experiment import Experiment
 from tightrate.verify.measurement import Measurement
-from tightrate.verify.session import Session
+from tightrate.verify.session import Session, silent
 from tightrate.verify.sweep.cell import Cell, Result, run_cell
 from tightrate.verify.sweep.plan import Plan
 from tightrate.verify.sweep.run import labelled, measurement
@@ -37,11 +37,11 @@ from tightrate.verify.user_paper.load import guarded, load_paper
 from tightrate.verify.user_paper.model import OwnClaim
 from tightrate.verify.verdict import Verdict
 
-DOMINATES = 3.0  # a term this much larger than all others together gives the exponents
-RESOLUTION = 0.1  # of an exponent, on either side
 ROUNDING = 1e-12  # of a measured value, relative to the bound
-CURVES = 1e-6  # the relative error that an exact value is fitted with: what bends by less is a power law
-SHORTEST_AXIS = 3  # values from which an exponent is read off
+FURTHER = 4  # the factor by which a count grows from one further cell to the next
+MOST_FURTHER = 10  # cells beyond the end of a line
+MOST_CONTINUED = 24  # lines
+LONG = 0.2  # seconds for two cells, after which no larger ones are run
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _finding(path: Path, name: str, key: str, claim: OwnClaim, session: Session)
     source = replace(claim.theorem.built(name, str(path)), iterate=f"{claim.output} iterate")
     formula, unchecked = _formula(source)
     results = run_claim(path, claim, source, session)
-    verdict = judge_results(source, results)
+    verdict = judge_results(source, results, continued(path, claim, source, session))
     kind: ClaimKind = "bound with constants" if source.bound.constants == "explicit" else "scaling"
     run = Experiment(f"{name}/{key}", lambda _: results)
     entry = Claim(f"{name}/{key}", claim.statement, source.id, kind, lambda _: verdict, (run,), claim.expected)
@@ -92,14 +92,23 @@ def run_claim(path: Path, claim: OwnClaim, source: Theorem, session: Session) ->
     """Every cell of the axes, as `tightrate.verify.sweep.run.run_sweep` labels them."""
     plan = guarded(path, lambda: Plan(claim.sweep(source, path.stem, session.seed)))
     results, certain = [], []
+    starts = []
     for index, cell in enumerate(plan.cells):
         session.progress(path.stem, index, len(plan.cells))
         result, sure = guarded(path, partial(_run, cell, plan.problems, path))
         results.append(result)
         certain.append(sure)
+        starts.append(
+            measured_at_the_start(plan.problems.get(cell.problem, cell.of_the_instance), claim.theorem.measure)
+        )
     session.progress(path.stem, len(plan.cells), len(plan.cells))
     data = labelled(plan, results)
     error = f"{claim.theorem.measure}_stderr"
+    data["start"] = (
+        data[error]
+        .copy(data=np.reshape(starts, plan.sweep.shape))
+        .assign_attrs(long_name="the measure before the first step, infinite where it is not known")
+    )
     data[error] = data[error].where(~np.reshape(certain, plan.sweep.shape), 0.0).assign_attrs(data[error].attrs)
     data.attrs |= {
         "theorem": source.id,
@@ -124,14 +133,56 @@ def _run(cell: Cell, problems: Problems, path: Path) -> tuple[Result, bool]:
     return run_cell(replace(cell, replicas=1, relative_error=None) if certain else cell, problems), certain
 
 
-def judge_results(source: Theorem, results: xr.Dataset) -> Verdict:
-    """By value where constants are explicit, by exponents where they are hidden; only where all conditions hold."""
+def measured_at_the_start(problem: Problem, measure: str) -> float:
+    """The measure of $x_0 = 0$, what the start alone guarantees; infinite for measures that it does not bound."""
+    start = np.zeros(problem.dimension)
+    if measure in ("gap", "mean-gap"):
+        return float(np.max(problem.gap(start)))
+    distance = float(np.max(problem.constants.get("B", np.inf)))
+    return {"distance": distance, "squared-distance": distance**2}.get(measure, np.inf)
+
+
+def continued(path: Path, claim: OwnClaim, source: Theorem, session: Session) -> Continue:
+    """Further cells for a line along K or R whose values are exact: as far as the conditions hold and time allows."""
+    quiet = replace(session, progress=silent)
+    lines = 0
+
+    def further(line: Line) -> Line:
+        nonlocal lines
+        lines += 1
+        if line.axis not in ("K", "R") or line.stderr.any() or lines > MOST_CONTINUED:
+            return line
+        given = {name: tuple(one for one in claim.axes[name] if one == value) for name, value in line.at.items()}
+        end, parts = int(line.values[-1]), [line]
+        for step in range(1, MOST_FURTHER, 2):
+            began = perf_counter()
+            there = {**given, line.axis: (end * FURTHER**step, end * FURTHER ** (step + 1))}
+            try:
+                data = run_claim(path, replace(claim, axes=there), source, quiet)
+            except TightrateError:  # outside of the class, or no number any more
+                break
+            found = measured_by(source, data)
+            if bool((data.conditions_failing > 0).any()) or not bool(np.isfinite(found.measured).all() & found.exact):
+                break
+            parts.append(line_of(source, found, data.start, line.axis, dict.fromkeys(given, 0)))
+            if perf_counter() - began > LONG:
+                break
+        return joined(parts)
+
+    return further
+
+
+def judge_results(source: Theorem, results: xr.Dataset, further: Continue | None = None) -> Verdict:
+    """By value where constants are explicit, by exponents where they are hidden; only where all conditions hold.
+
+    `further` adds cells where exponents are left open.
+    """
     failing = int((results.conditions_failing > 0).sum())
     if failing:
         cells = results.conditions_failing.size
         sentence = f"A condition of the theorem fails in {failing} of {cells} cells; change steps, axes or parameters."
         return Verdict("not-applicable", sentence, "conditions hold", f"fails in {failing} cells")
-    asserted = _asserted(source, results)
+    asserted = _asserted(source, results, further)
     if isinstance(asserted, Verdict):
         return asserted
     verdict = check(asserted, source)
@@ -141,8 +192,13 @@ def judge_results(source: Theorem, results: xr.Dataset) -> Verdict:
     return verdict
 
 
-def _asserted(source: Theorem, results: xr.Dataset) -> Assertion | Verdict:
-    found = replace(measurement(results), rounding=ROUNDING * abs(results.bound), what=source.bound.measure.meaning)
+def measured_by(source: Theorem, results: xr.Dataset) -> Measurement:
+    """What the cells measured of the theorem."""
+    return replace(measurement(results), rounding=ROUNDING * abs(results.bound), what=source.bound.measure.meaning)
+
+
+def _asserted(source: Theorem, results: xr.Dataset, further: Continue | None) -> Assertion | Verdict:
+    found = measured_by(source, results)
     explicit = source.bound.constants == "explicit"
     if explicit and source.bound.kind != "exact":
         return Bounded(source, found)
@@ -151,25 +207,4 @@ def _asserted(source: Theorem, results: xr.Dataset) -> Assertion | Verdict:
     if source.bound.kind != "upper":
         sentence = "Only an upper bound, or one with explicit constants, can be contradicted by an instance."
         return Verdict("not-applicable", sentence, "", "")
-    return _exponents(source, found, results)
-
-
-def _exponents(source: Theorem, found: Measurement, results: xr.Dataset) -> Assertion | Verdict:
-    """The exponents of the term that dominates in every cell, along all axes that are long enough together."""
-    terms = {term.name: results[f"term: {term.name}"] for term in source.bound.terms}
-    leaders = [name for name, value in terms.items() if bool((value >= DOMINATES * (results.bound - value)).all())]
-    axes = [str(name) for name, size in found.measured.sizes.items() if size >= SHORTEST_AXIS]
-    if not leaders or not axes:
-        why = "no term dominates in every cell" if axes else "no axis has three values"
-        return Verdict("inconclusive", f"No exponent can be read off: {why}.", "", "")
-    numbers = {name: float(value) for name, value in found.symbols.items() if value.ndim == 0}
-    predicted = exponents_of(source.bound.term(leaders[0]), axes, **numbers)
-    error = found.stderr.where(found.stderr > CURVES * found.measured, CURVES * found.measured)
-    others = [str(name) for name in found.measured.dims if name not in axes]
-    lines: dict[str, Assertion] = {}
-    for place in product(*(range(found.measured.sizes[name]) for name in others)):
-        at = dict(zip(others, place, strict=True))
-        one = replace(found, measured=found.measured.isel(at), stderr=error.isel(at))
-        where = ", ".join(f"{name} = {results[name].values[index]}" for name, index in at.items())
-        lines[where or f"the term {leaders[0]!r}"] = PowerLaw(one, predicted, RESOLUTION)
-    return Every(lines) if others else next(iter(lines.values()))
+    return UpToConstants(source, found, results.start, further)
