@@ -21,12 +21,13 @@ from tightrate.rates.symbols.monomial import monomial
 from tightrate.verify.assertions.assertion import Assertion, joined
 from tightrate.verify.assertions.bounded import more
 from tightrate.verify.assertions.least_squares import check_independent, least_squares
-from tightrate.verify.assertions.thresholds import BENT, CERTAIN, CONFIDENCE, SMALLEST_EXCESS
+from tightrate.verify.assertions.thresholds import BENT, CERTAIN, CERTAINTY, CONFIDENCE, SMALLEST_EXCESS, TRANSIENT
 from tightrate.verify.measurement import Measurement, Named
 from tightrate.verify.verdict import Verdict
 
 Array = NDArray[np.float64]
 Side = Literal["at most", "at least"]
+CERTAIN_QUANTILE = float(stats.norm.isf((1 - CERTAINTY) / 2))
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Exponent:
     """The fitted exponent of one parameter.
 
     `low` and `high` bound it at the stated confidence: the interval of the fit on the whole window, widened to
-    hold the estimate of every sub-window that drops one end of one axis.
+    hold the estimate of every sub-window that drops one end of one axis.  A contradiction takes more certainty.
     """
 
     name: str
@@ -47,6 +48,11 @@ class Exponent:
     def half_width(self) -> float:
         """The longer side of the interval."""
         return max(self.high - self.estimate, self.estimate - self.low)
+
+    def exceeds(self, allowed: float) -> bool:
+        """Whether it is larger than what is allowed for certain, and by more than a transient leaves."""
+        certain = min(self.low, self.estimate - CERTAIN_QUANTILE * self.standard_error)
+        return certain > allowed and self.estimate > allowed + TRANSIENT
 
     @property
     def negated(self) -> Exponent:
@@ -166,10 +172,10 @@ class PowerLaw:
     agree from both sides.
 
     `predicted` are the term's exponents (`exponents_of`), one for every axis; cells with a nan are left out.  `offset`
-    is a known logarithm in the logarithm of the bound.  An exponent contradicts the bound when its whole interval lies
-    above the predicted one.  It agrees with it only where an excess of a sixth lies outside the interval, and where the
-    interval is at most `resolution` wide on either side; anything else is inconclusive, and the sentence says what
-    would settle it.  A value of 0 is below every growing power law.
+    is a known logarithm in the logarithm of the bound.  An exponent contradicts the bound when it lies above the
+    predicted one for certain, by more than a transient leaves.  It agrees with it only where an excess of a sixth lies
+    outside the interval, and where the interval is at most `resolution` wide on either side; anything else is
+    inconclusive, and the sentence says what would settle it.  A value of 0 is below every growing power law.
     """
 
     measurement: Measurement
@@ -233,8 +239,8 @@ class PowerLaw:
         )
 
     def mutants(self) -> Mapping[str, Assertion]:
-        """Along each axis an exponent wrong by the fewest sixths that the fit excludes: what was measured decays (or
-        grows) more slowly than that."""
+        """Along each axis an exponent wrong by the fewest sixths that the fit excludes by a sixth: what was measured
+        decays (or grows) more slowly than that."""
         verdict, sign = self.check(), 1 if self.side == "at least" else -1
         evidence = verdict.evidence.get("no slower", verdict.evidence)
         wrong = {}
@@ -242,7 +248,7 @@ class PowerLaw:
             fitted = evidence.get(f"exponent of {name}")
             if fitted is not None:
                 room = sign * ((fitted["high"] if sign > 0 else fitted["low"]) - power)
-                wrong[name] = power + sign * (math.floor(max(6 * room, 0)) + 1) / 6
+                wrong[name] = power + sign * (math.floor(max(6 * room, 0)) + 2) / 6
         return {
             f"{name}^{power:.3g}": replace(self, predicted={**self.predicted, name: power})
             for name, power in wrong.items()
@@ -302,7 +308,7 @@ def judge_exponents(
     facing = {
         name: (e, predicted[name]) if side == "at most" else (e.negated, -predicted[name]) for name, e in fitted.items()
     }
-    slow = [name for name, (e, allowed) in facing.items() if e.low > allowed]
+    slow = [name for name, (e, allowed) in facing.items() if e.exceeds(allowed)]
     missing = {name: shortfall(e, allowed, resolution) for name, (e, allowed) in facing.items()}
     open_names = [name for name, ratio in missing.items() if ratio > 1]
     worst = fitted[max(facing, key=lambda name: facing[name][0].estimate - facing[name][1])]

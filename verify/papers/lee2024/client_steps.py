@@ -160,12 +160,17 @@ def step_at_most_eta(data: xr.Dataset) -> AtMost:
     data=adaptive_clients,
     outside="steps of single clients are measured, at any step that does not renew the preconditioner",
 )
-def delayed_step(data: xr.Dataset) -> AtLeast:
+def delayed_step(data: xr.Dataset) -> Every:
     """The largest step over the same sequences with delays 2 and 3, for every rule: a step that does not renew the
-    preconditioner is not bounded by $eta$."""
+    preconditioner is not bounded by $eta$, though with delay 1 every step is."""
     delayed = data.sel(delay=data.delay > 1)
     largest = delayed[["largest_step"]].max(("K", "sequence"))
-    return AtLeast(longest_step(largest), xr.DataArray(1000.0))
+    return Every(
+        {
+            "delayed": AtLeast(longest_step(largest), xr.DataArray(1000.0)),
+            "without delay": AtMost(longest_step(data.sel(delay=1)), xr.DataArray(1.0)),
+        }
+    )
 
 
 @claim(
