@@ -121,8 +121,8 @@ def accuracy_convex(theorem: Theorem, data: xr.Dataset) -> Scaling:
 
 @claim(
     "cheng2024/accuracy-of-the-threshold-adam",
-    "At Adam's step and the threshold of (C.29) for an accuracy $eps$ the squared gradient that clipping leaves is of no"
-    " larger order than $eps$.",
+    "At Adam's step and the threshold of (C.29) for an accuracy $eps$ the squared gradient that clipping leaves is of"
+    " no larger order than $eps$.",
     theorem="cheng2024/eqC.29",
     kind="scaling",
     data=clipping_accuracy,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import xarray as xr
+from scipy import optimize
 
 from tightrate.constructions.confidence_instance import confidence_instance, confidence_noise, failure_probability
 from tightrate.rates.relations.misprints import misprint
@@ -24,7 +27,8 @@ from tightrate.verify.session import Session
 def confidence(session: Session) -> xr.Dataset:  # noqa: ARG001
     """Steps that SGD needs for the accuracy $eps$ with probability $1 - delta$ on the instance of Theorem D.1.
 
-    Over $(delta, L, eps)$: `plain` without clipping, at `eta`, the largest step that the confidence allows; `clipped`
+    Over $(delta, L, eps)$: `plain` without clipping, at `eta`, the largest step that the confidence allows, both found
+    on the exact chance that a run fails; `clipped`
     with a threshold `clipped_rho` of twice the largest gradient (or three noise levels), at `clipped_eta`, a step that
     makes the worst jump harmless. The last step's noise has three values, so the runs are three: `failure` is the exact
     probability that the gap exceeds $eps$ after `plain` steps, `early` after one step less, `bold` at a step size one
@@ -37,9 +41,9 @@ def confidence(session: Session) -> xr.Dataset:  # noqa: ARG001
     for index in np.ndindex(shape):
         d, smooth, accuracy = float(delta[index[0]]), float(L[index[1]]), float(eps[index[2]])
         radius = np.sqrt(2 * accuracy / smooth)
-        eta = min(1 / smooth, 2 * d ** (1 / alpha) * radius / sigma)
-        steps = least_steps(eta * smooth, B / radius)
         symbols: dict[str, float] = {"sigma": sigma, "alpha": alpha, "eps": accuracy, "L": smooth, "B": B}
+        eta = largest_step(d, symbols)
+        steps = fewest_steps(d, eta, symbols)
         rho = max(3 * sigma, 2 * smooth * B)
         harmless = min(1 / smooth, radius / (2 * rho))
         enough = least_steps(harmless * smooth, 2 * B / radius) + 1
@@ -63,8 +67,41 @@ def confidence(session: Session) -> xr.Dataset:  # noqa: ARG001
     )
 
 
+def largest_step(delta: float, symbols: Mapping[str, float]) -> float:
+    """The largest step size at which a run that has settled fails with probability at most delta."""
+
+    def settled(eta: float) -> float:
+        steps = least_steps(eta * symbols["L"], 1e3 * symbols["B"] / np.sqrt(symbols["eps"] / symbols["L"]))
+        return failing(eta=eta, steps=steps, rho=np.inf, **symbols)
+
+    high = 1 / symbols["L"]
+    if settled(high) <= delta:
+        return high
+    low = high
+    while settled(low) > delta:
+        low /= 2
+    found = optimize.brentq(lambda eta: np.log(settled(eta) / delta), low, 2 * low, xtol=1e-300, rtol=1e-13)
+    return float(found)
+
+
+def fewest_steps(delta: float, eta: float, symbols: Mapping[str, float]) -> int:
+    """The least number of steps after which a run at this step size fails with probability at most delta."""
+
+    def enough(steps: int) -> bool:
+        return failing(eta=eta, steps=steps, rho=np.inf, **symbols) <= delta * (1 + 1e-9)
+
+    high = 1
+    while not enough(high):
+        high *= 2
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
 def least_steps(contraction: float, ratio: float) -> int:
-    """The least T with (1 - contraction)^T ratio <= 1."""
+    """The least T with (1 - contraction)^T ratio <= 1, for runs that are long enough."""
     return 1 if contraction >= 1 else int(np.ceil(np.log(ratio) / -np.log1p(-contraction)))
 
 
