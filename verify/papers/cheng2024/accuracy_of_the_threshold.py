@@ -1,4 +1,4 @@
-"""cheng2024: the error that clipping leaves at the thresholds of the paper, where it dominates, with few local steps."""
+"""cheng2024: the error that clipping leaves at the thresholds of the paper, with few local steps."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ def accuracy_strongly_convex(theorem: Theorem, data: xr.Dataset) -> Scaling:
 
 @claim(
     "cheng2024/accuracy-of-the-threshold-convex",
-    "At the convex step and the threshold of (B.26) for an accuracy $eps$ the error that clipping leaves is of no larger"
-    " order than $eps$.",
+    "At the convex step and the threshold of (B.26) for an accuracy $eps$ the error that clipping leaves is of no"
+    " larger order than $eps$.",
     theorem="cheng2024/eqB.26",
     kind="scaling",
     data=clipping_accuracy,
