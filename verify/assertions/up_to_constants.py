@@ -44,7 +44,7 @@ SHORTEST = 8.0  # the least factor over which a line must grow to contradict any
 LONG_ENOUGH = 1e3  # a factor after which the start of an instance is forgotten
 NEGLIGIBLE = 100.0  # a term this much below what was measured explains nothing of it, whatever constant it hides
 TINY = 1e-280  # a bound below this is no number to divide by
-RESOLVED_DISTANCE = 1e-11  # relative to the start; squared for what is quadratic in distances
+DIGITS = 100.0  # times what rounding leaves: below, a value is not resolved
 COUNTED = ("K", "R", "M", "T")
 LENGTHS = ("distance", "discrepancy")
 
@@ -254,13 +254,15 @@ Continue = Callable[[Line], Line]
 class UpToConstants:
     """What was measured is at most a constant times an upper bound, along every axis of numbers of the grid.
 
-    `start` is the value of the measure before the first step.  A constant inside an exponent is hidden, too: it may be
+    `start` is the value of the measure before the first step, `lost` what rounding may leave of a displacement relative
+    to the start distance.  A constant inside an exponent is hidden, too: it may be
     smaller by the same factor by which others may be larger.  `further` adds cells to a line that the grid leaves open.
     """
 
     theorem: Theorem
     measurement: Measurement
     start: Named = field(default_factory=lambda: Named(np.inf))
+    lost: Named = field(default_factory=lambda: Named(0.0))
     further: Continue | None = None
 
     @property
@@ -281,7 +283,7 @@ class UpToConstants:
     def lines(self, axis: str) -> Iterator[Line]:
         """Every line along an axis; a symbol that counts nothing is followed both ways."""
         for place in self._places(axis):
-            line = line_of(self.theorem, self.measurement, self.start, axis, place)
+            line = line_of(self.theorem, self.measurement, axis, place, self.start, self.lost)
             yield line
             if axis in LETTERS and not LETTERS[axis].counts:
                 yield _reversed(line)
@@ -365,7 +367,9 @@ def trivial_bound(found: Theorem) -> Expr:
     return value if known and found.bound.kind == "upper" else sympy.oo
 
 
-def line_of(theorem: Theorem, found: Measurement, start: Named, axis: str, place: Mapping[str, int]) -> Line:
+def line_of(
+    theorem: Theorem, found: Measurement, axis: str, place: Mapping[str, int], start: Named, lost: Named
+) -> Line:
     """One line of a grid."""
     here = found.isel(**place)
     values = np.asarray(here.measured[axis].values, dtype=np.float64)
@@ -380,7 +384,7 @@ def line_of(theorem: Theorem, found: Measurement, start: Named, axis: str, place
     first = along(start)
     ceiling = trivial_bound(theorem)
     power = 1 if theorem.bound.measure.name in LENGTHS else 2
-    least = np.where(np.isfinite(first), first * RESOLVED_DISTANCE**power, 0.0)
+    least = np.where(np.isfinite(first), first * (DIGITS * along(lost)) ** power, 0.0)
     arguments: tuple[Array, ...] = ()
     if theorem.bound.constants == "hidden with logs":
         counts = [along(found.symbols[name]) for name in ("K", "R", "M") if name in found.symbols]

@@ -6,10 +6,12 @@ assertions that built-in claims are judged by.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -21,6 +23,7 @@ from tightrate.rates.relations.bound_check import CheckedBound, check_bound
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.by_name import ROWS, Problems, build_noise
+from tightrate.simulator.exact.linear_form import LinearForm
 from tightrate.simulator.theorem_values import check_class
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.assertions.bounded import Bounded
@@ -41,7 +44,12 @@ ROUNDING = 1e-12  # of a measured value, relative to the bound
 FURTHER = 4  # the factor by which a count grows from one further cell to the next
 MOST_FURTHER = 10  # cells beyond the end of a line
 MOST_CONTINUED = 24  # lines
-LONG = 0.2  # seconds for two cells, after which no larger ones are run
+
+Arithmetic = Literal["powers", "rounds", "steps"]
+"""How a cell is computed: by powers of a round's map, round by round, or step by step."""
+
+LONGEST: Mapping[Arithmetic, float] = {"powers": 1e12, "rounds": 1e5, "steps": 3e4}
+"""The most of them that a further cell may take."""
 
 
 @dataclass(frozen=True)
@@ -92,23 +100,24 @@ def run_claim(path: Path, claim: OwnClaim, source: Theorem, session: Session) ->
     """Every cell of the axes, as `tightrate.verify.sweep.run.run_sweep` labels them."""
     plan = guarded(path, lambda: Plan(claim.sweep(source, path.stem, session.seed)))
     results, certain = [], []
-    starts = []
+    starts, lost = [], []
     for index, cell in enumerate(plan.cells):
         session.progress(path.stem, index, len(plan.cells))
         result, sure = guarded(path, partial(_run, cell, plan.problems, path))
         results.append(result)
         certain.append(sure)
-        starts.append(
-            measured_at_the_start(plan.problems.get(cell.problem, cell.of_the_instance), claim.theorem.measure)
-        )
+        problem = plan.problems.get(cell.problem, cell.of_the_instance)
+        starts.append(measured_at_the_start(problem, claim.theorem.measure))
+        lost.append(rounding(arithmetic(cell, problem), cell))
     session.progress(path.stem, len(plan.cells), len(plan.cells))
     data = labelled(plan, results)
     error = f"{claim.theorem.measure}_stderr"
-    data["start"] = (
-        data[error]
-        .copy(data=np.reshape(starts, plan.sweep.shape))
-        .assign_attrs(long_name="the measure before the first step, infinite where it is not known")
-    )
+    for column, values, meaning in (
+        ("start", starts, "the measure before the first step, infinite where it is not known"),
+        ("lost", lost, "what rounding may leave of a displacement, relative to the start distance"),
+    ):
+        found = data[error].copy(data=np.reshape(values, plan.sweep.shape))
+        data[column] = found.assign_attrs(long_name=meaning, units="1" if column == "lost" else found.attrs["units"])
     data[error] = data[error].where(~np.reshape(certain, plan.sweep.shape), 0.0).assign_attrs(data[error].attrs)
     data.attrs |= {
         "theorem": source.id,
@@ -142,6 +151,33 @@ def measured_at_the_start(problem: Problem, measure: str) -> float:
     return {"distance": distance, "squared-distance": distance**2}.get(measure, np.inf)
 
 
+def arithmetic(cell: Cell, problem: Problem) -> Arithmetic:
+    """How the cell is computed."""
+    lowest = {name: tuned.low for name, tuned in cell.tuned.items()}
+    noise = build_noise(cell.noise, cell.values)
+    if cell.engine(problem, noise) != "exact":
+        return "steps"
+    stages = cell.question(problem, noise, {**cell.steps, **lowest}).algorithm.stages()
+    return "rounds" if any(LinearForm.of(stage).changes_with_the_round for stage, _ in stages) else "powers"
+
+
+def rounding(how: Arithmetic, cell: Cell) -> float:
+    """What rounding may leave of a displacement, relative to the start distance."""
+    rounds, steps = float(cell.values["R"]), float(cell.values["R"]) * min(float(cell.values["K"]), 1e300)
+    return {"powers": 1e-13, "rounds": 1e-13 + 2.0**-50 * rounds**2, "steps": 2.0**-49 * steps}[how]
+
+
+def too_long(claim: OwnClaim, source: Theorem, name: str) -> bool:
+    """Whether some cell of a claim takes more than a moment."""
+    plan = Plan(claim.sweep(source, name))
+    for cell in plan.cells:
+        how = arithmetic(cell, plan.problems.get(cell.problem, cell.of_the_instance))
+        count = float(cell.values["R"]) * (1 if how == "rounds" else float(cell.values["K"]))
+        if count > LONGEST[how]:
+            return True
+    return False
+
+
 def continued(path: Path, claim: OwnClaim, source: Theorem, session: Session) -> Continue:
     """Further cells for a line along K or R whose values are exact: as far as the conditions hold and time allows."""
     quiet = replace(session, progress=silent)
@@ -154,19 +190,19 @@ def continued(path: Path, claim: OwnClaim, source: Theorem, session: Session) ->
             return line
         given = {name: tuple(one for one in claim.axes[name] if one == value) for name, value in line.at.items()}
         end, parts = int(line.values[-1]), [line]
-        for step in range(1, MOST_FURTHER, 2):
-            began = perf_counter()
-            there = {**given, line.axis: (end * FURTHER**step, end * FURTHER ** (step + 1))}
+        for step in range(1, MOST_FURTHER + 1):
+            there = {**given, line.axis: (end * FURTHER**step,)}
             try:
-                data = run_claim(path, replace(claim, axes=there), source, quiet)
+                longer = replace(claim, axes=there)
+                if too_long(longer, source, path.stem):
+                    break
+                data = run_claim(path, longer, source, quiet)
             except TightrateError:  # outside of the class, or no number any more
                 break
             found = measured_by(source, data)
             if bool((data.conditions_failing > 0).any()) or not bool(np.isfinite(found.measured).all() & found.exact):
                 break
-            parts.append(line_of(source, found, data.start, line.axis, dict.fromkeys(given, 0)))
-            if perf_counter() - began > LONG:
-                break
+            parts.append(line_of(source, found, line.axis, dict.fromkeys(given, 0), data.start, data.lost))
         return joined(parts)
 
     return further
@@ -207,4 +243,4 @@ def _asserted(source: Theorem, results: xr.Dataset, further: Continue | None) ->
     if source.bound.kind != "upper":
         sentence = "Only an upper bound, or one with explicit constants, can be contradicted by an instance."
         return Verdict("not-applicable", sentence, "", "")
-    return UpToConstants(source, found, results.start, further)
+    return UpToConstants(source, found, results.start, results.lost, further)
