@@ -296,3 +296,32 @@ def test_exponents_that_the_cells_cannot_tell_apart_are_refused() -> None:
         fit_power_law({"K": GRID["K"], "T": GRID["K"] ** 2}, GRID["K"], GRID["K"])
     with pytest.raises(TightrateError, match="diverged"):
         fit_power_law(GRID, np.full_like(GRID["K"], np.inf), GRID["K"])
+
+
+# --- many comparisons, few replicas ---------------------------------------------------------------------------------
+
+
+def test_few_replicas_and_many_comparisons_make_no_false_violation() -> None:
+    """Means of 8 replicas that lie on their bound: five of their own standard errors are left now and then."""
+    generator, comparisons, replicas = np.random.default_rng(5), 200_000, 8
+    noise = generator.standard_normal((replicas, comparisons))
+    mean, error = noise.mean(axis=0), noise.std(axis=0, ddof=1) / np.sqrt(replicas)
+    assert (np.abs(mean) > 5 * error).sum() > 50, "the quantile of the normal law would have accused"
+    named = {"measured": xr.DataArray(mean, dims="x"), "stderr": xr.DataArray(error, dims="x")}
+    for side in (AtMost, AtLeast):
+        found = Measurement(named["measured"], "mean", stderr=named["stderr"], replicas=xr.DataArray(float(replicas)))
+        assert side(found, xr.zeros_like(found.measured)).check().status == "inconclusive"
+
+
+@pytest.mark.parametrize(("replicas", "status"), [(8, "inconclusive"), (64, "violated"), (np.inf, "violated")])
+def test_a_violation_needs_more_standard_errors_where_there_are_few_replicas(replicas: float, status: str) -> None:
+    mean = xr.DataArray([12.0], dims="x")
+    found = Measurement(mean, "mean", stderr=xr.ones_like(mean), replicas=xr.DataArray(replicas))
+    assert AtMost(found, xr.zeros_like(mean)).check().status == status
+    assert AtLeast(found, xr.full_like(mean, 24.0)).check().status == status
+
+
+def test_one_replica_says_nothing_of_its_error() -> None:
+    mean = xr.DataArray([1e9], dims="x")
+    found = Measurement(mean, "mean", stderr=xr.ones_like(mean), replicas=xr.DataArray(1.0))
+    assert AtMost(found, xr.zeros_like(mean)).check().status == "inconclusive"

@@ -29,7 +29,8 @@ class Measurement:
     """`measured` at every point of its named axes, and all that a judge must know about it.
 
     `symbols` are the theorem's symbols there by their ASCII names; `stderr` is the standard error of a sampled mean, 0
-    where the value is exact; `rounding` the absolute error that arithmetic may have left; `instance` is what else a
+    where the value is exact, and `replicas` how many it was estimated from, infinite where that is not known;
+    `rounding` the absolute error that arithmetic may have left; `instance` is what else a
     third party needs to build a point again; `what` says in words what was measured.
     """
 
@@ -39,6 +40,7 @@ class Measurement:
     stderr: Named = field(default_factory=lambda: Named(0.0))
     rounding: Named = field(default_factory=lambda: Named(0.0))
     instance: Mapping[str, Named] = field(default_factory=dict)
+    replicas: Named = field(default_factory=lambda: Named(np.inf))
 
     @staticmethod
     def of(
@@ -50,12 +52,13 @@ class Measurement:
         stderr: Source = 0.0,
         rounding: Source = 0.0,
         instance: Sequence[str] = (),
+        replicas: Source | None = None,
     ) -> Measurement:
         """A variable of a dataset, or an array made from its variables.
 
         Every variable, coordinate and numeric attribute that bears the name of a symbol of the alphabet is that
         symbol, unless `symbols` says otherwise (None: not to be taken); `instance` names further variables, also arrays
-        that make up one instance.
+        that make up one instance.  The replicas are the dataset's `replicas`, if it has them.
 
         >>> data = xr.Dataset({"gap": ("R", [0.5, 0.25])}, coords={"R": [1, 2]}, attrs={"L": 1.0})
         >>> sorted(Measurement.of(data, "gap", symbols={"B": 2.0}).symbols)
@@ -64,6 +67,8 @@ class Measurement:
         given = symbols or {}
         found = {name: values for name, values in symbols_of(data).items() if name not in given}
         found |= {name: _taken(data, source) for name, source in given.items() if source is not None}
+        if replicas is None:
+            replicas = "replicas" if _has(data, "replicas") else np.inf
         return Measurement(
             _taken(data, measured),
             what
@@ -72,6 +77,7 @@ class Measurement:
             _taken(data, stderr),
             _taken(data, rounding),
             {name: _taken(data, name) for name in instance},
+            _taken(data, replicas),
         )
 
     @property
@@ -98,6 +104,7 @@ class Measurement:
             change(self.stderr),
             change(self.rounding),
             changed(self.instance),
+            change(self.replicas),
         )
 
     def isel(self, **places: Any) -> Measurement:

@@ -1,8 +1,10 @@
 """Bounds by value: what was measured against a bound with explicit constants, at every point.
 
-There is one rule for all of them.  A point is decided where its whole interval (five standard errors on either side of
-a sampled mean, the value itself where nothing was sampled), less the rounding error, lies on one side of the bound:
-some point on the wrong side is a violation, all on the right one are consistent, anything else is inconclusive.
+There is one rule for all of them.  A point is decided where its whole interval, less the rounding error, lies on one
+side of the bound: some point on the wrong side is a violation, all on the right one are consistent, anything else is
+inconclusive.  The interval is the value itself where nothing was sampled.  Towards the right side it is five standard
+errors of a sampled mean; towards the wrong one as many as it takes, by Student's distribution for the replicas there
+are, for the chance of any false violation among all comparisons to stay below a stated one.
 Instances prove nothing, so that a bound is never more than consistent.
 """
 
@@ -15,13 +17,14 @@ from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+from scipy import stats
 from sympy import Expr
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.verify.assertions.assertion import Assertion
-from tightrate.verify.assertions.thresholds import ATTAINED, CERTAIN, RESOLVED
+from tightrate.verify.assertions.thresholds import ATTAINED, CERTAIN, FAMILY, RESOLVED
 from tightrate.verify.measurement import Measurement, Named
 from tightrate.verify.verdict import Verdict
 
@@ -147,7 +150,7 @@ def judge_bound(measurement: Measurement, bound: Named, side: Side) -> Verdict:
         return _judge(measurement, measurement.measured, bound, side)
     toward = -1 if side == "upper" else 1
     reach = toward * CERTAIN * measurement.stderr
-    lenient = _judge(measurement, measurement.measured + reach, bound, side)
+    lenient = _judge(measurement, measurement.measured + toward * certain_reach(measurement), bound, side)
     if lenient.status != "consistent":
         return lenient
     strict = _judge(measurement, measurement.measured - reach, bound, side)
@@ -164,6 +167,19 @@ def judge_bound(measurement: Measurement, bound: Named, side: Side) -> Verdict:
     )
     evidence = {**strict.evidence, "least distance of an open cell in standard errors": nearest}
     return Verdict("inconclusive", sentence, strict.predicted, strict.measured, evidence=evidence)
+
+
+def certain_reach(measurement: Measurement) -> Named:
+    """How far the mean may be from what was measured: beyond it lies any of the means with the chance `FAMILY` only.
+
+    Bonferroni's correction for all comparisons that were sampled; replicas that are not known count as many, and one
+    replica, from which nothing can be said of its error, as none.
+    """
+    sampled = int((measurement.stderr > 0).sum())
+    freedom = (measurement.replicas.where(measurement.replicas > 0, np.inf) - 1).clip(min=0)
+    quantile = xr.apply_ufunc(lambda df: stats.t.isf(FAMILY / max(sampled, 1) / 2, df), freedom)
+    reach: Named = measurement.stderr * quantile.where(freedom > 0, np.inf).clip(min=CERTAIN)
+    return reach.where(measurement.stderr != 0, 0.0)
 
 
 def _judge(measurement: Measurement, measured: Named, bound: Named, side: Side) -> Verdict:

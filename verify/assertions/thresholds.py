@@ -47,6 +47,10 @@ SETTLED = 0.1
 DOMINATES = 3.0
 """A term this much larger than all others together is the one that is seen."""
 
+FAMILY = 1e-9
+"""The chance that one assertion about sampled means is called violated though it holds, all of its comparisons
+together: with some 400 claims in a run the family of all errs with probability below 1e-6."""
+
 HIDDEN_CONSTANT = 10.0
 """A hidden constant of this size must not make a true bound look wrong: such a bound speaks only where it is this much
 below what the start alone guarantees, and decays this much more slowly in its exponentials."""

@@ -253,5 +253,13 @@ def spread_of_the_workers(theorem: Theorem, data: xr.Dataset) -> Bounded:
     that of the noise alone."""
     runs, symbols = on_the_way(data, K="since_averaging")
     what, rounding = "mean spread of the workers", 1e-12 * runs.spread.max()
-    spread = Measurement.of(runs, "spread", what=what, symbols=symbols, stderr="spread_stderr", rounding=rounding)
+    spread = Measurement.of(
+        runs,
+        "spread",
+        what=what,
+        symbols=symbols,
+        stderr="spread_stderr",
+        rounding=rounding,
+        replicas=float(data.sizes["replica"]),
+    )
     return Bounded(theorem, spread)

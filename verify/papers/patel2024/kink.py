@@ -31,7 +31,7 @@ from tightrate.verify.session import Session
 
 Array = NDArray[np.float64]
 L, B = 1.0, 1.0
-NEAR = 0.05  # within which a drift is taken to be its leading order
+NEAR = 0.1  # within which a drift is taken to be its leading order
 FACTOR = 2.0  # within which "of the order of" is taken to hold
 
 # --- Pulled apart ----------------------------------------------------------------------------------------------------
@@ -176,15 +176,15 @@ def noise_drift(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/noise-drift-leading-order",
-    "That drift is at most 5 per cent above its leading order $(2/3) (a_+ - a_-) eta^2 K^(3/2) sigma / sqrt(2 pi)$,"
-    " and within 5 per cent of it for the smallest $eta H K$ and the largest $K$.",
+    "That drift is at most 10 per cent above its leading order $(2/3) (a_+ - a_-) eta^2 K^(3/2) sigma / sqrt(2 pi)$,"
+    " and within 10 per cent of it for the smallest $eta H K$ and the largest $K$.",
     theorem="patel2024/noise-drift",
     kind="exact value",
     data=noisy_round,
 )
 def noise_drift_leading_order(data: xr.Dataset) -> Every:
-    """Whole intervals, five standard errors to either side, against 1.05 times the leading order, and at the smallest
-    $eta H K$ and the largest $K$ also against 0.95 times."""
+    """Whole intervals, five standard errors to either side, against 1.1 times the leading order, and at the smallest
+    $eta H K$ and the largest $K$ also against 0.9 times."""
     everywhere, close = mean_drift(data), mean_drift(data.isel(K=[-1], reach=[0]), " at small steps")
     leading = leading_drift()
     return Every(
