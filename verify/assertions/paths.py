@@ -6,10 +6,10 @@ included, enters as known.  An upper bound is contradicted by a positive excess,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -18,12 +18,14 @@ from scipy import stats
 from sympy import Expr, Rational
 
 from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.display import text
 from tightrate.rates.statements.bound import Term
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import symbol
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.assertions.least_squares import least_squares
 from tightrate.verify.assertions.thresholds import (
+    CERTAINTY,
     CONFIDENCE,
     FURTHER_DRIFT,
     MOST_LOGARITHMS,
@@ -36,6 +38,7 @@ from tightrate.verify.verdict import Verdict
 
 Array = NDArray[np.float64]
 Side = Literal["upper", "lower", "both"]
+EXACTLY = 1e-4  # an interval of exact values that misses 0 by less has it
 NEARLY_ATTAINED = 1 / 4  # an exponent that is smaller than the term's by this much is no longer its own
 
 
@@ -47,7 +50,8 @@ class PathFit:
     each with its noise; where the slope drifts along the path also its extrapolation by twice the same drift again
     (a transient of geometric drift is not done after one more); and the slack that terms of 1/margin leave.
     `low_logarithm` and `high_logarithm` are those of the windows after a free power of a logarithm was allowed,
-    `logarithms` that power; `noise` is the half-width that replicas could make narrower.
+    `logarithms` that power; `noise` is the half-width that replicas could make narrower.  `certain_low` and
+    `certain_high` are `low` and `high` at the certainty that a contradiction takes.
     """
 
     estimate: float
@@ -60,6 +64,13 @@ class PathFit:
     slack: float
     local: tuple[float, ...]
     confidence: float
+    certain_low: float
+    certain_high: float
+
+    def tilted(self, power: float) -> PathFit:
+        """The fit of the same data times n^power, where no power of a logarithm was fitted beside it."""
+        moved = ("estimate", "low", "high", "low_logarithm", "high_logarithm", "certain_low", "certain_high")
+        return replace(self, **{name: getattr(self, name) + power for name in moved})
 
 
 def fit_path(
@@ -72,8 +83,11 @@ def fit_path(
     logarithm: Array | None = None,
     side: Side = "upper",
     confidence: float = CONFIDENCE,
+    replicas: float = 0.0,
 ) -> PathFit:
     """Fit measured / predicted = constant n^excess, all arrays along one path.
+
+    `replicas` of each point estimated its standard error, 0 where that is not known.
 
     `margin` is that by which the predicted term dominates the rest of its bound; `logarithm`, where given, is the
     logarithm of what a hidden power of it would hold, and is allowed to explain an excess (upward for an upper bound,
@@ -91,11 +105,14 @@ def fit_path(
     x, y = np.log(n), np.log(measured / predicted)
     errors = np.maximum(standard_error / measured, 1e-12)
     slack = float(np.log1p(1 / margin) / (x.max() - x.min()))
-    lows, highs = [], []
+    more_certain = _certain_quantile(replicas if errors.max() > NOISELESS else 0.0) / _normal_quantile(confidence)
+    lows, highs, certain_lows, certain_highs = [], [], [], []
     for inside in _windows(len(n)):
         slope, half = _slope(x[inside], y[inside], errors[inside], confidence)
         lows.append(slope - half)
         highs.append(slope + half)
+        certain_lows.append(slope - more_certain * half)
+        certain_highs.append(slope + more_certain * half)
     estimate, noise = _slope(x, y, errors, confidence)
     middle = len(n) // 2
     (first, first_half), (last, last_half) = (
@@ -105,6 +122,7 @@ def fit_path(
         lows.append(last + FURTHER_DRIFT * (last - first))
         highs.append(last + FURTHER_DRIFT * (last - first))
     low, high = min(lows) - slack, max(highs) + slack
+    certain_low, certain_high = min(low, min(certain_lows) - slack), max(high, max(certain_highs) + slack)
     low_logarithm, high_logarithm, power = low, high, 0.0
     if logarithm is not None and np.ptp(logarithm) > 0:
         fits = [
@@ -115,7 +133,10 @@ def fit_path(
         low_logarithm = min(slope - half - slack for slope, half, _ in fits)
         high_logarithm = max(slope + half + slack for slope, half, _ in fits)
     local = tuple((np.diff(np.log(measured)) / np.diff(x)).tolist())
-    return PathFit(estimate, low, high, low_logarithm, high_logarithm, power, noise, slack, local, confidence)
+    without = estimate, low, high
+    return PathFit(
+        *without, low_logarithm, high_logarithm, power, noise, slack, local, confidence, certain_low, certain_high
+    )
 
 
 def _windows(count: int) -> Iterator[slice]:
@@ -157,6 +178,13 @@ def _normal_quantile(confidence: float) -> float:
     return float(stats.norm.ppf((1 + confidence) / 2))
 
 
+@cache
+def _certain_quantile(replicas: float) -> float:
+    """Of Student's distribution where an error was estimated from so few replicas."""
+    upper = (1 - CERTAINTY) / 2
+    return float(stats.t.isf(upper, replicas - 1) if replicas > 1 else stats.norm.isf(upper))
+
+
 # --- the verdict on paths ---------------------------------------------------------------------------------------------
 
 
@@ -183,12 +211,12 @@ def judge_path(fit: PathFit, side: Side, *, hidden: bool, shown: bool, span: flo
     excluded.
     """
     above, below = side != "lower", side != "upper"
-    low, high = fit.low, fit.high
+    slower = above and fit.certain_low > 0 and fit.estimate > TRANSIENT
+    faster = below and fit.certain_high < 0 and fit.estimate < -TRANSIENT
     if hidden:  # whatever a logarithm explains is no excess
-        low, high = min(low, fit.low_logarithm), max(high, fit.high_logarithm)
-    slower = above and low > 0 and fit.estimate > TRANSIENT
-    faster = below and high < 0 and fit.estimate < -TRANSIENT
-    tight = low <= 0 <= high or abs(fit.estimate) < TRANSIENT
+        slower &= fit.low_logarithm > TRANSIENT
+        faster &= fit.high_logarithm < -TRANSIENT
+    tight = fit.low <= EXACTLY and fit.high >= -EXACTLY
     if slower and not shown:
         return PathVerdict(
             "inconclusive",
@@ -209,8 +237,8 @@ def judge_path(fit: PathFit, side: Side, *, hidden: bool, shown: bool, span: flo
         below and fit.low_logarithm <= -SMALLEST_EXCESS
     )
     if hidden and excluded:
-        reason = f"a logarithm to the power {fit.logarithms:.2g} explains what exceeds the power law"
-        return PathVerdict("consistent", reason + alone, tight)
+        reason = f"a logarithm to the power {fit.logarithms:.2g} would explain what exceeds the power law"
+        return PathVerdict("inconclusive", reason, tight, "the logarithm that the bound hides, its argument and power")
     return PathVerdict("inconclusive", "an excess of 1/6 cannot be excluded", tight, _budget(fit, span, replicas))
 
 
@@ -270,9 +298,10 @@ class Exponents:
     """One term's exponents along paths on which the order algebra makes it dominate all others.
 
     Along each path the excess of the measured exponent over the term's own is fitted, with an interval over noise and
-    choice of window.  An excess that a hidden logarithm explains is none; consistency needs every excess of 1/6 or more
-    excluded.  Where `matched_by` bounds the same from the other side, the exponents must agree on both, unless
-    `one_sided`.
+    choice of window.  `logarithm` is what a bound up to logarithms hides beside the term, and is a part of what is
+    predicted; an excess that only some power of some logarithm would explain is neither a contradiction nor consistent.
+    Consistency needs every excess of 1/6 or more excluded.  Where `matched_by` bounds the same from the other side, the
+    exponents must agree on both, unless `one_sided`.
     """
 
     theorem: Theorem
@@ -280,6 +309,7 @@ class Exponents:
     paths: Mapping[str, MeasuredPath]
     matched_by: Theorem | None = None
     one_sided: bool = False
+    logarithm: Expr | None = None
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -295,6 +325,8 @@ class Exponents:
     @property
     def hides_logarithms(self) -> bool:
         """Whether one of the bounds holds up to logarithms only."""
+        if self.logarithm is not None:
+            return False
         bounds = [self.theorem.bound, *([self.matched_by.bound] if self.matched_by is not None else [])]
         return any(bound.constants == "hidden with logs" for bound in bounds)
 
@@ -303,17 +335,39 @@ class Exponents:
         """The term that dominates."""
         return self.theorem.bound.term(self.term).expression
 
-    def fit(self, path: MeasuredPath) -> PathFit:
-        """The excess exponent along a path."""
+    def fit(self, path: MeasuredPath, tilt: float = 0.0) -> PathFit:
+        """The excess exponent along a path, of what was measured times n^tilt."""
+        beside = 1.0 if self.logarithm is None else path.at(self.logarithm)
         return fit_path(
             path.n,
-            path.measurement.measured.values,
-            path.measurement.stderr.values,
-            path.at(self.term_expression),
+            path.measurement.measured.values * path.n**tilt,
+            path.measurement.stderr.values * path.n**tilt,
+            path.at(self.term_expression) * beside,
             margin=path.margin,
             logarithm=path.logarithm if self.hides_logarithms else None,
             side=self.side,
+            replicas=path.replicas,
         )
+
+    def judged(self, path: MeasuredPath, fit: PathFit) -> PathVerdict:
+        """The verdict on one path with such a fit."""
+        return judge_path(
+            fit, self.side, hidden=self.hides_logarithms, shown=self.shows(path), span=path.span, replicas=path.replicas
+        )
+
+    def flips(self, path: MeasuredPath, fit: PathFit) -> dict[str, float]:
+        """The smallest exponents of n by which the measured decay would have to be slower, or faster, for the same
+        judge to call it a contradiction; infinite where it never would."""
+        ways = {"slower": 1, "faster": -1}
+        if self.side != "both":
+            ways.pop("faster" if self.side == "upper" else "slower")
+
+        def contradicts(sign: int, size: float) -> bool:
+            tilt = sign * size
+            moved = self.fit(path, tilt) if self.hides_logarithms else fit.tilted(tilt)
+            return self.judged(path, moved).status == "violated"
+
+        return {way: smallest(partial(contradicts, sign)) for way, sign in ways.items()}
 
     def shows(self, path: MeasuredPath) -> bool:
         """Whether the measured values exceed what the other terms of the bound would explain by themselves."""
@@ -325,20 +379,17 @@ class Exponents:
         found: dict[str, tuple[PathFit, PathVerdict]] = {}
         margin = min(path.margin for path in self.paths.values())
         evidence: dict[str, Any] = {"term": self.term, "dominates by": margin, "side": self.side}
+        if self.logarithm is not None:
+            evidence["logarithm beside the term"] = text(self.logarithm)
         for name, path in self.paths.items():
-            fit, shown = self.fit(path), self.shows(path)
-            verdict = judge_path(
-                fit, self.side, hidden=self.hides_logarithms, shown=shown, span=path.span, replicas=path.replicas
-            )
+            fit = self.fit(path)
+            verdict = self.judged(path, fit)
             found[name] = fit, verdict
-            rejected = (
-                f"off by more than {max(-fit.low, fit.slack):.3g}"
-                if shown
-                else "none slower: other terms may be what is seen"
-            )
             evidence[f"along {name}"] = {
                 **self._evidence(path, fit, verdict),
-                "wrong exponents that would be rejected": rejected,
+                "wrong exponents that would be rejected": {
+                    way: None if size == np.inf else round(size, 5) for way, size in self.flips(path, fit).items()
+                },
             }
         return self._together(found, evidence)
 
@@ -403,6 +454,23 @@ class Exponents:
             return Verdict("inconclusive", f"{sentence} Needed: {needs}.", *texts, interval, evidence)
         evidence["exponents attained"] = all(verdict.tight for _, verdict in found.values())
         return Verdict("consistent", sentence, *texts, interval, evidence)
+
+
+def smallest(wrong: Callable[[float], bool], most: float = 2.0, digits: float = 1e-4) -> float:
+    """The smallest size from which on something is wrong, to some digits; infinite where the largest is not.
+
+    >>> round(smallest(lambda size: size > 1 / 3), 3)
+    0.333
+    """
+    if wrong(0.0):
+        return 0.0
+    if not wrong(most):
+        return np.inf
+    low, high = 0.0, most
+    while high - low > digits:
+        middle = (low + high) / 2
+        low, high = (low, middle) if wrong(middle) else (middle, high)
+    return high
 
 
 def with_term(theorem: Theorem, name: str, expression: Expr) -> Theorem:

@@ -50,7 +50,8 @@ class ExponentTest:
     The problem's parameters are the symbols of their own names unless `instance` says otherwise; the algorithm's are
     the theorem's symbols unless tuned.  `matched_by` names a statement that bounds the same from the other side: then
     the exponents must agree on both.  `noise` is the symbol of the noise level.  `fixed`, `within`, `derived`, `given`,
-    `below`, `guides` and `margin` are those of `isolate`.  `most_replicas` limits sampling (quick profile, full
+    `below`, `guides` and `margin` are those of `isolate`.  `logarithm` is what a bound up to
+    logarithms hides beside the term, its argument and its power.  `most_replicas` limits sampling (quick profile, full
     profile).
     """
 
@@ -72,6 +73,7 @@ class ExponentTest:
     below: Expr | float | None = None
     guides: Mapping[str, Expr] = field(default_factory=dict)
     margin: float = 100.0
+    logarithm: Expr | None = None
     most_replicas: tuple[int, int] = (64, 1024)
     cost: Profile = "quick"
 

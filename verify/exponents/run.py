@@ -56,7 +56,13 @@ def run_exponent_test(test: ExponentTest, session: Session | None = None) -> xr.
 def exponents(test: ExponentTest, data: xr.Dataset, about: Theorem | None = None) -> Exponents:
     """That the exponents in the data of a test are those of its term; of its own theorem unless another is given."""
     found = theorem(test.theorem) if about is None else about
-    return Exponents(found, test.term, measured_paths(data), theorem(test.matched_by) if test.matched_by else None)
+    return Exponents(
+        found,
+        test.term,
+        measured_paths(data),
+        theorem(test.matched_by) if test.matched_by else None,
+        logarithm=test.logarithm,
+    )
 
 
 def judge_exponents(test: ExponentTest, data: xr.Dataset) -> Verdict:

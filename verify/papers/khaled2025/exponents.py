@@ -174,7 +174,7 @@ cor1_statistical = exponent_claim(
     margin=4,
     below=L * B**2 / 5,
     paths=(
-        Path("R", 16, points=7, within={"R": (8, 2048)}),
+        Path("R", 128, points=8, within={"R": (8, 16384)}),
         Path("K", 256, points=7, within={"R": (8, 2048)}),
         Path("M", 16, points=5, within={"R": (8, 2048)}),
     ),

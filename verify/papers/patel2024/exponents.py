@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy
 from sympy import Rational, sqrt
 
+from tightrate.rates.papers.patel2024.theorem_27 import thm27_logarithm
 from tightrate.rates.symbols.alphabet import B, K, L, Q, R, eta, mu, tau, zeta, zeta_opt, zeta_star
 from tightrate.verify.exponents.exponent_claim import exponent_claims
 from tightrate.verify.exponents.exponent_test import Path, Tuning
@@ -26,6 +27,7 @@ thm27_statistical = exponent_claim(
     instance={"d": 8},
     output="weighted",
     fixed={"mu": 0.1, "tau": 0, "zeta": 0, "Q": 0},
+    logarithm=thm27_logarithm(),
     given=(K * R * mu >= 10**4 * L,),  # where the step is prescribed by the noise, not by its cap
     within=WITH_LOCAL_STEPS,
     paths=(Path("K", 1e6), Path("R", 1e6), Path("M", 64, points=7)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy
 
-from tightrate.rates.symbols.alphabet import B, K, L, R, zeta
+from tightrate.rates.symbols.alphabet import B, K, L, R, mu, zeta
 from tightrate.verify.exponents.exponent_claim import exponent_claims
 from tightrate.verify.exponents.exponent_test import Path, Tuning
 from tightrate.verify.exponents.instances import KINKED, KRM, SLOW
@@ -53,6 +53,7 @@ strongly_convex_heterogeneity = exponent_claim(
     instance={"zeta": zeta},
     fixed={"sigma": 0, "M": 2, "mu": 0.5},
     tuned=(Tuning("eta", 1 / (K * R * L), 1 / L, points=49),),
+    logarithm=sympy.log(mu * K * R / L) ** 2,  # of the best step log(mu K R/L)/(mu K R)
     margin=10,
     paths=(
         Path("R", 64, points=7, fixed={"K": 8}, within={"R": (16, 1024)}),
