@@ -230,9 +230,9 @@ def judge_path(fit: PathFit, side: Side, *, hidden: bool, shown: bool, span: flo
     too_slow, too_fast = above and fit.high >= SMALLEST_EXCESS, below and fit.low <= -SMALLEST_EXCESS
     alone = "" if shown or not above else NOT_SHOWN
     if not (too_slow or too_fast):
-        return PathVerdict(
-            "consistent", ("it agrees with the term" if tight else "the bound leaves room") + alone, tight
-        )
+        excess = (above and fit.low > EXACTLY) or (below and fit.high < -EXACTLY)
+        loose = "an excess remains, no larger than a transient leaves" if excess else "the bound leaves room"
+        return PathVerdict("consistent", ("it agrees with the term" if tight else loose) + alone, tight)
     excluded = not (above and fit.high_logarithm >= SMALLEST_EXCESS) and not (
         below and fit.low_logarithm <= -SMALLEST_EXCESS
     )
