@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -325,3 +326,40 @@ def test_one_replica_says_nothing_of_its_error() -> None:
     mean = xr.DataArray([1e9], dims="x")
     found = Measurement(mean, "mean", stderr=xr.ones_like(mean), replicas=xr.DataArray(1.0))
     assert AtMost(found, xr.zeros_like(mean)).check().status == "inconclusive"
+
+
+# --- what would have flipped a verdict -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", [AtMost, AtLeast])
+@pytest.mark.parametrize("stderr", [0.0, 0.01])
+def test_the_smallest_wrong_factor_and_exponent_are_where_the_judge_itself_turns(side: Any, stderr: float) -> None:
+    axis = xr.DataArray([2.0, 4.0, 8.0, 16.0], dims="K", coords={"K": [2.0, 4.0, 8.0, 16.0]})
+    sharper = -1 if side is AtMost else 1
+    found = Measurement(1 / axis, "it", stderr=stderr / axis)
+    bound = 3.0**-sharper * axis**-0.8
+    verdict = side(found, bound).check()
+    assert verdict.status == "consistent"
+    turned = verdict.evidence["would be violated"]
+    factor, power = turned["if sharper by a factor of"], turned["if sharper by an exponent of"]["K"]
+    for size, wrong in ((0.999, False), (1.001, True)):
+        by_factor = side(found, bound * (size * factor) ** sharper).check().status
+        by_power = side(found, bound * axis ** (sharper * size * power)).check().status
+        assert (by_factor == "violated") == (by_power == "violated") == wrong
+
+
+def test_a_bound_that_is_hardly_tested_is_weak_evidence() -> None:
+    one = Measurement(xr.DataArray([1.0, 0.5], dims="R", coords={"R": [1.0, 2.0]}), "it")
+    assert "weak evidence" not in AtMost(one, xr.full_like(one.measured, 10.0)).check().evidence
+    assert "weak evidence" in AtMost(one, xr.full_like(one.measured, 1e5)).check().evidence
+    assert "weak evidence" in AtMost(replace(one, measured=0 * one.measured), 0 * one.measured + 1).check().evidence
+
+
+def test_the_smallest_wrong_exponent_of_a_power_law_is_where_the_judge_itself_turns() -> None:
+    x = xr.DataArray(2.0 ** np.arange(6), dims="K", coords={"K": 2.0 ** np.arange(6)})
+    for side, sharper in (("at most", -1), ("at least", 1)):
+        law = PowerLaw(Measurement(1 / x, "it", stderr=0.001 / x), {"K": -1.0}, resolution=0.1, side=side)
+        power = law.check().evidence["would be violated"]["if sharper by an exponent of"]["K"]
+        for size, wrong in ((0.99, False), (1.01, True)):
+            changed = replace(law, predicted={"K": -1 + sharper * size * power})
+            assert (changed.check().status == "violated") == wrong

@@ -16,7 +16,9 @@ from sympy import Rational
 from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, K, L, R, symbol, zeta_star
-from tightrate.verify.assertions.paths import NOT_SHOWN, Exponents, PathFit, fit_path, judge_path, smallest
+from tightrate.verify.assertions.flips import smallest
+from tightrate.verify.assertions.paths import NOT_SHOWN, Exponents, PathFit, fit_path, judge_path
+from tightrate.verify.assertions.thresholds import MOST_LOGARITHMS
 from tightrate.verify.claim import judge
 from tightrate.verify.exponents.exponent_test import ExponentTest, Path, Tuning
 from tightrate.verify.exponents.run import exponents, judge_exponents, run_exponent_test
@@ -176,6 +178,63 @@ def test_an_interval_on_the_slow_side_is_not_called_tight() -> None:
     found = judge_path(drifting, "upper", hidden=False, shown=True, span=1e6)
     assert found.status == "consistent"
     assert not found.tight
+
+
+# --- every constant of the judge decides a case ----------------------------------------------------------------------
+
+
+def test_the_confidence_decides_a_case() -> None:
+    """An excess of 1/6 that lies in the interval at 99 per cent, and would not at 50."""
+    errors = 0.12 * np.ones(7)
+    short = np.geomspace(1.0, 100.0, 7)
+    fit = fit_path(short, short**-0.5, errors * short**-0.5, short**-0.5)
+    assert judge_path(fit, "upper", hidden=False, shown=True, span=100).status == "inconclusive"
+    careless = fit_path(short, short**-0.5, errors * short**-0.5, short**-0.5, confidence=0.5)
+    assert judge_path(careless, "upper", hidden=False, shown=True, span=100).status == "consistent"
+
+
+def test_a_contradiction_takes_more_certainty_than_an_interval() -> None:
+    errors, short = 0.12 * np.ones(7), np.geomspace(1.0, 100.0, 7)
+    for power, status in ((0.35, "inconclusive"), (0.8, "violated")):
+        fit = fit_path(short, short**power, errors * short**power, np.ones(7))
+        assert fit.low > 0
+        assert judge_path(fit, "upper", hidden=False, shown=True, span=100).status == status
+
+
+def test_the_replicas_of_a_path_decide_a_case() -> None:
+    errors, short = 0.12 * np.ones(7), np.geomspace(1.0, 100.0, 7)
+    for replicas, status in ((4, "inconclusive"), (1000, "violated")):
+        fit = fit_path(short, short**0.8, errors * short**0.8, np.ones(7), replicas=replicas)
+        assert judge_path(fit, "upper", hidden=False, shown=True, span=100).status == status
+
+
+def test_the_largest_power_of_a_logarithm_decides_a_case() -> None:
+    """The eighth power is no logarithm that a bound hides, though eight of them would explain it."""
+    logarithm = np.log(1e12 * N)
+    fit = excess_of(logarithm**8, logarithm=logarithm)
+    assert fit.logarithms == MOST_LOGARITHMS == 4
+    assert judge_path(fit, "upper", hidden=True, shown=True, span=1e6).status == "violated"
+
+
+def test_the_slack_of_other_terms_decides_a_case() -> None:
+    short = np.geomspace(1.0, 8.0, 5)
+    for margin, status in ((2.0, "inconclusive"), (np.inf, "violated")):
+        fit = fit_path(short, short**0.15, np.zeros(5), np.ones(5), margin=margin)
+        assert judge_path(fit, "upper", hidden=False, shown=True, span=8).status == status
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_sign_of_a_logarithm_decides_a_case(sign: int) -> None:
+    """A logarithm may make an upper bound larger and a lower one smaller, and never the other way round."""
+    side, other = ("upper", "lower") if sign > 0 else ("lower", "upper")
+    logarithm = np.log(2 + 10 * N)
+    excused = logarithm ** (3 * sign)
+    assert verdict_of(excused, side, hidden=True) != "violated"
+    assert verdict_of(1 / excused, other, hidden=True) != "violated"
+    beyond = N ** (0.3 * sign) * logarithm ** (-1.0 * sign)  # a power that a logarithm of the wrong sign would hide
+    fit = excess_of(beyond, side=side, logarithm=logarithm)
+    assert fit.logarithms == 0
+    assert judge_path(fit, side, hidden=True, shown=True, span=1e6).status == "violated"
 
 
 # --- the shipped tests ------------------------------------------------------------------------------------------------

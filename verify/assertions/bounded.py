@@ -24,6 +24,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.assertions.flips import flips
 from tightrate.verify.assertions.thresholds import ATTAINED, CERTAIN, FAMILY, RESOLVED
 from tightrate.verify.measurement import Measurement, Named
 from tightrate.verify.verdict import Verdict
@@ -146,6 +147,31 @@ class AtLeast(AtMost):
 
 def judge_bound(measurement: Measurement, bound: Named, side: Side) -> Verdict:
     """The verdict on measured <= bound (or >=), by the rule of this module."""
+    verdict = _judged(measurement, bound, side)
+    if verdict.status != "consistent":
+        return verdict
+    return replace(verdict, evidence={**verdict.evidence, **_flips(measurement, bound, side)})
+
+
+def _flips(measurement: Measurement, bound: Named, side: Side) -> dict[str, Any]:
+    """By what factor, and by which exponent of each axis, the bound would have to be sharper to be violated."""
+    toward = 1 if side == "upper" else -1
+    certain = measurement.measured - toward * (certain_reach(measurement) + measurement.rounding)
+    ratio = (certain / bound).where((certain > 0) & (bound > 0))
+    log = ratio.copy(data=np.log(ratio.values)) * toward  # above 0 where it is violated
+    log = log.where(np.isfinite(log))
+    if not bool(log.notnull().any()):
+        return flips(np.inf)
+    exponents = {}
+    for axis in map(str, log.dims):
+        if log.sizes[axis] > 1 and log[axis].dtype.kind in "fiu" and bool((log[axis] > 0).all()):
+            move = xr.apply_ufunc(lambda values: np.abs(np.log(values)), log[axis])
+            turned = (-log / move).where(move > 0)
+            exponents[axis] = float(turned.min()) if bool(turned.notnull().any()) else np.inf
+    return flips(math.exp(min(-float(log.max()), 700.0)), exponents)
+
+
+def _judged(measurement: Measurement, bound: Named, side: Side) -> Verdict:
     if measurement.exact:
         return _judge(measurement, measurement.measured, bound, side)
     toward = -1 if side == "upper" else 1

@@ -6,7 +6,7 @@ included, enters as known.  An upper bound is contradicted by a positive excess,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache, partial
@@ -23,6 +23,7 @@ from tightrate.rates.statements.bound import Term
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import symbol
 from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.assertions.flips import flips, smallest
 from tightrate.verify.assertions.least_squares import least_squares
 from tightrate.verify.assertions.thresholds import (
     CERTAINTY,
@@ -355,9 +356,9 @@ class Exponents:
             fit, self.side, hidden=self.hides_logarithms, shown=self.shows(path), span=path.span, replicas=path.replicas
         )
 
-    def flips(self, path: MeasuredPath, fit: PathFit) -> dict[str, float]:
-        """The smallest exponents of n by which the measured decay would have to be slower, or faster, for the same
-        judge to call it a contradiction; infinite where it never would."""
+    def sharper(self, path: MeasuredPath, fit: PathFit) -> dict[str, float]:
+        """The smallest exponents of n by which what was measured would have to decay more slowly, or faster, for the
+        same judge to call it a contradiction; infinite where it never would."""
         ways = {"slower": 1, "faster": -1}
         if self.side != "both":
             ways.pop("faster" if self.side == "upper" else "slower")
@@ -387,9 +388,7 @@ class Exponents:
             found[name] = fit, verdict
             evidence[f"along {name}"] = {
                 **self._evidence(path, fit, verdict),
-                "wrong exponents that would be rejected": {
-                    way: None if size == np.inf else round(size, 5) for way, size in self.flips(path, fit).items()
-                },
+                **flips(exponents=self.sharper(path, fit)),
             }
         return self._together(found, evidence)
 
@@ -454,23 +453,6 @@ class Exponents:
             return Verdict("inconclusive", f"{sentence} Needed: {needs}.", *texts, interval, evidence)
         evidence["exponents attained"] = all(verdict.tight for _, verdict in found.values())
         return Verdict("consistent", sentence, *texts, interval, evidence)
-
-
-def smallest(wrong: Callable[[float], bool], most: float = 2.0, digits: float = 1e-4) -> float:
-    """The smallest size from which on something is wrong, to some digits; infinite where the largest is not.
-
-    >>> round(smallest(lambda size: size > 1 / 3), 3)
-    0.333
-    """
-    if wrong(0.0):
-        return 0.0
-    if not wrong(most):
-        return np.inf
-    low, high = 0.0, most
-    while high - low > digits:
-        middle = (low + high) / 2
-        low, high = (low, middle) if wrong(middle) else (middle, high)
-    return high
 
 
 def with_term(theorem: Theorem, name: str, expression: Expr) -> Theorem:

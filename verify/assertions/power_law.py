@@ -20,6 +20,7 @@ from tightrate.rates.statements.bound import Term
 from tightrate.rates.symbols.monomial import monomial
 from tightrate.verify.assertions.assertion import Assertion, joined
 from tightrate.verify.assertions.bounded import more
+from tightrate.verify.assertions.flips import flips
 from tightrate.verify.assertions.least_squares import check_independent, least_squares
 from tightrate.verify.assertions.thresholds import BENT, CERTAIN, CERTAINTY, CONFIDENCE, SMALLEST_EXCESS, TRANSIENT
 from tightrate.verify.measurement import Measurement, Named
@@ -51,8 +52,12 @@ class Exponent:
 
     def exceeds(self, allowed: float) -> bool:
         """Whether it is larger than what is allowed for certain, and by more than a transient leaves."""
+        return self.sharper(allowed) < 0
+
+    def sharper(self, allowed: float) -> float:
+        """By how much less would have to be allowed for it to be larger for certain."""
         certain = min(self.low, self.estimate - CERTAIN_QUANTILE * self.standard_error)
-        return certain > allowed and self.estimate > allowed + TRANSIENT
+        return allowed - min(certain, self.estimate - TRANSIENT)
 
     @property
     def negated(self) -> Exponent:
@@ -334,7 +339,8 @@ def judge_exponents(
     attained = all(e.low <= predicted[name] <= e.high for name, e in fitted.items())
     looked = "every interval holds its prediction" if attained else better
     sentence = f"No exponent is {wrong_side} at {fit.confidence:.0%} confidence; {looked}."
-    evidence = {**evidence, "every exponent attained": attained}
+    sharper = {name: e.sharper(allowed) for name, (e, allowed) in facing.items()}
+    evidence = {**evidence, "every exponent attained": attained, **flips(exponents=sharper)}
     return Verdict("consistent", sentence, predictions, estimates, (worst.low, worst.high), evidence)
 
 

@@ -35,6 +35,12 @@ FURTHER_DRIFT = 2.0
 """How many times the drift from the first half of a path to the last one may still come: a geometric transient is not
 done after one more."""
 
+WEAK_FACTOR = 1e4
+"""A bound that would stand if it were sharper by more than this factor was hardly tested."""
+
+WEAK_EXPONENT = 1 / 3
+"""Exponents wrong by less than this that nobody would have noticed were hardly tested: published ones are thirds."""
+
 NOISELESS = 1e-6
 """Relative errors below this are rounding: scatter is then curvature, which sub-windows account for."""
 

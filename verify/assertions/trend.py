@@ -13,6 +13,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.assertions.bounded import Side
+from tightrate.verify.assertions.flips import flips
 from tightrate.verify.assertions.thresholds import TREND
 from tightrate.verify.measurement import Measurement, Named
 from tightrate.verify.verdict import Verdict
@@ -141,7 +142,8 @@ def judge_trend(ratio: Named, side: Side, *, along: Sequence[str], what: str, re
         "consistent",
         f"{what} over the bound does not {'grow' if side == 'upper' else 'fall'} towards the end of any sweep.",
         *texts,
-        evidence=evidence,
+        evidence=evidence
+        | flips(exponents={axis: resolution - float(values.max()) for axis, values in slopes.items()}),
     )
 
 
