@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
+from typer.testing import CliRunner
 
+from tightrate.command_line import app
 from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.bound import Term
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.worst_case.worst_case import tuned_worst_case
 from tightrate.simulator.worst_case.worst_case import worst_case as one_worst_case
+from tightrate.terminal.output import json_text
 from tightrate.verify.exact_worst_case import against
-from tightrate.verify.falsification.falsify import falsify
+from tightrate.verify.falsification.falsify import falsification_as_json, falsify
 from tightrate.verify.falsification.search import SEARCHES
 from tightrate.verify.papers.exact_minimax import best_gradient_descent
 from tightrate.verify.worst_case_sweep import worst_case
@@ -140,6 +144,10 @@ def test_a_wrong_bound_is_refuted_by_the_functions_that_attain_the_worst_case(mo
     assert found.verdict.status == "violated"
     assert found.verdict.evidence["extreme ratio"] == pytest.approx(2, rel=1e-5)
     assert found.command.startswith("tightrate worst-case minibatch-sgd K=")
+    document = json.loads(json_text(falsification_as_json(found)))
+    assert (document["verdict"], document["ratio"]) == ("violated", pytest.approx(2, rel=1e-5))
+    done = CliRunner().invoke(app, ["falsify", "dekel2012/fixed-step"], catch_exceptions=False)
+    assert "tightrate worst-case minibatch-sgd" in done.output
 
 
 def test_a_right_bound_is_searched_as_before() -> None:

@@ -105,6 +105,8 @@ def test_the_file_holds_a_proof_and_functions_that_attain_it(tmp_path: Path) -> 
         (("local-sgd", "K=2", "R=2", "eta=one"), "eta"),
         ((*GD, "--against", "patel2024/nothing"), "unknown theorem"),
         ((*GD, "--against", "patel2024/thm9"), "hides its constants"),
+        ((*GD, "--against", "dekel2012/fixed-step", "--output", "average"), "about minibatch-sgd, not"),
+        ((*GD, "--against", "khaled2025/thm1-safe"), "give --output average"),
         ((*GD, "--against", "chezhegov2024/local-id-sc"), "squared-distance"),
         (("local-sgd", "K=2", "R=2", "eta=-1", "--tune", "eta"), "positive"),
     ],

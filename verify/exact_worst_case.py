@@ -10,12 +10,25 @@ from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.setting import HETEROGENEITY, SAMPLE_SMOOTHNESS
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.parameters import parameters
 from tightrate.simulator.worst_case.worst_case import WorstCase
 
 Conclusion = Literal["certified at these sizes", "refuted", "open"]
 TRANSFORMED: Mapping[str, str] = {"distance": "squared-distance"}  # a bound on a root of what is measured
 # What a class may assume without being smaller than that of the programme: constants that it has too, and no noise.
 EXPRESSIBLE = frozenset({"sigma", "zeta_star", "mu", "sigma_star", "sigma_2alpha", SAMPLE_SMOOTHNESS})
+
+
+ANY_METHOD = ("any", "distributed zero-respecting")  # of which those that a programme knows are special cases
+
+
+def output_of(theorem: Theorem) -> str | None:
+    """Which of the programme's outputs the theorem speaks of."""
+    words = theorem.iterate
+    if "weight" in words or "momentum-free" in words:
+        return None
+    return "average" if words.startswith("average") else "last" if words.startswith("last") else None
 
 
 @dataclass(frozen=True)
@@ -35,12 +48,16 @@ class AgainstTheorem:
 
 
 def symbols_of(worst: WorstCase, given: Mapping[str, float] | None = None) -> dict[str, float]:
-    """The symbols of a theorem at a worst case: those of the programme, no noise, and what else is given.
+    """The symbols of a theorem at a worst case: those of the programme, what the method has where nothing
+    was given, no noise, and what else is given.
 
     Without noise the gradients at the optimum are what the workers differ by (sigma_star = zeta_star).  Nothing is
     known of the second and third derivatives of the functions: tau is L, Q infinite.
     """
-    told = {name: float(value) for name, value in worst.parameters.items() if isinstance(value, (int, float))}
+    method = str(worst.parameters["algorithm"])
+    own = parameters(ALGORITHMS[method]) if method in ALGORITHMS.names() else {}
+    known = {**{name: one.default for name, one in own.items()}, **worst.parameters}
+    told = {name: float(value) for name, value in known.items() if type(value) in (int, float)}
     quiet = {**dict.fromkeys(("sigma", "sigma_2alpha", "sigma_inf"), 0.0), "sigma_star": told["zeta_star"]}
     smooth = {"tau": told["L"], "tau_mean": told["L"], "Q": float("inf"), "gamma": 1.0, "T": told["K"] * told["R"]}
     if told["zeta_star"] == 0:
@@ -65,7 +82,16 @@ def against(theorem: Theorem, worst: WorstCase, given: Mapping[str, float] | Non
         raise TightrateError(
             f"{theorem.id} bounds the {bound.measure.name}; give --measure {measured} or another theorem"
         )
+    method, output = worst.parameters["algorithm"], worst.parameters["output"]
+    if theorem.algorithm != method and not (bound.kind == "lower" and theorem.algorithm in ANY_METHOD):
+        raise TightrateError(f"{theorem.id} is about {theorem.algorithm}, not about {method}")
+    if theorem.iterate != "any output" and output_of(theorem) != output:
+        speaks = f"give --output {output_of(theorem)}" if output_of(theorem) else "which no programme has"
+        raise TightrateError(f"{theorem.id} is about the {theorem.iterate}, not the {output} iterate: {speaks}")
     symbols = symbols_of(worst, given)
+    missing = sorted(symbol.name for symbol in bound.expression.free_symbols if symbol.name not in symbols)
+    if missing:
+        raise TightrateError(f"{theorem.id} needs {', '.join(missing)}, which the class of the programme does not know")
     value = float(bound.at(symbols))
     value = value**2 if bound.measure.name in TRANSFORMED else value
     failing = [one.text for one in theorem.conditions if one.status(symbols) == "fails"]

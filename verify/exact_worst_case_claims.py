@@ -25,7 +25,7 @@ from tightrate.simulator.worst_case.worst_case import MEASURES, worst_case
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.claim import Claim
-from tightrate.verify.exact_worst_case import TRANSFORMED, classes, symbols_of
+from tightrate.verify.exact_worst_case import TRANSFORMED, classes, output_of, symbols_of
 from tightrate.verify.experiment import Experiment
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.session import Session
@@ -58,14 +58,6 @@ def expressible(theorem: Theorem) -> bool:
 
 STEPS = {"eta", "gamma", "momentum"}
 KNOWN = frozenset({"B", "K", "L", "M", "R", "mu", "sigma", "sigma_star", "sigma_2alpha", "zeta_star", "tau", *STEPS})
-
-
-def output_of(theorem: Theorem) -> str | None:
-    """Which of the programme's outputs the theorem speaks of."""
-    words = theorem.iterate
-    if "weight" in words or "momentum-free" in words:
-        return None
-    return "average" if words.startswith("average") else "last" if words.startswith("last") else None
 
 
 def points(theorem: Theorem, profile: str) -> Iterator[dict[str, float]]:
