@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.left_side import left_side
 from tightrate.rates.formulas.letter_notation import UPRIGHT, WORDS
 from tightrate.rates.formulas.macros import Macro
 from tightrate.rates.formulas.tokens import RELATIONS, Readable, Token, commands, failure, pieces_of, readable
@@ -56,7 +57,8 @@ _NUMBER = re.compile(
 )
 LINKS = 40  # relation signs of one chain
 _PLAIN_WORDS = {"for", "forall", "where", "whenever", "when", "provided", "with", "if"}
-_ONE_ACCURACY = {r"\epsilon", r"\varepsilon", "eps"}
+_ONE_ACCURACY = re.compile(r"(?:[\d\s{}/^.]|\\[td]?frac)*(?:\\(?:var)?epsilon|eps)(?:[\d\s{}/^.])*")
+_MIRRORED = {">=": "<=", ">~": "<~", ">": "<"}
 _REFERENCES = commands("cite citep citet citealp ref eqref cref Cref autoref footnote footnotemark thanks")
 _UPWARDS, _DOWNWARDS = {">=", ">~", ">", ">>"}, {"<=", "<~", "<", "<<"}
 _ORDER_NAMES = {"O", "Theta", "Omega", r"\Theta", r"\Omega"}
@@ -170,6 +172,9 @@ class _Reader:
                 depth = max(0, depth - 1)
             elif piece.text in _NORMS:
                 norm = not norm
+            elif piece.text == "&" and (not current or self.aligns(current[-1], index)):
+                index += 1
+                continue
             raised = bool(current) and current[-1].text in ("_", "^")
             written = None if depth or norm or raised else self.words_at(index)
             if written is not None:
@@ -198,6 +203,11 @@ class _Reader:
             index += 1
         if current or words:
             yield _Segment(tuple(current), words, gap, cut)
+
+    def aligns(self, before: Token, index: int) -> bool:
+        """Whether the & here aligns one formula at a sign, rather than standing between two cells of a table."""
+        after = next((piece for piece in self.pieces[index + 1 :] if piece.kind != "gap"), before)
+        return any(piece.kind == "relation" or piece.text in _JOINTS for piece in (before, after))
 
     def words_at(self, index: int) -> tuple[str, int] | None:
         r"""Words such as \text{for all } or \forall at this piece, and the place behind them."""
@@ -251,6 +261,8 @@ class _Reader:
         for segment in segments:
             if not segment.pieces and not segment.words:
                 continue
+            if segment.words.startswith("(") and _unmatched(segment.pieces):
+                segment = replace(segment, pieces=segment.pieces[:-1], words=segment.words[1:])
             if current and _is_bracketed_condition(segment.pieces):
                 segment = replace(segment, pieces=segment.pieces[1:-1], words=segment.words or "with")
             if self.is_number(segment) and current:
@@ -369,7 +381,7 @@ class _Reader:
         sign = relations[-1].text if relations else ""
         shown = [condition.pieces for condition in conditions]
         condition_texts = [self.condition_text(condition) for condition in conditions]
-        if len(links) > 2 and self.shown(links[-1]) in _ONE_ACCURACY:
+        if len(links) > 2 and _ONE_ACCURACY.fullmatch(self.shown(links[-1])):
             *links, last = links  # `X <= bound <= eps` asks when the bound is small enough
             shown.insert(0, (*links[-1], relations[-1], *last))
             condition_texts.insert(0, self.shown(shown[0]))
@@ -379,6 +391,10 @@ class _Reader:
         if not links[-1]:
             raise self.error(relations[-1] if relations else None, "expected a formula behind the relation sign")
         left = links[0] if relations else ()
+        if len(links) == 2 and sign in _MIRRORED and left_side(links[1], {}).measure:
+            own = left_side(left, {})
+            if not (own.measure or own.choices or (own.unit is not None and own.unit.is_pure)):
+                left, links, sign = links[1], [links[1], left], _MIRRORED[sign]  # `bound >= measure`
         defines = len(links) > 2 and relations[0].text == "=" and is_measure(self.shown(links[1]))
         if defines and not is_measure(self.shown(left)):  # `delta_T := f(x_T) - f^* <= ...`
             self.left_out.append(f"the name {self.shown(left)}")
@@ -461,6 +477,12 @@ def _relations(pieces: Sequence[Token]) -> list[Token]:
         if piece.kind == "relation" and depth <= 0:
             found.append(piece)
     return found
+
+
+def _unmatched(pieces: Sequence[Token]) -> bool:
+    """Whether a bracket that opened in words closes at the end."""
+    depth = sum((piece.text == "(") - (piece.text == ")") for piece in pieces)
+    return depth < 0 and pieces[-1].text == ")"
 
 
 def _is_bracketed_condition(pieces: Sequence[Token]) -> bool:

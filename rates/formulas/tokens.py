@@ -120,6 +120,19 @@ _NO_BOUNDS = {
         (r"\to", r"\rightarrow", r"\longrightarrow", "→"),
         r"a limit states no bound; write how fast, with \le or O(...)",
     ),
+    **dict.fromkeys(
+        (
+            r"\implies",
+            r"\iff",
+            r"\Rightarrow",
+            r"\Longrightarrow",
+            r"\Leftrightarrow",
+            r"\Longleftrightarrow",
+            "⇒",
+            "⇔",
+        ),
+        "an implication states no bound of its own; give one side at a time",
+    ),
 }
 _MEMBER_OF_ORDER = re.compile(
     r"\\in(?=\s*(?:\\(?:wide)?tilde\s*\{?\s*)?(?:\{?\\(?:mathcal|mathrm|mathscr|cal)\s*\{?\s*)?(?:O|\\Omega|\\Theta)(?![A-Za-z]))"
@@ -218,6 +231,8 @@ def _pieces(source: str) -> Iterator[Token]:
         if kind == "space" or text in _DROPPED or (latex and text == "~"):
             continue
         if kind == "environment":
+            if match["name"].rstrip("*") in ("alignat", "alignedat") and (skip := _COLUMNS.match(source, position)):
+                position = skip.end()
             if match["name"].rstrip("*") in ("cases", "dcases", "rcases", "array"):
                 in_cases += 1 if match["edge"] == "begin" else -1
                 if match["name"] == "array" and match["edge"] == "begin" and (skip := _COLUMNS.match(source, position)):
@@ -235,7 +250,7 @@ def _pieces(source: str) -> Iterator[Token]:
             if text in _DROPPED_WITH_ARGUMENT and (argument := _ARGUMENT.match(source, position)):
                 position = argument.end()
         elif text == "&" and not in_cases:
-            continue
+            yield Token("gap", text, text, start)
         elif text in (r"\\", r"\newline"):
             skip = _LINE_SKIP.match(source, position)
             position = skip.end() if skip else position

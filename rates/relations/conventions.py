@@ -21,7 +21,7 @@ OTHER_MEANINGS: Mapping[str, tuple[str, ...]] = {
     "gamma": ("eta",),
     "T": ("R",),
     "H": ("K", "L"),
-    "delta": ("tau", "Delta"),
+    "delta": ("tau", "Delta", "number"),
     "D": ("B",),
     "B": ("number", "batch"),
     "K": ("R", "M"),
@@ -34,8 +34,8 @@ OTHER_MEANINGS: Mapping[str, tuple[str, ...]] = {
     "nu": ("constant",),
     "z": ("constant",),
     "alpha": ("number", "eta"),
-    "lambda": ("mu", "eta"),
-    "rho": ("weak", "constant"),
+    "lambda": ("mu", "eta", "number"),
+    "rho": ("weak", "number"),
     **{f"{step}_{where}": ("eta",) for step in ("eta", "gamma") for where in "gs"},
 }
 
