@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtri
 from sympy import Expr, Rational
 
 from tightrate.common.errors import TightrateError
@@ -176,7 +176,7 @@ def _line(design: Array, y: Array, errors: Array, confidence: float) -> tuple[fl
 
 @cache
 def _normal_quantile(confidence: float) -> float:
-    return float(stats.norm.ppf((1 + confidence) / 2))
+    return float(ndtri((1 + confidence) / 2))
 
 
 @cache
