@@ -28,7 +28,7 @@ from tightrate.verify.verdict import Verdict
 
 Array = NDArray[np.float64]
 Side = Literal["at most", "at least"]
-CERTAIN_QUANTILE = float(stats.norm.isf((1 - CERTAINTY) / 2))
+CERTAIN_QUANTILE = -float(ndtri((1 - CERTAINTY) / 2))
 
 
 @dataclass(frozen=True)
