@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-import numpy as np
-
 
 def as_json(value: Any) -> Any:
     """A value in JSON's own types: infinities are the text "inf" or "-inf", undefined numbers null.
@@ -22,10 +20,8 @@ def as_json(value: Any) -> Any:
         return {str(key): as_json(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [as_json(inner) for inner in value]
-    if isinstance(value, np.ndarray):
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):  # an array or a number of numpy's
         return as_json(value.tolist())
-    if isinstance(value, np.generic):
-        return as_json(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else "inf" if value > 0 else "-inf"
     if value is None or isinstance(value, str | bool | int | float):

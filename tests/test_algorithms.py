@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import plain_loops as plain
 import pytest
+from typical_values import required_of
 
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
@@ -463,10 +464,21 @@ def test_parameters_are_refused_by_their_own_names() -> None:
         ALGORITHMS[name](eta=0.1, beta2=1.0)
 
 
-def test_every_algorithm_is_covered_here() -> None:
-    covered = {name for name, *_ in LOOPS + SERVERS + UNITS} | {"savic", "blended", "two-stage"}
-    covered |= {"savic-adahessian", "savic-rmsprop"}  # shorthands of savic with another scaling
-    assert covered == set(ALGORITHMS.names())
+@pytest.mark.parametrize("name", ALGORITHMS.names())
+def test_at_a_common_optimum_nothing_moves(name: str) -> None:
+    """Gradients that vanish move nothing; away from the optimum something moves."""
+    rule, common = ALGORITHMS[name](**required_of(name)), DiagonalQuadratics(np.full((M, D), 0.5), np.zeros((M, D)))
+    np.testing.assert_array_equal(sample(rule, common, K=K, R=R, start=np.zeros(D)).last, 0)
+    assert np.abs(sample(rule, common, K=K, R=R, start=np.ones(D)).last - 1).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ALGORITHMS.names())
+def test_gradients_and_points_may_be_moved_together(name: str) -> None:
+    """A shift of the origin shifts the run: no rule looks at where the points are, only at differences."""
+    rule, shift = ALGORITHMS[name](**required_of(name)), np.linspace(-1, 1, D)
+    shifted = QuadraticMachines(PROBLEM.hessians, PROBLEM.minimizers + shift)
+    original = sample(rule, PROBLEM, K=K, R=R).last
+    np.testing.assert_allclose(sample(rule, shifted, K=K, R=R, start=shift).last, original + shift, rtol=1e-10)
 
 
 def test_shorthands_of_savic_choose_the_scaling() -> None:
@@ -477,12 +489,10 @@ def test_shorthands_of_savic_choose_the_scaling() -> None:
         assert np.abs(local - short).max() > 1e-6
 
 
-def test_states_hold_arrays_of_every_worker_and_counters_only() -> None:
-    for name in ALGORITHMS.names():
-        parameters = {"eta": 0.1, **({"switch": 1} if name == "two-stage" else {})}
-        parameters |= {"momentum": 0.5} if name == "nesterov-minibatch-sgd" else {}
-        state = ALGORITHMS[name](**parameters).init(np.zeros((2, 4, 3)))
-        assert all(isinstance(leaf, int) or leaf.shape[:1] == (2,) for leaf in leaves(state))
+@pytest.mark.parametrize("name", ALGORITHMS.names())
+def test_states_hold_arrays_of_every_worker_and_counters_only(name: str) -> None:
+    state = ALGORITHMS[name](**required_of(name)).init(np.zeros((2, 4, 3)))
+    assert all(isinstance(leaf, int) or leaf.shape[:1] == (2,) for leaf in leaves(state))
 
 
 # Deliberately wrong twins: each common slip moves the result by far more than the tolerance above.

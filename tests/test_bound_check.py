@@ -26,7 +26,7 @@ from tightrate.rates.relations.bound_check import (
 )
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
-from tightrate.rates.symbols.evaluation import evaluate
+from tightrate.rates.symbols.evaluation import at
 
 LATEX = (
     r"\mathbb{E}F(\hat x)-F^\star \preceq \frac{HB^2}{R} + \frac{(H\sigma^2B^4)^{1/3}}{K^{1/3}R^{2/3}}"
@@ -83,16 +83,14 @@ def test_regimes_agree_with_numbers_at_random_extreme_points() -> None:
     for _ in range(60):
         point = {name: 10 ** generator.uniform(0, 40) for name in ("K", "R", "M")}
         point |= {name: 10 ** generator.uniform(-20, 20) for name in ("L", "B", "sigma")}
-        sizes = [evaluate(term, point) for term in terms]
+        sizes = [at(term, point) for term in terms]
         order = np.sort(sizes)
         if order[-1] < 1e3 * order[-2]:
             continue
         winner = f"term {int(np.argmax(sizes)) + 1}"
         seen.add(winner)
         for name, lists in found.regimes.items():
-            inside = all(
-                any(evaluate(h.smaller, point) <= 10 * evaluate(h.larger, point) for h in either) for either in lists
-            )
+            inside = all(any(at(h.smaller, point) <= 10 * at(h.larger, point) for h in either) for either in lists)
             assert inside == (name == winner)
     assert seen == {"term 1", "term 2", "term 3"}
 
@@ -130,8 +128,8 @@ def test_rounds_to_an_accuracy() -> None:
     found = theorem("koloskova2020/convex")
     answer = rounds_to_accuracy(found, values)
     assert answer.least is not None
-    assert found.bound.evaluate({**values, "R": answer.least}) <= 1e-3
-    assert found.bound.evaluate({**values, "R": answer.least - 1}) > 1e-3
+    assert found.bound.at({**values, "R": answer.least}) <= 1e-3
+    assert found.bound.at({**values, "R": answer.least - 1}) > 1e-3
     assert answer.order is not None
     by_hand = (
         "L*B^2/eps + L^(1/2)*sigma*B^2/(K^(1/2)*eps^(3/2)) + sigma^2*B^2/(M*K*eps^2) + L^(1/2)*zeta_star*B^2/eps^(3/2)"
@@ -144,7 +142,7 @@ def test_the_best_K_at_a_budget_is_the_best_of_all() -> None:
     values = {"eps": 1.0, "L": 1.0, "B": 1.0, "sigma": 0.1, "M": 1000, "T": 400}
     answer = rounds_to_accuracy(found, values)
     letters = {name: values[name] for name in found.bound.letters if name in values}
-    every = [found.bound.evaluate({**letters, "K": k, "R": 400 / k}) for k in range(1, 401)]
+    every = [found.bound.at({**letters, "K": k, "R": 400 / k}) for k in range(1, 401)]
     assert answer.best_K == int(np.argmin(every)) + 1
     assert answer.best_value == pytest.approx(min(every), rel=1e-12)
 

@@ -37,7 +37,7 @@ from tightrate.rates.symbols.alphabet import (
     zeta_opt,
     zeta_star,
 )
-from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.rates.symbols.evaluation import at
 
 PROOFS = Path(__file__).parents[1] / "docs" / "proofs" / "chezhegov2024.md"
 Array = NDArray[np.float64]
@@ -146,9 +146,9 @@ def test_only_the_right_noise_image_has_the_right_unit() -> None:
 def test_conditions_are_carried_over() -> None:
     relations = [one.relation for one in catalogue.theorem("chezhegov2024/het-c-own").conditions]
     values = {"eta": 0.05, "L": 1.0, "K": 3, "d_min": 1.0}
-    lefts = [float(vectorized(one.lhs)(**values)) for one in relations if one is not None]
+    lefts = [at(one.lhs, values) for one in relations if one is not None]
     assert lefts == pytest.approx([8 * 0.05, 16 * 0.05 * 2])
-    halves = [float(vectorized(one.lhs)(**{**values, "d_min": 2.0})) for one in relations if one is not None]
+    halves = [at(one.lhs, {**values, "d_min": 2.0}) for one in relations if one is not None]
     assert halves == pytest.approx([left / 2 for left in lefts])
 
 
@@ -203,10 +203,10 @@ def random_values(count: int) -> list[dict[str, float]]:
 
 def test_tuned_convex_rate() -> None:
     tuned = catalogue.theorem("chezhegov2024/id-c-tuned")
-    step, rate, source = vectorized(tuned.step("eta")), tuned.bound.function(), bound("id-c").function()
+    rate, source = tuned.bound.at, bound("id-c").at
     ratios = []
     for values in random_values(40):
-        chosen = float(step(**values))
+        chosen = tuned.step_at("eta", values)
         assert 4 * chosen * values["L"] <= values["d_min"] * (1 + 1e-12)
         ratios.append(float(source(eta=chosen, **values) / rate(**values)))
     assert max(ratios) <= 1 + 1e-12
@@ -216,15 +216,15 @@ def test_tuned_convex_rate() -> None:
 def test_tuned_strongly_convex_rate() -> None:
     """With the logarithm of the step in its place, the bound at the prescribed step is below the tuned rate."""
     tuned = catalogue.theorem("chezhegov2024/id-sc-tuned")
-    step, source = vectorized(tuned.step("eta")), bound("id-sc-euclidean").function()
+    source = bound("id-sc-euclidean").at
     random = np.random.default_rng(6)
     for given in random_values(40):
         values = given | {"mu": given["L"] * float(10 ** random.uniform(-3, 0))}
         values["d_max"] = values["d_min"] * float(10 ** random.uniform(0, 2))
-        chosen = float(step(**values))
+        chosen = tuned.step_at("eta", values)
         signal = values["d_min"] * (values["mu"] * values["B"] / values["sigma"]) ** 2 / values["d_max"]
         logarithm = np.log(max(2, signal * values["M"] * values["K"] * values["R"]))
-        terms = tuned.bound.evaluate_terms(values)
+        terms = tuned.bound.terms_at(values)
         allowed = (
             terms["optimization"] + (1 + logarithm) * terms["statistical"] + 2 * logarithm**2 * terms["noise drift"]
         )
@@ -256,10 +256,10 @@ def test_the_matrix_changes_and_grows_within_its_bounds(rule: Rule) -> None:
     else:
         new = beta * old + (1 - beta) * increment
     clipped, before = np.maximum(low, np.abs(new)), np.maximum(low, np.abs(old))
-    assert np.all(clipped <= bound("lemma1").evaluate({"d_max": high}) * (1 + 1e-12))
+    assert np.all(clipped <= bound("lemma1").at({"d_max": high}) * (1 + 1e-12))
     values = {"beta2": beta, "d_min": low, "d_max": high}
-    change = np.abs(clipped - before) / bound(f"lemma1-change-{rule}").function()(**values)
-    growth = (clipped / before - 1) / bound(f"lemma1-growth-{rule}").function()(**values)
+    change = np.abs(clipped - before) / bound(f"lemma1-change-{rule}").at(**values)
+    growth = (clipped / before - 1) / bound(f"lemma1-growth-{rule}").at(**values)
     assert max(change.max(), growth.max()) <= 1 + 1e-12
     assert change.max() > 0.5  # half of it would be violated
 
@@ -284,9 +284,9 @@ def test_sharp_growth_is_attained_and_below_the_lemmas(rule: Rule) -> None:
     power = 2 if rule == "rule2" else 1
     new = (beta * low**power + (1 - beta) * high**power) ** (1 / power)
     values = {"beta2": beta, "d_min": low, "d_max": high}
-    sharp = bound(f"lemma1-sharp-growth-{rule}").function()(**values)
+    sharp = bound(f"lemma1-sharp-growth-{rule}").at(**values)
     np.testing.assert_allclose(new / low, 1 + sharp, rtol=1e-12)
-    allowed = bound(f"lemma1-growth-{rule}").function()(**values)
+    allowed = bound(f"lemma1-growth-{rule}").at(**values)
     assert np.all(sharp <= allowed * (1 if rule == "rule2" else 0.5))
 
 
@@ -311,7 +311,7 @@ def test_the_noise_floor_of_a_quadratic_forgets_the_matrix() -> None:
 
 def test_hutchinson_samples_are_bounded() -> None:
     random = np.random.default_rng(9)
-    limit = bound("hutchinson").function()
+    limit = bound("hutchinson").at
     attained = 0.0
     for size in (1, 2, 4, 16):
         for _ in range(40):
@@ -388,10 +388,10 @@ def test_frozen_scaling_holds_on_random_quadratics_and_wrong_twins_fail() -> Non
         plain = np.einsum("nii->n", second)
         measured = {"scaled": in_scaled, "euclidean": plain, "convex": gap}
         for name, whole in {"scaled": scaled, "euclidean": euclidean, "convex": convex}.items():
-            true[name] = max(true[name], float(np.max(measured[name] / whole.function()(**values))))
+            true[name] = max(true[name], float(np.max(measured[name] / whole.at(**values))))
         for name, twin in twins.items():
             of = plain if name == "no factor" else gap if name.startswith("convex") else in_scaled
-            wrong[name] = max(wrong[name], float(np.max(of / twin.function()(**values))))
+            wrong[name] = max(wrong[name], float(np.max(of / twin.at(**values))))
     assert max(true.values()) <= 1
     assert min(wrong.values()) > 1, wrong
 
@@ -406,7 +406,7 @@ def test_changing_scaling_holds_at_the_extreme_admissible_averaging(rule: Rule, 
     step = low / 4
     rate = step * smallest / high
     grown = ((1 - rate / 2) / (1 - rate)) ** local - 1 if block else rate / 2
-    per_unit = float(vectorized(scaling_matrix.growth(rule))(beta2=0.0, d_min=low, d_max=high))
+    per_unit = at(scaling_matrix.growth(rule), beta2=0.0, d_min=low, d_max=high)
     beta = 1 - grown / per_unit
     values = {"eta": step, "mu": smallest, "L": 1.0, "K": local, "d_min": low, "d_max": high, "beta2": beta + 1e-12}
     label = f"changing-block-{rule}" if block else f"changing-{rule}"
@@ -429,8 +429,8 @@ def test_changing_scaling_holds_at_the_extreme_admissible_averaging(rule: Rule, 
     values |= {"R": steps / local, "M": workers}
     result = np.einsum("nii->n", second)
     levels = {"B": np.sqrt(np.sum(start**2, axis=1)), "sigma": np.sqrt(size * noise)}
-    assert np.max(result / theorem.bound.function()(**values, **levels)) <= 1
-    assert np.max(result / without(theorem.bound, "statistical", "noise drift").function()(**values, **levels)) > 1
+    assert np.max(result / theorem.bound.at(**values, **levels)) <= 1
+    assert np.max(result / without(theorem.bound, "statistical", "noise drift").at(**values, **levels)) > 1
 
 
 def test_every_constant_of_the_changing_case() -> None:
@@ -481,8 +481,8 @@ def test_heterogeneous_theorems_hold_on_random_quadratics_and_wrong_twins_fail()
     worst = dict.fromkeys(labels, 0.0)
     drops = [("het-c", "optimization"), ("het-c", "statistical"), ("het-c", "statistical", "drift")]
     drops += [("het-c-own", "optimization"), ("het-c-own", "statistical"), ("het-c-own", "heterogeneity drift")]
-    functions = {label: bound(label).function() for label in labels}
-    twins = {key: without(bound(key[0]), *key[1:]).function() for key in drops}
+    functions = {label: bound(label).at for label in labels}
+    twins = {key: without(bound(key[0]), *key[1:]).at for key in drops}
     dropped = dict.fromkeys(twins, 0.0)
     for trial in range(36):
         hessians, matrices = random_instances(random, workers, size, float(10 ** random.uniform(-3, -1)))
@@ -520,7 +520,7 @@ def test_heterogeneous_theorems_hold_on_random_quadratics_and_wrong_twins_fail()
 def test_fixed_point_of_the_scaled_method() -> None:
     """The exact fixed point on quadratics stays within the bound, which vanishes for one local step."""
     random = np.random.default_rng(41)
-    whole, small = bound("fixed-point").function(), bound("fixed-point-small-step").function()
+    whole, small = bound("fixed-point").at, bound("fixed-point-small-step").at
     largest = 0.0
     for _ in range(200):
         workers, size, local = 3, 3, int(random.choice((2, 5, 50)))

@@ -25,7 +25,7 @@ from tightrate.rates.papers.khaled2025 import (
 from tightrate.rates.statements import catalogue
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, gamma, momentum, sigma
-from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.rates.symbols.evaluation import at
 
 PROOFS = Path(__file__).parents[1] / "docs" / "proofs" / "khaled2025.md"
 Array = NDArray[np.float64]
@@ -221,15 +221,14 @@ def random_values(count: int, seed: int) -> list[dict[str, float]]:
 )
 def test_prescribed_steps_satisfy_the_conditions_and_give_the_rate(tuned: str, source: str) -> None:
     statement, origin = catalogue.theorem(f"khaled2025/{tuned}"), catalogue.theorem(f"khaled2025/{source}")
-    inner, outer = vectorized(statement.step("eta")), vectorized(statement.step("gamma"))
     for values in random_values(25, 1):
-        steps = {"eta": float(inner(**values)), "gamma": float(outer(**values))}
+        steps = {name: statement.step_at(name, values) for name in ("eta", "gamma")}
         for condition in origin.conditions:
-            assert condition.relation is None or float(vectorized(condition.relation.lhs)(**values, **steps)) <= float(
+            assert condition.relation is None or at(condition.relation.lhs, values, **steps) <= float(
                 condition.relation.rhs
             ) * (1 + 1e-12)
-        rate = float(statement.bound.function()(**values, **steps))
-        assert float(origin.bound.function()(**values, **steps)) <= rate * (1 + 1e-12)
+        rate = float(statement.bound.at(**values, **steps))
+        assert float(origin.bound.at(**values, **steps)) <= rate * (1 + 1e-12)
 
 
 # --- Exact second moments on quadratics ------------------------------------------------------------------------------
@@ -285,7 +284,7 @@ def worst_ratio_of_theorem_1(candidate: Bound, seed: int) -> float:
         outer = 10 ** np.random.default_rng(index).uniform(-1, 2, 400)
         inner = q["used"] / (4 * (1 + np.maximum(outer - 1, 0) * local))
         gap = outer_gap(q["curvature"], q["start"], q["noise"], inner, outer, rounds, local, workers)
-        value = candidate.function()(
+        value = candidate.at(
             L=1.0, B=np.sqrt(np.sum(q["start"] ** 2, axis=1)), sigma=np.sqrt(np.sum(q["noise"], axis=1)),
             eta=inner, gamma=outer, K=local, R=rounds, M=workers,
         )  # fmt: skip
@@ -324,8 +323,8 @@ def test_the_drift_term_is_needed_off_quadratics() -> None:
     output = total / (rounds * local)
     gap = max(output, 0) ** 2 / 2 - s * output + s**2 / 2
     values = {"L": 1, "B": 0, "sigma": 1, "eta": inner, "gamma": 1, "K": local, "R": rounds, "M": workers}
-    assert gap <= float(bound("thm1").function()(**values))
-    assert gap > 2 * float(without(bound("thm1"), "noise drift").function()(**values))
+    assert gap <= float(bound("thm1").at(**values))
+    assert gap > 2 * float(without(bound("thm1"), "noise drift").at(**values))
 
 
 @pytest.mark.parametrize("label", ["thm2", "thm2-safe"])
@@ -347,8 +346,8 @@ def test_theorem_2_holds_on_random_quadratics(label: str) -> None:
             "L": 1.0, "B": np.sqrt(np.sum(q["start"] ** 2, axis=1)), "sigma": np.sqrt(np.sum(q["noise"], axis=1)),
             "eta": inner, "gamma": outer, "momentum": heavy_ball, "K": local, "R": rounds, "M": workers,
         }  # fmt: skip
-        worst = max(worst, float(np.max(gap / theorem.bound.function()(**values))))
-        dropped = max(dropped, float(np.max(gap / without(theorem.bound, "optimization").function()(**values))))
+        worst = max(worst, float(np.max(gap / theorem.bound.at(**values))))
+        dropped = max(dropped, float(np.max(gap / without(theorem.bound, "optimization").at(**values))))
     assert worst <= 1
     assert dropped > 1
 
@@ -378,11 +377,11 @@ def test_the_first_power_of_one_minus_momentum_is_not_enough() -> None:
         assert first.status(values) == "holds"
         assert outer_momentum.momentum_condition(power=1).status(values) == "holds"
         assert second.status(values) == "fails"
-        term = theorem.bound.evaluate_terms(values)["optimization"]
+        term = theorem.bound.terms_at(values)["optimization"]
         ratios[complement] = asymmetric_momentum_gap(complement, 1 / 16) / term
         allowed = {**values, "eta": complement / 16}
         assert second.status({**allowed, "momentum": 1 - 1.001 * complement}) == "holds"
-        assert asymmetric_momentum_gap(complement, complement / 16) <= 0.02 * theorem.bound.evaluate(allowed)
+        assert asymmetric_momentum_gap(complement, complement / 16) <= 0.02 * theorem.bound.at(allowed)
     assert ratios[1e-3] < 1 < ratios[1e-4]
     assert ratios[1e-5] / ratios[1e-4] == pytest.approx(10, rel=0.3)
 
@@ -421,7 +420,7 @@ def worst_ratio_of_theorem_3(candidate: Bound) -> float:
         for inner, outer in ((0.5, 1.0), (0.5, 0.3), (0.05, 1.0), (0.005, 1.0)):
             q = random_quadratics(200 + index, count=100)
             gap = accelerated_gap(q["curvature"], q["start"], q["noise"], inner, outer, rounds, local, workers)
-            value = candidate.function()(
+            value = candidate.at(
                 L=1.0, B=np.sqrt(np.sum(q["start"] ** 2, axis=1)), sigma=np.sqrt(np.sum(q["noise"], axis=1)),
                 eta=inner, gamma=outer, K=local, R=rounds, M=workers,
             )  # fmt: skip
@@ -456,8 +455,8 @@ def test_without_the_spread_term_the_accelerated_bound_fails() -> None:
             u, z = y, z + (r + 1) / 2 * (y - x)
         gap = max(u, 0) ** 2 / 2 - s * u + s**2 / 2
         values = {"L": 1, "B": 0, "sigma": 1, "eta": inner, "gamma": 1, "K": local, "R": rounds, "M": inf}
-        assert gap <= float(whole.function()(**values))
-        excess.append(gap / float(without(whole, "spread").function()(**values)))
+        assert gap <= float(whole.at(**values))
+        excess.append(gap / float(without(whole, "spread").at(**values)))
     assert excess[-1] > 1
     assert np.diff(np.log10(excess)) == pytest.approx([0.5, 0.5], abs=0.06)
 
@@ -466,24 +465,24 @@ def test_quadratic_closed_forms() -> None:
     values = {"B": 2.0, "curvature": 0.7, "eta": 0.4, "K": 6, "R": 5, "gamma": 1.3, "sigma": 0.9, "M": 4}
     a = 1 - values["eta"] * values["curvature"]
     b = 1 - values["gamma"] + values["gamma"] * a**6
-    assert bound("quadratic-mean").evaluate(values) == pytest.approx(abs(2.0 * b**5))
+    assert bound("quadratic-mean").at(values) == pytest.approx(abs(2.0 * b**5))
     second = 0.0
     for _ in range(400):
         second = b**2 * second + (1.3 * 0.4 * 0.9) ** 2 / 4 * sum(a ** (2 * k) for k in range(6))
-    assert bound("stationary").evaluate(values) == pytest.approx(second, rel=1e-12)
-    larger = bound("stationary").evaluate({**values, "gamma": 1.4})
-    assert larger > bound("stationary").evaluate(values)
+    assert bound("stationary").at(values) == pytest.approx(second, rel=1e-12)
+    larger = bound("stationary").at({**values, "gamma": 1.4})
+    assert larger > bound("stationary").at(values)
 
 
 def test_drift_of_the_workers() -> None:
     """Exact on quadratics, and sharp as the curvature vanishes."""
-    sharp = bound("lemma7-mean").evaluate({"eta": 0.3, "sigma": 1.5, "K": 12, "M": 5})
+    sharp = bound("lemma7-mean").at({"eta": 0.3, "sigma": 1.5, "K": 12, "M": 5})
     for curvature in (1e-9, 0.3, 2.0):
         a = 1 - 0.3 * curvature
         drift = (1 - 1 / 5) * (0.3 * 1.5) ** 2 * sum(a ** (2 * k) for k in range(12))
         assert drift <= sharp * (1 + 1e-12)
         assert (drift > 0.999 * sharp) == (curvature == 1e-9)
-    assert 2 * sharp < bound("lemma7").evaluate({"eta": 0.3, "sigma": 1.5, "K": 12})
+    assert 2 * sharp < bound("lemma7").at({"eta": 0.3, "sigma": 1.5, "K": 12})
 
 
 def test_drift_with_high_probability() -> None:
@@ -492,7 +491,7 @@ def test_drift_with_high_probability() -> None:
     walk = np.cumsum(random.choice((-1.0, 1.0), (4000, 2, 30)), axis=2)
     largest = np.max(np.var(walk, axis=1), axis=1)
     for chance in (0.3, 0.05):
-        limit = bound("lemma10").evaluate({"eta": 1.0, "sigma": 1.0, "K": 30, "delta": chance})
+        limit = bound("lemma10").at({"eta": 1.0, "sigma": 1.0, "K": 30, "delta": chance})
         assert np.mean(largest > limit) < chance
         assert np.mean(largest > limit / (10 * log(1 / chance) * 2)) > chance
 
@@ -513,7 +512,7 @@ def test_data_dependent_bound_on_bounded_noise() -> None:
             x = x + outer * (y.mean(axis=1) - x)
         output = np.abs(total / (rounds * local))
         gap = np.where(output <= 1, output**2 / 2, output - 0.5)
-        value = bound("thm4-safe").function()(
+        value = bound("thm4-safe").at(
             B=3.0, G=largest, sigma=0.5, eta=inner, gamma=outer, K=local, R=rounds, M=workers, delta=0.1
         )
         assert np.mean(gap > value) == 0
@@ -530,8 +529,8 @@ def test_data_dependent_bound_needs_its_optimization_term() -> None:
         x -= inner * min(max(x, -1), 1)
     values = {"B": 3, "G": 1, "sigma": 0, "eta": inner, "gamma": 1, "K": 3, "R": 10, "M": 2, "delta": 0.1}
     whole = bound("thm4-safe")
-    assert float(without(whole, "optimization").function()(**values)) < output - 0.5
-    assert output - 0.5 <= float(whole.function()(**values)) < 3 * (output - 0.5)
+    assert float(without(whole, "optimization").at(**values)) < output - 0.5
+    assert output - 0.5 <= float(whole.at(**values)) < 3 * (output - 0.5)
 
 
 def test_the_cubics_are_the_known_ones() -> None:
@@ -565,8 +564,8 @@ def test_the_third_candidate_is_the_minimum_of_the_limit() -> None:
     value = bound("prop1-limit").expression.subs(sigma, noise)
     assert sympy.simplify(rate.subs(best_steps.PRODUCT, free) - value) == 0
     loud = {"L": 0.1, "B": 1.3, "K": 7, "R": 40, "M": 3, "sigma": 5.0}
-    product = float(vectorized(free)(noise=5.0, **loud))
-    assert float(vectorized(best_steps.limiting_product())(**loud)) == pytest.approx(product)
+    product = at(free, loud, noise=5.0)
+    assert at(best_steps.limiting_product(), loud) == pytest.approx(product)
 
 
 ANCHORS = {  # xi: (eta_A, h_A, eta_B, gamma_B, h_B); L = B = 1, K = 10, R = 100, M = 8, sigma^2 = xi K / R
@@ -597,7 +596,7 @@ def test_candidates_of_proposition_1(xi: float) -> None:
 
 def grid_minimum(values: dict[str, float]) -> float:
     """The least rate over a grid of feasible steps, refined twice around its best point."""
-    rate = bound("prop1").function()
+    rate = bound("prop1").at
     span_inner, span_product, found = (-9.0, 0.0), (-9.0, 0.0), inf
     for _ in range(3):
         inner = 10 ** np.linspace(*span_inner, 160)[:, None] / (4 * values["L"])
@@ -660,10 +659,10 @@ def test_proposition_2_against_a_grid() -> None:
 
 def test_the_best_outer_step_of_the_data_dependent_bound() -> None:
     """The prescribed outer step minimizes the bound, and falls below 1 when noise outweighs everything."""
-    step, rate = vectorized(catalogue.theorem("khaled2025/eq9").step("gamma")), bound("eq9").function()
+    best = catalogue.theorem("khaled2025/eq9")
     grid = np.exp(np.linspace(-5, 5, 4001))
     for noise, regime in ((0.01, 1), (1.5, 0), (30.0, -1)):
         values = {"B": 1.0, "eta": 0.1, "R": 20, "K": 2, "sigma": noise, "G": 0.4}
-        chosen = float(step(**values))
-        assert chosen == pytest.approx(float(grid[np.argmin(rate(gamma=grid, **values))]), rel=3e-3)
+        chosen = best.step_at("gamma", values)
+        assert chosen == pytest.approx(float(grid[np.argmin(best.bound.at(values, gamma=grid))]), rel=3e-3)
         assert np.sign(round(chosen - 1, 9)) == regime

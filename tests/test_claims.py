@@ -15,7 +15,6 @@ from tightrate.verify.claim import Claim, check
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.registry import CLAIMS, claims_of
 from tightrate.verify.session import Session
-from tightrate.verify.verdict import Verdict
 
 QUICK = tuple(claim.id for claim in claims_of("quick", "*"))
 
@@ -35,7 +34,6 @@ def test_a_claim_comes_out_as_expected_and_its_mutants_do_not(name: str, session
     claim = CLAIMS[name]
     data = list(datasets(claim, session))
     asserted = claim.assertion(*data)
-    assert not isinstance(asserted, Verdict), "a shipped claim returns an assertion"
     verdict = check(asserted, claim.theorem, claim.outside)
     assert verdict.status == claim.expected, verdict.sentence
     assert verdict.evidence
@@ -83,7 +81,6 @@ def test_no_claim_comes_out_as_expected_on_data_that_mean_nothing(
         warnings.simplefilter("ignore")  # such data may overflow
         try:
             asserted = claim.assertion(*map(hollow, datasets(claim, session)))
-            assert not isinstance(asserted, Verdict), "a shipped claim returns an assertion"
             verdict = check(asserted, claim.theorem, claim.outside)
         except AssertionError:
             raise

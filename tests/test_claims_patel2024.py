@@ -15,7 +15,7 @@ from tightrate.constructions.zeta_quadratic_pair import zeta_quadratic_pair
 from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine, hard_cosine_any_machines
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import R
-from tightrate.rates.symbols.evaluation import evaluate
+from tightrate.rates.symbols.evaluation import at
 from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.exact.local_gradient_descent import round_map
 from tightrate.simulator.exact.moments import exact_moments
@@ -47,9 +47,7 @@ def dataset(name: str, session: Session) -> xr.Dataset:
 
 
 def asserted(name: str, session: Session) -> Assertion:
-    found = claim_of(name).assertion(*(session.data(one) for one in claim_of(name).data))
-    assert not isinstance(found, Verdict)
-    return found
+    return claim_of(name).assertion(*(session.data(one) for one in claim_of(name).data))
 
 
 def witness_of(name: str, session: Session) -> Mapping[str, object]:
@@ -300,5 +298,5 @@ def test_a_wrong_rate_in_the_table_is_found(power: Rational) -> None:
 @pytest.mark.parametrize("machines", [2, 4, 10])
 def test_for_even_machines_it_is_the_angle_of_the_pair(machines: int) -> None:
     for rounds in (1, 5, 100):
-        at = {"M": float(machines), "R": float(rounds)}
-        assert evaluate(hard_cosine_any_machines(), at) == pytest.approx(evaluate(hard_cosine(), at), rel=1e-14)
+        values = {"M": float(machines), "R": float(rounds)}
+        assert at(hard_cosine_any_machines(), values) == pytest.approx(at(hard_cosine(), values), rel=1e-14)

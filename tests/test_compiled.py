@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typical_values import required_of
 
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
@@ -22,6 +23,7 @@ from tightrate.simulator.algorithm import ALGORITHMS, Algorithm
 from tightrate.simulator.batch.randomness import RowSampling, stream
 from tightrate.simulator.compiled import kernels as compiled
 from tightrate.simulator.compiled.tape import recorded
+from tightrate.simulator.parameters import parameters
 from tightrate.simulator.sampled.recording import RECORDERS
 from tightrate.simulator.sampled.run import Run
 from tightrate.simulator.sampled.sampling import sample
@@ -31,19 +33,12 @@ numba = pytest.importorskip("numba", reason="the optional extra `fast` is not in
 NOISE = GaussianNoise(0.7)
 QUADRATICS = DiagonalQuadratics(stream(1).uniform(0.1, 1.0, (3, 5)), stream(2).standard_normal((3, 5)))
 DENSE = random_quadratics(M=3, d=5, tau=0.0, zeta_star=0.3)
-RULES: dict[str, dict[str, Any]] = {
-    "local-sgd": {"eta": 0.3, "gamma": 1.2},
-    "local-sgdm": {"eta": [0.1, 0.2, 0.3], "rho": 0.5},
-    "local-adam": {"eta": [0.1, 0.2, 0.3], "rho": 0.5},
-    "fedadagrad": {"eta": 0.1},
-    "local-sgd-outer-nesterov": {"eta": 0.1},
-    "local-sgd-schedule-free": {"eta": 0.1},
-    "savic-adahessian": {"eta": 0.1},
-}
+CLIPPED = {"rho": 0.5, "gamma": 1.2}  # where an algorithm knows them
 
 
 def rule(name: str) -> Algorithm[Any]:
-    return ALGORITHMS[name](**RULES[name])
+    known = parameters(ALGORITHMS[name])
+    return ALGORITHMS[name](**required_of(name), **{key: value for key, value in CLIPPED.items() if key in known})
 
 
 def assert_same(a: Run, b: Run) -> None:
@@ -107,13 +102,13 @@ def test_products_are_added_in_the_order_of_numpy() -> None:
     assert not compiled.products_agree(20_000)
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", ALGORITHMS.names())
 @pytest.mark.parametrize("problem", [QUADRATICS, DENSE], ids=["diagonal", "dense"])
 def test_runs_are_the_same_bit_for_bit(name: str, problem: Problem) -> None:
     both(rule(name), problem, K=4, R=5, replicas=3, noise=NOISE, keep_outputs=True)
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", ALGORITHMS.names())
 def test_whatever_else_is_asked_for(name: str) -> None:
     algorithm, options = rule(name), {"K": 3, "R": 4, "replicas": 3}
     both(algorithm, QUADRATICS, noise=NOISE, averaging_decay=0.1, record=list(RECORDERS), **options)

@@ -47,7 +47,7 @@ from tightrate.rates.symbols.alphabet import (
     zeta,
     zeta_star,
 )
-from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.rates.symbols.evaluation import at
 
 LOCAL_STEPS = Condition("at least two local steps", sympy.Ge(K, 2))
 
@@ -387,11 +387,11 @@ def test_estimates_are_on_the_side_that_they_claim() -> None:
     excess = Max(gamma - 1, 0)
     assert is_excess(excess)
     true = np.maximum(x - 1, 0)
-    assert (vectorized(below_excess(excess))(gamma=x) <= true + 1e-12).all()
-    assert (vectorized(above_one(excess))(gamma=x) >= true - 1e-12).all()
+    assert (at(below_excess(excess), gamma=x) <= true + 1e-12).all()
+    assert (at(above_one(excess), gamma=x) >= true - 1e-12).all()
     decay = (1 - eta * mu) ** (K * R)
     values = {"eta": np.linspace(0, 1, 50), "mu": 1.0, "K": 3.0, "R": 2.0}
-    assert (vectorized(with_exponentials(decay))(**values) >= vectorized(decay)(**values)).all()
+    assert (at(with_exponentials(decay), values) >= at(decay, values)).all()
     assert with_exponentials(decay) == exp(-K * R * eta * mu)
 
 

@@ -27,7 +27,7 @@ from tightrate.constructions.noise import (
 from tightrate.constructions.structured_noise import AtStep, OnCoordinates, PerWorker, RareJumpNoise
 
 LAWS: list[IsotropicNoise] = [
-    GaussianNoise(0.7),
+    *(NOISES[name](0.7) for name in NOISES.names()),  # type: ignore[call-arg, misc]
     GaussianNoise(0.7, order=4),
     RademacherNoise(1.3),
     TwoPointNoise(2.0, probability=0.2),
@@ -264,13 +264,6 @@ def test_isotropic_noise_is_what_its_variance_describes() -> None:
     assert all(noise.is_isotropic == np.isfinite(noise.variance) for noise in LAWS)
     base = GaussianNoise(1.0)
     assert not any(noise.is_isotropic for noise in (OnCoordinates(base, (0,)), PerWorker((base,)), AtStep(base, 0)))
-
-
-def test_registered_noises_are_found_by_name() -> None:
-    assert set(NOISES.names()) == {"gaussian", "pareto", "rademacher", "rare-jump", "stable", "student", "two-point"}
-    for name in NOISES.names():
-        kind = NOISES[name]
-        assert kind(1.0).moment(1.0) > 0  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(

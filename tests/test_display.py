@@ -55,7 +55,7 @@ from tightrate.rates.symbols.alphabet import (
     zeta_mean,
     zeta_star,
 )
-from tightrate.rates.symbols.evaluation import evaluate
+from tightrate.rates.symbols.evaluation import at
 
 THIRD = Rational(1, 3)
 
@@ -188,8 +188,8 @@ def same(one: Expr, other: Expr) -> bool:
         return True
     names_of_both = sorted({letter.name for letter in one.free_symbols | other.free_symbols})
     point = {name: 1.4 + 0.6 * place for place, name in enumerate(names_of_both)}
-    return one.free_symbols == other.free_symbols and evaluate(one, point) == pytest.approx(
-        evaluate(other, point), rel=1e-13, nan_ok=True
+    return one.free_symbols == other.free_symbols and at(one, point) == pytest.approx(
+        at(other, point), rel=1e-13, nan_ok=True
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from tightrate.verify.cache.netcdf import load_dataset, save_dataset
 from tightrate.verify.measurement import symbols_of
 from tightrate.verify.papers.patel2024.krm_sweep import mean_gap
 from tightrate.verify.papers.patel2024.local_steps_do_not_help import rank_one_at_the_hard_angle
+from tightrate.verify.session import Session
 
 DATA = {
     "k-does-not-help": synthetic_results.k_does_not_help,
@@ -47,6 +49,19 @@ def test_labels_are_inside_the_figure_and_apart(name: str, columns: Columns, fam
 @pytest.mark.parametrize("name", DATA)
 def test_files_are_reproducible_with_embedded_fonts(name: str, tmp_path: Path) -> None:
     check_files(FIGURES[name], DATA[name](), tmp_path)
+
+
+OF_PAPERS = {name for file in Path(__file__).parent.glob("test_figures_*.py") for name in import_module(file.stem).DATA}
+OTHERS = sorted({*FIGURES.names()} - OF_PAPERS - {*DATA})
+
+
+@pytest.mark.parametrize("name", OTHERS or [pytest.param("", marks=pytest.mark.skip("every figure has its tests"))])
+def test_a_figure_without_tests_of_its_own_is_drawn_from_a_quick_run(name: str, tmp_path: Path) -> None:
+    spec = FIGURES[name]
+    data = Session().data(spec.experiment)
+    check_labels(spec, data, 1, "sans")
+    check_files(spec, data, tmp_path)
+    assert spec.caption_for(data).endswith(".")
 
 
 # A figure that is stale says so

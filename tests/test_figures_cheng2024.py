@@ -100,20 +100,18 @@ def test_rate_lines_are_the_terms_and_their_sums(method: str) -> None:
         terms = {term.name: lines_of(ax, f"term: {term.name}") for term in theorem(f"cheng2024/{local}").bound.terms}
         for index in (0, 40, -1):
             at = {**fixed, axis: lines_of(ax, "total")[0][0][index]}
-            exact = theorem(f"cheng2024/{local}").bound.evaluate_terms(at)
+            exact = theorem(f"cheng2024/{local}").bound.terms_at(at)
             for name, ((_, values),) in terms.items():
                 assert values[index] == pytest.approx(exact[name], rel=1e-12), name
             assert lines_of(ax, "total")[0][1][index] == pytest.approx(sum(exact.values()), rel=1e-12)
-            other = theorem(f"cheng2024/{pooled}").bound.evaluate(at)
+            other = theorem(f"cheng2024/{pooled}").bound.at(at)
             assert lines_of(ax, "minibatch")[0][1][index] == pytest.approx(other, rel=1e-12)
 
 
 def test_a_line_of_another_theorem_is_told_apart() -> None:
     ax = FIGURES["cheng2024-rates-sgdm"].picture(rates()).axes[0]
     (x, drift), *_ = lines_of(ax, "term: noise drift")
-    other = theorem("cheng2024/thm1").bound.evaluate_terms(
-        {**METHODS["SGDM"].values, **MIDDLE, "mu": 1.0, "alpha": 4.0}
-    )
+    other = theorem("cheng2024/thm1").bound.terms_at({**METHODS["SGDM"].values, **MIDDLE, "mu": 1.0, "alpha": 4.0})
     assert drift[int(np.abs(x - MIDDLE["K"]).argmin())] != pytest.approx(other["noise drift"], rel=0.5)
 
 
@@ -174,8 +172,8 @@ def test_the_critical_line_is_where_drift_meets_the_minibatch_term(method: str) 
     label, pooled = LOCAL[method][1:]
 
     def ratio(K: float) -> float:
-        drift = theorem(f"cheng2024/{label}").bound.evaluate_terms({**at, "K": K})["noise drift"]
-        return drift / theorem(f"cheng2024/{pooled}").bound.evaluate_terms({**at, "K": K})["optimization"]
+        drift = theorem(f"cheng2024/{label}").bound.terms_at({**at, "K": K})["noise drift"]
+        return drift / theorem(f"cheng2024/{pooled}").bound.terms_at({**at, "K": K})["optimization"]
 
     assert ratio(at["K"]) == pytest.approx(1, rel=1e-12)
     assert ratio(8 * at["K"]) == pytest.approx(0.5, rel=1e-12)
@@ -186,7 +184,7 @@ def test_the_critical_line_is_where_drift_meets_the_minibatch_term(method: str) 
         assert steps is not None
         assert simplify(steps / (one.critical_steps() * (L / weak) ** 3)) == 1
         at["K"] = float(steps.subs({s: at[s.name] for s in steps.free_symbols}))
-        terms = theorem("cheng2024/thm3").bound.evaluate_terms(at)
+        terms = theorem("cheng2024/thm3").bound.terms_at(at)
         assert terms["noise drift"] == pytest.approx(terms["weak convexity"], rel=1e-12)
 
 
@@ -199,9 +197,8 @@ def test_regions_and_gains_are_those_of_the_bounds(method: str) -> None:
     moved = {name: n ** float(one.growth.get(name, 0)) for name in one.values}
     values = {}
     for who, label in zip(("local", "minibatch"), LOCAL[method][1:], strict=True):
-        function = theorem(f"cheng2024/{label}").bound.function(alpha=4.0)
-        letters = {name: value for name, value in moved.items() if name in theorem(f"cheng2024/{label}").bound.letters}
-        values[who] = np.log(function(K=n**x, M=n**y, R=n, **letters)) / np.log(n)
+        bound = theorem(f"cheng2024/{label}").bound
+        values[who] = np.log(bound.at(moved, alpha=4.0, K=n**x, M=n**y, R=n)) / np.log(n)
     gain = np.minimum(values["minibatch"], 0) - np.minimum(values["local"], 0)
     np.testing.assert_allclose(gain_exponents(one, x, y), gain, atol=0.03)
     ax = FIGURES["cheng2024-winners"].picture(rates()).axes[list(METHODS).index(method)]
@@ -256,7 +253,7 @@ def test_consensus_lines_are_the_symbolic_ones() -> None:
     middle = {"eta": 0.02, "sigma": 1.0, "K": 16.0}
     for ax, name, power in zip(axes, middle, (2, 2, 1), strict=True):
         ((x, walk),) = lines_of(ax, "random walk")
-        variance = [theorem("cheng2024/flat-variance-z").bound.evaluate({**middle, name: value}) for value in x]
+        variance = [theorem("cheng2024/flat-variance-z").bound.at({**middle, name: value}) for value in x]
         np.testing.assert_allclose(walk, squared_range([8])[0] * np.array(variance), rtol=1e-12)
         assert triangle_of(ax) == pytest.approx(power, rel=1e-12)
         shared = {"M": 8.0, "R": 3.0, "d": 1.0, "alpha": 4.0, "delta": 0.05}
@@ -264,7 +261,7 @@ def test_consensus_lines_are_the_symbolic_ones() -> None:
         for value in x:
             at = {**middle, name: float(value), **shared}
             at |= {"rho": 10 * at["sigma"], "sigma_2alpha": 3**0.25 * at["sigma"]}
-            exact.append(theorem("cheng2024/lemB1").bound.evaluate(at))
+            exact.append(theorem("cheng2024/lemB1").bound.at(at))
         quantiles = [lines_of(ax, f"quantile, {kind}")[0][1] for kind in ("flat", "curved")]
         above = np.array(exact) / np.max(quantiles, axis=0)
         (said,) = [text.get_text() for text in ax.texts if text.get_gid() == "bound"]
@@ -280,8 +277,8 @@ def test_bias_lines_are_the_lemma_and_triangles_have_its_exponents() -> None:
         (4.0, 6.0, 8.0), lines_of(left, "bound"), lines_of(left, "worst"), strict=True
     ):
         at = [{"alpha": alpha, "rho": float(r), "sigma": 1.0} for r in rho]
-        exact = np.array([theorem("cheng2024/lemA2-bias").bound.evaluate(one) for one in at])
-        sharp = np.array([theorem("cheng2024/lemA2-sharp").bound.evaluate({**one, "G_inf": 0.0}) for one in at])
+        exact = np.array([theorem("cheng2024/lemA2-bias").bound.at(one) for one in at])
+        sharp = np.array([theorem("cheng2024/lemA2-sharp").bound.at({**one, "G_inf": 0.0}) for one in at])
         np.testing.assert_allclose(bound, exact, rtol=1e-12)
         np.testing.assert_allclose(exact, 2**alpha * rho ** (1 - alpha), rtol=1e-12)
         assert (worst <= sharp * (1 + 1e-12)).all()

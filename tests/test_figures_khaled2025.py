@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,9 @@ FIGURES = tuple(FIGURES_BY_NAME[name] for name in FIGURES_BY_NAME.match("khaled2
 @cache
 def data_of(spec: FigureSpec) -> xr.Dataset:
     return spec.experiment(Session())
+
+
+DATA = {spec.name: partial(data_of, spec) for spec in FIGURES}
 
 
 @pytest.mark.parametrize("spec", FIGURES, ids=lambda spec: spec.name)

@@ -16,7 +16,6 @@ from tightrate.figures.figure import FIGURES
 from tightrate.figures.gallery.lee2024_regimes import _case_b, exponent_at
 from tightrate.figures.style import Columns, Family
 from tightrate.rates.statements.catalogue import theorem
-from tightrate.rates.symbols.evaluation import vectorized
 from tightrate.verify.papers.lee2024 import heavy_tails as heavy
 from tightrate.verify.papers.lee2024 import transmission as sending
 from tightrate.verify.papers.lee2024.counterexample import counterexample
@@ -121,7 +120,7 @@ def lines_of(ax: Axes, gid: str) -> list[tuple[np.ndarray, np.ndarray]]:
 def test_the_best_line_has_the_exponent_of_the_corollary() -> None:
     ((x, y),) = lines_of(FIGURES["lee2024-regimes"].picture(plane()).axes[1], "best")
     R = 1e12
-    value = theorem("lee2024/cor7a").bound.function()(R=R, gamma=R**x, eta=R**y)
+    value = theorem("lee2024/cor7a").bound.at(R=R, gamma=R**x, eta=R**y)
     np.testing.assert_allclose(np.log(value) / np.log(R), -0.5, atol=0.06)  # up to the factor of a few terms
     np.testing.assert_allclose(x + y, -0.5, atol=1e-15)
 
@@ -130,8 +129,8 @@ def test_the_drawn_exponents_are_those_of_the_bound() -> None:
     generator = np.random.default_rng(4)
     x, y = generator.uniform(-1, 1, 300), generator.uniform(-1.5, 0.5, 300)
     drawn = exponent_at(plane(), x, y)
-    function = vectorized(theorem("lee2024/thm6").bound.expression)
-    low, high = (function(R=R, gamma=R**x, eta=R**y) for R in (1e60, 1e100))
+    value = theorem("lee2024/thm6").bound.at
+    low, high = (value(R=R, gamma=R**x, eta=R**y) for R in (1e60, 1e100))
     measured = np.log(high / low) / np.log(1e40)
     np.testing.assert_allclose(drawn, measured, atol=0.01)
 

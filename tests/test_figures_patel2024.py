@@ -13,14 +13,13 @@ import pytest
 import xarray as xr
 from figure_checks import check_files, check_labels
 
-from tightrate.figures.figure import FigureSpec
+from tightrate.figures.figure import FIGURES
 from tightrate.figures.gallery.patel2024_moving_fixed_point import moving_fixed_point
 from tightrate.figures.gallery.patel2024_tables import tables
 from tightrate.figures.gallery.power_report import certain, power_report
 from tightrate.figures.gallery.who_wins import roomiest, who_wins
 from tightrate.figures.style import Columns, Family
 from tightrate.rates.statements.catalogue import theorem
-from tightrate.rates.symbols.evaluation import evaluate
 from tightrate.verify.mutation import experiment as power
 from tightrate.verify.mutation.mutants import JudgedMutant
 from tightrate.verify.mutation.suite import PowerReport
@@ -47,31 +46,28 @@ def suite() -> xr.Dataset:
     return power.counted(PowerReport(tuple(found), 1.0))
 
 
-DATA: dict[str, tuple[FigureSpec, Callable[[], xr.Dataset]]] = {
-    "moving": (moving_fixed_point, cache(lambda: moving.moving_fixed_point(Session()))),
-    "tables": (tables, cache(lambda: patel2024_table.tables(Session()))),
-    "who wins": (who_wins, cache(lambda: maps.who_wins(Session()))),
-    "power": (power_report, suite),
+DATA: dict[str, Callable[[], xr.Dataset]] = {
+    moving_fixed_point.name: cache(lambda: moving.moving_fixed_point(Session())),
+    tables.name: cache(lambda: patel2024_table.tables(Session())),
+    who_wins.name: cache(lambda: maps.who_wins(Session())),
+    power_report.name: suite,
 }
 
 
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize(("columns", "family"), [(1, "sans"), (2, "serif")])
 def test_labels_are_inside_the_figure_and_apart(name: str, columns: Columns, family: Family) -> None:
-    spec, data = DATA[name]
-    check_labels(spec, data(), columns, family)
+    check_labels(FIGURES[name], DATA[name](), columns, family)
 
 
-@pytest.mark.parametrize("name", ["moving", "who wins"])
+@pytest.mark.parametrize("name", [moving_fixed_point.name, who_wins.name])
 def test_files_are_reproducible(name: str, tmp_path: Path) -> None:
-    spec, data = DATA[name]
-    check_files(spec, data().copy(), tmp_path)
+    check_files(FIGURES[name], DATA[name]().copy(), tmp_path)
 
 
 @pytest.mark.parametrize("name", DATA)
 def test_captions_are_sentences_with_the_datasets_numbers(name: str) -> None:
-    spec, data = DATA[name]
-    caption = spec.caption_for(data())
+    caption = FIGURES[name].caption_for(DATA[name]())
     assert caption.endswith(".")
     assert "{" not in caption
 
@@ -80,20 +76,20 @@ def test_captions_are_sentences_with_the_datasets_numbers(name: str) -> None:
 
 
 def test_the_path_leads_from_the_optimum_to_the_mean_of_the_optima() -> None:
-    data = DATA["moving"][1]()
+    data = DATA[moving_fixed_point.name]()
     assert float(abs(data.path.isel(K=0) - data.optimum).max()) < 1e-12
     assert float(abs(data.path.isel(K=-1) - data.mean_optimum).max()) < 1e-3
 
 
 def test_runs_end_on_the_path() -> None:
-    data = DATA["moving"][1]()
+    data = DATA[moving_fixed_point.name]()
     seen = data.simulated.notnull()
     assert int(seen.any("axis").sum()) == len(moving.STEPS) * len(moving.SIMULATED)
     assert float(abs(data.simulated - data.path).where(seen).max()) < 1e-5
 
 
 def test_the_drawn_path_is_the_datasets() -> None:
-    data = DATA["moving"][1]()
+    data = DATA[moving_fixed_point.name]()
     moved = data.assign(path=data.path + 0.1)
     plane = moving_fixed_point.picture(moved).axes[0]
     drawn = [np.stack([np.asarray(line.get_xdata()), np.asarray(line.get_ydata())], axis=-1) for line in plane.lines]
@@ -104,17 +100,17 @@ def test_the_drawn_path_is_the_datasets() -> None:
 
 
 def test_the_lines_are_the_symbolic_bounds() -> None:
-    data = DATA["tables"][1]()
+    data = DATA[tables.name]()
     for table, rows in (("first", "table_1"), ("second", "table_2")):
         for i, row in enumerate(data.attrs[rows]):
             bound = theorem(row).bound
             values = {name: float(data.attrs[name]) for name in bound.letters if name != "R"}
             at = float(data.R[10])
-            assert float(data[table][i, 10]) == pytest.approx(bound.evaluate({**values, "R": at}), rel=1e-12)
+            assert float(data[table][i, 10]) == pytest.approx(bound.at({**values, "R": at}), rel=1e-12)
 
 
 def test_lower_bounds_are_dashed() -> None:
-    data = DATA["tables"][1]()
+    data = DATA[tables.name]()
     for ax, table in zip(tables.picture(data).axes, ("first", "second"), strict=True):
         for curve, upper in zip(data[table].values, data[f"{table}_upper"].values, strict=True):
             styles = [str(line.get_linestyle()) for line in ax.lines if np.array_equal(line.get_ydata(), curve)]
@@ -143,9 +139,7 @@ def values_at(plane: Any, x: float, y: float) -> dict[str, float]:
     letters |= {plane.letters[0]: n**x, plane.letters[1]: n**y}
     letters |= {name: 1.0 for name in ("zeta", "tau", "Q", "sigma") if name not in letters}
     entries = {**plane.bounds, "start": maps.START}
-    return {
-        name: np.log(evaluate(theorem(entry).bound.expression, letters)) / np.log(n) for name, entry in entries.items()
-    }
+    return {name: np.log(theorem(entry).bound.at(letters)) / np.log(n) for name, entry in entries.items()}
 
 
 @pytest.mark.parametrize("number", range(len(maps.PLANES)))
@@ -174,7 +168,7 @@ def test_a_changed_bound_changes_the_map() -> None:
 
 
 def test_every_cell_is_drawn_and_the_grey_one_makes_no_claim() -> None:
-    data = DATA["who wins"][1]()
+    data = DATA[who_wins.name]()
     picture = who_wins.picture(data)
     for i, ax in enumerate(picture.axes):
         own = [patch for patch in ax.patches if patch.get_gid()]

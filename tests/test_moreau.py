@@ -67,7 +67,7 @@ def test_the_envelope_obeys_the_lemmas(name: str) -> None:
     """cheng2024 Lemmas C.4 and C.6 at gamma = lambda/L, pathwise."""
     problem = PROBLEMS[name]
     smooth, (z, w) = float(problem.constants["L"]), cases(problem)
-    ratio = theorem("cheng2024/lemC4-ratio").bound.evaluate({"moreau": 1 / smooth, "L": smooth, "lambda": 1.0})
+    ratio = theorem("cheng2024/lemC4-ratio").bound.at({"moreau": 1 / smooth, "L": smooth, "lambda": 1.0})
     norms = [np.sqrt((g**2 / w).sum(axis=-1)) for g in (mean_gradient(problem, z), envelope_gradient(problem, z, w))]
     assert (norms[0] <= ratio * norms[1] * (1 + 1e-10)).all()
     gap, below = problem.gap(z), envelope_gap(problem, z, smooth)

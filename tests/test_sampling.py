@@ -8,6 +8,7 @@ import numpy as np
 import plain_loops as plain
 import pytest
 from scipy import stats
+from typical_values import required_of
 
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
@@ -20,6 +21,7 @@ from tightrate.simulator.algorithm import ALGORITHMS, Algorithm
 from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.batch.randomness import RowSampling, steps_per_draw, stream
 from tightrate.simulator.compiled.tape import recorded
+from tightrate.simulator.parameters import parameters
 from tightrate.simulator.sampled import block, sampling
 from tightrate.simulator.sampled.recording import RECORDERS
 from tightrate.simulator.sampled.run import Run
@@ -40,20 +42,15 @@ def same(one: Run, other: Run) -> bool:
     )
 
 
-RULES: list[tuple[str, dict[str, Any]]] = [
-    ("local-sgd", {"eta": np.array([0.1, 0.1, 0.3, 0.2, 0.2])}),
-    ("local-adam", {"eta": np.array([0.1, 0.1, 0.3, 0.2, 0.2]), "rho": 0.4, "beta2": 0.9}),
-    ("savic-oasis", {"eta": np.array([0.1, 0.1, 0.3, 0.2, 0.2]), "d_min": 0.3}),
-    ("fedada2-plus-plus", {"eta": np.array([0.1, 0.1, 0.3, 0.2, 0.2])}),
-]
+CLIPPED = {"rho": 0.4, "beta2": 0.9, "d_min": 0.3}  # where an algorithm knows them
 
 
-@pytest.mark.parametrize(("name", "parameters"), RULES)
+@pytest.mark.parametrize("name", ALGORITHMS.names())
 @pytest.mark.parametrize("problem", [PROBLEM, DIAGONAL])
-def test_blocks_do_not_change_a_bit(
-    name: str, parameters: dict[str, Any], problem: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rule = ALGORITHMS[name](**parameters)
+def test_blocks_do_not_change_a_bit(name: str, problem: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {**required_of(name), "eta": np.array([0.1, 0.1, 0.3, 0.2, 0.2])}
+    given |= {key: value for key, value in CLIPPED.items() if key in parameters(ALGORITHMS[name])}
+    rule = ALGORITHMS[name](**given)
     options: dict[str, Any] = {
         "K": [3, 2, 3, 1, 3],
         "R": 40,
@@ -72,15 +69,14 @@ def test_blocks_do_not_change_a_bit(
         monkeypatch.setattr(sampling, "NUMBERS_PER_BLOCK", size)
         assert same(sample(rule, problem, **options), whole)
     order = np.array([4, 0, 3, 1, 2])
-    eta = parameters["eta"][order]
     moved = sample(
-        ALGORITHMS[name](**{**parameters, "eta": eta}),
+        ALGORITHMS[name](**{**given, "eta": given["eta"][order]}),
         problem,
         **{**options, "K": np.array(options["K"])[order], "streams": order},
     )
     np.testing.assert_array_equal(moved.last, whole.last[order])
     alone = sample(
-        ALGORITHMS[name](**{**parameters, "eta": parameters["eta"][2]}), problem, **{**options, "K": 3, "streams": [2]}
+        ALGORITHMS[name](**{**given, "eta": given["eta"][2]}), problem, **{**options, "K": 3, "streams": [2]}
     )
     np.testing.assert_array_equal(alone.last[0], whole.last[2])
 
@@ -238,11 +234,11 @@ def test_the_norm_of_local_adam_lies_between_the_plain_one_and_a_fraction_of_it(
 def test_consensus_on_a_flat_objective_has_the_variance_of_a_random_walk() -> None:
     flat = DiagonalQuadratics(np.zeros((6, 2)), np.zeros((6, 2)), known_optimum=np.zeros(2))
     eta, beta, K, n = 0.3, 0.8, 5, 2000
-    for name, parameters, factor in (
+    for name, own, factor in (
         ("local-sgd", {}, float(K)),
         ("local-sgdm", {"beta1": beta}, sum((1 - beta**j) ** 2 for j in range(1, K + 1))),
     ):
-        rule = ALGORITHMS[name](eta=eta, **parameters)
+        rule = ALGORITHMS[name](eta=eta, **own)
         run = sample(rule, flat, K=K, R=1, noise=NOISE, replicas=n, record=["consensus"])
         errors = run.records["consensus"][:, 0]
         expected = eta**2 * 0.7**2 * factor * (1 - 1 / 6)

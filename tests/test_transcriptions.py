@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import sympy
 from sympy import Expr, Min, Pow, sqrt
@@ -24,7 +25,7 @@ from tightrate.rates.statements.bound import Term
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Condition, Theorem
 from tightrate.rates.symbols.alphabet import LETTERS, K, L, Q, R, d_min, known_letter, sigma, symbol
-from tightrate.rates.symbols.evaluation import vectorized
+from tightrate.rates.symbols.evaluation import at as value_at
 
 FILES = sorted((Path(__file__).parent / "transcriptions").glob("*.toml"))
 POINTS = 40
@@ -71,7 +72,8 @@ def same(one: Expr, other: Expr) -> bool:
     if not names:
         return bool(abs(one - other) < CLOSE)
     at = points(names)
-    values = [vectorized(each)(**at) if each.free_symbols else [float(each)] * POINTS for each in (one, other)]
+    arrays = {name: np.array(values) for name, values in at.items()}
+    values = [np.broadcast_to(value_at(each, arrays), POINTS) for each in (one, other)]
     pairs = [(a, b) for a, b in zip(*values, strict=True) if math.isfinite(a) and math.isfinite(b)]
     return len(pairs) >= POINTS // 4 and all(abs(a - b) <= CLOSE * max(abs(a), abs(b), 1e-250) for a, b in pairs)
 

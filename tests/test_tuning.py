@@ -306,7 +306,7 @@ def test_least_rounds_is_the_least() -> None:
     explicit = Bound(terms, MEASURES["gap"], "upper", "explicit")
     values = {"L": 2.0, "B": 1.5, "sigma": 3.0, "M": 4, "K": 8}
     rounds = least_rounds(explicit, values, 0.125)
-    assert explicit.evaluate({**values, "R": rounds}) <= 0.125 < explicit.evaluate({**values, "R": rounds - 1})
+    assert explicit.at({**values, "R": rounds}) <= 0.125 < explicit.at({**values, "R": rounds - 1})
     assert least_rounds(explicit, values, 1e9) == 1
     floor = Bound((Term("floor", zeta), Term("rate", L * B**2 / R)), MEASURES["gap"], "upper", "explicit")
     assert least_rounds(floor, {"zeta": 1.0, "L": 1, "B": 1}, 0.5) == math.inf

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tightrate.verify.claim import check
 from tightrate.verify.session import Session
-from tightrate.verify.user_paper.judge import continued, judge_results, run_claim
+from tightrate.verify.user_paper.judge import asserted, continued, run_claim
 from tightrate.verify.user_paper.load import load_paper
 from tightrate.verify.verdict import Verdict
 
@@ -76,7 +77,8 @@ class Case:
         _, claims = load_paper(path)
         claim = claims["claim"]
         source, session = claim.theorem.built("own"), Session()
-        return judge_results(source, run_claim(path, claim, source, session), continued(path, claim, source, session))
+        results = run_claim(path, claim, source, session)
+        return check(asserted(source, results, continued(path, claim, source, session)), source)
 
     def written(self, folder: Path, terms: str = "") -> Path:
         """The paper in a file."""

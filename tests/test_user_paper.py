@@ -16,8 +16,9 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.noise import NOISES
 from tightrate.figures.user_paper_page import write_page
 from tightrate.simulator.measures import MEASURES
+from tightrate.verify.claim import check
 from tightrate.verify.session import Session
-from tightrate.verify.user_paper.judge import OwnFinding, judge_paper, judge_results, run_claim
+from tightrate.verify.user_paper.judge import OwnFinding, asserted, judge_paper, run_claim
 from tightrate.verify.user_paper.load import load_paper
 from tightrate.verify.user_paper.template import new_paper
 from tightrate.verify.verdict import Verdict
@@ -58,7 +59,7 @@ def tried(path: Path) -> tuple[xr.Dataset, Verdict]:
     (claim,) = claims.values()
     source = claim.theorem.built(name)
     results = run_claim(path, claim, source, Session())
-    verdict = judge_results(source, results)
+    verdict = check(asserted(source, results), source)
     names = {f"{claim.theorem.measure}_mean": "measured", f"{claim.theorem.measure}_stderr": "standard_error"}
     return results.rename(names), verdict
 

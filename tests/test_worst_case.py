@@ -320,7 +320,7 @@ def test_every_bound_that_a_programme_can_express_has_its_claim() -> None:
 def test_a_refuted_bound_comes_with_the_command_that_builds_its_functions() -> None:
     claim = CLAIMS["dekel2012/fixed-step-exact-worst-case"]
     asserted = claim.assertion(Session().data(claim.data[0]))
-    mutants = asserted.mutants()  # type: ignore[union-attr]
+    mutants = asserted.mutants()
     assert "constant times 0.5" in mutants
     for mutant in mutants.values():
         verdict = mutant.check()

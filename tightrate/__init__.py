@@ -1,7 +1,7 @@
 """tightrate cross-examines the convergence theory of local-update (distributed, federated) optimization.
 
     >>> import tightrate as tr
-    >>> tr.theorem("patel2024/prop7-constant").bound.evaluate({"L": 1, "B": 1, "R": 10})
+    >>> tr.theorem("patel2024/prop7-constant").bound.at(L=1, B=1, R=10)
     0.000925925925925926
 
 Names load on first use, so that importing the package is cheap.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 import typer
 
 from tightrate.common.errors import TightrateError, unknown_name
-from tightrate.terminal.listing import KINDS, listing
+from tightrate.terminal.listing import KINDS, as_table, listing
 
 if TYPE_CHECKING:
     from tightrate.figures.style import Columns, Family, Notation
@@ -51,10 +53,12 @@ TheoremId = Annotated[str, typer.Argument(metavar="THEOREM", autocompletion=comp
 PROFILES = ("quick", "full")
 FAMILIES = ("serif", "sans")
 NOTATIONS = ("alphabet", "paper")
+ALLOCATIONS = 100_000  # between two looks for garbage: what importing the libraries leaves is none
 
 
 def main() -> NoReturn:
     """Run the command line; bad input is one line on standard error and exit status 2."""
+    gc.set_threshold(ALLOCATIONS)
     try:
         status = app(standalone_mode=False)
     except (TightrateError, typer.TyperException) as error:
@@ -81,13 +85,13 @@ def list_command(
 
     Example: tightrate list theorems
     """
-    from tightrate.terminal.output import console, print_json, table
+    from tightrate.terminal.documents import print_json
 
     columns, rows = listing(kind)
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
-        return
-    console().print(table(columns, rows))
+    else:
+        sys.stdout.write(as_table(columns, rows, shutil.get_terminal_size().columns))
 
 
 @app.command()
@@ -97,7 +101,8 @@ def show(theorem_id: TheoremId, as_json: AsJson = False) -> None:
     Example: tightrate show patel2024/prop7
     """
     from tightrate.rates.pages.theorem_facts import theorem_as_json
-    from tightrate.terminal.output import console, print_json
+    from tightrate.terminal.documents import print_json
+    from tightrate.terminal.output import console
     from tightrate.terminal.theorem import theorem_page
 
     found = _theorems(theorem_id)
@@ -135,7 +140,8 @@ def evaluate(theorem_id: TheoremId, values: Values = None, as_json: AsJson = Fal
     from tightrate.rates.statements.catalogue import theorem
     from tightrate.rates.symbols.alphabet import LETTERS, check_value
     from tightrate.terminal.arguments import read_values
-    from tightrate.terminal.output import console, print_json
+    from tightrate.terminal.documents import print_json
+    from tightrate.terminal.output import console
     from tightrate.terminal.theorem import evaluation_as_json, evaluation_page
 
     found = theorem(theorem_id)
@@ -146,11 +152,10 @@ def evaluate(theorem_id: TheoremId, values: Values = None, as_json: AsJson = Fal
             raise unknown_name("letter", name, known)
         if name in LETTERS:
             check_value(name, value)
-    evaluation = found.evaluate(given)
     if as_json:
-        print_json(evaluation_as_json(found, evaluation))
+        print_json(evaluation_as_json(found, given))
     else:
-        console().print(evaluation_page(found, evaluation))
+        console().print(evaluation_page(found, given))
 
 
 Letters = Annotated[
@@ -180,7 +185,8 @@ def compare(
     from tightrate.rates.statements.paper_notation import parse_letters
     from tightrate.terminal.arguments import read_macros
     from tightrate.terminal.bound import comparison_as_json, comparison_page
-    from tightrate.terminal.output import console, print_json
+    from tightrate.terminal.documents import print_json
+    from tightrate.terminal.output import console
 
     spelled = parse_letters(letters) if letters else None
     own = read_macros(macros)
@@ -220,7 +226,8 @@ def check_bound_command(
     from tightrate.rates.statements.paper_notation import parse_letters
     from tightrate.terminal.arguments import read_macros, read_text
     from tightrate.terminal.bound import bound_as_json, bounds_page, table_page
-    from tightrate.terminal.output import console, print_json, working
+    from tightrate.terminal.documents import print_json
+    from tightrate.terminal.output import console, working
 
     if (bound is None) == (file is None):
         raise TightrateError("give either a BOUND or --file TABLE")
@@ -272,9 +279,9 @@ def lint(
     from tightrate.rates.manuscripts.lint import lint as lint_file
     from tightrate.rates.statements.paper_notation import parse_letters
     from tightrate.terminal.arguments import read_macros
+    from tightrate.terminal.documents import json_text, print_json
     from tightrate.terminal.manuscript import lint_lines
-    from tightrate.terminal.output import json_text, print_json, progress
-    from tightrate.verify.cache.netcdf import write_whole
+    from tightrate.terminal.output import progress
 
     spelled = parse_letters(letters) if letters else None
     own = read_macros(macros)
@@ -282,6 +289,7 @@ def lint(
         results = [lint_file(path, spelled, own, partial(watcher, path.name)) for path in files]
     if sarif is not None:
         from tightrate.terminal.sarif import sarif as as_sarif
+        from tightrate.verify.cache.netcdf import write_whole
 
         document = json_text(as_sarif(results))
         write_whole(sarif, lambda part: part.write_text(document, encoding="utf-8"))
@@ -304,7 +312,8 @@ def rounds(theorem_id: TheoremId, values: Values = None, as_json: AsJson = False
     from tightrate.rates.symbols.alphabet import check_value, letter
     from tightrate.terminal.arguments import read_values
     from tightrate.terminal.bound import rounds_as_json, rounds_page
-    from tightrate.terminal.output import console, print_json
+    from tightrate.terminal.documents import print_json
+    from tightrate.terminal.output import console
 
     found = theorem(theorem_id)
     given = read_values(values or [])
@@ -344,7 +353,8 @@ def simulate(
     from tightrate.simulator.simulate import simulate as run
     from tightrate.simulator.validation import known_parameters, method_named, output_named
     from tightrate.terminal.arguments import read_names, read_number, read_pairs, read_settings
-    from tightrate.terminal.output import console, json_text, print_json, working
+    from tightrate.terminal.documents import json_text, print_json
+    from tightrate.terminal.output import console, working
     from tightrate.terminal.simulation import simulation_as_json, simulation_page
 
     claimed = theorem_of(theorem) if theorem is not None else None
@@ -381,7 +391,8 @@ def counterexample(as_json: AsJson = False) -> None:
     Example: tightrate counterexample --json
     """
     from tightrate.terminal.counterexample import counterexample_conclusion, counterexample_page
-    from tightrate.terminal.output import console, print_json, progress, say
+    from tightrate.terminal.documents import print_json
+    from tightrate.terminal.output import console, progress, say
     from tightrate.verify.cache.result_cache import default_store
     from tightrate.verify.measurement import symbols_of
     from tightrate.verify.papers.patel2024 import discrepancy, local_steps_do_not_help
@@ -461,7 +472,8 @@ def verify(
 
     Example: tightrate verify 'patel2024/*'
     """
-    from tightrate.terminal.output import console, print_json, progress
+    from tightrate.terminal.documents import print_json
+    from tightrate.terminal.output import console, progress
     from tightrate.terminal.verdicts import report_card
     from tightrate.verify.cache.result_cache import default_store
     from tightrate.verify.claim import judge_all
@@ -490,8 +502,9 @@ def verify(
 
 def _report_power(profile: Profile, as_json: bool) -> int:
     """`verify --power`."""
+    from tightrate.terminal.documents import print_json
     from tightrate.terminal.falsification import power_page
-    from tightrate.terminal.output import console, print_json, progress
+    from tightrate.terminal.output import console, progress
     from tightrate.verify.mutation.suite import power_as_json, power_report
 
     with progress() as watcher:
@@ -506,7 +519,8 @@ def _report_power(profile: Profile, as_json: bool) -> int:
 def _judge_own_paper(path: Path, session: Session, report: Path | None, as_json: bool) -> int:
     """`verify --paper FILE.py`."""
     from tightrate.terminal.bound import bound_as_json, bound_page
-    from tightrate.terminal.output import console, print_json, say
+    from tightrate.terminal.documents import print_json
+    from tightrate.terminal.output import console, say
     from tightrate.terminal.verdicts import report_card
     from tightrate.verify.findings_json import finding_as_json
     from tightrate.verify.user_paper.judge import judge_paper
@@ -663,8 +677,9 @@ def falsify(
     """
     from tightrate.common.threads import one_blas_thread
     from tightrate.terminal.arguments import read_values
+    from tightrate.terminal.documents import print_json
     from tightrate.terminal.falsification import print_falsifications
-    from tightrate.terminal.output import console, print_json, progress
+    from tightrate.terminal.output import console, progress
     from tightrate.verify.falsification.falsify import falsification_as_json, run_witness
     from tightrate.verify.falsification.falsify import falsify as search_for_violation
 
@@ -709,7 +724,8 @@ def worst_case_command(
     from tightrate.rates.statements.catalogue import theorem as theorem_of
     from tightrate.simulator.worst_case.worst_case import CLASSES, tuned_worst_case, worst_case
     from tightrate.terminal.arguments import read_values
-    from tightrate.terminal.output import console, json_text, print_json, working
+    from tightrate.terminal.documents import json_text, print_json
+    from tightrate.terminal.output import console, working
     from tightrate.terminal.worst_case import worst_case_as_json, worst_case_page
     from tightrate.verify.cache.netcdf import write_whole
     from tightrate.verify.exact_worst_case import against

@@ -33,7 +33,7 @@ ClaimKind = Literal[
     "conditional",
 ]
 ACCUSING: frozenset[ClaimKind] = frozenset({"erratum", "side condition", "conditional"})
-Assert = Callable[..., Assertion | Verdict]
+Assert = Callable[..., Assertion]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Claim:
     that runs the claim: "quick" in every profile, "full" only in the full one.  `outside` names conditions of the
     theorem (by their text) that the claim's points may break, each with the reason; one text is the reason for all of
     them (an identity, or a step of a proof, that needs none).  `stated` is the sentence, or what makes it when somebody
-    asks.
+    asks.  `own_theorem` is the theorem where the catalogue does not have it.
     """
 
     id: str
@@ -60,6 +60,7 @@ class Claim:
     cost: Profile = "quick"
     outside: Mapping[str, str] | str = field(default_factory=dict)
     accuses: str = ""
+    own_theorem: Theorem | None = None
 
     @property
     def erratum(self) -> Erratum | None:
@@ -78,8 +79,8 @@ class Claim:
 
     @property
     def theorem(self) -> Theorem:
-        """The statement of the catalogue that the claim is about."""
-        return catalogue.theorem(self.theorem_id)
+        """The statement that the claim is about."""
+        return self.own_theorem or catalogue.theorem(self.theorem_id)
 
     @property
     def procedure(self) -> str:
@@ -96,7 +97,7 @@ class Claim:
         """The name under which the registry of claims finds this object."""
         return self.id
 
-    def assertion(self, *data: xr.Dataset) -> Assertion | Verdict:
+    def assertion(self, *data: xr.Dataset) -> Assertion:
         """What is asserted of these datasets, one for each experiment."""
         named = {"theorem": self.theorem} if "theorem" in inspect.signature(self.asserted).parameters else {}
         return self.asserted(**named, **dict(zip(self._data_names(), map(_numbered, data), strict=True)))
@@ -106,10 +107,7 @@ class Claim:
 
     def judge(self, *data: xr.Dataset) -> Verdict:
         """The verdict on these datasets, the theorem's conditions included."""
-        asserted = self.assertion(*data)
-        if isinstance(asserted, Verdict):  # a user's claim, which is judged already
-            return asserted
-        return check(asserted, self.theorem, self.outside)
+        return check(self.assertion(*data), self.theorem, self.outside)
 
 
 def claim(

@@ -16,13 +16,14 @@ import xarray as xr
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.admissible_steps import largest_step, mentions
+from tightrate.rates.statements.catalogue import statement
 from tightrate.rates.statements.catalogue import theorem as catalogued
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.parameters import construct, parameters
 from tightrate.simulator.worst_case.worst_case import MEASURES, worst_case
-from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.assertions.assertion import Assertion, Undecided
 from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.claim import Claim
 from tightrate.verify.exact_worst_case import TRANSFORMED, classes, output_of, symbols_of
@@ -206,11 +207,11 @@ def worst_case_claim(theorem_id: str, home: str) -> Claim:
         """The exact worst case at a few sizes, at the steps that the theorem prescribes or allows."""
         return worst_cases_of(catalogued(theorem_id), session.profile)
 
-    def asserted(theorem: Theorem, data: xr.Dataset) -> Assertion | Verdict:
+    def asserted(theorem: Theorem, data: xr.Dataset) -> Assertion:
         """The semidefinite programme of performance estimation, whose value is the worst case over the class, certified
         by its dual, at a few sizes and the largest admissible (or the prescribed) steps."""
         if "missing" in data.attrs:
-            return Verdict("not-applicable", data.attrs["missing"], "-", "-")
+            return Undecided("not-applicable", data.attrs["missing"])
         return no_worse(theorem, data)
 
     claim_id = f"{theorem_id}-exact-worst-case"
@@ -220,7 +221,7 @@ def worst_case_claim(theorem_id: str, home: str) -> Claim:
 
 
 def _sentence(theorem_id: str) -> str:
-    found = catalogued(theorem_id)
-    if found.bound.kind == "lower":
+    found = statement(theorem_id)
+    if found.kind == "lower":
         return f"The exact worst case is at least the bound of {found.title}."
     return f"Without noise no function of the class breaks the bound of {found.title} at the sizes tried."

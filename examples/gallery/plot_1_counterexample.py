@@ -8,16 +8,17 @@ stays above :math:`L B^2 / (108 R)`, whatever its steps and however many of them
 
 import tightrate as tr
 
-dataset, seconds = tr.Session().result("k-does-not-help")
+claim = tr.CLAIMS["patel2024/k-does-not-help"]
+dataset = tr.Session().data(claim.data[0])
 dataset.best_gap.sel(R=[1, 10, 100]).to_pandas()
 
 # %%
 # The bound is one symbolic object. It gives the formula, the number, and the line in the figure.
-bound = tr.theorem("patel2024/prop7-constant")
-bound
+proposition = tr.theorem("patel2024/prop7-constant")
+proposition
 
 # %%
-bound.evaluate({"L": 1, "B": 1, "R": 10}).value
+proposition.bound.at(L=1, B=1, R=10)
 
 # %%
 # The figure needs nothing but the dataset.
@@ -25,4 +26,4 @@ picture = tr.FIGURES["k-does-not-help"].picture(dataset)
 
 # %%
 # A claim judges the same dataset. A grid, however fine, proves nothing: the verdict is ``consistent``.
-tr.judge(tr.CLAIMS["patel2024/k-does-not-help"], tr.Session())
+tr.judge(claim, tr.Session())

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 from sympy import Expr
 
 from tightrate.common.errors import TightrateError
@@ -71,6 +70,8 @@ def rounds_to_accuracy(theorem: Theorem, values: Mapping[str, float]) -> RoundsA
 
 def _best_K(theorem: Theorem, values: Mapping[str, float]) -> tuple[int, float]:
     """Every K up to min(T, LARGEST_K), with R = T / K."""
+    import numpy as np  # for these many values only
+
     budget = values["T"]
     K = np.arange(1, min(int(budget), LARGEST_K) + 1, dtype=np.float64)
     found = np.broadcast_to(theorem.bound.at({**values, "K": K, "R": budget / K}), K.shape)

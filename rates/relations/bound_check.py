@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
@@ -38,8 +38,7 @@ from tightrate.rates.relations.conventions import (
     without_common_factors,
 )
 from tightrate.rates.relations.unit_check import UnitAnswer, UnitQuestion, check_units, conventional
-from tightrate.rates.statements.bound import Bound
-from tightrate.rates.statements.catalogue import paper_ids, statements, theorem
+from tightrate.rates.statements.catalogue import paper_ids, statements, symbols_of_bounds, theorem
 from tightrate.rates.statements.measures import MEASURES, Measure
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import (
@@ -748,22 +747,22 @@ def _neighbours(terms: Sequence[Expr], measure: str, given: Given, budget: Budge
     total = Add(*terms)
     letters = {symbol.name for symbol in total.free_symbols}
     found = []
+    known = symbols_of_bounds(measure)
     for entry in statements():
         if entry.measure != measure or entry.kind == "exact":
             continue
-        bound = entry.theorem.bound
-        if not _comparable(bound, letters):
+        theirs = known[entry.id] if entry.id in known else frozenset(entry.theorem.bound.letters)
+        if not _comparable(theirs, letters):
             continue
-        relation = compare(total, bound.expression, given, budget).relation
+        relation = compare(total, entry.theorem.bound.expression, given, budget).relation
         if relation in ("A~B", "A<=B", "A>=B"):
             found.append(Neighbour(entry.theorem, relation))
     ranking = {"A~B": 0, "A<=B": 1, "A>=B": 2}
     return tuple(sorted(found, key=lambda neighbour: ranking[neighbour.relation]))
 
 
-def _comparable(bound: Bound, letters: set[str]) -> bool:
+def _comparable(theirs: Collection[str], letters: Collection[str]) -> bool:
     """Whether both speak of step sizes or neither does, and both of strong convexity or neither."""
-    theirs = set(bound.letters)
     return all((name in theirs) == (name in letters) for name in ("eta", "mu", "lambda", "rho", "delta", "Delta"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -28,19 +29,18 @@ def bibliography() -> str:
     return files("tightrate.rates.papers").joinpath("references.bib").read_text(encoding="utf-8")
 
 
-@cache
 def references(text: str = "") -> dict[str, Reference]:
-    """The entries of a BibTeX file by their keys; of the project's own where no text is given.
+    """The entries of a BibTeX file by their keys; of the project's own where no text is given."""
+    return dict(_read(text or bibliography()))
 
-    >>> references()["patel2024"].year
-    2024
-    """
-    import latexcodec  # noqa: F401  (registers the codec)
+
+@cache
+def _read(text: str) -> dict[str, Reference]:
     from pybtex.database import parse_string  # only pages that show a reference need it
     from pybtex.exceptions import PybtexError
 
     try:
-        entries = parse_string(text or bibliography(), "bibtex").entries
+        entries = parse_string(text, "bibtex").entries
     except PybtexError as wrong:
         raise TightrateError(f"the BibTeX entry cannot be read: {' '.join(str(wrong).split())}") from None
     found = {}
@@ -62,14 +62,24 @@ def references(text: str = "") -> dict[str, Reference]:
 
 
 def reference(key: str, text: str = "") -> Reference:
-    """The entry of that key."""
-    known = references(text)
+    """The entry of that key.
+
+    >>> reference("patel2024").year
+    2024
+    """
+    whole = text or bibliography()
+    alone = re.search(rf"^@\w+{{{re.escape(key)},.*?^}}$", whole, re.MULTILINE | re.DOTALL)
+    known = _read(alone[0] if alone else whole)  # one entry is read faster than all
     if key not in known:
         raise unknown_name("reference", key, known)
     return known[key]
 
 
 def _plain(text: str) -> str:
-    decode: Any = codecs.decode  # its types know only the codecs of the standard library
-    decoded = decode(text, "ulatex").replace("{", "").replace("}", "")
+    if "\\" in text:
+        import latexcodec  # noqa: F401  (registers the codec)
+
+        decode: Any = codecs.decode  # its types know only the codecs of the standard library
+        text = decode(text, "ulatex")
+    decoded = text.replace("{", "").replace("}", "")
     return " ".join(decoded.replace("--", "-").split())

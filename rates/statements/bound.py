@@ -6,20 +6,18 @@ is what the tests assert.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-import numpy as np
 import sympy
-from numpy.typing import NDArray
 from sympy import Expr
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas import display
 from tightrate.rates.statements.measures import Measure
 from tightrate.rates.symbols.alphabet import LETTERS, decay, decay_lower, known_letter, letter
-from tightrate.rates.symbols.evaluation import at, evaluate, vectorized
+from tightrate.rates.symbols.evaluation import at
 from tightrate.rates.symbols.kinds import Constants, Kind
 from tightrate.rates.symbols.monomial import Monomial, monomial
 from tightrate.rates.symbols.units import Unit, UnitError, unit_of
@@ -190,6 +188,7 @@ class Bound:
         Numbers give a float, computed with 50 digits and nan where it is undefined; arrays and labelled arrays are
         broadcast.
 
+        >>> import numpy as np
         >>> from tightrate.rates.statements.catalogue import theorem
         >>> theorem("patel2024/prop7-constant").bound.at(L=1, B=1, R=np.array([1, 10]))
         array([0.00925926, 0.00092593])
@@ -199,15 +198,3 @@ class Bound:
     def terms_at(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> dict[str, Any]:
         """The value of each term by its name, as in `at`."""
         return {term.name: at(term.expression, values, **more) for term in self.terms}
-
-    def evaluate(self, values: Mapping[str, float]) -> float:
-        """The value at a point, computed with 50 digits and then rounded; nan where it is undefined."""
-        return sum(self.evaluate_terms(values).values())
-
-    def evaluate_terms(self, values: Mapping[str, float]) -> dict[str, float]:
-        """The value of each term at a point."""
-        return {term.name: evaluate(term.expression, values) for term in self.terms}
-
-    def function(self, **fixed: float) -> Callable[..., NDArray[np.float64]]:
-        """The bound as a vectorized function of keyword arguments (numpy broadcasting), `fixed` ones filled in."""
-        return vectorized(self.expression, **fixed)

@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from html import escape
+from math import inf
+from operator import and_, or_
 from typing import Any, Literal
 
-import numpy as np
 import sympy
 from sympy import Expr
 from sympy.logic.boolalg import Boolean
@@ -90,6 +91,7 @@ class Condition:
         condition in words raises TightrateError.
 
         >>> from tightrate.rates.symbols.alphabet import K
+        >>> import numpy as np
         >>> Condition("at least two local steps", sympy.Ge(K, 2)).holds_at(K=np.array([1, 2])).tolist()
         [False, True]
         """
@@ -101,13 +103,14 @@ class Condition:
         """Where the condition is decided and does not hold: what is undefined neither holds nor fails.
 
         >>> from tightrate.rates.symbols.alphabet import K
+        >>> import numpy as np
         >>> Condition("at least two local steps", sympy.Ge(K, 2)).fails_at(K=np.array([1, 2, np.nan])).tolist()
         [True, False, False]
         """
         given = {**(values or {}), **more}
         holds = self.holds_at(given)
         assert self.relation is not None
-        return np.logical_not(np.logical_or(holds, _undefined(self.relation, given)))
+        return _not(holds | _undefined(self.relation, given))
 
 
 ROUNDING = 1e-9  # relative: in an equality between symbols, and at the end of a range
@@ -116,32 +119,49 @@ ROUNDING = 1e-9  # relative: in an equality between symbols, and at the end of a
 def _holds(relation: Boolean, values: Mapping[str, Any]) -> Any:
     if isinstance(relation, sympy.And | sympy.Or):
         parts = [_holds(part, values) for part in relation.args]
-        combine = np.logical_and if isinstance(relation, sympy.And) else np.logical_or
-        return reduce(combine, parts)
+        return reduce(and_ if isinstance(relation, sympy.And) else or_, parts)
     if isinstance(relation, sympy.Not):
-        return np.logical_not(_holds(relation.args[0], values))
+        return _not(_holds(relation.args[0], values))
     if relation in (sympy.true, sympy.false):
-        return relation == sympy.true
+        return bool(relation)
     if not isinstance(relation, sympy.core.relational.Relational):
         raise TightrateError(f"the condition {relation} is not a relation between two expressions")
     left, right = (at(side, values) for side in (relation.lhs, relation.rhs))
-    larger = np.maximum(np.abs(left), np.abs(right))
-    with np.errstate(invalid="ignore"):  # infinite sides are compared as they are
-        near = np.isfinite(larger) & (np.abs(left - right) <= ROUNDING * larger)
     if isinstance(relation, sympy.Eq):
-        return (left == right) | near
+        return (left == right) | _near(left, right)
     if isinstance(relation, sympy.Ne):
         return left != right
     low, high = (left, right) if isinstance(relation, sympy.Le | sympy.Lt) else (right, left)
-    return low < high if isinstance(relation, sympy.Lt | sympy.Gt) else (low <= high) | near
+    return low < high if isinstance(relation, sympy.Lt | sympy.Gt) else (low <= high) | _near(low, high)
+
+
+def _near(left: Any, right: Any) -> Any:
+    """Where two numbers agree to rounding; infinite ones do not."""
+    if not (isinstance(left, float) and isinstance(right, float)):
+        import numpy as np
+
+        with np.errstate(invalid="ignore"):
+            return _agrees(left, right)
+    return _agrees(left, right)
+
+
+def _agrees(left: Any, right: Any) -> Any:
+    apart, sizes = abs(left - right), (abs(left), abs(right))
+    near = (apart <= ROUNDING * sizes[0]) | (apart <= ROUNDING * sizes[1])
+    return near & (sizes[0] < inf) & (sizes[1] < inf)
+
+
+def _not(where: Any) -> Any:
+    return not where if isinstance(where, bool) else ~where
 
 
 def _undefined(relation: Boolean, values: Mapping[str, Any]) -> Any:
     """Where a side is no number."""
     if isinstance(relation, sympy.core.relational.Relational):
-        return np.logical_or(*(np.isnan(at(side, values)) for side in (relation.lhs, relation.rhs)))
+        left, right = (at(side, values) for side in (relation.lhs, relation.rhs))
+        return (left != left) | (right != right)
     parts = [_undefined(part, values) for part in relation.args if isinstance(part, Boolean)]
-    return reduce(np.logical_or, parts, False)
+    return reduce(or_, parts, False)
 
 
 Certainty = Literal["read", "legible", "quoted", "unseen"]
@@ -218,15 +238,6 @@ class Paper:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """A theorem at one point: its value, its terms, and which of its conditions hold there."""
-
-    value: float
-    terms: Mapping[str, float]
-    conditions: tuple[tuple[Condition, str], ...]
-
-
-@dataclass(frozen=True)
 class Theorem:
     """One statement of the catalogue.
 
@@ -284,7 +295,7 @@ class Theorem:
         """Where all conditions hold that these symbols decide; see `unchecked_at` for the others."""
         given = {**(values or {}), **more}
         decided = [c.holds_at(given) for c in self.conditions if c.relation is not None and not c.symbols - set(given)]
-        return reduce(np.logical_and, decided, True)
+        return reduce(and_, decided, True)
 
     def unchecked_at(self, known: Collection[str]) -> Mapping[str, str]:
         """The conditions that cannot be decided from these symbols, by their text, each with the reason."""
@@ -300,11 +311,3 @@ class Theorem:
     def step_at(self, name: str, values: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
         """The prescribed step size of that name at values of the symbols, as in `Bound.at`."""
         return at(self.step(name), values, **more)
-
-    def evaluate(self, values: Mapping[str, float]) -> Evaluation:
-        """The bound, each term and the status of each condition at a point."""
-        return Evaluation(
-            value=self.bound.evaluate(values),
-            terms=self.bound.evaluate_terms(values),
-            conditions=tuple((condition, condition.status(values)) for condition in self.conditions),
-        )

@@ -3,36 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from numbers import Rational
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import sympy
-from numpy.typing import ArrayLike, NDArray
 from sympy import Expr
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.symbols.alphabet import known_letter, letter
 
+if TYPE_CHECKING:  # numpy and xarray are imported where arrays are given: a formula alone needs neither
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
 DIGITS = 50  # working precision of a scalar evaluation: cancellations cost nothing that a float would show
 
 
-def evaluate(expression: Expr, values: Mapping[str, float]) -> float:
-    """An expression at a point: substitution and evaluation with 50 digits, rounded once at the end.
+def at(expression: Expr, values: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
+    """An expression at values of its symbols, by their ASCII names; names that it does not have are ignored.
+
+    Numbers give a float, computed with 50 digits and rounded once at the end, nan where it is undefined; arrays are
+    broadcast and give an array; labelled arrays (xarray) give a labelled array.  A missing symbol raises
+    TightrateError.
 
     >>> from tightrate.rates.symbols.alphabet import B, L, R
-    >>> evaluate(L * B**2 / (108 * R), {"L": 1.0, "B": 1.0, "R": 10})
+    >>> at(L * B**2 / (108 * R), {"L": 1.0, "B": 1.0, "mu": 0.1}, R=10)
     0.000925925925925926
+    >>> import numpy as np
+    >>> at(L * B**2 / R, L=1.0, B=2.0, R=np.array([8, np.inf]))
+    array([0.5, 0. ])
     """
-    _check_all_given({symbol.name for symbol in expression.free_symbols}, values)
-    numbers = {symbol: _number(values[symbol.name]) for symbol in expression.free_symbols}
-    result = sympy.N(_substituted(expression, numbers), DIGITS)
-    infinite = [symbol for symbol, number in numbers.items() if number == sympy.oo]
-    if result is sympy.nan and len(infinite) == 1:
-        result = sympy.N(_limit(expression, numbers, infinite[0]), DIGITS)
-    if result.is_infinite:
-        return float("inf") if result == sympy.oo else float("-inf") if result == -sympy.oo else float("nan")
-    return float(result) if result.is_real else float("nan")
+    names = _names(expression)
+    if not names:
+        return _constant(expression)
+    given = {**(values or {}), **more}
+    _check_all_given(names, given)
+    own = [given[name] for name in names]
+    if any(hasattr(value, "dims") for value in own):
+        import xarray as xr
+
+        return xr.apply_ufunc(partial(_on_arrays, expression), *own)
+    if all(map(_is_number, own)):
+        return _at_point(expression, {name: float(value) for name, value in zip(names, own, strict=True)})
+    return _on_arrays(expression, *own)
 
 
 def _check_all_given(names: Iterable[str], given: Collection[str]) -> None:
@@ -48,6 +62,42 @@ def _check_all_given(names: Iterable[str], given: Collection[str]) -> None:
         )
     if missing:
         raise TightrateError(f"missing value for {', '.join(missing)}; give {missing[0]}=VALUE")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) or getattr(value, "ndim", None) == 0 or isinstance(value, Rational)
+
+
+@cache
+def _names(expression: Expr) -> tuple[str, ...]:
+    return tuple(sorted(symbol.name for symbol in expression.free_symbols))
+
+
+@cache
+def _constant(expression: Expr) -> float:
+    return _at_point(expression, {})
+
+
+# At a point: substitution and evaluation with many digits.
+
+
+def _at_point(expression: Expr, values: Mapping[str, float]) -> float:
+    result = _exact(expression, {symbol: _number(values[symbol.name]) for symbol in expression.free_symbols})
+    if result.is_infinite:
+        return float("inf") if result == sympy.oo else float("-inf") if result == -sympy.oo else float("nan")
+    return float(result) if result.is_real else float("nan")
+
+
+def _exact(expression: Expr, numbers: Mapping[Expr, Expr]) -> Expr:
+    """Where infinite values leave it undefined: a sum by its parts, else the limit as the one of them grows."""
+    result = sympy.N(_substituted(expression, numbers), DIGITS)
+    infinite = [symbol for symbol in expression.free_symbols if numbers[symbol] == sympy.oo]
+    if result is sympy.nan and infinite and expression.is_Add:
+        result = sympy.Add(*(_exact(part, numbers) for part in expression.args))
+    if result is sympy.nan and len(infinite) == 1:
+        own = {symbol: numbers[symbol] for symbol in expression.free_symbols}
+        result = sympy.N(_limit(expression, own, infinite[0]), DIGITS)
+    return result
 
 
 def _substituted(expression: Expr, numbers: Mapping[Expr, Expr]) -> Expr:
@@ -78,69 +128,21 @@ def _number(value: float) -> Expr:
     return sympy.Integer(int(value)) if float(value).is_integer() else sympy.Float(repr(float(value)), DIGITS)
 
 
-def vectorized(expression: Expr, **fixed: float) -> Callable[..., NDArray[np.float64]]:
-    """An expression as a numpy function of its letters, by keyword.
+# On arrays: compiled for numpy, once.
 
-    >>> from tightrate.rates.symbols.alphabet import K, R
-    >>> vectorized(1 / (K * R), R=2)(K=np.array([1.0, np.inf]))
-    array([0.5, 0. ])
-    """
-    symbols = sorted(expression.free_symbols, key=lambda s: s.name)
-    names = [symbol.name for symbol in symbols]
-    compiled = sympy.lambdify(symbols, expression, modules="numpy", cse=True)
 
-    def function(**values: ArrayLike) -> NDArray[np.float64]:
-        given: dict[str, Any] = {**fixed, **values}
-        _check_all_given(names, given)
-        arrays = [np.asarray(given[name], dtype=np.float64) for name in names]
-        with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
-            result = np.asarray(compiled(*arrays), dtype=np.float64)
-        return np.broadcast_to(result, np.broadcast_shapes(*(np.shape(v) for v in given.values()))).copy()
+def _on_arrays(expression: Expr, *values: ArrayLike) -> NDArray[np.float64]:
+    """At arrays for its symbols, in the order of their names."""
+    import numpy as np
 
-    return function
+    arrays = [np.asarray(value, dtype=np.float64) for value in values]
+    with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
+        result = np.asarray(_compiled(expression)(*arrays), dtype=np.float64)
+    return np.broadcast_to(result, np.broadcast_shapes(*(array.shape for array in arrays))).copy()
 
 
 @cache
-def compiled(expression: Expr) -> Callable[..., NDArray[np.float64]]:
-    """The same, compiled once."""
-    return vectorized(expression)
-
-
-@cache
-def _names(expression: Expr) -> tuple[str, ...]:
-    return tuple(sorted(symbol.name for symbol in expression.free_symbols))
-
-
-@cache
-def _constant(expression: Expr) -> float:
-    return evaluate(expression, {})
-
-
-def at(expression: Expr, values: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
-    """An expression at values of its symbols, by their ASCII names; names that it does not have are ignored.
-
-    Numbers give a float, computed with 50 digits; arrays are broadcast and give an array; labelled arrays (xarray) give
-    a labelled array.  A missing symbol raises TightrateError.
-
-    >>> from tightrate.rates.symbols.alphabet import B, L, R
-    >>> at(L * B**2 / R, {"L": 1.0, "B": 2.0, "mu": 0.1}, R=8)
-    0.5
-    >>> at(L * B**2 / R, L=1.0, B=2.0, R=np.array([8, 16]))
-    array([0.5 , 0.25])
-    """
-    names = _names(expression)
-    if not names:
-        return _constant(expression)
-    given = {**(values or {}), **more}
-    _check_all_given(names, given)
-    own = {name: given[name] for name in names}
-    if any(hasattr(value, "dims") for value in own.values()):
-        import xarray as xr  # only where a labelled array is given: listing a catalogue needs none
-
-        def positional(*arrays: Any) -> NDArray[np.float64]:
-            return compiled(expression)(**dict(zip(names, arrays, strict=True)))
-
-        return xr.apply_ufunc(positional, *own.values())
-    if all(np.ndim(value) == 0 for value in own.values()):
-        return evaluate(expression, {name: float(value) for name, value in own.items()})
-    return compiled(expression)(**own)
+def _compiled(expression: Expr) -> Callable[..., Any]:
+    symbols = sorted(expression.free_symbols, key=lambda symbol: symbol.name)
+    compiled: Callable[..., Any] = sympy.lambdify(symbols, expression, modules="numpy", cse=True)
+    return compiled

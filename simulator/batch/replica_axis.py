@@ -48,9 +48,11 @@ def common_batch(*shapes: tuple[int, ...]) -> int:
 def restrict(algorithm: A, rows: NDArray[np.intp], count: int, shape: tuple[int, int, int]) -> A:
     """The algorithm of these of the `count` replicas, for states of this shape.
 
-    A parameter that they share becomes a single number and one that varies is spelled out for every entry: both are
-    faster than broadcasting, and neither changes a bit of the result.
+    A parameter that they share becomes a single number and one that varies is spelled out for every entry, of one
+    worker where the algorithm tells workers apart: both are faster than broadcasting, and neither changes a bit.
     """
+    if getattr(algorithm, "remembers_workers", False):  # its rules may take some of the workers
+        shape = (shape[0], 1, shape[2])
 
     def narrow(part: Any) -> Any:
         if isinstance(part, np.ndarray):

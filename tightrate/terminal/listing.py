@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator
-from hashlib import sha256
+import textwrap
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platformdirs import user_cache_path
-
 from tightrate.common.errors import unknown_name
+from tightrate.common.kept import kept
 
 if TYPE_CHECKING:
     from tightrate.rates.statements.theorem import Provenance
 
 KINDS = ("papers", "theorems", "claims", "figures", "algorithms", "problems")
+
+GAP = "  "
+SHORTEST_LINE = 7  # of the last column, however narrow the terminal
 
 Listing = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
@@ -29,13 +30,8 @@ def listing(kind: str, folder: Path | None = None) -> Listing:
     """
     if kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
-    folder = folder or user_cache_path("tightrate", appauthor=False) / "listings"
-    kept, state = folder / f"{kind}.json", _state_of_the_package()
-    found = _read(kept, state)
-    if found is None:
-        found = collected(kind)
-        _write(kept, state, found)
-    return found
+    columns, rows = kept(kind, lambda: collected(kind), folder)
+    return tuple(columns), [tuple(row) for row in rows]
 
 
 def collected(kind: str) -> Listing:
@@ -83,40 +79,23 @@ def _source(provenance: Provenance) -> str:
     return provenance.label if provenance.checked else f"not checked ({provenance.label})"
 
 
-def _state_of_the_package() -> str:
-    """A digest of the path, size and time of every file that could be listed; no file is opened."""
-    package = Path(__file__).parents[1]
-    lines = sorted(f"{path} {size} {changed}" for path, size, changed in _files(str(package)))
-    return sha256("\n".join(lines).encode()).hexdigest()
+def as_table(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
+    """The rows below one another in `width` characters: names stand whole, all else is broken into lines.
 
-
-def _files(folder: str) -> Iterator[tuple[str, int, int]]:
-    for entry in os.scandir(folder):
-        if entry.is_dir():  # the rooms may be links to folders
-            if entry.name != "__pycache__":
-                yield from _files(entry.path)
-        elif entry.name.endswith((".py", ".bib")):
-            told = entry.stat()
-            yield entry.path, told.st_size, told.st_mtime_ns
-
-
-def _read(kept: Path, state: str) -> Listing | None:
-    try:
-        found = json.loads(kept.read_text(encoding="utf-8"))
-        if found["state"] != state:
-            return None
-        return tuple(found["columns"]), [tuple(row) for row in found["rows"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _write(kept: Path, state: str, found: Listing) -> None:
-    """Whole or not at all; a folder that cannot be written costs time and nothing else."""
-    columns, rows = found
-    beside = kept.with_suffix(f".{os.getpid()}")
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps({"state": state, "columns": columns, "rows": rows}), encoding="utf-8")
-        beside.replace(kept)
-    except OSError:
-        return
+    >>> print(as_table(("id", "title"), [("a/b", "one two three"), ("c", "four")], 13), end="")
+    id   title
+    a/b  one two
+         three
+    c    four
+    """
+    longest = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    first, *middle = longest[:-1]
+    sizes = [first, *(min(size, width // 3) for size in middle)]
+    sizes.append(max(width - sum(sizes) - len(GAP) * len(sizes), SHORTEST_LINE))
+    lines = []
+    for row in (columns, *rows):
+        cells = [textwrap.wrap(cell, size) or [""] for cell, size in zip(row, sizes, strict=True)]
+        for parts in zip_longest(*cells, fillvalue=""):
+            line = GAP.join(part.ljust(size) for part, size in zip(parts, sizes, strict=True))
+            lines.append(line.rstrip())
+    return "\n".join(lines) + "\n"

@@ -1,10 +1,8 @@
-"""What the command line prints: one JSON document, or tables and text for a person."""
+"""What the command line prints for a person: tables, text and progress."""
 
 from __future__ import annotations
 
-import json
 import math
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,8 +10,6 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
-
-from tightrate.common.json_types import as_json
 
 STATUS_STYLE: Mapping[str, str] = {
     "confirmed": "green",
@@ -33,16 +29,6 @@ def console(stderr: bool = False) -> Console:
 def say(text: str) -> None:
     """One paragraph for a person."""
     console().print(text)
-
-
-def print_json(document: Any) -> None:
-    """The one JSON document of a command."""
-    sys.stdout.write(json_text(document))
-
-
-def json_text(document: Any) -> str:
-    """A document as JSON text, with a line break at its end."""
-    return json.dumps(as_json(document), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
 def number(value: float | None) -> str:

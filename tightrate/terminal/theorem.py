@@ -14,7 +14,7 @@ from tightrate.rates.formulas import display
 from tightrate.rates.formulas.inline import as_text
 from tightrate.rates.formulas.plain_text import plain_name
 from tightrate.rates.pages.theorem_facts import facts, in_terminal, sign, term_facts
-from tightrate.rates.statements.theorem import Evaluation, Theorem
+from tightrate.rates.statements.theorem import Theorem
 from tightrate.terminal.output import number, table
 
 
@@ -58,23 +58,23 @@ def times(factors: Sequence[Expr]) -> str:
     return " × other factors" if factors else ""
 
 
-def evaluation_as_json(theorem: Theorem, evaluation: Evaluation) -> dict[str, Any]:
+def evaluation_as_json(theorem: Theorem, values: Mapping[str, float]) -> dict[str, Any]:
     """The contract of `evaluate --json`."""
     return {
         "id": theorem.id,
-        "value": evaluation.value,
-        "terms": dict(evaluation.terms),
+        "value": theorem.bound.at(values),
+        "terms": theorem.bound.terms_at(values),
         "constants": theorem.bound.constants,
-        "conditions": [{"text": condition.text, "status": status} for condition, status in evaluation.conditions],
+        "conditions": [{"text": one.text, "status": one.status(values)} for one in theorem.conditions],
     }
 
 
-def evaluation_page(theorem: Theorem, evaluation: Evaluation) -> RenderableType:
+def evaluation_page(theorem: Theorem, values: Mapping[str, float]) -> RenderableType:
     """Terms, total, and which conditions hold."""
-    rows = [(name, number(value)) for name, value in evaluation.terms.items()]
-    rows.append(("total", number(evaluation.value)))
+    rows = [(name, number(value)) for name, value in theorem.bound.terms_at(values).items()]
+    rows.append(("total", number(theorem.bound.at(values))))
     note = "" if theorem.bound.constants == "explicit" else f"  (constants {theorem.bound.constants}: taken as 1)"
-    conditions = [(as_text(condition.text), status) for condition, status in evaluation.conditions]
+    conditions = [(as_text(one.text), one.status(values)) for one in theorem.conditions]
     heading = Text.assemble((theorem.id, "bold cyan"), f"  {as_text(theorem.title)}{note}")
     parts: list[RenderableType] = [heading, Text(), table(("term", "value"), rows, right=1)]
     if conditions:

@@ -80,6 +80,51 @@ class Controlled:
         return {**asserted, **control}
 
 
+@dataclass(frozen=True)
+class Undecided:
+    """Nothing can be asserted of these data, for a reason in words."""
+
+    status: Literal["inconclusive", "not-applicable"]
+    reason: str
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """No points."""
+        return ()
+
+    def check(self) -> Verdict:
+        """The reason."""
+        return Verdict(self.status, self.reason, "", "")
+
+    def mutants(self) -> Mapping[str, Assertion]:
+        """None: nothing is asserted that could be wrong."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Doubted:
+    """An assertion about numbers of which something is known that forbids to rely on them: it can be contradicted, not
+    supported."""
+
+    asserted: Assertion
+    doubt: str
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """The points of the assertion."""
+        return self.asserted.measurements
+
+    def check(self) -> Verdict:
+        """Inconclusive for the doubt where the numbers agree with the assertion."""
+        verdict = self.asserted.check()
+        agrees = verdict.status in ("consistent", "confirmed")
+        return replace(verdict, status="inconclusive", sentence=self.doubt) if agrees else verdict
+
+    def mutants(self) -> Mapping[str, Assertion]:
+        """The wrong assertions, as doubtful."""
+        return {how: replace(self, asserted=wrong) for how, wrong in self.asserted.mutants().items()}
+
+
 def joined(parts: Mapping[str, Verdict]) -> Verdict:
     """One verdict for a claim with several parts: the most serious speaks for all, the evidence is kept by part."""
     name = min(parts, key=lambda part: SEVERITY.index(parts[part].status))

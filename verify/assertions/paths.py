@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 from sympy import Expr, Rational
 
 from tightrate.common.errors import TightrateError
@@ -176,14 +176,14 @@ def _line(design: Array, y: Array, errors: Array, confidence: float) -> tuple[fl
 
 @cache
 def _normal_quantile(confidence: float) -> float:
-    return float(stats.norm.ppf((1 + confidence) / 2))
+    return float(ndtri((1 + confidence) / 2))
 
 
 @cache
 def _certain_quantile(replicas: float) -> float:
     """Of Student's distribution where an error was estimated from so few replicas."""
     upper = (1 - CERTAINTY) / 2
-    return float(stats.t.isf(upper, replicas - 1) if replicas > 1 else stats.norm.isf(upper))
+    return -float(stdtrit(replicas - 1, upper) if replicas > 1 else ndtri(upper))
 
 
 # --- the verdict on paths ---------------------------------------------------------------------------------------------

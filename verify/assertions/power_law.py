@@ -13,7 +13,7 @@ import numpy as np
 import sympy
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.bound import Term
@@ -28,7 +28,7 @@ from tightrate.verify.verdict import Verdict
 
 Array = NDArray[np.float64]
 Side = Literal["at most", "at least"]
-CERTAIN_QUANTILE = float(stats.norm.isf((1 - CERTAINTY) / 2))
+CERTAIN_QUANTILE = -float(ndtri((1 - CERTAINTY) / 2))
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def fit_power_law(
     check_independent(logs)
     fit = least_squares(logs, log_y, errors)
     spread = fit.errors * math.sqrt(fit.inflation)
-    quantile = float(stats.t.ppf((1 + confidence) / 2, fit.freedom)) if fit.freedom > 0 else np.inf
+    quantile = float(stdtrit(fit.freedom, (1 + confidence) / 2)) if fit.freedom > 0 else np.inf
     windows = [
         least_squares(logs[inside], log_y[inside], errors[inside]).coefficients
         for inside in _sub_windows([parameters[name] for name in names])
@@ -140,7 +140,7 @@ def replicas_needed(
     """
     logs = np.column_stack([np.ones(len(relative_deviation)), *(np.log(values) for values in parameters.values())])
     single = least_squares(logs, np.zeros(len(logs)), np.maximum(relative_deviation, 1e-12)).errors[1:]
-    quantile = stats.norm.ppf((1 + confidence) / 2)
+    quantile = float(ndtri((1 + confidence) / 2))
     return int(np.ceil((quantile * single.max() / half_width) ** 2))
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import sympy
-from scipy.optimize import linprog
 from sympy import QQ, Equality, Expr, Symbol
 from sympy.logic.boolalg import Boolean
 
@@ -151,6 +150,8 @@ def start(
     ranges: Ranges,
 ) -> Decades:
     """The decades of the free symbols at the start of a path, as near to 1 as the rows allow at both of its ends."""
+    from scipy.optimize import linprog  # takes long to import, and claims are listed more often than run
+
     names, count = bound.free, len(bound.free)
     known = {name: float(np.log10(value)) for name, value in bound.fixed.items() if value > 0}
     shift = {name: decades * float(power) for name, power in direction.items()}

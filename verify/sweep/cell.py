@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import gammaincinv
 
 from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import Problem
@@ -162,8 +162,13 @@ def _replicas_for(relative_error: float, pilot: Mapping[str, Array], replicas: i
     for values in pilot.values():
         if not np.isfinite(values).all():
             continue
-        limit = values.var(ddof=1) * (replicas - 1) / stats.chi2.ppf(1 - PILOT_CONFIDENCE, replicas - 1)
+        limit = values.var(ddof=1) * (replicas - 1) / _chi_squared(1 - PILOT_CONFIDENCE, replicas - 1)
         allowed = (relative_error * values.mean()) ** 2
         if limit > 0:
             needed = max(needed, limit / allowed if allowed > 0 else np.inf)
     return int(min(most, ceil(min(needed, most))))
+
+
+def _chi_squared(probability: float, freedom: int) -> float:
+    """The quantile of a chi-squared law."""
+    return float(2 * gammaincinv(freedom / 2, probability))

@@ -25,11 +25,11 @@ from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.by_name import ROWS, Problems, build_noise
 from tightrate.simulator.exact.linear_form import LinearForm
 from tightrate.simulator.theorem_values import check_class
-from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.assertions.assertion import Assertion, Doubted, Undecided
 from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.assertions.equal import Equal
 from tightrate.verify.assertions.up_to_constants import Continue, Line, UpToConstants, joined, line_of
-from tightrate.verify.claim import Claim, ClaimKind, Finding, check
+from tightrate.verify.claim import Claim, ClaimKind, Finding
 from tightrate.verify.experiment import Experiment
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.session import Session, silent
@@ -38,7 +38,6 @@ from tightrate.verify.sweep.plan import Plan
 from tightrate.verify.sweep.run import labelled, measurement
 from tightrate.verify.user_paper.load import guarded, load_paper
 from tightrate.verify.user_paper.model import OwnClaim
-from tightrate.verify.verdict import Verdict
 
 ROUNDING = 1e-12  # of a measured value, relative to the bound
 FURTHER = 4  # the factor by which a count grows from one further cell to the next
@@ -78,11 +77,18 @@ def _finding(path: Path, name: str, key: str, claim: OwnClaim, session: Session)
     source = replace(claim.theorem.built(name, str(path)), iterate=f"{claim.output} iterate")
     formula, unchecked = _formula(source)
     results = run_claim(path, claim, source, session)
-    verdict = judge_results(source, results, continued(path, claim, source, session))
+    further = continued(path, claim, source, session)
     kind: ClaimKind = "bound with constants" if source.bound.constants == "explicit" else "scaling"
     run = Experiment(f"{name}/{key}", lambda _: results)
-    entry = Claim(f"{name}/{key}", claim.statement, source.id, kind, lambda _: verdict, (run,), claim.expected)
-    return OwnFinding(Finding(entry, verdict, perf_counter() - began), source, formula, unchecked, results)
+
+    def asserts(theorem: Theorem, results: xr.Dataset) -> Assertion:
+        return asserted(theorem, results, further)
+
+    entry = Claim(
+        f"{name}/{key}", claim.statement, source.id, kind, asserts, (run,), claim.expected, own_theorem=source
+    )
+    finding = Finding(entry, entry.judge(results), perf_counter() - began)
+    return OwnFinding(finding, source, formula, unchecked, results)
 
 
 def _formula(source: Theorem) -> tuple[CheckedBound | None, str]:
@@ -208,7 +214,7 @@ def continued(path: Path, claim: OwnClaim, source: Theorem, session: Session) ->
     return further
 
 
-def judge_results(source: Theorem, results: xr.Dataset, further: Continue | None = None) -> Verdict:
+def asserted(source: Theorem, results: xr.Dataset, further: Continue | None = None) -> Assertion:
     """By value where constants are explicit, by exponents where they are hidden; only where all conditions hold.
 
     `further` adds cells where exponents are left open.
@@ -216,16 +222,13 @@ def judge_results(source: Theorem, results: xr.Dataset, further: Continue | None
     failing = int((results.conditions_failing > 0).sum())
     if failing:
         cells = results.conditions_failing.size
-        sentence = f"A condition of the theorem fails in {failing} of {cells} cells; change steps, axes or parameters."
-        return Verdict("not-applicable", sentence, "conditions hold", f"fails in {failing} cells")
-    asserted = _asserted(source, results, further)
-    if isinstance(asserted, Verdict):
-        return asserted
-    verdict = check(asserted, source)
-    if verdict.status == "consistent" and "notes" in results.attrs:
-        sentence = "The noise has no moments that bound the mean and the standard error of what was measured."
-        return replace(verdict, status="inconclusive", sentence=sentence)
-    return verdict
+        return Undecided(
+            "not-applicable",
+            f"A condition of the theorem fails in {failing} of {cells} cells; change steps, axes or parameters.",
+        )
+    found = _by_kind(source, results, further)
+    doubt = "The noise has no moments that bound the mean and the standard error of what was measured."
+    return Doubted(found, doubt) if "notes" in results.attrs else found
 
 
 def measured_by(source: Theorem, results: xr.Dataset) -> Measurement:
@@ -233,7 +236,7 @@ def measured_by(source: Theorem, results: xr.Dataset) -> Measurement:
     return replace(measurement(results), rounding=ROUNDING * abs(results.bound), what=source.bound.measure.meaning)
 
 
-def _asserted(source: Theorem, results: xr.Dataset, further: Continue | None) -> Assertion | Verdict:
+def _by_kind(source: Theorem, results: xr.Dataset, further: Continue | None) -> Assertion:
     found = measured_by(source, results)
     explicit = source.bound.constants == "explicit"
     if explicit and source.bound.kind != "exact":
@@ -241,6 +244,7 @@ def _asserted(source: Theorem, results: xr.Dataset, further: Continue | None) ->
     if explicit and found.exact:
         return Equal(found, source)
     if source.bound.kind != "upper":
-        sentence = "Only an upper bound, or one with explicit constants, can be contradicted by an instance."
-        return Verdict("not-applicable", sentence, "", "")
+        return Undecided(
+            "not-applicable", "Only an upper bound, or one with explicit constants, can be contradicted by an instance."
+        )
     return UpToConstants(source, found, results.start, results.lost, further)

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
-from scipy.integrate import simpson
-from scipy.stats import norm
 
 from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
 from tightrate.constructions.noise import GaussianNoise
@@ -155,6 +153,9 @@ def squared_range(M: ArrayLike) -> Array:
     >>> bool(np.allclose(squared_range([2, 3]), [2, 2 + 3 * np.sqrt(3) / np.pi], rtol=1e-8))
     True
     """
+    from scipy.integrate import simpson  # takes long to import, and claims are listed more often than run
+    from scipy.stats import norm
+
     x, w = np.linspace(-12.0, 12.0, 601), np.linspace(0.0, 20.0, 1001)
     density, inside = norm.pdf(x), norm.cdf(x + w[:, None]) - norm.cdf(x)
     found = []

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import xarray as xr
-from scipy.stats import binom
 
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.batch.randomness import stream
@@ -24,6 +23,8 @@ def fourth_moment(session: Session) -> xr.Dataset:
     values, over $M$.
 
     That of the laws is in units of their own fourth moment, so that $sigma = 1$."""
+    from scipy.stats import binom  # takes long to import, and claims are listed more often than run
+
     n = session.choose(quick=200, full=5000)
     M = np.array([1, 2, 3, 5, 10, 100, 1000])
     signs = [np.sum(binom.pmf(np.arange(m + 1), m, 0.5) * ((2 * np.arange(m + 1) - m) / m) ** 4) for m in M]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.random_quadratics import random_quadratics
@@ -80,6 +79,8 @@ def gaussian_step(session: Session) -> xr.Dataset:  # noqa: ARG001
     it.
 
     $L = B = sigma = 1$, $eta = 1/(2L)$."""
+    from scipy import stats  # takes long to import, and claims are listed more often than run
+
     problem = random_quadratics(M=1, d=1, mu=1.0, L=1.0, tau=0.0, zeta_star=0.0, B=1.0)
     after = exact_moments(local_sgd(eta=0.5), problem, K=1, R=1, noise=GaussianNoise(1.0)).last
     law = stats.norm(float(after.mean[0, 0]), float(np.sqrt(after.covariance[0, 0, 0])))

@@ -1,0 +1,60 @@
+"""What follows from the package's files alone, kept on disk: names and symbols are had without computer algebra."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+
+def kept(name: str, made: Callable[[], Any], folder: Path | None = None) -> Any:
+    """What `made` gives, in JSON's types, from the cache while no file of the package has changed since.
+
+    A damaged file is made again; a folder that cannot be written costs time and nothing else.
+    """
+    path = (folder or user_cache_path("tightrate", appauthor=False) / "kept") / f"{name}.json"
+    state = state_of_the_package()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["state"] == state:
+            return found["value"]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    value = json.loads(json.dumps(made()))  # as it will be read
+    _write(path, json.dumps({"state": state, "value": value}))
+    return value
+
+
+@cache
+def state_of_the_package() -> str:
+    """A digest of the path, size and time of every file that things are read from; no file is opened."""
+    package = Path(__file__).parents[1]
+    lines = sorted(f"{path} {size} {changed}" for path, size, changed in _files(str(package)))
+    return sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _files(folder: str) -> Iterator[tuple[str, int, int]]:
+    for entry in os.scandir(folder):
+        if entry.is_dir():  # the rooms may be links to folders
+            if entry.name != "__pycache__":
+                yield from _files(entry.path)
+        elif entry.name.endswith((".py", ".bib")):
+            told = entry.stat()
+            yield entry.path, told.st_size, told.st_mtime_ns
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    beside = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError:
+        return
