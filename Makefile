@@ -51,6 +51,7 @@ docs-pages: $(READY)
 	@$(BIN)/python -m tightrate.rates.pages.paper_pages docs/papers
 	@$(BIN)/python -m tightrate.rates.pages.catalogue_audit docs
 	@$(BIN)/python -m tightrate.simulator.algorithm_pages docs/algorithms
+	@$(BIN)/python -m tightrate.rates.manuscripts.rule_pages docs/lint
 	@$(BIN)/python docs/refresh.py
 
 clean:

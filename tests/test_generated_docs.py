@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tightrate.rates.formulas.inline import as_markdown
+from tightrate.rates.manuscripts.rule import RULES
+from tightrate.rates.manuscripts.rule_pages import index_page as rule_index
+from tightrate.rates.manuscripts.rule_pages import rule_page
 from tightrate.rates.pages.catalogue_audit import findings_page, implications_page
 from tightrate.rates.pages.markdown import anchor, bullets, page, table
 from tightrate.rates.pages.paper_pages import VERDICTS, index_page, paper_page, read_verdicts
@@ -62,6 +65,14 @@ def test_algorithm_page_is_up_to_date(name: str) -> None:
         "run: python -m tightrate.simulator.algorithm_pages docs/algorithms"
     )
     assert "|  |" not in current, "a parameter has no meaning"
+
+
+@pytest.mark.parametrize("code", RULES.names())
+def test_page_of_a_code_is_up_to_date(code: str) -> None:
+    assert committed(f"lint/{code}.md") == rule_page(code), (
+        "run: python -m tightrate.rates.manuscripts.rule_pages docs/lint"
+    )
+    assert committed("lint/README.md") == rule_index()
 
 
 @everything_printed

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from time import process_time
 
 import pytest
 
 from tightrate.command_line import main
 from tightrate.common.errors import TightrateError
+from tightrate.figures.manuscript_page import write_page
 from tightrate.rates.manuscripts.lint import LintResult, lint
 from tightrate.rates.manuscripts.reading import read_manuscript
 from tightrate.rates.manuscripts.rule import RULES, description
@@ -129,3 +131,156 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     assert (status, out, len(err.splitlines())) == (2, "", 1)
     with pytest.raises(TightrateError, match="no manuscript"):
         lint(tmp_path / "paper.pdf")
+
+
+NO_BOUNDS = [
+    line
+    for line in (Path(__file__).parent / "no_bounds.txt").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+]
+
+
+def test_no_alarm_on_a_hundred_formulas_that_are_no_bounds(tmp_path: Path) -> None:
+    assert len(NO_BOUNDS) >= 100
+    markdown = "\n\n".join(f"$$ {formula} $$ and ${formula}$" for formula in NO_BOUNDS)
+    assert not linted(tmp_path, markdown).findings
+    latex = "\n\n".join(f"\\[ {formula} \\] and \\({formula}\\)" for formula in NO_BOUNDS)
+    assert not linted(tmp_path, latex, "all.tex").findings
+    table = "| formula |\n|---|\n" + "\n".join(f"| ${formula}$ |" for formula in NO_BOUNDS)
+    assert not linted(tmp_path, table, "table.md").findings
+
+
+GAP = r"F(x_R) - F^\star \le "
+WRONG = rf"${GAP}\frac{{HB^2}}{{R}} + \frac{{\sigma^2 B}}{{\sqrt{{MKR}}}}$"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (f"% tightrate: ignore\n{WRONG}", "a.tex"),
+        (f"% tightrate: H=L\n% tightrate: ignore TR101\n{WRONG}", "a.tex"),
+        (f"{WRONG} % tightrate: ignore", "a.tex"),
+        (f"<!-- tightrate: ignore -->\n{WRONG}", "a.md"),
+        (f"<!-- tightrate: H=L --> <!-- tightrate: ignore TR101 -->\n{WRONG}", "a.md"),
+        (f"```\n{WRONG}\n```\n`{WRONG}` <!-- {WRONG} -->", "a.md"),
+        (f"% {WRONG}\n\\begin{{verbatim}}\n{WRONG}\n\\end{{verbatim}}\n\\newcommand{{\\x}}{{{WRONG}}}", "a.tex"),
+    ],
+)
+def test_what_comments_take_back_and_what_is_no_text_is_not_reported(tmp_path: Path, text: str, name: str) -> None:
+    assert not linted(tmp_path, text, name).findings
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (f"% tightrate: H=L\n{WRONG}", "a.tex"),
+        (f"% tightrate: H=L\n% tightrate: ignore TR201\n{WRONG}", "a.tex"),
+        (f"% tightrate: H=L\n% tightrate: ignore\n$K$\n\n{WRONG}", "a.tex"),
+        (f"The function is $H$-smooth.\n\n{WRONG}", "a.md"),
+        (rf"Let $\|\nabla F(x)-\nabla F(y)\| \le H\|x-y\|$. {WRONG}", "a.md"),
+        (WRONG[1:-1].replace("H", "L"), "a.txt"),
+        (f"rate: {WRONG[1:-1]}".replace("H", "L"), "a.txt"),
+    ],
+)
+def test_a_wrong_bound_is_found_whoever_says_what_its_letters_are(tmp_path: Path, text: str, name: str) -> None:
+    assert [code for _, code in codes(linted(tmp_path, text, name))] == ["TR101"]
+
+
+def test_settings_beside_the_manuscript(tmp_path: Path) -> None:
+    labelled = f"\\begin{{equation}}\\label{{eq:x}} {WRONG[1:-1]} \\end{{equation}}"
+    (tmp_path / "tightrate.toml").write_text('[letters]\nH = "L"\n')
+    assert codes(linted(tmp_path, labelled, "a.tex")) == [(1, "TR101")]
+    (tmp_path / "tightrate.toml").write_text('letters = "H=L"\n[ignore]\n"eq:x" = ["TR101"]\n')
+    assert not linted(tmp_path, labelled, "a.tex").findings
+    (tmp_path / "tightrate.toml").write_text('letters = "H=L"\n[ignore]\nTR101 = true\n')
+    assert not linted(tmp_path, labelled, "a.tex").findings
+    for wrong in (
+        'letter = "H=L"',
+        "[letters]\nH = 3",
+        "[ignore]\nTR999 = true2",
+        '[ignore]\n"a" = ["TR9"]',
+        '[letters]\nH="X9"',
+    ):
+        (tmp_path / "tightrate.toml").write_text(wrong)
+        with pytest.raises(TightrateError, match=r"tightrate\.toml: [^\n]*$"):
+            lint(tmp_path / "a.tex")
+    (tmp_path / "tightrate.toml").unlink()
+    with pytest.raises(TightrateError, match=r"b\.tex:2:1: [^\n]*$"):
+        linted(tmp_path, "\n% tightrate: H=NoSuchLetter", "b.tex")
+
+
+def test_a_symbol_keeps_its_unit_through_the_document(tmp_path: Path) -> None:
+    text = rf"""Both hold: $\mathbb E\,{GAP}\frac{{LB^2}}{{R}} + \frac{{W B}}{{\sqrt{{R}}}}$.
+
+    And $\mathbb E\,{GAP}\frac{{LB^2}}{{R}} + \frac{{W}}{{\sqrt{{R}}}}$."""
+    assert codes(linted(tmp_path, text)) == [(3, "TR301")]
+
+
+ONE = r"$$F(x_R) - F^\star \lesssim \frac{LB^2}{KR} + \frac{\sigma B}{\sqrt{MKR}}$$"
+TWO = r"$$F(x_R) - F^\star \lesssim \frac{LB^2}{R} + \frac{\sigma B}{\sqrt{MKR}}$$"
+
+
+@pytest.mark.parametrize(
+    ("claim", "refuted"),
+    [
+        ("[A](#one) improves on [B](#two).", False),
+        ("[B](#two) improves on [A](#one).", True),
+        ("[A](#one) is worse than [B](#two).", True),
+        ("[B](#two) is never better, [B](#two) is worse than [A](#one).", False),
+        ("[A](#one) matches [B](#two).", True),
+        ("[A](#one) matches [B](#two) for $K = 1$.", False),
+        ("[A](#one) recovers [B](#two) when $K = 1$.", False),
+        ("[A](#one) dominates [B](#two).", False),
+        ("[B](#two) does not improve on [A](#one).", False),
+        ("[B](#two) may improve on [A](#one), and sometimes improves on [A](#one).", False),
+        ("[B](#two) improves on [A](#one) in the dependence on $M$.", False),
+        ("[B](#two) improves on [A](#one) under strong assumptions.", False),
+    ],
+)
+def test_claims_between_bounds(tmp_path: Path, claim: str, refuted: bool) -> None:
+    found = linted(tmp_path, f"# One {{#one}}\n\n{ONE}\n\n# Two {{#two}}\n\n{TWO}\n\n# Discussion\n\n{claim}\n")
+    assert [code for _, code in codes(found)] == ["TR501"] * refuted
+
+
+def test_own_paper_is_read_rightly() -> None:
+    path = Path(__file__).parents[1] / "docs" / "own_paper.md"
+    line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if r"\frac{B^2}{5" in text)
+    found = lint(path)
+    assert not found.findings
+    (bound,) = [one for one in found.document.statements if one.kind == "bound"]
+    assert (bound.place.line, len(bound.checked.terms), bound.checked.conditions) == (line, 2, (r"\eta\le1/L",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$" * 100_001,
+        r"\[" * 50_000,
+        r"\begin{verbatim}" * 20_000,
+        r"\begin{equation}" * 20_000,
+        "{" * 100_000 + "$x$",
+        r"\newcommand{\a}{\a\a}" + r"$\a \le \frac{LB^2}{R}$",
+        f"${GAP}" + "+".join([r"\frac{LB^2}{R}"] * 3000) + "$",
+        "| a " * 50_000,
+        r"\input{a}" * 10_000,
+        "$`" * 50_000,
+        "<!--" * 50_000,
+    ],
+    ids=range(11),
+)
+@pytest.mark.parametrize("name", ["a.tex", "a.md", "a.txt"])
+def test_hostile_texts_end(tmp_path: Path, text: str, name: str) -> None:
+    begun = process_time()
+    linted(tmp_path, text, name)
+    assert process_time() - begun < 10
+
+
+def test_the_page_shows_bounds_and_findings_and_lets_nothing_through(tmp_path: Path) -> None:
+    hostile = rf"<script>alert(1)</script> ${GAP}\frac{{LB^2}}{{R}} + \frac{{\sigma B}}{{R}}\text{{<script>}}$"
+    found = linted(tmp_path, f"{hostile} {WRONG.replace('H', 'L')}")
+    page = write_page(tmp_path / "out", [found]).read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "TR101" in page
+    assert "<math" in page
+    page = write_page(tmp_path / "two", [linted(tmp_path, TWO)]).read_text(encoding="utf-8")
+    assert "neighbours in the catalogue" in page

@@ -267,6 +267,7 @@ def lint(
     letters: Letters = None,
     macros: Macros = None,
     sarif: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the findings as SARIF 2.1.0, too.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a page with all bounds here.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="List what was not understood, too.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -281,12 +282,18 @@ def lint(
     from tightrate.terminal.arguments import read_macros
     from tightrate.terminal.documents import json_text, print_json
     from tightrate.terminal.manuscript import lint_lines
-    from tightrate.terminal.output import progress
+    from tightrate.terminal.output import progress, say
+    from tightrate.verify.cache.netcdf import write_whole
 
     spelled = parse_letters(letters) if letters else None
     own = read_macros(macros)
     with progress() as watcher:
         results = [lint_file(path, spelled, own, partial(watcher, path.name)) for path in files]
+        page = None
+        if report is not None:
+            from tightrate.figures.manuscript_page import write_page
+
+            page = write_page(report, results, partial(watcher, "report"))
     if sarif is not None:
         from tightrate.terminal.sarif import sarif as as_sarif
         from tightrate.verify.cache.netcdf import write_whole
@@ -298,6 +305,8 @@ def lint(
     else:
         for line in lint_lines(results, verbose):
             sys.stdout.write(f"{line}\n")
+        if page is not None:
+            say(f"The page: {page}")
     return 1 if any(result.findings for result in results) else 0
 
 

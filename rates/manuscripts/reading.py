@@ -22,7 +22,7 @@ def read_manuscript(path: Path) -> Manuscript:
     if path.suffix.lower() not in SUFFIXES:
         raise TightrateError(f"{path} is no manuscript; lint reads .tex, .md and .txt")
     builder = Builder()
-    _read(path, path.parent, builder, ())
+    _read(path, path.parent, builder, (path.resolve(),))
     return builder.manuscript()
 
 
@@ -46,11 +46,16 @@ def _read(path: Path, root: Path, builder: Builder, within: tuple[Path, ...]) ->
         return
 
     def include(name: str, place: Place) -> None:
+        if len(builder.missing) >= MOST_FILES:
+            return
+        if len(within) >= DEEPEST or len(builder.files) >= MOST_FILES or builder.length > LARGEST:
+            builder.missing.append((place, f"the file {name} was not read: too deep, too many files, or too long"))
+            return
         inner = next((one for one in _candidates(name, root, path.parent) if one.is_file()), None)
         if inner is None or inner.suffix.lower() not in LATEX:
             builder.missing.append((place, f"the file {name} that it includes is not there"))
-        elif inner.resolve() in within or len(within) >= DEEPEST or len(builder.files) >= MOST_FILES:
-            builder.missing.append((place, f"the file {name} is included too deep, too often, or includes itself"))
+        elif inner.resolve() in within:
+            builder.missing.append((place, f"the file {name} includes itself"))
         else:
             _read(inner, root, builder, (*within, inner.resolve()))
 

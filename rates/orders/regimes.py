@@ -165,6 +165,22 @@ def solved(inequality: Hypothesis, letter: str) -> Relational:
     return crossover(inequality.smaller, inequality.larger, letter).relation
 
 
+def as_usual(inequality: Hypothesis) -> tuple[Expr, str, Expr]:
+    """Both sides of an inequality with the sign between them, solved for one of the usual letters where it has one.
+
+    >>> from tightrate.rates.symbols.alphabet import B, L, M, R, K, sigma
+    >>> as_usual(Hypothesis(L * B**2 / (K * R), sigma * B / sympy.sqrt(M * K * R)))
+    (K, '>~', B**2*L**2*M/(R*sigma**2))
+    """
+    for name in ("K", "R", "M", "T", "sigma", "zeta_star", "zeta", "tau"):
+        try:
+            found = solved(inequality, name)
+        except TightrateError:
+            continue
+        return found.lhs, ">~" if isinstance(found, sympy.GreaterThan) else "<~", found.rhs
+    return inequality.smaller, "<~", inequality.larger
+
+
 @dataclass(frozen=True)
 class Crossover:
     """`letter` = `value` is where two monomials are equal; `relation` is where the first is at most the second."""

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
-from sympy import GreaterThan
 
-from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas import display
 from tightrate.rates.formulas.parse import ParsedBound
 from tightrate.rates.formulas.plain_text import plain_name
-from tightrate.rates.orders.regimes import solved
+from tightrate.rates.orders.regimes import as_usual
 from tightrate.rates.pages.theorem_facts import exponent_text
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import meaning_of
@@ -180,14 +178,8 @@ def bounds_page(found: Sequence[CheckedBound]) -> RenderableType:
 
 def _inequality(hypothesis: Hypothesis) -> str:
     """An inequality up to constants, solved for one of its letters where it has one of the usual ones."""
-    for name in ("K", "R", "M", "T", "sigma", "zeta_star", "zeta", "tau"):
-        try:
-            solved_for = solved(hypothesis, name)
-        except TightrateError:
-            continue
-        sign = ">~" if isinstance(solved_for, GreaterThan) else "<~"
-        return f"{display.text(solved_for.lhs)} {sign} {display.text(solved_for.rhs)}"
-    return f"{display.text(hypothesis.smaller)} <~ {display.text(hypothesis.larger)}"
+    left, sign, right = as_usual(hypothesis)
+    return f"{display.text(left)} {sign} {display.text(right)}"
 
 
 def _shape_text(term: CheckedTerm) -> str:

@@ -50,7 +50,11 @@ def balances(document: Document) -> Iterator[Finding]:
             mend = repair(one, index)
             hint = f"; {mend} would give the unit of the others" if mend else ""
             yield finding_of(
-                one, "TR104", "error", f"no balance gives the exponents of {shown(one, index)}{hint}", place
+                one,
+                "TR104",
+                "error",
+                f"no balance of terms of one unit gives this one: {shown(one, index)}{hint}",
+                place,
             )
         elif one.checked.units_consistent and one.kind != "step size" and one.judged:
             yield from _mixed(one)
