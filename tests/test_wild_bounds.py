@@ -381,6 +381,7 @@ def test_hypotheses_in_chains_and_much_less() -> None:
         (r"\newcommand{\a}{\b}\newcommand{\b}{c}\a", "c"),
         (r"\E{X}", r"\mathbb{E}\left[X\right]"),
         (r"\cO(K)", r"\mathcal{O}(K)"),
+        (r"\norm[\big]{x}", r"\|x\|"),
         (r"\inner{a}{b}", r"\langle a, b\rangle"),
     ],
 )
@@ -425,6 +426,8 @@ def test_any_text_has_macros_or_none(source: str) -> None:
         (r"\|\hat x - x^\star\|", "length", "distance"),
         (r"\frac{1}{KR}\sum_{r,k}\mathbb{E}\|\nabla f(\bar x_{r,k})\|^2", "value^2 length^-2", "squared-gradient"),
         (r"\frac{1}{TM}\sum_{t,m} \mathbb{E}\|x_t^m - \bar x_t\|^2", "length^2", "squared-distance"),
+        (r"\left\lVert x_T-x_*\right\rVert^2_2", "length^2", "squared-distance"),
+        (r"\|x\|^2_A", "None", None),
         (r"\mathrm{dist}^2(x_T, X^*)", "length^2", "squared-distance"),
         (r"\operatorname{dist}(x_T, X^*)", "length", "distance"),
         (r"\mathrm{Var}[x_R]", "length^2", "squared-distance"),

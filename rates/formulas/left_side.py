@@ -152,6 +152,10 @@ class _LeftReader:
         if self.text == "^":
             self.index += 1
             power: Unit = base ** self.number()
+            if self.text == "_":  # of a norm, as in \|x\|^2_2
+                self.index += 1
+                if flat(self.piece()) not in _PLAIN_NORMS:
+                    raise _UnreadError
             return power
         return base
 

@@ -219,10 +219,15 @@ def _places_of(written: str, text: str, places: Sequence[int], start: int, stop:
     return [*before, *places[offset : offset + len(argument)], *after]
 
 
+_SIZE = re.compile(r"\s*\[\\[bB]igg?\]")
+
+
 def _filled(macro: Macro, text: str, position: int) -> tuple[str, int] | None:
     """A macro with its arguments in the holes, and the place behind them; None where they are missing."""
     if macro.starred and text[position : position + 1] == "*":
         position += 1
+    if macro.starred and macro.arguments and (size := _SIZE.match(text, position)):  # \norm[\big]{x}
+        position = size.end()
     arguments: list[str] = []
     if macro.default is not None:
         optional = re.compile(r"\s*\[([^\[\]]*)\]").match(text, position)
