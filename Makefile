@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 DOCS   := $(VENV)/.docs-ready
 
-.PHONY: reproduce test lint browser-test docs docs-pages clean
+.PHONY: reproduce test lint soak browser-test docs docs-pages clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -29,6 +29,11 @@ lint: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# Whether verdicts depend on the seed: all quick claims on SEEDS seeds (about 3 CPU minutes each).
+SEEDS ?= 20
+soak: $(READY)
+	@$(BIN)/python -m tightrate.verify.soak --seeds $(SEEDS)
 
 # Needs Debian's chromium (apt-get install chromium) or any Chromium on the PATH.
 browser-test: $(READY)
