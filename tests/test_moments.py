@@ -693,3 +693,64 @@ def test_the_coefficients_are_read_off_the_rule_itself() -> None:
     ]
     assert found[0] == pytest.approx(found[2], rel=1e-13)
     assert abs(found[0] - found[1]) > 1e-3
+
+
+# --- how many digits hold --------------------------------------------------------------------------------------------
+
+
+def accelerated_rounds(a: float, eta: float, gamma: float, R: int) -> tuple[mpmath.mpf, mpmath.mpf]:
+    """Displacement and variance of the accelerated outer loop on one machine with one local step, in 60 digits."""
+    a, eta, gamma = map(mpmath.mpf, (a, eta, gamma))
+    u = z = mpmath.mpf(1)
+    uu = zz = uz = mpmath.mpf(0)
+    for r in range(R):
+        t, outer = mpmath.mpf(2) / (r + 2), gamma * (r + 1) / 2
+        x, xx, xz = (1 - t) * u + t * z, (1 - t) ** 2 * uu + 2 * t * (1 - t) * uz + t**2 * zz, (1 - t) * uz + t * zz
+        c, d = 1 - eta * a, outer * eta * a
+        u, z = c * x, z - d * x
+        noise = eta**2
+        uu, zz = c**2 * xx + noise, zz - 2 * d * xz + d**2 * xx + outer**2 * noise
+        uz = c * xz - c * d * xx + outer * noise
+    return u, uu
+
+
+@pytest.mark.parametrize(("R", "digits"), [(30, 12), (300, 10), (3000, 8)])
+def test_the_digits_that_hold_where_coefficients_change_with_the_round(R: int, digits: int) -> None:
+    with mpmath.workdps(60):
+        mean, variance = accelerated_rounds(1e-6, 0.25, 0.5, R)
+        machine = DiagonalQuadratics(np.full((1, 1, 1), 1e-6), np.ones((1, 1, 1)))
+        rule = ALGORITHMS["local-sgd-outer-acceleration"](eta=0.25, gamma=0.5)
+        run = exact_moments(rule, machine, K=1, R=R, noise=GaussianNoise(1.0))
+        accuracy = float(run.accuracy[0])
+        assert abs(1 - mpmath.mpf(float(run.last.mean[0, 0])) - mean) < accuracy
+        assert abs(mpmath.mpf(float(run.last.spread[0, 0])) / variance - 1) < accuracy
+    assert run.digits.tolist() == [digits]
+
+
+@pytest.mark.parametrize("eta", [1e-12, 0.1])
+@pytest.mark.parametrize("momentum", [0.5, 0.999])
+def test_momentum_keeps_twelve_digits_over_a_million_rounds(eta: float, momentum: float) -> None:
+    a, R = 1e-3, 10**6
+    with mpmath.workdps(60):
+        e, b, c = map(mpmath.mpf, (eta, momentum, a))
+        power, squared = mpmath.matrix([[1 - e * c, b - e * c * b], [-e * c, b - e * c * b]]), mpmath.matrix([-e, -e])
+        added, total, noise, left = squared * squared.T, mpmath.eye(2), mpmath.zeros(2), R
+        while left:
+            if left % 2:
+                total, noise = power * total, power * noise * power.T + added
+            added, power, left = power * added * power.T + added, power * power, left // 2
+        machine = DiagonalQuadratics(np.full((1, 1, 1), a), np.ones((1, 1, 1)))
+        rule = ALGORITHMS["nesterov-minibatch-sgd"](eta=eta, momentum=momentum)
+        run = exact_moments(rule, machine, K=1, R=R, noise=GaussianNoise(1.0))
+        gap = c / 2 * (total[0, 0] ** 2 + noise[0, 0])
+        for found, exact in ((run.last.spread[0, 0], noise[0, 0]), (run.last.gap[0], gap)):
+            assert abs(mpmath.mpf(float(found)) / exact - 1) < 1e-12
+    assert run.digits.tolist() == [13]
+
+
+def test_dense_machines_lose_the_digits_of_their_condition() -> None:
+    turn = np.array([[0.8, 0.6], [-0.6, 0.8]])
+    for least, digits in ((1e-2, 12), (1e-8, 7)):
+        hessians = np.stack([turn @ np.diag([1.0, least]) @ turn.T, np.diag([1.0, least])])
+        run = exact_moments(ALGORITHMS["local-sgd"](eta=0.5), QuadraticMachines(hessians, np.ones((2, 2))), K=2, R=3)
+        assert run.digits.tolist() == [digits]
