@@ -20,7 +20,7 @@ from tightrate.simulator.algorithm import Algorithm, Array
 from tightrate.simulator.batch.replica_axis import common_batch, replicas_of
 from tightrate.simulator.exact.affine_gaussian import compose
 from tightrate.simulator.exact.client_sampling import SampledRounds, every_machine
-from tightrate.simulator.exact.linear_form import LinearForm
+from tightrate.simulator.exact.linear_form import LinearForm, RoundForm
 from tightrate.simulator.exact.local_gradient_descent import moved_fraction
 from tightrate.simulator.exact.quadratic_rounds import QuadraticRounds, Spectrum, noise_variances
 
@@ -157,7 +157,7 @@ def exact_moments(
     return ExactRun(last, average, accuracy)
 
 
-def _lost(form: LinearForm, spectrum: Spectrum, rounds: Array) -> Array:
+def _lost(form: RoundForm, spectrum: Spectrum, rounds: Array) -> Array:
     """What rounding leaves beyond that of one operation; see `exact_moments`."""
     lost = 4 * rounds**2 * EPSILON if form.changes_with_the_round else np.zeros(rounds.shape)
     if spectrum.commute:
