@@ -18,7 +18,7 @@ from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.worst_case.worst_case import tuned_worst_case
 from tightrate.simulator.worst_case.worst_case import worst_case as one_worst_case
-from tightrate.terminal.output import json_text
+from tightrate.terminal.documents import json_text
 from tightrate.verify.exact_worst_case import against
 from tightrate.verify.falsification.falsify import falsification_as_json, falsify
 from tightrate.verify.falsification.search import SEARCHES
@@ -83,7 +83,7 @@ def test_what_fails_on_a_grid_is_one_line() -> None:
 def test_the_tuned_steps_are_those_of_a_grid() -> None:
     """Two searches that share no code; and for one local step the closed form of gradient descent's best step."""
     best = tuned_worst_case("local-sgd", {"eta": 1.0, "gamma": 1.2}, K=2, R=1)
-    found = worst_case("local-sgd", K=2, R=1, gamma=np.linspace(1.1, 1.4, 6), eta=np.linspace(1.0, 1.4, 7))
+    found = worst_case("local-sgd", K=2, R=1, gamma=np.linspace(1.0, 1.5, 11), eta=np.linspace(0.9, 1.5, 13))
     assert best.worst.upper <= float(found.upper.min()) <= 1.01 * best.worst.lower
     one = tuned_worst_case("local-sgd", {"eta": 1.2}, K=1, R=2)
     assert one.worst.upper == pytest.approx(best_gradient_descent(2), rel=1e-4)
