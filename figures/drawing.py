@@ -105,6 +105,16 @@ def count(value: float) -> str:
     return r"\infty" if np.isinf(value) else f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
 
 
+def paper_name(paper: str) -> str:
+    """What a paper is called beside an axis.
+
+    >>> paper_name("woodworth2020a")
+    'Woodworth 2020a'
+    """
+    name = paper.rstrip("abcdefghijklmnopqrstuvwxyz").rstrip("0123456789")
+    return f"{name.capitalize()} {paper.removeprefix(name)}"
+
+
 def key(figure: Figure, looks: Mapping[str, Mapping[str, Any]], per_row: int) -> None:
     """A key under all panels: what each kind of line or marker is, `per_row` beside each other."""
     handles = [Line2D([], [], **{"color": GREY, **look}, label=words(name)) for name, look in looks.items()]

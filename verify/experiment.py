@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +22,15 @@ Run = Callable[["Session"], xr.Dataset]
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """`run` makes the dataset; `name` is that of its files.  Calling an experiment runs it."""
+    """`run` makes the dataset; `name` is that of its files.  Calling an experiment runs it.
+
+    One that `gathers` makes its dataset from what the session knows of other experiments: it runs in the session's own
+    process, when it is asked for.
+    """
 
     name: str
     run: Run
+    gathers: bool = field(default=False, kw_only=True)
 
     def __call__(self, session: Session) -> xr.Dataset:
         return self.run(session)
@@ -48,11 +53,11 @@ class Experiment:
         return found_in, (self.module, self.name)  # another process finds it in its module
 
 
-def experiment(name: str) -> Callable[[Run], Experiment]:
+def experiment(name: str, *, gathers: bool = False) -> Callable[[Run], Experiment]:
     """Make an experiment of the function that runs it."""
 
     def make(run: Run) -> Experiment:
-        return Experiment(name, run)
+        return Experiment(name, run, gathers=gathers)
 
     return make
 

@@ -81,7 +81,9 @@ class Session:
         An experiment that fails here is left out: it fails again, and is reported, when its result is asked for.
         """
         distinct = {one.name: one for one in experiments}
-        wanted = [one for name, one in distinct.items() if name not in self.cached and not self._take(one)]
+        wanted = [
+            one for name, one in distinct.items() if name not in self.cached and not one.gathers and not self._take(one)
+        ]
         if self.jobs == 1 or len(wanted) < 2:
             return
         self.progress("experiments", 0, len(wanted))
