@@ -12,7 +12,7 @@ makes nu a noise level: the unit follows from the inequality, the role from its 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -24,7 +24,7 @@ from tightrate.rates.formulas.display_parts import DisplayPart, take_apart
 from tightrate.rates.formulas.left_side import left_side
 from tightrate.rates.formulas.letter_notation import spell
 from tightrate.rates.formulas.macros import Macro
-from tightrate.rates.manuscripts.manuscript import FORMULA, FORMULA_MARKS, Manuscript, Place
+from tightrate.rates.manuscripts.manuscript import FORMULA_MARKS, Manuscript, Place
 from tightrate.rates.symbols.alphabet import CURVATURE, GRADIENT, KINDS, STEP, declared, known_letter
 from tightrate.rates.symbols.units import LENGTH, VALUE, Unit
 
@@ -137,6 +137,26 @@ def _definition(written: str, name: str, how: Literal["assumption", "definition"
 
 
 # --- assumptions -----------------------------------------------------------------------------------------------------
+
+# Without another meaning these letters count something, and have no unit.
+COUNTS: Mapping[str, str] = {letter: declared(letter, "count") for letter in ("n", "m", "N", "S", "b", "s")}
+
+_STEP = re.compile(
+    r"\s*(?P<step>\\(?:gamma|alpha)(?:_\w)?)\s*(?:\\leq?|<|=|\\leqslant|≤)\s*\\[td]?frac\{?[\d.]*\}?\{(?P<below>[^{}]*)\}\s*[.,]?\s*"
+)
+
+
+def step_sizes(manuscript: Manuscript, known: Sequence[Definition]) -> Iterator[Definition]:
+    r"""Letters that a condition such as `\gamma \le \frac{1}{4L}` makes step sizes: one over a curvature."""
+    written = sorted({"L", *(one.written for one in known if one.unit == CURVATURE)})
+    curvature = re.compile("|".join(rf"(?<![A-Za-z]){re.escape(one)}(?![a-z])" for one in written))
+    for formula in manuscript.formulas:
+        found = _STEP.fullmatch(formula.latex) if len(formula.latex) < 80 else None
+        if found is not None and curvature.search(found["below"]):
+            definition = _definition(found["step"], "eta", "mention")
+            if definition is not None:
+                yield replace(definition, place=formula.place, at=formula.at)
+
 
 _DROPPED = re.compile(
     r"\\(?:left|right|middle|[bB]igg?[lrm]?|,|;|!|:|quad|qquad|displaystyle|limits|nolimits|ensuremath)(?![A-Za-z])|~|&"
@@ -274,6 +294,3 @@ def _named(letter: str, role: str, unit: Unit) -> Iterator[Definition]:
     found = _definition(written, name, "assumption")
     if found is not None:
         yield replace(found, unit=unit)
-
-
-__all__ = ["FORMULA", "Definition", "assumed", "by_assumptions", "in_words"]

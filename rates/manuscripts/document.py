@@ -11,7 +11,7 @@ from sympy import Rational
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas.letter_notation import meanings, spell
 from tightrate.rates.formulas.macros import Macro
-from tightrate.rates.manuscripts.definitions import Definition, by_assumptions, in_words
+from tightrate.rates.manuscripts.definitions import COUNTS, Definition, by_assumptions, in_words, step_sizes
 from tightrate.rates.manuscripts.manuscript import EVERYTHING, REFERENCE, Manuscript, Row
 from tightrate.rates.manuscripts.settings import Settings
 from tightrate.rates.manuscripts.statements import Statement, Unread, statements_of
@@ -63,7 +63,9 @@ class Document:
 def read_document(manuscript: Manuscript, settings: Settings, progress: Progress | None = None) -> Document:
     """All statements of a manuscript, read in the letters that are declared where they stand."""
     macros = {**settings.macros, **manuscript.macros}
-    definitions = tuple(sorted((*in_words(manuscript), *by_assumptions(manuscript, macros)), key=lambda one: one.at))
+    found_definitions = [*in_words(manuscript), *by_assumptions(manuscript, macros)]
+    found_definitions += step_sizes(manuscript, found_definitions)
+    definitions = tuple(sorted(found_definitions, key=lambda one: one.at))
     present = frozenset(one.latex.strip() for one in manuscript.formulas if len(one.latex) < 20)
     said, alternatives = _meanings(definitions, frozenset(filter(None, map(_key, present))))
     scopes = _scopes(manuscript, said, settings)
@@ -190,7 +192,7 @@ def _is_free(key: str, one: Definition, present: frozenset[str]) -> bool:
 
 def _scopes(manuscript: Manuscript, said: Mapping[str, str], settings: Settings) -> list[tuple[int, dict[str, str]]]:
     """The letters in force from each place of the prose on: of words, settings, comments, and the command line."""
-    base = current = _over(said, settings.letters)
+    base = current = _over(_over(COUNTS, said), settings.letters)
     scopes = [(0, _over(current, settings.command_letters))]
     for declaration in manuscript.declarations:
         try:

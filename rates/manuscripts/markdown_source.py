@@ -42,6 +42,7 @@ _INNER_LABEL = re.compile(r"\\label\s*\{([^{}]{1,200})\}")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _PLAIN_FORMULA = re.compile(r"<=|>=|<~|>~|[≤≥≲≳=]|\bO\(|\\le|\\ge|\\lesssim|\\gtrsim|\\mathcal")
 _NAME = re.compile(r"^\s*[\w ,.()+-]{1,60}:(?!=)\s*")
+_STAR = re.compile(r"\b([fFx])\*(?=\s*(?:[<>=~≤≥≲≳)|]|$))")
 _WORD = re.compile(r"(?<![\\A-Za-z_{])[A-Za-z]{4,}(?![A-Za-z_])")
 _PLAIN_NAMES = frozenset(
     ["sqrt", "alpha", "beta", "gamma", "delta", "Delta", "sigma", "zeta", "Omega", "Theta", "lambda"]
@@ -97,7 +98,8 @@ class MarkdownReader:
                 name = _NAME.match(line)
                 begin = name.end() if name else len(line) - len(stripped)
                 self.builder.say(line[:begin], place)
-                self.add(line[begin:].rstrip(), self.source.place(start + begin), display=True)
+                formula = _STAR.sub(r"\1^*", line[begin:].rstrip())  # as people type it
+                self.add(formula, self.source.place(start + begin), display=True)
                 self.builder.say("\n", place)
             else:
                 MarkdownReader(FileText(self.source.file, self.text), self.builder, plain=False).stretch(

@@ -52,8 +52,9 @@ def shown(one: Statement, index: int) -> str:
     term = one.checked.terms[index]
     if term.unit_error:
         return f"{written_term(one, index)} has none ({term.unit_error})"
-    unit = str(term.unit) if term.unit is not None else "an unknown unit"
-    return f"{written_term(one, index)} " + ("is a pure number" if unit == "pure number" else f"has the unit {unit}")
+    if term.unit is None:
+        return f"{written_term(one, index)} has a unit that is not known"
+    return f"{written_term(one, index)} " + ("is a pure number" if term.unit.is_pure else f"has the unit {term.unit}")
 
 
 def exponents_of(expression: Expr) -> Mapping[str, Rational] | None:
