@@ -139,7 +139,7 @@ def _definition(written: str, name: str, how: Literal["assumption", "definition"
 # --- assumptions -----------------------------------------------------------------------------------------------------
 
 # Without another meaning these letters count something, and have no unit.
-COUNTS: Mapping[str, str] = {letter: declared(letter, "count") for letter in ("n", "m", "N", "S", "b", "s")}
+COUNTS: Mapping[str, str] = {letter: declared(letter, "count") for letter in ("n", "m", "N")}
 
 _STEP = re.compile(
     r"\s*(?P<step>\\(?:gamma|alpha)(?:_\w)?)\s*(?:\\leq?|<|=|\\leqslant|≤)\s*\\[td]?frac\{?[\d.]*\}?\{(?P<below>[^{}]*)\}\s*[.,]?\s*"

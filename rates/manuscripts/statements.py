@@ -108,7 +108,7 @@ def statements_of(
             macros=macros,
             neighbours=False,
             regimes=False,
-            domination=False,
+            domination=_is_short_order(formula.latex),
             other_readings=False,
         )
     except TightrateError as reason:
@@ -131,10 +131,15 @@ def statements_of(
         doubt = ""
         if not one.units_consistent:
             doubt = other_explanation(index, formula.latex, one, letters, macros, kind)
-        elif kind != "step size" and one.hidden and len(one.terms) > 1:
+        elif kind != "step size" and one.hidden and len(one.terms) > 1 and not _is_short_order(formula.latex):
             one = with_domination(formula.latex, index, one, letters, macros)
         statements.append(Statement(number, index, formula, place, kind, one, terms, letters, doubt))
     return statements, ""
+
+
+def _is_short_order(latex: str) -> bool:
+    """Whether a formula shows that it is an order of few terms, so that dominated ones are sought at once."""
+    return latex.count("+") < MOST_TERMS and any(sign in latex for sign in ("mathcal", "lesssim", "gtrsim", "O("))
 
 
 def with_domination(
@@ -153,8 +158,8 @@ def kind_of_statement(one: CheckedBound) -> Kind | None:
     known = [letter for name in names if (letter := known_letter(name)) is not None]
     left = one.left
     if left is not None and left.text:
-        if not (left.is_known or left.is_accuracy):
-            return None
+        if not (left.is_known or left.is_accuracy) or (left.measure and left.text in ("f", "F", r"\ell")):
+            return None  # `f = ...` is a definition
         if is_step(one):
             return "step size" if _has_curvature(names) and "eta" not in names else None
         if left.measure is None and not left.is_accuracy:
