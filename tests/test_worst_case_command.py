@@ -26,7 +26,6 @@ from tightrate.simulator.worst_case import worst_case as module
 from tightrate.simulator.worst_case.worst_case import worst_case
 from tightrate.verify.registry import CLAIMS
 from tightrate.verify.session import Session
-from tightrate.verify.verdict import Verdict
 
 pytest.importorskip("clarabel")
 GD = ("local-sgd", "K=1", "R=2", "M=1", "eta=1")
@@ -148,8 +147,7 @@ def test_a_claim_without_the_solver_is_not_applicable(monkeypatch: pytest.Monkey
     claim = CLAIMS["dekel2012/fixed-step-exact-worst-case"]
     monkeypatch.setitem(sys.modules, "clarabel", None)
     monkeypatch.setattr(module, "solve", partial(programmes.solve, clarabel=True))
-    verdict = claim.assertion(claim.data[0](Session()))
-    assert isinstance(verdict, Verdict)
+    verdict = claim.assertion(claim.data[0](Session())).check()
     assert verdict.status == "not-applicable"
     assert ".[exact]" in verdict.sentence
 
