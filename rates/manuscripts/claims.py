@@ -90,6 +90,11 @@ def claims(document: Document) -> Iterator[Claim]:
         yield _judged(document, match, claim, _VERBS[index][1])
 
 
+def _plain(words: str) -> str:
+    """Words without formulas, and without the "and" that joins conditions."""
+    return re.sub(r"\band\b", " ", FORMULA.sub(" ", words))
+
+
 def _judged(document: Document, match: re.Match[str], claim: Claim, true: frozenset[Relation]) -> Claim:
     def doubt(why: str) -> Claim:
         return replace(claim, doubt=why)
@@ -109,7 +114,7 @@ def _judged(document: Document, match: re.Match[str], claim: Claim, true: frozen
         return doubt("the claim is negated or hedged")
     rest = REFERENCE.sub(" ", _UP_TO.sub(" ", document.manuscript.prose[match.end() : stop]))
     front = REFERENCE.sub(" ", document.manuscript.prose[start : match.start()])
-    if _NOT.search(rest) or _HEDGED.search(FORMULA.sub(" ", rest)) or _HEDGED.search(FORMULA.sub(" ", front)):
+    if _NOT.search(rest) or _HEDGED.search(_plain(rest)) or _HEDGED.search(_plain(front)):
         return doubt("the claim is negated or hedged")
     numbers = [int(found[1]) for found in FORMULA.finditer(document.manuscript.prose, start, stop)]
     formulas = [one.latex for one in map(document.manuscript.formulas.__getitem__, numbers) if not one.display]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tightrate.rates.formulas.tokens import printable
+from tightrate.rates.manuscripts.claims import claims
 
 if TYPE_CHECKING:
     from tightrate.rates.manuscripts.lint import LintResult
@@ -19,6 +20,11 @@ def lint_lines(results: Sequence[LintResult], verbose: bool) -> Iterator[str]:
         for place, reason in result.document.manuscript.missing:
             yield f"{printable(str(place))}: note: {printable(reason)}"
         if verbose:
+            for claim in claims(result.document):
+                if claim.verdict != "refuted":
+                    what = f"'{claim.labels[0]} {claim.verb} {claim.labels[1]}' is {claim.verdict}"
+                    why = f": {claim.doubt}" if claim.doubt else ""
+                    yield f"{printable(str(claim.place))}: note: {printable(what + why)}"
             for unread in result.not_understood:
                 yield f"{printable(str(unread.formula.place))}: not understood: {printable(unread.reason)}"
     errors = sum(one.severity == "error" for result in results for one in result.findings)
