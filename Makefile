@@ -1,47 +1,82 @@
-# make reproduce   set up .venv, run the main job, end in a report to look at
-# make test        set up .venv, run the tests
+# make reproduce   set up .venv with what that needs, run the main job, end in a report to look at
+# make test        set up .venv for the tests, run them
+# make lint        set up .venv for the checks of the source, run them
+# make soak        the long tests: every command under thousands of inputs, the report on two kernels
 PYTHON ?= python3
-VENV   := .venv
+VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-PIP    := $(BIN)/python -m pip --disable-pip-version-check
-
+TESTS  := $(VENV)/.test-ready
+LINT   := $(VENV)/.lint-ready
 DOCS   := $(VENV)/.docs-ready
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+SETUP  := pyproject.toml constraints.txt
 
-.PHONY: reproduce test lint soak browser-test docs docs-pages clean
+.PHONY: reproduce test soak lint browser-test docs docs-pages clean
+.DELETE_ON_ERROR:
 
-$(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "tightrate needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV) ..."
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test,lint]'
-	@touch $@
+# An environment that lacks pip (made by a run that was stopped) or lies elsewhere (of a copied checkout) is made anew.
+define environment
+@test -w . || { echo "$(CURDIR) cannot be written; copy it to a folder that can" >&2; exit 2; }
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+  { echo "tightrate needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 2; }
+@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make environments: install its venv\
+ package (Debian, Ubuntu: apt-get install python3-venv) or set PYTHON to another one" >&2; exit 2; }
+@if ! $(BIN)/python -m pip --version >/dev/null 2>&1 || { grep -q '^command = ' $(VENV)/pyvenv.cfg && \
+  ! grep -q -- '-m venv .*$(abspath $(VENV))$$' $(VENV)/pyvenv.cfg; }; then \
+  echo "making $(VENV) ..."; rm -rf $(VENV); $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }; fi
+endef
+
+# The stamp is set when everything is there.
+define install
+@echo "installing into $(VENV) ..."
+@$(PIP) install --constraint constraints.txt --editable '.$(1)'
+@echo '$(CURDIR)' > $@
+endef
+
+# A stamp from another folder is that of a copied checkout, whose environment belongs to the original.
+STRANGE := $(foreach stamp,$(READY) $(TESTS) $(LINT) $(DOCS),$(if \
+  $(filter-out $(CURDIR),$(shell cat $(stamp) 2>/dev/null)),$(stamp)))
+$(if $(strip $(STRANGE)),$(shell rm -f $(STRANGE)))
+
+$(READY): $(SETUP)
+	$(environment)
+	$(call install,[data])
+
+$(TESTS): $(SETUP)
+	$(environment)
+	$(call install,[test])
+
+$(LINT): $(SETUP)
+	$(environment)
+	$(call install,[lint])
+
+$(DOCS): $(SETUP)
+	$(environment)
+	$(call install,[docs])
 
 reproduce: $(READY)
 	@$(BIN)/tightrate reproduce --out report
 
-test: $(READY)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not browser'
+test: $(TESTS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not browser and not soak'
 
-lint: $(READY)
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
-
-# Whether verdicts depend on the seed: all quick claims on SEEDS seeds (about 3 CPU minutes each).
+# About half an hour on two cores, then whether verdicts depend on the seed: all quick claims on SEEDS seeds (about 3 CPU
+# minutes each).
 SEEDS ?= 20
-soak: $(READY)
+soak: $(TESTS)
+	@$(BIN)/python -m pytest -n 2 -m soak
 	@$(BIN)/python -m tightrate.verify.soak --seeds $(SEEDS)
 
-# Needs Debian's chromium (apt-get install chromium) or any Chromium on the PATH.
-browser-test: $(READY)
-	@$(BIN)/python -m pytest -x tests/browser -m browser
+lint: $(LINT)
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/lint-imports
 
-$(DOCS): $(READY)
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'
-	@touch $@
+# Needs Debian's chromium (apt-get install chromium) or any Chromium on the PATH.
+browser-test: $(TESTS)
+	@$(BIN)/python -m pytest -x tests/browser -m browser
 
 # The site, in docs/_build/html; a warning is an error.
 docs: $(DOCS)
@@ -49,7 +84,7 @@ docs: $(DOCS)
 	@echo "The site: docs/_build/html/index.html"
 
 # Everything in docs/ and the README that is printed by a command, printed again.
-docs-pages: $(READY)
+docs-pages: $(TESTS)
 	@COLUMNS=100 NO_COLOR=1 $(BIN)/tightrate reproduce --out report
 	@cp report/reproduction.md report/verdicts.json docs/
 	@mkdir -p docs/figures && cp report/figures/*.png docs/figures/

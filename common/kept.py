@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
+from tightrate.common.checksum import sealed, unsealed
+from tightrate.common.errors import TightrateError
+from tightrate.common.files import own_cache, read_bytes, write_whole
 
 
 def kept(name: str, made: Callable[[], Any], folder: Path | None = None) -> Any:
@@ -18,16 +21,18 @@ def kept(name: str, made: Callable[[], Any], folder: Path | None = None) -> Any:
 
     A damaged file is made again; a folder that cannot be written costs time and nothing else.
     """
-    path = (folder or user_cache_path("tightrate", appauthor=False) / "kept") / f"{name}.json"
+    path = (folder or own_cache() / "kept") / f"{name}.json"
     state = state_of_the_package()
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = unsealed(json.loads(read_bytes(path)))
         if found["state"] == state:
             return found["value"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     value = json.loads(json.dumps(made()))  # as it will be read
-    _write(path, json.dumps({"state": state, "value": value}))
+    document = json.dumps(sealed({"state": state, "value": value})).encode()
+    with suppress(TightrateError):
+        write_whole(path, lambda part: part.write_bytes(document))
     return value
 
 
@@ -47,14 +52,3 @@ def _files(folder: str) -> Iterator[tuple[str, int, int]]:
         elif entry.name.endswith((".py", ".bib")):
             told = entry.stat()
             yield entry.path, told.st_size, told.st_mtime_ns
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    beside = path.with_suffix(f".{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError:
-        return

@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from tightrate.common.checksum import sealed, unsealed
 from tightrate.common.errors import TightrateError
+from tightrate.common.files import read_bytes
+from tightrate.constructions.fixed_order import apply, inner, length, product
 from tightrate.constructions.problem import PROBLEMS, Array, Measured, Problem
 
 DIFFERENCE = 1e-4  # relative step of the differences that measure curvature
@@ -52,7 +55,7 @@ class InterpolatedFunctions(Problem):
         return {
             "L": np.asarray(self.L),
             "mu": np.asarray(self.mu),
-            "B": np.linalg.norm(self.optimum),
+            "B": length(self.optimum),
             "zeta_star": np.sqrt((gradients**2).sum(axis=-1).mean(axis=-1)),
             "Delta": np.asarray(self.gap(np.zeros(self.dimension))),
         }
@@ -93,9 +96,9 @@ class InterpolatedFunctions(Problem):
     def _value_and_gradient(self, m: int, x: Array) -> tuple[float, Array]:
         h = self.L - self.mu
         y, c = self._anchors[0][m], self._anchors[1][m]
-        weights = _least_on_the_simplex(h * (y - x) @ (y - x).T, c)
-        apart = x - weights @ y
-        value = self.mu / 2 * x @ x + h / 2 * apart @ apart + weights @ c
+        weights = _least_on_the_simplex(h * product(y - x, (y - x).T), c)
+        apart = x - apply(y.T, weights)
+        value = self.mu / 2 * inner(x, x) + h / 2 * inner(apart, apart) + inner(weights, c)
         return float(value), self.mu * x + h * apart
 
     def self_check(self) -> tuple[Measured, ...]:
@@ -123,9 +126,9 @@ class InterpolatedFunctions(Problem):
         )
 
     def as_json(self) -> dict[str, Any]:
-        """What `interpolated-functions` reads back."""
+        """What `interpolated-functions` reads back, with a digest by which a change is seen."""
         arrays = {name: getattr(self, name).tolist() for name in ("points", "slopes", "values")}
-        return {**arrays, "L": self.L, "mu": self.mu}
+        return sealed({**arrays, "L": self.L, "mu": self.mu})
 
 
 def _least_on_the_simplex(quadratic: Array, linear: Array) -> Array:
@@ -152,13 +155,15 @@ def _least_on_the_simplex(quadratic: Array, linear: Array) -> Array:
 def interpolated_functions(*, file: str) -> InterpolatedFunctions:
     """The functions in a file that `tightrate worst-case --out` wrote, on which the worst case is attained."""
     try:
-        stored = json.loads(Path(file).read_text(encoding="utf-8"))["functions"]
+        stored = unsealed(json.loads(read_bytes(Path(file)))["functions"])
         arrays = {name: np.array(stored[name], dtype=np.float64) for name in ("points", "slopes", "values")}
         found = InterpolatedFunctions(**arrays, L=float(stored["L"]), mu=float(stored["mu"]))
-    except OSError as error:
-        raise TightrateError(f"cannot read {file}: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError):
-        raise TightrateError(f"{file} holds no functions; give a file that tightrate worst-case --out wrote") from None
+    except TightrateError:
+        raise
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise TightrateError(
+            f"{file} holds no functions, or changed ones; give a file that tightrate worst-case --out wrote"
+        ) from None
     shape = found.points.shape
     if len(shape) != 3 or found.slopes.shape != shape or found.values.shape != shape[:2] or not found.L > found.mu >= 0:
         raise TightrateError(f"{file} holds no functions; give a file that tightrate worst-case --out wrote")

@@ -6,6 +6,7 @@ import numpy as np
 
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.fixed_order import length
 from tightrate.constructions.parameters import at_most, batch, count, generator_of
 from tightrate.constructions.problem import PROBLEMS, Array
 
@@ -50,7 +51,7 @@ def log_uniform_quadratics(
         pulls -= pulls.mean(axis=0)
         pulls *= zeta_star / np.sqrt(np.mean(np.sum(pulls**2, axis=-1)))
     direction = generator.standard_normal(dimension)
-    optimum = B * direction / np.linalg.norm(direction)
+    optimum = B * direction / length(direction)
     return DiagonalQuadratics(curvatures, optimum - pulls / curvatures, known_optimum=optimum)
 
 

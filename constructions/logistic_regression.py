@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.finite_sum import FiniteSum, Rows
+from tightrate.constructions.fixed_order import apply, eigenvalue_range, inner, length, product, solve
 from tightrate.constructions.measuring import check_by_measuring
 from tightrate.constructions.parameters import batch, count, fraction, generator_of
 from tightrate.constructions.problem import PROBLEMS, Array, Measured
@@ -74,18 +75,19 @@ class LogisticRegression(FiniteSum):
 
     @cached_property
     def constants(self) -> Mapping[str, Array]:
-        norms = np.linalg.norm(self.gradient(np.broadcast_to(self.optimum, (self.workers, self.dimension))), axis=-1)
-        single = self.ridge * self.optimum - expit(-(self.signed @ self.optimum))[:, None] * self.signed
         rows, weights = self._padded
-        curvature = np.linalg.eigvalsh(np.einsum("mn,mni,mnj->mij", weights, rows, rows) / 4).max()
+        pulls = weights * expit(-apply(rows, self.optimum))
+        norms = length(self.ridge * self.optimum - apply(np.swapaxes(rows, -1, -2), pulls))
+        single = self.ridge * self.optimum - expit(-apply(self.signed, self.optimum))[:, None] * self.signed
+        curvature = max(_mean_curvature(rows[m, :n]) for m, n in enumerate(self.counts))
         return {
             "L": np.asarray(curvature + self.ridge),
             "mu": np.asarray(self.ridge),
             "zeta_star": np.asarray(np.sqrt(np.mean(norms**2))),
             "zeta_mean": np.asarray(norms.mean()),
-            "sigma_star": np.sqrt(self._row_weights @ np.sum(single**2, axis=-1)),
-            "B": np.asarray(np.linalg.norm(self.optimum)),
-            "Delta": self.gap(np.zeros(self.dimension)),
+            "sigma_star": np.sqrt(inner(self._row_weights, np.sum(single**2, axis=-1))),
+            "B": length(self.optimum),
+            "Delta": self._gap_at_zero,
         }
 
     def _margins(self, x: Array) -> Array:
@@ -131,6 +133,13 @@ class LogisticRegression(FiniteSum):
         remainders = logistic_remainder(-self.signed @ self.optimum, -displacement @ self.signed.T)
         return np.asarray(remainders @ self._row_weights + self.ridge / 2 * np.sum(displacement**2, axis=-1))
 
+    @property
+    def _gap_at_zero(self) -> Array:
+        """The gap at the start, in the fixed order of additions that constants keep."""
+        margins = apply(self.signed, self.optimum)
+        remainders = logistic_remainder(-margins, margins)
+        return np.asarray(inner(remainders, self._row_weights) + self.ridge / 2 * inner(self.optimum, self.optimum))
+
     def self_check(self) -> tuple[Measured, ...]:
         """Measure through `gradient`: L at 0, mu where every margin is large, sigma_star over all single rows."""
         direction = 1.0 + 0.5 * np.cos(np.arange(self.dimension))
@@ -142,35 +151,39 @@ class LogisticRegression(FiniteSum):
         return check_by_measuring(self, points, halves, unattained=frozenset({"mu"}), extra=extra, panels=32)
 
 
+def _mean_curvature(rows: Array) -> float:
+    """The largest eigenvalue of the mean of a a'/4 over rows a, the curvature of the logistic part at 0."""
+    return float(eigenvalue_range(product(rows.T, rows) / (4 * len(rows)))[1])
+
+
 def minimize_logistic(signed: Array, weights: Array, ridge: float) -> Array:
     """The minimizer of sum weights log(1 + exp(-<a, x>)) + (ridge/2)|x|^2, by damped Newton steps to rounding."""
     d = signed.shape[-1]
 
     def gradient(x: Array) -> Array:
-        return np.asarray(ridge * x - (weights * expit(-(signed @ x))) @ signed)
+        return np.asarray(ridge * x - apply(signed.T, weights * expit(-apply(signed, x))))
 
     def value(x: Array) -> float:
-        return float(weights @ np.logaddexp(0.0, -(signed @ x)) + ridge / 2 * x @ x)
+        return float(inner(weights, np.logaddexp(0.0, -apply(signed, x))) + ridge / 2 * inner(x, x))
 
     x, best = np.zeros(d), np.zeros(d)
     for _ in range(100):
         slope = gradient(x)
-        if np.linalg.norm(slope) < np.linalg.norm(gradient(best)):
+        if length(slope) < length(gradient(best)):
             best = x
-        margins = signed @ x
+        margins = apply(signed, x)
         curvature = weights * expit(margins) * expit(-margins)
-        hessian = (signed.T * curvature) @ signed + ridge * np.eye(d)
-        spectrum = np.linalg.eigvalsh(hessian)
-        if spectrum[0] <= 1e-13 * np.trace((signed.T * weights) @ signed) and ridge == 0:
+        hessian = product(signed.T * curvature, signed) + ridge * np.eye(d)
+        if ridge == 0 and eigenvalue_range(hessian)[0] <= 1e-13 * inner(weights, inner(signed, signed)):
             break
-        step = np.linalg.solve(hessian, slope)
-        length = 1.0
-        while value(x - length * step) > value(x) + 1e-15 * abs(value(x)) and length > 1e-6:
-            length /= 2
-        if np.linalg.norm(step) <= 4e-16 * np.linalg.norm(x):
+        step = solve(hessian, slope)
+        share = 1.0
+        while value(x - share * step) > value(x) + 1e-15 * abs(value(x)) and share > 1e-6:
+            share /= 2
+        if length(step) <= 4e-16 * length(x):
             break
-        x = x - length * step
-    if ridge == 0 and (np.min(signed @ best) >= 0 or np.linalg.norm(gradient(best)) > 1e-10 * np.abs(signed).max()):
+        x = x - share * step
+    if ridge == 0 and (np.min(apply(signed, best)) >= 0 or length(gradient(best)) > 1e-10 * np.abs(signed).max()):
         raise TightrateError("a plane separates the labels: plain logistic regression has no minimizer, give mu > 0")
     return best
 
@@ -180,7 +193,7 @@ def logistic_machines(rows: Sequence[Array], labels: Sequence[Array], *, L: floa
     batch(L=L, mu=mu, may_vanish=("mu",))
     if mu >= L:
         raise TightrateError(f"mu must be below L, but mu = {mu:g} and L = {L:g}")
-    curvature = max(float(np.linalg.eigvalsh(a.T @ a / (4 * len(a)))[-1]) for a in rows)
+    curvature = max(_mean_curvature(a) for a in rows)
     scale = np.sqrt((L - mu) / curvature)
     signed = np.concatenate([scale * y[:, None] * a for a, y in zip(rows, labels, strict=True)])
     problem = LogisticRegression(signed, tuple(len(a) for a in rows), mu)
@@ -220,7 +233,7 @@ def logistic_regression(
     for _ in range(machines):
         moved = generator.standard_normal((2, dimension)) * heterogeneity
         a = generator.standard_normal((size, dimension)) + moved[0]
-        label = np.where(a @ (plane + moved[1]) > 0, 1.0, -1.0)
+        label = np.where(apply(a, plane + moved[1]) > 0, 1.0, -1.0)
         label[generator.random(size) < flip] *= -1
         features.append(a)
         labels.append(label)

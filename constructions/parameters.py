@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.numbers import MOST, SEEDS, in_range, shown
 from tightrate.constructions.problem import Array
 from tightrate.constructions.quadratics import as_batch
 from tightrate.rates.symbols.alphabet import LETTERS, check_value
@@ -69,8 +70,8 @@ def real(name: str, value: ArrayLike) -> Array:
     return numbers
 
 
-def count(name: str, value: float, *, least: int = 1) -> int:
-    """`value` as an integer, if it is one and at least `least`.
+def count(name: str, value: float, *, least: int = 1, most: int = MOST) -> int:
+    """`value` as an integer, if it is one from `least` to `most`.
 
     >>> count("M", 4.0)
     4
@@ -78,7 +79,9 @@ def count(name: str, value: float, *, least: int = 1) -> int:
     whole = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     if not (whole and value == value and abs(value) != float("inf") and value == int(value) and value >= least):
         allowed = "a positive integer" if least == 1 else f"an integer, at least {least}"
-        raise TightrateError(f"{name} must be {allowed}, not {value}")
+        raise TightrateError(f"{name} must be {allowed}, not {shown(value)}")
+    if value > most:
+        raise TightrateError(f"{name} must be at most {most}, not {shown(int(value))}")
     return int(value)
 
 
@@ -114,11 +117,14 @@ at most 4 GiB are allowed
 
 def generator_of(seed: int) -> np.random.Generator:
     """The generator that draws a random instance, from its seed alone."""
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(count("seed", seed, least=0))))
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(count("seed", seed, least=0, most=SEEDS))))
 
 
 def _numbers(name: str, value: ArrayLike) -> Array:
     try:
-        return np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TightrateError(f"{name} must be a number or an array of numbers, not {value!r}") from None
+        numbers = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise TightrateError(f"{name} must be a number or an array of numbers, not {shown(value)}") from None
+    for end in (np.abs(numbers).min(initial=1.0), np.abs(numbers).max(initial=1.0)):
+        in_range(name, float(end))
+    return numbers

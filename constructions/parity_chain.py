@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tightrate.common.errors import TightrateError
+from tightrate.constructions.fixed_order import length
 from tightrate.constructions.parameters import batch, check_memory, count, even_machines
 from tightrate.constructions.problem import PROBLEMS, Array
 from tightrate.constructions.quadratics import QuadraticMachines
@@ -61,7 +62,7 @@ def parity_chain(
     q = chain_ratio(rounds)
     strength = smoothness / (1 + q**2)
     factors = np.full((*distance.shape, dimension), q)
-    factors[..., 0] = q * distance / np.linalg.norm(q ** np.arange(1.0, dimension + 1))
+    factors[..., 0] = q * distance / length(q ** np.arange(1.0, dimension + 1))
     optimum = np.multiply.accumulate(factors, axis=-1)
     even, odd = (strength[..., None, None] * blocks for blocks in _parity_blocks(dimension, q))
     hessians = np.stack([even if m % 2 == 0 else odd for m in range(machines)], axis=-3)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tightrate.common.errors import TightrateError
+from tightrate.constructions.fixed_order import apply, eigenvalue_range, solve, spectral_norm
 from tightrate.constructions.problem import Array, Measured, Problem
 
 SYMMETRY_TOLERANCE = 1e-12
@@ -86,14 +87,14 @@ class QuadraticMachines(Problem):
     def optimum(self) -> Array:
         if self.known_optimum is not None:
             return self.known_optimum
-        pull = _apply(self.hessians, self.minimizers).mean(axis=-2)
-        if np.linalg.eigvalsh(self.mean_hessian).min() <= RANK_TOLERANCE * np.abs(self.mean_hessian).max():
+        pull = apply(self.hessians, self.minimizers).mean(axis=-2)
+        if eigenvalue_range(self.mean_hessian)[0].min() <= RANK_TOLERANCE * np.abs(self.mean_hessian).max():
             raise TightrateError("the average Hessian is singular, so the optimum is not unique: give known_optimum")
-        return np.asarray(np.linalg.solve(self.mean_hessian, pull[..., None])[..., 0])
+        return solve(self.mean_hessian, pull)
 
     @cached_property
     def constants(self) -> Mapping[str, Array]:
-        gradients = self.gradient(np.broadcast_to(self.optimum[..., None, :], self.minimizers.shape))
+        gradients = apply(self.hessians, self.optimum[..., None, :] - self.minimizers)
         return _constants(self.hessians, self.minimizers, self.optimum, gradients)
 
     def gradient(self, x: Array) -> Array:
@@ -152,15 +153,15 @@ class QuadraticMachines(Problem):
 
 def _constants(hessians: Array, minimizers: Array, optimum: Array, gradients: Array) -> Mapping[str, Array]:
     """Every constant from the Hessians, the minimizers, the optimum and the machines' gradients there."""
-    spectrum = np.linalg.eigvalsh(hessians)
-    largest = spectrum.max(axis=(-1, -2))
+    lowest, highest = eigenvalue_range(hessians)
+    largest = highest.max(axis=-1)
     norms = np.linalg.norm(gradients, axis=-1)
     deviations = hessians - hessians.mean(axis=-3, keepdims=True)
     return {
         "L": largest,
-        "mu": np.maximum(spectrum.min(axis=(-1, -2)), 0.0),
+        "mu": np.maximum(lowest.min(axis=-1), 0.0),
         "tau": _largest_pairwise_distance(hessians),
-        "tau_mean": np.linalg.norm(deviations, 2, axis=(-1, -2)).max(axis=-1),
+        "tau_mean": spectral_norm(deviations).max(axis=-1),
         "zeta_star": _root_mean_square(norms),
         "zeta_mean": norms.mean(axis=-1),
         "zeta_opt": largest * _root_mean_square(np.linalg.norm(minimizers - optimum[..., None, :], axis=-1)),
@@ -182,9 +183,9 @@ def _largest_pairwise_distance(hessians: Array) -> Array:
     """max over m, n of the spectral norm |A_m - A_n|."""
     workers = hessians.shape[-3]
     distances = [
-        np.linalg.norm(hessians[..., m, :, :] - hessians[..., n, :, :], 2, axis=(-1, -2))
-        for m in range(workers)
-        for n in range(m)
+        spectral_norm(hessians[..., m : m + 1, :, :] - hessians[..., :m, :, :]).max(axis=-1)
+        for m in range(1, workers)
+        if np.any(hessians[..., m : m + 1, :, :] != hessians[..., :m, :, :])
     ]
     return np.asarray(np.max(distances, axis=0)) if distances else np.zeros(hessians.shape[:-3])
 

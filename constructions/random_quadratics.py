@@ -5,6 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from tightrate.common.errors import TightrateError
+from tightrate.constructions.fixed_order import (
+    apply,
+    extreme_eigenvectors,
+    inner,
+    length,
+    orthonormal,
+    product,
+    solve,
+)
 from tightrate.constructions.parameters import at_most, check_memory, count, generator_of
 from tightrate.constructions.problem import PROBLEMS, Array
 from tightrate.constructions.quadratics import QuadraticMachines
@@ -37,7 +46,7 @@ def random_quadratics(
     [0.1, 1.0, 0.3, 0.5, 0.8, 1.0]
     """
     M, d = count("M", M), count("d", d)
-    of_displacements = 3 * (M * d) ** 2 if zeta_star else 0
+    of_displacements = 6 * (M * d) ** 2 if zeta_star and zeta_opt is not None else 0
     check_memory(M * d**2 + of_displacements, f"random-quadratics with M = {M} and d = {d}")
     for name, value in {"mu": mu, "L": L, "tau": tau, "zeta_star": zeta_star, "B": B}.items():
         check_value(name, value)
@@ -52,7 +61,7 @@ def random_quadratics(
         raise TightrateError("one machine has no heterogeneity: with M = 1 give tau=0 and zeta_star=0")
     generator = generator_of(seed)
     direction = generator.standard_normal(d)
-    optimum = B * direction / np.linalg.norm(direction)
+    optimum = B * direction / length(direction)
     hessians = _fan_of_hessians(generator, M, d, mu, L, tau)
     displacements = _displacements(generator, hessians, zeta_star, None if zeta_opt is None else zeta_opt / L)
     return QuadraticMachines(hessians, optimum + displacements, known_optimum=optimum)
@@ -71,15 +80,15 @@ def random_machines(generator: np.random.Generator, n: int, M: int, d: int) -> Q
     center = generator.uniform(0, 1, (n, 1, d))
     position = np.clip(center + spread * generator.uniform(-1, 1, (n, M, d)), 0, 1)
     spectrum = mu + (1 - mu) * position
-    basis = np.linalg.qr(np.eye(d) + spread[..., None] * generator.standard_normal((n, M, d, d)))[0]
-    hessians = (basis * spectrum[..., None, :]) @ np.swapaxes(basis, -1, -2)
+    basis = orthonormal(np.eye(d) + spread[..., None] * generator.standard_normal((n, M, d, d)))
+    hessians = product(basis * spectrum[..., None, :], np.swapaxes(basis, -1, -2))
     hessians = (hessians + np.swapaxes(hessians, -1, -2)) / 2
     return QuadraticMachines(hessians, generator.standard_normal((n, M, d)))
 
 
 def _fan_of_hessians(generator: np.random.Generator, M: int, d: int, mu: float, L: float, tau: float) -> Array:
     """M Hessians with spectrum in [mu, L], both ends attained, and largest pairwise distance tau."""
-    basis = np.linalg.qr(generator.standard_normal((d, d)))[0]
+    basis = orthonormal(generator.standard_normal((d, d)))
     spectrum = np.concatenate([[mu, L][:d], generator.uniform(mu, L, max(d - 2, 0))])
     if d == 1:
         return np.full((M, 1, 1), L)
@@ -90,57 +99,69 @@ def _fan_of_hessians(generator: np.random.Generator, M: int, d: int, mu: float, 
         turned = basis.copy()
         turned[:, 0] = np.cos(angle) * basis[:, 0] + np.sin(angle) * basis[:, 1]
         turned[:, 1] = np.cos(angle) * basis[:, 1] - np.sin(angle) * basis[:, 0]
-        hessians[m] = (turned * spectrum) @ turned.T
+        hessians[m] = product(turned * spectrum, turned.T)
     return (hessians + np.swapaxes(hessians, -1, -2)) / 2
 
 
 def _displacements(generator: np.random.Generator, hessians: Array, zeta_star: float, spread: float | None) -> Array:
     """u_m with sum A_m u_m = 0, root mean square |A_m u_m| = zeta_star and, if given, root mean square |u_m| = spread.
 
-    On the null space of the constraint the ratio of both is a Rayleigh quotient: from a random vector, move along
-    the segment to an extreme eigenvector until the quotient is right.
+    Normal draws are projected onto the constraint.  Where `spread` is given too, they are moved along a segment to a
+    vector on which the quotient of both lengths is extreme, until it is right.
     """
     M, d = hessians.shape[0], hessians.shape[-1]
     if zeta_star == 0:
         if spread:
             raise TightrateError("zeta_star = 0 puts every machine's optimum at x*: zeta_opt must be 0 too")
         return np.zeros((M, d))
-    _, _, rows = np.linalg.svd(np.concatenate(list(hessians), axis=1))
-    allowed = rows[d:]  # orthonormal basis of {u : sum A_m u_m = 0}, shape ((M-1) d, M d)
-    images = np.einsum("mij,nmj->nmi", hessians, allowed.reshape(-1, M, d)).reshape(-1, M * d)
-    squares, vectors = np.linalg.eigh(images @ images.T)
-    weights = generator.standard_normal(len(squares))
-    weights /= np.linalg.norm(weights)
+    squares = product(hessians, hessians).sum(axis=0)
+
+    def projected(u: Array) -> Array:
+        """The nearest of those with sum A_m u_m = 0: u - A'(A A')^-1 A u for A = (A_1, ..., A_M)."""
+        for _ in range(2):  # once more for what rounding left
+            u = u - apply(hessians, solve(squares, apply(hessians, u).sum(axis=0)))
+        return u
+
+    def quotient(u: Array) -> float:
+        """sum |A_m u_m|^2 / sum |u_m|^2."""
+        return float(np.sum(apply(hessians, u) ** 2) / np.sum(u**2))
+
+    start = projected(generator.standard_normal((M, d)))
     if spread is None:
-        scale = zeta_star / np.sqrt(weights**2 @ squares)
-    else:
-        lowest, highest = np.sqrt(squares[0]) * spread, np.sqrt(squares[-1]) * spread
-        if not lowest * (1 - 1e-12) <= zeta_star <= highest * (1 + 1e-12):
-            raise TightrateError(
-                f"for these machines zeta_star must lie in [{lowest:.6g}, {highest:.6g}] when zeta_opt/L is {spread:g},"
-                f" not {zeta_star:g}"
-            )
-        weights = _with_quotient(weights, squares, (zeta_star / spread) ** 2)
-        scale = spread
-    return np.asarray(np.sqrt(M) * scale * (weights @ vectors.T @ allowed).reshape(M, d))
-
-
-def _with_quotient(weights: Array, squares: Array, target: float) -> Array:
-    """Unit weights w with sum w_i^2 squares_i = target, on the segment from `weights` to an extreme unit vector."""
-    quotient = weights**2 @ squares
-    extreme = np.zeros_like(weights)
-    index = -1 if quotient < target else 0
-    extreme[index] = np.copysign(1.0, weights[index])
-
-    def at(position: float) -> Array:
-        mixed = (1 - position) * weights + position * extreme
-        return np.asarray(mixed / np.linalg.norm(mixed))
-
+        return np.asarray(np.sqrt(M) * zeta_star * start / np.sqrt(np.sum(apply(hessians, start) ** 2)))
+    ends = [projected(end.reshape(M, d)) for end in extreme_eigenvectors(_squares_on_the_constraint(hessians, squares))]
+    lowest, highest = (float(np.sqrt(quotient(end))) * spread for end in ends)
+    if not lowest * (1 - 1e-12) <= zeta_star <= highest * (1 + 1e-12):
+        raise TightrateError(
+            f"for these machines zeta_star must lie in [{lowest:.6g}, {highest:.6g}] when zeta_opt/L is {spread:g},"
+            f" not {zeta_star:g}"
+        )
+    target = (zeta_star / spread) ** 2
+    rising = quotient(start) < target
+    end = ends[1] if rising else ends[0]
+    end = end * np.copysign(length(start.ravel()) / length(end.ravel()), inner(start.ravel(), end.ravel()))
     low, high = 0.0, 1.0
     for _ in range(200):  # bisection to the last bit
         middle = (low + high) / 2
-        if (at(middle) ** 2 @ squares < target) == (index == -1):
+        if (quotient((1 - middle) * start + middle * end) < target) == rising:
             low = middle
         else:
             high = middle
-    return at(high)
+    found = projected((1 - high) * start + high * end)
+    return np.asarray(np.sqrt(M) * spread * found / length(found.ravel()))
+
+
+def _squares_on_the_constraint(hessians: Array, squares: Array) -> Array:
+    """The form sum |A_m u_m|^2 - on the complement of sum A_m u_m = 0 its mean curvature, which is never extreme.
+
+    Shape (M d, M d): P D P + c (1 - P), with D of blocks A_m^2 and P the projector onto the constraint.
+    """
+    M, d = hessians.shape[0], hessians.shape[-1]
+    stacked = hessians.reshape(M * d, d)  # A'
+    complement = product(stacked, solve(squares[None], stacked).T)  # 1 - P
+    projector = np.eye(M * d) - complement
+    form = np.zeros((M, d, M, d))
+    form[np.arange(M), :, np.arange(M), :] = product(hessians, hessians)
+    inside = product(projector, product(form.reshape(M * d, M * d), projector))
+    found = inside + np.trace(inside) / ((M - 1) * d) * complement
+    return np.asarray((found + found.T) / 2)

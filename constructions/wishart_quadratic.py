@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tightrate.common.errors import TightrateError
+from tightrate.constructions.fixed_order import eigenvalue_range, product
 from tightrate.constructions.parameters import batch, check_memory, count, generator_of
 from tightrate.constructions.problem import PROBLEMS
 from tightrate.constructions.quadratics import QuadraticMachines
@@ -31,10 +32,12 @@ def wishart_quadratic(
     generator = generator_of(seed)
     factor = generator.standard_normal((dimension, dimension))
     optimum = generator.standard_normal(dimension)
-    hessian = np.linalg.matrix_power(factor.T @ factor, power)
+    hessian = product(factor.T, factor)
+    if power == 2:
+        hessian = product(hessian, hessian)
     if L is not None:
         (smoothness,) = batch(L=L)
-        hessian = hessian * (smoothness / np.linalg.eigvalsh(hessian)[-1])
+        hessian = hessian * (smoothness / eigenvalue_range((hessian + hessian.T) / 2)[1])
     hessian = (hessian + hessian.T) / 2
     return QuadraticMachines(
         np.broadcast_to(hessian, (machines, dimension, dimension)),

@@ -12,11 +12,12 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.common.files import write_whole
 from tightrate.common.registry import Registry
 from tightrate.figures.style import ALPHABET, Columns, Family, Letters, Notation, styled
 from tightrate.rates.formulas.inline import as_latex, as_text
 from tightrate.rates.statements.catalogue import theorem
-from tightrate.verify.cache.netcdf import load_dataset, save_dataset, write_whole
+from tightrate.verify.cache.netcdf import load_dataset, save_dataset
 from tightrate.verify.experiment import Experiment
 from tightrate.verify.session import Profile
 

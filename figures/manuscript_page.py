@@ -13,6 +13,7 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.files import write_whole
 from tightrate.figures.html import page
 from tightrate.figures.output_folder import publish
 from tightrate.rates.formulas import display
@@ -25,7 +26,6 @@ from tightrate.rates.relations.bound_check import CheckedBound, check_display
 from tightrate.rates.symbols.alphabet import meaning_of
 from tightrate.rates.symbols.hypothesis import Hypothesis
 from tightrate.rates.symbols.monomial import monomial
-from tightrate.verify.cache.netcdf import write_whole
 
 OF_THE_REPORT = "reproduction.md"  # a file that only the report of all claims has
 MOST_COMPARED = 100  # statements of a manuscript that are compared with the catalogue

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from tightrate.common.files import write_whole
 from tightrate.common.json_types import as_json
 from tightrate.figures.claim_page import claim_page
 from tightrate.figures.figure import FORMATS, FigureSpec, figures_of, save, svg
@@ -21,7 +22,6 @@ from tightrate.figures.proof_page import proof_page, proofs
 from tightrate.figures.report_page import Picture, Report, parts, report_page
 from tightrate.figures.reproduction_page import reproduction_page
 from tightrate.rates.statements.bibliography import bibliography
-from tightrate.verify.cache.netcdf import write_whole
 from tightrate.verify.claim import Finding, experiments_of, judge_all
 from tightrate.verify.findings_json import finding_as_json
 from tightrate.verify.registry import claims_of

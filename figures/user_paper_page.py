@@ -12,12 +12,12 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.files import write_whole
 from tightrate.figures.figure import FigureSpec, save
 from tightrate.figures.html import page, sentence
 from tightrate.figures.output_folder import publish
 from tightrate.figures.style import Columns
 from tightrate.rates.symbols.monomial import monomial
-from tightrate.verify.cache.netcdf import write_whole
 from tightrate.verify.findings_json import finding_as_json
 from tightrate.verify.session import Session
 from tightrate.verify.sweep.run import provenance

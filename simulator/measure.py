@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tightrate.common.errors import TightrateError
+from tightrate.common.workload import HOURS, refuse_endless
 from tightrate.constructions.noise import NOISES, Noise
 from tightrate.constructions.parameters import check_memory
 from tightrate.constructions.problem import Problem
@@ -27,7 +27,6 @@ from tightrate.simulator.measures import MEASURES, readings, records_of
 from tightrate.simulator.sampled.round_law import sample_rounds
 from tightrate.simulator.sampled.sampling import sample
 
-MOST_NUMBERS = 1e12  # of all steps of a run: hours of work
 NUMBERS_PER_STEP = 1000  # a step of fewer numbers takes as long
 
 
@@ -75,15 +74,17 @@ def measure(
     seed: int = 0,
     stream_axes: Mapping[str, int | str] | None = None,
     streams: ArrayLike | None = None,
+    hours: float = HOURS,
 ) -> Samples:
     """The answer of an engine that can give it (`Question.engine` says which can).
 
     Random numbers of replica i come from the streams of (seed, stream_axes, replica = streams[i]), i itself by default;
-    where expectations are exact nothing is drawn.  What would never end, or would fill the memory, is refused.
+    where expectations are exact nothing is drawn.  What would take more than so many `hours` on one core, or would fill
+    the memory, is refused.
     """
     problem = question.problem
     if engine == "exact":
-        return _expectations(question)
+        return _expectations(question, hours)
     R = int(np.asarray(question.R))
     common: dict[str, Any] = {
         "K": question.K,
@@ -95,7 +96,7 @@ def measure(
         "averaging_decay": question.averaging_decay,
         "measured_rounds": (R,),
     }
-    refuse_too_large(replicas, problem, 1 if engine == "rounds" else float(np.max(question.K)), R)
+    refuse_too_large(replicas, problem, 1 if engine == "rounds" else float(np.max(question.K)), R, hours)
     if engine == "rounds":
         check_memory(ARRAYS_OF_A_RUN * replicas * problem.dimension, f"method rounds with {replicas} replicas")
         assert not isinstance(question.noise, RowSampling)
@@ -109,12 +110,12 @@ def measure(
     return Samples(values, run.diverged, engine, moment_notes(question))
 
 
-def _expectations(question: Question) -> Samples:
+def _expectations(question: Question, hours: float) -> Samples:
     """Expectations in closed form; the distance itself has one only where nothing is random."""
     problem, noise = question.problem, question.noise
     assert not isinstance(noise, RowSampling)
     if any(LinearForm.of(stage).changes_with_the_round for stage, _ in question.algorithm.stages()):
-        refuse_too_large(1, problem, 1, float(np.max(question.R)))
+        refuse_too_large(1, problem, 1, float(np.max(question.R)), hours)
     d, dense = problem.dimension, isinstance(problem, QuadraticMachines)
     check_memory(d**2 * (ARRAYS_OF_A_RUN if dense else 1), f"method exact in dimension {d}")
     run = exact_moments(
@@ -132,15 +133,11 @@ def _expectations(question: Question) -> Samples:
     return Samples({name: found[name] for name in question.measures}, ~np.isfinite(moments.gap), "exact")
 
 
-def refuse_too_large(replicas: int, problem: Problem, K: float, R: float = 1) -> None:
+def refuse_too_large(replicas: int, problem: Problem, K: float, R: float = 1, hours: float = HOURS) -> None:
     """One line instead of a run that never ends, or whose results fill the memory."""
     step = max(replicas * problem.workers * problem.dimension, NUMBERS_PER_STEP)
-    one_round = step * (K if np.isfinite(K) else 1)
-    if one_round * R > MOST_NUMBERS:
-        raise TightrateError(
-            f"a round of {replicas} replicas, {problem.workers} workers and K = {K:g} takes {one_round:.3g} numbers; at"
-            f" most {MOST_NUMBERS:.0e} are allowed in all R = {R:g} rounds: use fewer replicas or rounds"
-        )
+    numbers = step * (K if np.isfinite(K) else 1) * R
+    refuse_endless(f"a run of {replicas} replicas, {problem.workers} workers, K = {K:g} and R = {R:g}", numbers, hours)
     check_memory(4 * replicas * problem.dimension, f"{replicas} replicas of a run in dimension {problem.dimension}")
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tightrate.common.workload import HOURS
 from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import PROBLEMS, Problem
 from tightrate.rates.statements.catalogue import theorem as theorem_of
@@ -76,14 +77,16 @@ def simulate(
     measures: Sequence[str] = (),
     quantiles: Sequence[float] = (),
     theorem: str | None = None,
+    hours: float = HOURS,
 ) -> Simulation:
     """Run `algorithm` on `problem`; see RUN_PARAMETERS for the parameters of a run, the rest are their own.
 
-    `exact` finds expectations in closed form, for linear updates on quadratic problems (K and R of any size, K = inf
-    where it exists); `rounds` draws one Gaussian vector for each round, which has the same law; `sample` takes every
-    step; `auto` is the first of these that can answer.  `noise` is a law by name, or "rows" for a finite sum.
-    `measures` are those of `tightrate.simulator.measures`; by default gap and squared distance, and the distance where
-    it is certain or sampled.  `quantiles` over replicas are in (0, 1).  A `theorem` is compared, never imposed.
+    `exact` finds expectations in closed form, for linear updates on quadratic problems (K and R of any size, K
+    = inf where it exists); `rounds` draws one Gaussian vector for each round, which has the same law; `sample`
+    takes every step; `auto` is the first of these that can answer.  `noise` is a law by name, or "rows" for a
+    finite sum.  `measures` are those of `tightrate.simulator.measures`; by default gap and squared distance, and
+    the distance where it is certain or sampled.  `quantiles` over replicas are in (0, 1).  A `theorem` is
+    compared, never imposed.  A run that would take more than so many `hours` on one core is refused.
 
     >>> found = simulate("local-sgd", "rank-one-pair", {"cosine": 0.5, "eta": 1.0, "K": float("inf"), "R": 1})
     >>> found.method, round(found.measures["gap"].mean, 12)
@@ -113,7 +116,7 @@ def simulate(
     engine = question.engine(method, (algorithm, problem))
     question = replace(question, measures=measures or _default_measures(question, engine))
     replicas, seed = values.get("replicas", 1 if question.certain else REPLICAS), values.get("seed", 0)
-    samples = measure(question, engine, replicas=replicas, seed=seed)
+    samples = measure(question, engine, replicas=replicas, seed=seed, hours=hours)
     found = {name: _measured(name, samples, question, quantiles) for name in question.measures}
     defaults = _defaults(algorithm, problem, None if question.noise is None else noise, values)
     told = {name: _told(value) for name, value in {**defaults, **values}.items()}

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, cast
 
-import numpy as np
-
 from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.common.numbers import MOST, SEEDS, number, sized, whole
 from tightrate.constructions.noise import NOISES
 from tightrate.constructions.problem import PROBLEMS
 from tightrate.rates.statements.theorem import Theorem
@@ -78,24 +77,6 @@ def check_fraction(what: str, value: float) -> None:
         raise TightrateError(f"{what} must lie in (0,1), not {value:g}")
 
 
-def number(name: str, value: Any) -> float:
-    """The value, if it is a number."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TightrateError(f"{name} must be a number, not {value!r}")
-    return value
-
-
-def whole(name: str, value: Any, least: int = 1) -> int:
-    """The value, if it is a whole number that is not too small."""
-    count = number(name, value)
-    if not (least <= count < float("inf") and count == int(count)):
-        kind = {0: "a nonnegative integer", 1: "a positive integer"}.get(least, f"an integer, at least {least}")
-        raise TightrateError(f"{name} must be {kind}, not {count:g}")
-    return int(count)
-
-
 def is_count(name: str) -> bool:
     """Whether a parameter of that name is a whole number."""
     return name in LEAST or (name in LETTERS and LETTERS[name].counts)
@@ -123,15 +104,15 @@ def checked(name: str, value: Any, default: Any = None) -> Value:
     if value is None and default is None and name not in LETTERS:
         return None
     if name in LEAST:
-        return whole(name, value, LEAST[name])
+        return whole(name, value, LEAST[name], SEEDS if name == "seed" else None)
     found = number(name, value)
     if found != found:
         raise TightrateError(f"{name} must be a number, not {found!r}")
     if name in LETTERS and found != default:
         check_value(name, found)
     if (is_count(name) or type(default) is int) and abs(found) != float("inf"):
-        if found != int(found):
-            raise TightrateError(f"{name} must be a whole number, not {found:g}")
+        if found != int(found) or abs(found) > MOST:
+            raise TightrateError(f"{name} must be a whole number of at most {MOST}, not {sized(found)}")
         return int(found)
     return float(found)
 

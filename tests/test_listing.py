@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tightrate.common import kept as module
+from tightrate.common.checksum import sealed, unsealed
 from tightrate.rates.statements.catalogue import symbols_of_bounds, theorem
 from tightrate.terminal.listing import KINDS, collected, listing
 
@@ -42,8 +43,8 @@ def test_a_damaged_or_old_list_is_made_again(damage: str, tmp_path: Path) -> Non
 
 def test_a_change_of_the_package_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listing("papers", tmp_path)
-    kept = json.loads((tmp_path / "papers.json").read_text())
-    (tmp_path / "papers.json").write_text(json.dumps({**kept, "value": [[], []]}))
+    kept = unsealed(json.loads((tmp_path / "papers.json").read_text()))
+    (tmp_path / "papers.json").write_text(json.dumps(sealed({**kept, "value": [[], []]})))
     assert listing("papers", tmp_path)[1] == []
     monkeypatch.setattr(module, "state_of_the_package", lambda: "another")
     assert listing("papers", tmp_path) == collected("papers")

@@ -428,8 +428,8 @@ def test_a_theorem_takes_the_problems_constants_and_no_default_of_the_algorithm(
         ("local-sgd", {"M": 10**6, "d": 10**5}, "with M = 1e.06 and d = 100000 would take 2.38e.04 GiB; at most 4 GiB"),
         ("local-sgd", {"M": 4, "d": 30_000}, "random-quadratics with M = 4 and d = 30000 would take"),
         ("local-adam", {"replicas": 1e9}, "1000000000 replicas of a run in dimension 4 would take 119 GiB"),
-        ("local-adam", {"R": 1e12}, "at most 1e.12 are allowed in all R = 1e.12 rounds"),
-        ("accelerated-minibatch-sgd", {"R": 1e12}, "at most 1e.12 are allowed in all R = 1e.12 rounds"),
+        ("local-adam", {"R": 1e12}, "R = 1e.12 takes .* numbers, about .* on one core"),
+        ("accelerated-minibatch-sgd", {"R": 1e12}, "R = 1e.12 takes .* numbers, about .* on one core"),
         ("local-adam", {"K": float("inf")}, "closed form only, and method exact needs linear updates only.*: give a"),
     ],
 )

@@ -281,7 +281,10 @@ def test_a_tuned_step_is_found_from_far_away_and_is_the_best_of_a_fine_grid() ->
     ratio = 10 ** (1 / 8)
     found, sought = tuned["eta"], best["eta"][best.argmin("eta")]
     assert (abs(np.log(found / sought)) <= np.log(ratio)).all()
-    assert (abs(tuned["gap_mean"] / best.min("eta") - 1) <= 0.02).all()
+    apart = np.log(ratio) / 2 + np.log(fine[1] / fine[0])  # the lattice has a point as near to the best of all steps
+    near = best.where(abs(np.log(best["eta"] / sought)) <= apart).max("eta")
+    assert (tuned["gap_mean"] <= near).all()
+    assert (tuned["gap_mean"] >= 0.98 * best.min("eta")).all()
 
 
 def test_a_grid_that_is_too_high_widens_downwards_past_divergence() -> None:
@@ -527,26 +530,28 @@ def test_problems_of_the_theory_are_those_of_the_runs(monkeypatch: pytest.Monkey
 
 # Numbers of fixed seeds
 
-NUMBERS: dict[str, tuple[dict[str, Any], list[float]]] = {  # of the gap's mean, as they have been from the start
-    "sample": ({}, [0.3122886165121501, 0.14580398219579374]),
-    "rounds": ({"method": "rounds"}, [0.2912178150580941, 0.1533052258802156]),
-    "exact": ({"method": "exact"}, [0.29609839213681466, 0.14141351004236474]),
+NUMBERS: dict[
+    str, tuple[dict[str, Any], list[float]]
+] = {  # of the gap's mean, as they have been since instances are built in one order of additions
+    "sample": ({}, [0.3121704944396485, 0.14561977189845787]),
+    "rounds": ({"method": "rounds"}, [0.29110427796043387, 0.15311027115218032]),
+    "exact": ({"method": "exact"}, [0.2959829498235194, 0.14122431272667843]),
     "a random iterate": (
         {"output": "random", "algorithm": "local-sgdm"},
-        [0.38466958208511315, 0.20567862688034771],
+        [0.38466958208511337, 0.20566724825956414],
     ),
     "a weighted average": (
         {"output": "weighted", "measures": ("gap", "consensus-error")},
-        [0.40122797910084995, 0.2713301359255642],
+        [0.4012279791008501, 0.2712317497528244],
     ),
-    "some clients": ({"parameters": {"sigma": 1.0, "clients": 2}}, [0.3139209554839229, 0.18317996520931895]),
+    "some clients": ({"parameters": {"sigma": 1.0, "clients": 2}}, [0.31465315563978546, 0.12750340379210318]),
     "rows": (
         {"problem": "logistic-regression", "noise": "rows", "parameters": {"rows": 20}},
         [0.2619060304656234, 0.22015031130697912],
     ),
     "probes of the curvature": (
         {"algorithm": "savic-oasis", "parameters": {"sigma": 0.0}},
-        [0.15764192847076608, 0.06612142746971209],
+        [0.15659448658916925, 0.06577607494400967],
     ),
     "other noise": (
         {"algorithm": "local-adam", "noise": "student", "problem": "log-uniform-quadratics"},
@@ -554,17 +559,17 @@ NUMBERS: dict[str, tuple[dict[str, Any], list[float]]] = {  # of the gap's mean,
     ),
     "tuned": (
         {"steps": {"eta": Tuned(0.01, 1.0, points=3, replicas=3)}},
-        [0.1331884506000552, 0.14580398219579374],
+        [0.13258325541898322, 0.14561977189845787],
     ),
-    "sized": ({"relative_error": 0.05, "most_replicas": 50}, [0.29584493264973993, 0.140249989966743]),
-    "prescribed": ({"theorem": "khaled2025/cor1", "steps": {}}, [0.09706605867026533, 0.05121504848475561]),
+    "sized": ({"relative_error": 0.05, "most_replicas": 50}, [0.29572960375563334, 0.14006124938479228]),
+    "prescribed": ({"theorem": "khaled2025/cor1", "steps": {}}, [0.09591386091230124, 0.05095754188561473]),
     "shared": (
         {"axes": {"K": (2,), "R": (1, 3), "eta": (0.1, 0.2)}, "steps": {}, "common": ("R", "eta")},
-        [0.28968616743408127, 0.19094466289381806, 0.12290992308128271, 0.041899915722545436],
+        [0.2895723354606263, 0.1905870882158957, 0.12274086689317046, 0.04169879662965685],
     ),
     "an axis of seeds": (
         {"axes": {"K": (2,), "R": (3,), "seed": (0, 1)}},
-        [0.12160962113006421, 0.13779812313768092],
+        [0.12143629908930112, 0.13782876023398585],
     ),
 }
 

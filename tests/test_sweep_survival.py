@@ -156,7 +156,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(
         save_dataset(run_sweep(sweep, store=CellStore(tmp_path / "cells")), out)
 
     with monkeypatch.context() as context:
-        context.setattr("tightrate.verify.cache.netcdf.os.replace", replace_and_die)
+        context.setattr("tightrate.common.files.os.replace", replace_and_die)
         kills_itself(run)
     kept = min(cell - (moment != "after it is in place"), 6)
     assert count(tmp_path / "cells") == kept
@@ -210,7 +210,7 @@ def test_a_cluster_gives_the_same_bits_and_outlives_a_killed_worker(
             workers[0].send_signal(signal.SIGKILL)
 
     monkeypatch.setattr("tightrate.terminal.live_sweep.LiveSweep.watch", kill_a_worker)
-    for limit in ("SECONDS_TO_CONNECT", "SECONDS_FOR_WORKERS"):
+    for limit in ("SECONDS_TO_CONNECT", "SECONDS_WITHOUT_WORKERS"):
         monkeypatch.setattr(f"tightrate.verify.sweep.execution.{limit}", PATIENCE)
     arguments = ["sweep", str(tuned), "--out", str(out), "--scheduler", address]
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
@@ -369,7 +369,7 @@ def test_no_space_left_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as context:
-        context.setattr("tightrate.verify.cache.netcdf.os.replace", full)
+        context.setattr("tightrate.common.files.os.replace", full)
         with pytest.raises(TightrateError, match="No space left"):
             run_sweep(_quick(), store=CellStore(tmp_path))
     assert list(tmp_path.iterdir()) == []
@@ -378,10 +378,10 @@ def test_no_space_left_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.M
 def test_a_failure_is_reported_after_all_other_cells_and_never_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def short_of_memory(cell: Cell, problems: Problems) -> Result:
+    def short_of_memory(cell: Cell, problems: Problems, hours: float) -> Result:
         if cell.values["K"] == 2:
             raise MemoryError("no room\nat all")
-        return run_cell(cell, problems)
+        return run_cell(cell, problems, hours)
 
     with monkeypatch.context() as context:
         context.setattr(execution, "run_cell", short_of_memory)

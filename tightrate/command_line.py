@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 import typer
 
 from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.common.numbers import SEEDS, read_whole
+from tightrate.terminal.ending import ended, refusal, telling
 from tightrate.terminal.listing import KINDS, as_table, listing
 
 if TYPE_CHECKING:
@@ -44,7 +46,29 @@ def complete_kind(incomplete: str) -> list[str]:
 
 Values = Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE...", help="Parameters, such as K=10 R=inf.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes to use.")]
+
+
+def whole_number(name: str, least: int, most: int) -> Callable[[object], int]:
+    """What reads an option that is a whole number in a range."""
+
+    def parsed(given: object) -> int:
+        try:
+            return read_whole(name, str(given), least, most)
+        except TightrateError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return parsed
+
+
+Jobs = Annotated[
+    int, typer.Option("--jobs", parser=whole_number("jobs", 1, 256), metavar="N", help="Processes to use, at most 256.")
+]
+Limit = Annotated[
+    str, typer.Option("--limit", metavar="HOURS", help="Refuse what would take longer on one core, as estimated.")
+]
+Seed = Annotated[
+    int, typer.Option("--seed", parser=whole_number("seed", 0, SEEDS), metavar="N", help="Of everything random.")
+]
 ProfileName = Annotated[str, typer.Option("--profile", help="quick or full.")]
 Folder = Annotated[Path, typer.Option("--out", help="Folder for the output.")]
 
@@ -54,27 +78,40 @@ PROFILES = ("quick", "full")
 FAMILIES = ("serif", "sans")
 NOTATIONS = ("alphabet", "paper")
 ALLOCATIONS = 100_000  # between two looks for garbage: what importing the libraries leaves is none
+MOST_SECONDS = 1e6
 
 
 def main() -> NoReturn:
     """Run the command line; bad input is one line on standard error and exit status 2."""
     gc.set_threshold(ALLOCATIONS)
+    sys.exit(ended(_answer))
+
+
+def _answer() -> int:
     try:
+        _check_own_code()
         status = app(standalone_mode=False)
-    except (TightrateError, typer.TyperException) as error:
-        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
-        sys.stderr.write(f"tightrate: {' '.join(message.split())}\n")
-        sys.exit(2)
+    except typer.TyperException as error:
+        return refusal(error.format_message())
+    except TightrateError as error:
+        return refusal(error)
     except MemoryError:
-        sys.stderr.write("tightrate: this does not fit the memory; give smaller sizes (M, d, rows, replicas)\n")
-        sys.exit(2)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
-    except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("tightrate: interrupted\n")
-        sys.exit(130)
-    sys.exit(status if isinstance(status, int) else 0)
+        return refusal("this does not fit the memory; give smaller sizes (M, d, rows, replicas)")
+    except RecursionError:
+        return refusal("this is nested too deeply; give something flatter")
+    return status if isinstance(status, int) else 0
+
+
+def _check_own_code() -> None:
+    """Refuse to be the command of a copied checkout that would run the code of the original."""
+    own = Path(__file__).resolve().parents[1]
+    checkout = Path(sys.argv[0]).resolve().parents[2:3]  # of CHECKOUT/.venv/bin/tightrate
+    for folder in checkout:
+        copied = folder / "tightrate" / "command_line.py"
+        if copied.is_file() and not copied.samefile(__file__):
+            raise TightrateError(
+                f"{sys.argv[0]} would run the code in {own}, not that in {folder}; run make there anew"
+            )
 
 
 @app.command("list")
@@ -152,6 +189,12 @@ def evaluate(theorem_id: TheoremId, values: Values = None, as_json: AsJson = Fal
             raise unknown_name("letter", name, known)
         if name in LETTERS:
             check_value(name, value)
+    undefined = [name for name, value in found.bound.terms_at(given).items() if value != value]
+    if undefined:
+        raise TightrateError(
+            f"{found.id} has no value here: {' and '.join(undefined)} has no limit (such as that of (1 - eta*L)^K for"
+            " eta*L >= 2 as K grows); give a finite K or other steps"
+        )
     if as_json:
         print_json(evaluation_as_json(found, given))
     else:
@@ -214,6 +257,7 @@ def check_bound_command(
 
     Example: tightrate check-bound '\\frac{HB^2}{R} + \\frac{\\sigma B}{\\sqrt{MKR}}' --letters H=L
     """
+    from tightrate.common.files import read_text
     from tightrate.rates.formulas.assumptions import is_assumption
     from tightrate.rates.relations.bound_check import (
         as_hypotheses,
@@ -224,7 +268,7 @@ def check_bound_command(
         read_table,
     )
     from tightrate.rates.statements.paper_notation import parse_letters
-    from tightrate.terminal.arguments import read_macros, read_text
+    from tightrate.terminal.arguments import read_macros
     from tightrate.terminal.bound import bound_as_json, bounds_page, table_page
     from tightrate.terminal.documents import print_json
     from tightrate.terminal.output import console, working
@@ -277,13 +321,13 @@ def lint(
     """
     from functools import partial
 
+    from tightrate.common.files import write_whole
     from tightrate.rates.manuscripts.lint import lint as lint_file
     from tightrate.rates.statements.paper_notation import parse_letters
     from tightrate.terminal.arguments import read_macros
     from tightrate.terminal.documents import json_text, print_json
     from tightrate.terminal.manuscript import lint_lines
     from tightrate.terminal.output import progress, say
-    from tightrate.verify.cache.netcdf import write_whole
 
     spelled = parse_letters(letters) if letters else None
     own = read_macros(macros)
@@ -295,8 +339,8 @@ def lint(
 
             page = write_page(report, results, partial(watcher, "report"))
     if sarif is not None:
+        from tightrate.common.files import write_whole
         from tightrate.terminal.sarif import sarif as as_sarif
-        from tightrate.verify.cache.netcdf import write_whole
 
         document = json_text(as_sarif(results))
         write_whole(sarif, lambda part: part.write_text(document, encoding="utf-8"))
@@ -348,6 +392,7 @@ def simulate(
     quantiles: Annotated[str, typer.Option("--quantile", metavar="Q,...", help="Over replicas: 0.5,0.9.")] = "",
     theorem: Annotated[str | None, typer.Option(help="Say which of its conditions hold, and its bound.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the JSON document to this file too.")] = None,
+    limit: Limit = "24",
     as_json: AsJson = False,
 ) -> None:
     """Run an algorithm on a problem.
@@ -356,20 +401,25 @@ def simulate(
 
     Example: tightrate simulate local-sgd rank-one-pair cosine=0.9 eta=1 K=inf R=20
     """
+    from tightrate.common.files import check_output, write_whole
+    from tightrate.common.numbers import read_number
     from tightrate.common.threads import one_blas_thread
     from tightrate.rates.statements.catalogue import theorem as theorem_of
     from tightrate.simulator.parameters import spelled
     from tightrate.simulator.simulate import simulate as run
     from tightrate.simulator.validation import known_parameters, method_named, output_named
-    from tightrate.terminal.arguments import read_names, read_number, read_pairs, read_settings
+    from tightrate.terminal.arguments import read_limit, read_names, read_pairs, read_settings
     from tightrate.terminal.documents import json_text, print_json
     from tightrate.terminal.output import console, working
     from tightrate.terminal.simulation import simulation_as_json, simulation_page
 
+    hours = read_limit(limit)
     claimed = theorem_of(theorem) if theorem is not None else None
     at = output_named(output)
     known = known_parameters(algorithm, problem, noise=noise, output=at, theorem=claimed)
     given = read_settings(spelled(read_pairs(values or [])), known)
+    if out is not None:
+        check_output(out, [Path(given["file"])] if given.get("file") else [])
     with working(f"{algorithm} on {problem}"), one_blas_thread():
         found = run(
             algorithm,
@@ -381,11 +431,10 @@ def simulate(
             measures=read_names(measures),
             quantiles=[read_number("quantile", level) for level in read_names(quantiles)],
             theorem=theorem,
+            hours=hours,
         )
     document = simulation_as_json(found)
     if out is not None:
-        from tightrate.verify.cache.netcdf import write_whole
-
         write_whole(out, lambda part: part.write_bytes(json_text(document).encode()))
     if as_json:
         print_json(document)
@@ -436,6 +485,7 @@ def sweep(
     out: Annotated[Path | None, typer.Option(help="netCDF file for the results; SPEC.nc by default.")] = None,
     jobs: Jobs = 1,
     scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on this Dask cluster.")] = None,
+    limit: Limit = "24",
 ) -> None:
     """Run a sweep described in a TOML file and save the labelled results; run it again to go on after a stop.
 
@@ -443,23 +493,37 @@ def sweep(
 
     Example: tightrate sweep examples/krm_sweep.toml --jobs 2
     """
+    from tightrate.common.files import check_output, keeps_files
+    from tightrate.terminal.arguments import read_limit
     from tightrate.terminal.live_sweep import live, summary
     from tightrate.terminal.output import say
-    from tightrate.verify.cache.netcdf import check_writable, save_dataset
+    from tightrate.verify.cache.netcdf import save_dataset
     from tightrate.verify.sweep.run import CellStore, read_sweep, run_sweep
 
+    hours = read_limit(limit)
     described = read_sweep(specification)
-    target = out or specification.with_suffix(".nc").resolve().parent.joinpath(specification.stem + ".nc")
-    check_writable(target)
-    store = CellStore(target.with_name(f"{target.name}.cells"))
-    check_writable(store.path("probe"))
-    with live(described) as shown:
+    target = specification.with_name(f"{specification.stem}.nc") if out is None else out
+    check_output(target, [specification])
+    store = CellStore(target.with_name(f"{target.name}.cells")) if keeps_files(target) else None
+    if store is not None:
+        check_output(store.path("probe"))
+    kept = "nothing is kept" if store is None else f"finished cells are kept in {store.folder}, run it again to go on"
+    with telling(kept), live(described) as shown:
         dataset = run_sweep(
-            described, jobs=jobs, scheduler=scheduler, store=store, progress=shown.progress, watch=shown.watch
+            described,
+            jobs=jobs,
+            scheduler=scheduler,
+            store=store,
+            progress=shown.progress,
+            watch=shown.watch,
+            hours=hours,
         )
     save_dataset(dataset, target)
     for note in dataset.attrs.get("notes", ()):
         say(f"note: {note}")
+    if store is None:
+        say(f"{summary(dataset)}; results in {target}")
+        return
     say(f"{summary(dataset, kept=store.found, damaged=store.damaged)}; results in {target}, cells in {store.folder}")
 
 
@@ -471,7 +535,7 @@ def verify(
     ] = None,
     profile: ProfileName = "quick",
     jobs: Jobs = 2,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of every experiment.")] = 20240511,
+    seed: Seed = 20240511,
     paper: Annotated[Path | None, typer.Option(metavar="FILE.py", help="A paper of your own.")] = None,
     power: Annotated[bool, typer.Option("--power", help="Report how many wrong twins are rejected.")] = False,
     report: Annotated[Path | None, typer.Option(metavar="DIR", help="With --paper: write a page here.")] = None,
@@ -569,7 +633,9 @@ def figure(
     source: Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Draw from a results file.")] = None,
     out: Folder = Path("figures-out"),
     formats: Annotated[str, typer.Option("--format", help="Any of pdf,png,svg.")] = "pdf,png",
-    columns: Annotated[int, typer.Option(min=1, max=2, help="Columns of a paper that it is made for.")] = 2,
+    columns: Annotated[
+        int, typer.Option(parser=whole_number("columns", 1, 2), metavar="1|2", help="Columns of a paper.")
+    ] = 2,
     family: Annotated[str, typer.Option(help="Type: serif or sans.")] = "serif",
     notation: Annotated[
         str, typer.Option("--letters", help="Whose: the alphabet's, or the paper's own.", metavar="alphabet|paper")
@@ -584,6 +650,7 @@ def figure(
 
     Example: tightrate figure k-does-not-help --format pdf,svg --columns 1
     """
+    from tightrate.common.files import check_output
     from tightrate.figures.figure import FIGURES, FORMATS, Look, save, staleness
     from tightrate.terminal.output import progress, say
     from tightrate.verify.cache.netcdf import load_dataset
@@ -610,6 +677,9 @@ def figure(
             say(f"{name}: {'stale: ' + stale[name] if name in stale else 'up to date'}")
         return 1 if stale else 0
     look = Look(cast("Columns", columns), cast("Family", family), cast("Notation", notation))
+    for name in chosen:
+        for ending in ("nc", *kinds):
+            check_output(out / f"{name}.{ending}", [] if source is None else [source])
     with progress() as watcher:
         session = Session(_profile(profile), jobs=jobs, progress=watcher, store=default_store(), reuse=True)
         if source is None:
@@ -629,7 +699,7 @@ def reproduce(
     profile: ProfileName = "quick",
     out: Folder = Path("report"),
     jobs: Jobs = 2,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of every experiment.")] = 20240511,
+    seed: Seed = 20240511,
 ) -> int:
     """Run every claim, draw every figure, and write one self-contained report.
 
@@ -674,9 +744,14 @@ def falsify(
             metavar="THEOREM", help="A theorem, a search, or a pattern.", autocompletion=complete("theorems")
         ),
     ],
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="Time budget; else a number of points.")] = None,
-    evaluations: Annotated[int | None, typer.Option(min=1, help="Points to try in each search.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 0,
+    seconds: Annotated[
+        str | None, typer.Option(metavar="S", help="Time budget, at most 1e6; else a number of points.")
+    ] = None,
+    evaluations: Annotated[
+        int | None,
+        typer.Option(parser=whole_number("evaluations", 1, 10**7), metavar="N", help="Points to try in each search."),
+    ] = None,
+    seed: Seed = 0,
     witness: Annotated[str | None, typer.Option(metavar="'NAME=VALUE ...'", help="Measure this point again.")] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -684,6 +759,7 @@ def falsify(
 
     Example: tightrate falsify khaled2025/thm2 --seconds 20
     """
+    from tightrate.common.numbers import read_number
     from tightrate.common.threads import one_blas_thread
     from tightrate.terminal.arguments import read_values
     from tightrate.terminal.documents import print_json
@@ -692,12 +768,15 @@ def falsify(
     from tightrate.verify.falsification.falsify import falsification_as_json, run_witness
     from tightrate.verify.falsification.falsify import falsify as search_for_violation
 
+    budget = None if seconds is None else read_number("seconds", seconds)
+    if budget is not None and not 0.1 <= budget <= MOST_SECONDS:
+        raise TightrateError(f"seconds must lie between 0.1 and {MOST_SECONDS:g}, not {budget:g}")
     if witness is not None:
         found = [run_witness(theorem_id, read_values(witness.split()))]
     else:
         with progress() as watcher, one_blas_thread():
             searched = search_for_violation(
-                theorem_id, seconds=seconds, evaluations=evaluations, seed=seed, progress=watcher
+                theorem_id, seconds=budget, evaluations=evaluations, seed=seed, progress=watcher
             )
         found = list(searched)
     if as_json:
@@ -730,13 +809,13 @@ def worst_case_command(
 
     Example: tightrate worst-case local-sgd K=4 R=2 eta=1 --against patel2024/prop7-constant
     """
+    from tightrate.common.files import check_output, write_whole
     from tightrate.rates.statements.catalogue import theorem as theorem_of
     from tightrate.simulator.worst_case.worst_case import CLASSES, tuned_worst_case, worst_case
     from tightrate.terminal.arguments import read_values
     from tightrate.terminal.documents import json_text, print_json
     from tightrate.terminal.output import console, working
     from tightrate.terminal.worst_case import worst_case_as_json, worst_case_page
-    from tightrate.verify.cache.netcdf import write_whole
     from tightrate.verify.exact_worst_case import against
 
     claimed = theorem_of(theorem) if theorem is not None else None
@@ -757,6 +836,8 @@ def worst_case_command(
         raise TightrateError(f"the class {class_name} does not go with M={given.get('M', float('inf')):g}")
     if class_name == "common-optimum" and given.get("zeta_star", 0.0) != 0:
         raise TightrateError("the class common-optimum has zeta_star=0; use --class heterogeneous")
+    if out is not None:
+        check_output(out)
     settings: dict[str, Any] = {**given, "measure": measure, "output": output}
     names = [name.strip() for name in tune.split(",") if name.strip()]
     steps: dict[str, float] = {}

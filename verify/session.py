@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Literal
 
-import joblib
 import xarray as xr
 
-from tightrate.common.threads import one_blas_thread
+from tightrate.common.errors import TightrateError
+from tightrate.common.processes import in_processes
+from tightrate.common.threads import blas_kernel, one_blas_thread
 from tightrate.verify.cache.result_cache import ResultStore
 from tightrate.verify.experiment import Experiment
 
@@ -47,8 +49,8 @@ class Session:
     def result(self, experiment: Experiment) -> tuple[xr.Dataset, float]:
         """The dataset of an experiment and the seconds it took when it ran.
 
-        Its attributes say where it comes from: `experiment`, `profile`, `seed`, and `code`, the digest of the code
-        that made it.
+        Its attributes say where it comes from: `experiment`, `profile`, `seed`, `code`, the digest of the code that
+        made it, and `kernel`, the one of the linear-algebra library, which decides last digits.
         """
         if experiment.name not in self.cached and not self._take(experiment):
             self.progress(experiment.name, 0, 1)
@@ -56,20 +58,24 @@ class Session:
             with one_blas_thread():
                 dataset = experiment(self)
             seconds = perf_counter() - began
-            self._put(experiment, dataset.assign_attrs(experiment.origin(self.profile, self.seed)), seconds)
+            self._put(experiment, dataset.assign_attrs(self._origin(experiment)), seconds)
             self.progress(experiment.name, 1, 1)
         return self.cached[experiment.name]
 
     def _put(self, experiment: Experiment, dataset: xr.Dataset, seconds: float) -> None:
         self.cached[experiment.name] = (dataset, seconds)
         if self.store is not None:
-            self.store.write(dataset)
+            with suppress(TightrateError):  # what cannot be kept takes its time again, no more
+                self.store.write(dataset)
+
+    def _origin(self, experiment: Experiment) -> dict[str, str | int]:
+        return {**experiment.origin(self.profile, self.seed), "kernel": blas_kernel()}
 
     def _take(self, experiment: Experiment) -> bool:
         """Take the stored dataset, if there is one; it took no seconds."""
         if self.store is None or not self.reuse:
             return False
-        dataset = self.store.read(experiment.origin(self.profile, self.seed))
+        dataset = self.store.read(self._origin(experiment))
         if dataset is None:
             return False
         self.cached[experiment.name] = (dataset, 0.0)
@@ -87,12 +93,11 @@ class Session:
         if self.jobs == 1 or len(wanted) < 2:
             return
         self.progress("experiments", 0, len(wanted))
-        parallel = joblib.Parallel(n_jobs=self.jobs, return_as="generator_unordered", batch_size=1)
-        tasks = (joblib.delayed(_attempt)(one, self.profile, self.seed) for one in wanted)
+        calls = [(one, self.profile, self.seed) for one in wanted]
         with warnings.catch_warnings():
             # joblib renews a process that has grown large, between two experiments; nothing is lost
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
-            for done, (name, found) in enumerate(parallel(tasks), start=1):
+            for done, (name, found) in enumerate(in_processes(_attempt, calls, self.jobs), start=1):
                 if found is not None:
                     self._put(distinct[name], *found)
                 self.progress("experiments", done, len(wanted))

@@ -26,7 +26,7 @@ from tightrate.rates.orders.special_factors import exponent_terms, is_exponentia
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.symbols.hypothesis import Given
 
-MOST_ROUNDS = 10**18
+MOST_ROUNDS = 10**100  # the largest magnitude of a letter
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from types import MappingProxyType
 from sympy import Rational, Symbol
 
 from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.common.numbers import in_range
 from tightrate.rates.symbols.units import LENGTH, PURE, VALUE, Unit
 
 GRADIENT = VALUE / LENGTH
@@ -324,6 +325,7 @@ def check_value(name: str, value: float) -> float:
     tightrate.common.errors.TightrateError: R must be a positive integer, not 2.5
     """
     known = letter(name)
+    in_range(name, value)
     if known.counts:
         infinite = name == "K" and value == float("inf")
         if not infinite and not (value >= 1 and value == int(value) if abs(value) != float("inf") else False):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.files import read_text
+from tightrate.common.numbers import read_number
 from tightrate.rates.formulas.macros import Macro, definitions
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
@@ -89,28 +90,12 @@ def read_names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def read_number(name: str, text: str) -> float:
-    """A number, a fraction or inf; anything else is refused."""
-    lowered = text.strip().lower()
-    if lowered in ("inf", "+inf", "infinity", "oo", "∞"):
-        return float("inf")
-    try:
-        if len(lowered) > 100:
-            raise ValueError
-        mantissa, _, exponent = lowered.partition("e")
-        if "/" not in mantissa and abs(int(exponent or 0)) > 400:
-            raise ValueError
-        return float(Fraction(lowered))
-    except (ValueError, ZeroDivisionError, OverflowError):
-        raise TightrateError(f"{name} must be a number, a fraction such as 1/3, or inf, not {text!r}") from None
-
-
-def read_text(file: Path) -> str:
-    """The text of a file; TightrateError where it cannot be read."""
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TightrateError(f"cannot read {file}: {getattr(error, 'strerror', None) or 'not a text file'}") from None
+def read_limit(text: str) -> float:
+    """Hours, the limit of the work that is started."""
+    hours = read_number("limit", text)
+    if not hours > 0:
+        raise TightrateError(f"limit must be a positive number of hours, not {hours:g}")
+    return hours
 
 
 def read_macros(file: Path | None) -> dict[str, Macro]:

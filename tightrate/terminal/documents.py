@@ -11,7 +11,12 @@ from tightrate.common.json_types import as_json
 
 def print_json(document: Any) -> None:
     """The one JSON document of a command."""
-    sys.stdout.write(json_text(document))
+    text = json_text(document)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # JSON has escapes for what this terminal has no letters for
+        text = json.dumps(json.loads(text), indent=2) + "\n"
+    sys.stdout.write(text)
 
 
 def json_text(document: Any) -> str:

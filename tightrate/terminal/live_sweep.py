@@ -60,7 +60,7 @@ def live(sweep: Sweep) -> Iterator[LiveSweep]:
         yield LiveSweep(sweep, bars)
 
 
-def summary(dataset: Any, *, kept: int, damaged: int) -> str:
+def summary(dataset: Any, *, kept: int = 0, damaged: int = 0) -> str:
     """One line about a finished sweep: how many cells, how many are not new, and what to mistrust."""
     import json
 
@@ -70,6 +70,8 @@ def summary(dataset: Any, *, kept: int, damaged: int) -> str:
     parts = [f"{cells} cells"]
     if kept:
         parts.append(f"{kept} of them finished before")
+    if len(kernels := list(dataset.attrs["kernel"])) > 1:
+        parts.append(f"made on {len(kernels)} kernels whose last digits may differ ({', '.join(kernels)})")
     if damaged:
         parts.append(f"{damaged} damaged ones run again")
     parts.append(f"{int((dataset['diverged'] > 0).sum())} with diverged replicas")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+LEAST_COLUMNS = 20  # narrower terminals are not written for
 
 STATUS_STYLE: Mapping[str, str] = {
     "confirmed": "green",
@@ -23,7 +26,10 @@ STATUS_STYLE: Mapping[str, str] = {
 
 def console(stderr: bool = False) -> Console:
     """A console that respects NO_COLOR, pipes and narrow terminals, and never marks up what it is given."""
-    return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=False)
+    columns = os.environ.get("COLUMNS", "")
+    width = LEAST_COLUMNS if columns.isdigit() and 0 < int(columns[:9]) < LEAST_COLUMNS else None
+    known = {name: value for name, value in os.environ.items() if name != "COLUMNS" or value.strip("0")}
+    return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=False, width=width, _environ=known)
 
 
 def say(text: str) -> None:

@@ -13,12 +13,12 @@ import platform
 from collections.abc import Collection, Iterable
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = "tightrate"
-LIBRARIES = ("numpy", "scipy", "sympy", "xarray")
+LIBRARIES = ("numpy", "scipy", "sympy", "xarray", "numba", "llvmlite")
 
 
 def code_digest(*modules: str) -> str:
@@ -31,9 +31,21 @@ def code_digest(*modules: str) -> str:
     """
     digest = sha256(platform.python_version().encode())
     for library in LIBRARIES:
-        digest.update(f"{library} {version(library)}\n".encode())
+        digest.update(f"{library} {version_of(library)}\n".encode())
     digest.update(source_digest(*modules).encode())
     return digest.hexdigest()[:16]
+
+
+def version_of(library: str) -> str:
+    """The version of an installed library, "none" for one that is not installed.
+
+    >>> version_of("no-such-library")
+    'none'
+    """
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "none"
 
 
 def source_digest(*modules: str, within: Collection[str] = (PACKAGE,)) -> str:
@@ -58,7 +70,7 @@ def reached(modules: Iterable[str], within: Collection[str] = (PACKAGE,)) -> fro
         module = waiting.pop()
         if module not in found and any(f"{module}.".startswith(f"{package}.") for package in within):
             found.add(module)
-            waiting += _reached_directly(module)
+            waiting += [*_reached_directly(module), *_packages_around(module)]
     return frozenset(found)
 
 
@@ -84,6 +96,12 @@ def _reached_directly(module: str) -> frozenset[str]:
             if named.startswith(f"{PACKAGE}.") and named.replace(".", "").replace("_", "").isalnum():
                 names |= {named, *_modules_below(named)}
     return frozenset(name for name in names if name.split(".")[0] == PACKAGE and _file(name))
+
+
+def _packages_around(module: str) -> list[str]:
+    """The packages that are loaded before a module of theirs; not the whole, which names everything."""
+    parts = module.split(".")
+    return [".".join(parts[:depth]) for depth in range(2, len(parts))]
 
 
 @cache

@@ -1,11 +1,16 @@
-"""Results on disk: netCDF files that any tool opens, written whole or not at all, and read back equal."""
+"""Results on disk: netCDF files that any tool opens, written whole or not at all, and read back equal.
+
+Every file holds the SHA-256 of itself (with 64 zeros in the place of the digest), so that none is believed of which a
+single bit has changed.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +18,13 @@ import numpy as np
 import xarray as xr
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.files import read_bytes, write_whole
 
 FORMAT = "tightrate_format"  # the attribute by which our files are known
-VERSION = "1"
+VERSION = "2"
+DIGEST = "tightrate_sha256"  # the attribute with the digest of the whole file
+UNKNOWN = "0" * 64  # stands for it while the digest is taken
+LARGEST = 1 << 40  # bytes of a results file
 AS_JSON = "json:"  # marks an attribute that netCDF-3 has no type for
 INT32 = np.iinfo(np.int32)
 
@@ -27,24 +36,33 @@ def save_dataset(dataset: xr.Dataset, path: Path) -> None:
     tables) is kept as JSON.  Infinite and missing values survive, in coordinates too.
     """
     stored = dataset.copy()
-    stored.attrs = {FORMAT: VERSION, **_encoded(dataset.attrs)}
+    stored.attrs = {FORMAT: VERSION, DIGEST: UNKNOWN, **_encoded(dataset.attrs)}
     for name in stored.variables:
         stored[name].attrs = _encoded(dataset[name].attrs)
-    write_whole(path, lambda part: _write(stored, part))
+    content = bytes(stored.to_netcdf(engine="scipy", format="NETCDF3_64BIT"))
+    at = _place_of_the_digest(content)
+    digest = sha256(content).hexdigest().encode()
+    write_whole(path, lambda part: part.write_bytes(content[:at] + digest + content[at + len(UNKNOWN) :]))
 
 
 def load_dataset(path: Path) -> xr.Dataset:
-    """Read a dataset that `save_dataset` wrote; any other file is refused in one line."""
-    if not path.is_file():
-        raise TightrateError(f"cannot read {path}: {'it is a folder' if path.is_dir() else 'no such file'}")
+    """Read a dataset that `save_dataset` wrote; any other file, or a changed one, is refused in one line."""
+    content = read_bytes(path, LARGEST)
+    if not content.startswith(b"CDF"):
+        raise TightrateError(f"{path} is not a readable results file; give one that tightrate saved (.nc)")
+    at = _place_of_the_digest(content)
+    if at < 0:
+        raise TightrateError(f"{path} was not saved by this version of tightrate; give a results file that was")
+    blank = content[:at] + UNKNOWN.encode() + content[at + len(UNKNOWN) :]
+    if sha256(blank).hexdigest().encode() != content[at : at + len(UNKNOWN)]:
+        raise TightrateError(f"{path} is damaged, or was changed since tightrate saved it; make it anew")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dataset = xr.load_dataset(path, engine="scipy")
-    except OSError as error:
-        raise TightrateError(f"cannot read {path}: {error.strerror or error}") from None
-    except Exception:  # a damaged file can raise anything
+            dataset = xr.load_dataset(BytesIO(content), engine="scipy")
+    except Exception:  # whoever wrote it, it is none of ours
         raise TightrateError(f"{path} is not a readable results file; give one that tightrate saved (.nc)") from None
+    del dataset.attrs[DIGEST]
     if dataset.attrs.pop(FORMAT, None) != VERSION:
         raise TightrateError(f"{path} was not saved by this version of tightrate; give a results file that was")
     dataset.attrs = _decoded(dataset.attrs)
@@ -55,29 +73,11 @@ def load_dataset(path: Path) -> xr.Dataset:
     return dataset
 
 
-def check_writable(path: Path) -> None:
-    """Refuse now, in one line, a place where a result could not be written after hours of work."""
-    if path.is_dir():
-        raise TightrateError(f"cannot write {path}: it is a folder; give the name of a file")
-    write_whole(path.with_name(f".{path.name}.probe"), lambda part: part.touch())
-    path.with_name(f".{path.name}.probe").unlink()
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in place in one step."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(part)
-        os.replace(part, path)
-    except OSError as error:
-        raise TightrateError(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        part.unlink(missing_ok=True) if part.parent.is_dir() else None
-
-
-def _write(dataset: xr.Dataset, path: Path) -> None:
-    dataset.to_netcdf(path, engine="scipy", format="NETCDF3_64BIT")
+def _place_of_the_digest(content: bytes) -> int:
+    """Where the digest stands in a file: behind the attribute's name, its type (text) and its length; -1 if nowhere."""
+    head = DIGEST.encode() + (2).to_bytes(4, "big") + len(UNKNOWN).to_bytes(4, "big")
+    at = content.find(head)
+    return at + len(head) if at >= 0 else -1
 
 
 def _encoded(attributes: Mapping[Any, Any]) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import xarray as xr
-from platformdirs import user_cache_path
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.files import own_cache, remove_abandoned
 from tightrate.verify.cache.netcdf import load_dataset, save_dataset
 
 FOLDER = "TIGHTRATE_CACHE"  # the environment variable that names another folder
@@ -31,17 +31,15 @@ class ResultStore:
 
     def read(self, origin: dict[str, str | int]) -> xr.Dataset | None:
         """The dataset of that origin, None if there is none that can be trusted."""
-        path = self._path(origin)
-        if not path.is_file():
-            return None
         try:
-            dataset = load_dataset(path)
+            dataset = load_dataset(self._path(origin))
         except TightrateError:
             return None
         return dataset if all(dataset.attrs.get(name) == value for name, value in origin.items()) else None
 
     def write(self, dataset: xr.Dataset) -> None:
         """Keep a dataset under the origin that its attributes tell."""
+        remove_abandoned(self.folder)
         save_dataset(dataset, self._path(dataset.attrs))
 
     def _path(self, origin: dict[str, str | int]) -> Path:
@@ -49,6 +47,9 @@ class ResultStore:
 
 
 def default_store() -> ResultStore:
-    """The folder named by TIGHTRATE_CACHE, else the one that the operating system has for caches."""
+    """The folder named by TIGHTRATE_CACHE, else the one that the operating system has for caches.
+
+    Where that has none (an unknown user without a home), nothing can be kept.
+    """
     named = os.environ.get(FOLDER)
-    return ResultStore(Path(named) if named else user_cache_path("tightrate", appauthor=False) / "results")
+    return ResultStore(Path(named) if named else own_cache() / "results")

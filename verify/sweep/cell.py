@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
+from tightrate.common.threads import blas_kernel
+from tightrate.common.workload import HOURS
 from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import Problem
 from tightrate.simulator.algorithm import Array
@@ -101,7 +103,8 @@ class Result:
 
     `steps` are the numbers that the algorithm ran with, tuned ones included.  `tuning` is the whole grid in the order
     in which it was tried: each tuned step, and the mean found; `interior` says whether the chosen point lies inside it.
-    `pilot` is the number of replicas that sized the cell, 0 without a target.
+    `pilot` is the number of replicas that sized the cell, 0 without a target.  `kernel` is the linear-algebra kernel on
+    which it ran.
     """
 
     samples: Samples
@@ -110,10 +113,11 @@ class Result:
     interior: bool = True
     pilot: int = 0
     seconds: float = 0.0
+    kernel: str = field(default_factory=blas_kernel)
 
 
-def run_cell(cell: Cell, problems: Problems | None = None) -> Result:
-    """Find a cell's numbers: tune what is to be tuned, size the replicas, measure."""
+def run_cell(cell: Cell, problems: Problems | None = None, hours: float = HOURS) -> Result:
+    """Find a cell's numbers: tune what is to be tuned, size the replicas, measure, each within so many hours."""
     began = perf_counter()
     problem = (problems or Problems()).get(cell.problem, cell.of_the_instance)
     noise = build_noise(cell.noise, cell.values)
@@ -123,7 +127,7 @@ def run_cell(cell: Cell, problems: Problems | None = None) -> Result:
         steps: Mapping[str, Any], replicas: int, use: str | None = None, streams: NDArray[np.int_] | None = None
     ) -> Samples:
         question = cell.question(problem, noise, {**cell.steps, **steps})
-        return measure(question, engine, replicas=replicas, streams=streams, **cell.randomness(use))
+        return measure(question, engine, replicas=replicas, streams=streams, hours=hours, **cell.randomness(use))
 
     def means(steps: Mapping[str, Array], replicas: int) -> Array:
         """The first measure at each value of the steps, over common random numbers where it is sampled."""

@@ -6,28 +6,34 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import version
 from platform import machine, python_version
 
 import numpy as np
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.threads import blas_kernel
 from tightrate.simulator.by_name import problem_name
-from tightrate.verify.cache.code_digest import source_digest
+from tightrate.verify.cache.code_digest import source_digest, version_of
 from tightrate.verify.sweep.cell import Cell
 
 RUNS_CELLS = ("tightrate.verify.sweep.cell", "tightrate.verify.sweep.packs")
-MOVES_BITS = ("tightrate.constructions", "tightrate.simulator", "tightrate.verify.sweep")  # of what these reach
+MOVES_BITS = (  # of what these reach
+    "tightrate.common",
+    "tightrate.constructions",
+    "tightrate.simulator",
+    "tightrate.verify.sweep",
+)
 
 
 @cache
 def environment() -> Mapping[str, str]:
-    """The versions, the code and the kind of CPU that a cell's bits depend on."""
+    """The versions, the code, the kind of CPU and the BLAS kernel that a cell's bits depend on."""
     return {
         "python": ".".join(python_version().split(".")[:2]),
-        **{name: version(name) for name in ("tightrate", "numpy", "scipy")},
+        **{name: version_of(name) for name in ("tightrate", "numpy", "scipy", "numba", "llvmlite")},
         "code": source_digest(*RUNS_CELLS, within=MOVES_BITS),
         "cpu": _cpu(),
+        "kernel": blas_kernel(),
     }
 
 

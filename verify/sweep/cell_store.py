@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.files import write_whole
 from tightrate.simulator.measure import Samples
-from tightrate.verify.cache.netcdf import write_whole
 from tightrate.verify.sweep.cell import Cell, Result
 
-FORMAT = "tightrate-cell-2"
+FORMAT = "tightrate-cell-3"
 WORTH_FLUSHING = 0.1  # seconds that a cell took; forcing a cheaper one to the disk would take longer than its loss
 
 
@@ -83,6 +83,7 @@ def _encoded(key: str, cell: Cell, result: Result) -> bytes:
         "interior": result.interior,
         "pilot": result.pilot,
         "seconds": result.seconds,
+        "kernel": result.kernel,
         "inputs": json.loads(cell.as_json()),
     }
     archive = BytesIO()
@@ -105,6 +106,7 @@ def _decoded(key: str, content: bytes) -> Result:
             interior=plain["interior"],
             pilot=plain["pilot"],
             seconds=plain["seconds"],
+            kernel=plain["kernel"],
         )
 
 

@@ -5,27 +5,30 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from threading import Thread
-from time import sleep
+from time import monotonic, sleep
 from typing import Any, Protocol, TypeVar
 
-import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.processes import in_processes
 from tightrate.common.threads import one_blas_thread
+from tightrate.common.workload import HOURS
 from tightrate.simulator.by_name import Problems
 from tightrate.verify.sweep.cell import Cell, Result, run_cell
 from tightrate.verify.sweep.cell_key import environment
 from tightrate.verify.sweep.packs import packs, run_pack, work
 
+T = TypeVar("T")
+
 ATTEMPTS = 3  # of a cell whose worker is killed under it
-SECONDS_TO_CONNECT = 10
-SECONDS_FOR_WORKERS = 30
+SECONDS_TO_CONNECT = 9.0  # and to find a worker
+SECONDS_WITHOUT_WORKERS = 10.0  # after which they are taken to be gone
 SECONDS_BETWEEN_LOOKS = 1.0
 KEPT = "finished cells are kept, run it again to go on"
 
@@ -42,6 +45,7 @@ Found = TypeVar("Found")
 Found_co = TypeVar("Found_co", covariant=True)
 Outcome = tuple[int, Result | Failure]
 
+LAST_DIGITS = ("cpu", "kernel")  # all that these change of a cell
 NO_DEMANDS: Mapping[str, str] = {}  # on the versions of a process of this same installation
 
 
@@ -61,21 +65,24 @@ class Pack:
     numbers: Sequence[int]
     cells: Sequence[Cell]
     problems: Problems
+    hours: float = HOURS
 
     def outcomes(self, expected: Mapping[str, str] = NO_DEMANDS) -> list[Outcome]:
         """The outcome of each cell, all run together; where one of them fails each runs alone, to say so itself."""
         if len(self.cells) > 1 and not other_versions(expected):
             try:
-                return list(zip(self.numbers, run_pack(self.cells, self.problems), strict=True))
+                return list(zip(self.numbers, run_pack(self.cells, self.problems, self.hours), strict=True))
             except Exception:  # whatever it is, the cell that raises it meets it again below
                 pass
-        found = [attempt(cell, self.problems, expected) for cell in self.cells]
+        found = [attempt(cell, self.problems, expected, self.hours) for cell in self.cells]
         return list(zip(self.numbers, found, strict=True))
 
 
-def attempt(cell: Cell, problems: Problems, expected: Mapping[str, str] = NO_DEMANDS) -> Result | Failure:
+def attempt(
+    cell: Cell, problems: Problems, expected: Mapping[str, str] = NO_DEMANDS, hours: float = HOURS
+) -> Result | Failure:
     """Run a cell where it may fail and where the versions may be others, and say so."""
-    return attempted(lambda: run_cell(cell, problems), expected)
+    return attempted(lambda: run_cell(cell, problems, hours), expected)
 
 
 def attempted(run: Callable[[], Found], expected: Mapping[str, str] = NO_DEMANDS) -> Found | Failure:
@@ -93,12 +100,17 @@ def attempted(run: Callable[[], Found], expected: Mapping[str, str] = NO_DEMANDS
 
 
 def other_versions(expected: Mapping[str, str]) -> list[str]:
-    """The names of what is expected to be the same here, and is not."""
-    return [name for name in expected if name != "cpu" and environment().get(name) != expected[name]]
+    """The names of what is expected to be the same here, and is not; results tell on which kernel they were made."""
+    return [name for name in expected if name not in LAST_DIGITS and environment().get(name) != expected[name]]
 
 
 def outcomes(
-    cells: Sequence[Cell], problems: Problems, *, jobs: int = 1, scheduler: str | None = None
+    cells: Sequence[Cell],
+    problems: Problems,
+    *,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    hours: float = HOURS,
 ) -> Iterator[Outcome]:
     """The number and the outcome of each cell, as soon as it has one.
 
@@ -108,7 +120,7 @@ def outcomes(
     found = []
     for numbers in sorted(packs(cells), key=lambda pack: -sum(work(cells[index]) for index in pack)):
         own = [cells[index] for index in numbers]
-        found.append(Pack(numbers, own, problems.only(cell.instance for cell in own)))
+        found.append(Pack(numbers, own, problems.only(cell.instance for cell in own), hours))
     return run_together(found, jobs=jobs, scheduler=scheduler)
 
 
@@ -147,11 +159,8 @@ def _run_there(pack: Together[Found], expected: Mapping[str, str]) -> Sequence[t
 def _on_processes(packs: Sequence[Together[Found]], jobs: int) -> Iterator[tuple[int, Found]]:
     left = {pack.numbers[0]: pack for pack in packs}
     for _ in range(ATTEMPTS):
-        # One pack at a time: a cell that waited for others in its batch would not be on disk when it is finished.
-        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-        tasks = (joblib.delayed(_run_here)(pack, os.getpid()) for pack in list(left.values()))
         try:
-            with closing(parallel(tasks)) as found:
+            with closing(in_processes(_run_here, [(pack, os.getpid()) for pack in left.values()], jobs)) as found:
                 for outcomes_of_pack in found:
                     del left[outcomes_of_pack[0][0]]
                     yield from outcomes_of_pack
@@ -170,6 +179,7 @@ def _on_cluster(packs: Sequence[Together[Found]], address: str) -> Iterator[tupl
 
         running = {submit(pack): (pack, 1) for pack in packs}
         finished = distributed.as_completed(list(running), loop=client.loop)
+        lost = _Watch(client, address)
         for future in finished:
             pack, attempts = running.pop(future)
             if future.status == "finished":
@@ -186,7 +196,7 @@ def _on_cluster(packs: Sequence[Together[Found]], address: str) -> Iterator[tupl
                 why = " ".join(f"{type(error).__name__}: {error}".split())
                 raise TightrateError(f"the cluster gave a cell back: {why}; {KEPT}")
             else:
-                raise TightrateError(f"lost the scheduler at {address}; {KEPT}")
+                raise TightrateError(f"{lost.why or f'lost the scheduler at {address}'}; {KEPT}")
 
 
 def _dask() -> Any:
@@ -216,20 +226,72 @@ def _connected(distributed: Any, address: str) -> Any:
     """A client of the scheduler at that address, which has at least one worker."""
     if "://" not in address and address.count(":") != 1:
         raise TightrateError(f"{address!r} is no scheduler's address; give one such as tcp://127.0.0.1:8786")
+    until = monotonic() + SECONDS_TO_CONNECT
     try:
-        client = distributed.Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
-    except (OSError, ValueError) as error:
+        client = _within(
+            SECONDS_TO_CONNECT,
+            lambda: distributed.Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False),
+        )
+    except Exception as error:  # a wrong protocol raises whatever its library does
+        why = " ".join(str(error).split()) or "no answer"
         raise TightrateError(
-            f"no Dask scheduler answers at {address} ({' '.join(str(error).split())}); start one with: dask scheduler"
+            f"no Dask scheduler answers at {address} ({why[:200]}); start one with: dask scheduler"
         ) from None
     try:
-        client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
-    except TimeoutError:
-        client.close()
+        _within(SECONDS_TO_CONNECT, lambda: client.wait_for_workers(1, timeout=max(until - monotonic(), 1.0)))
+    except Exception:
+        with suppress(Exception):
+            _within(1.0, client.close)
         raise TightrateError(
             f"the scheduler at {address} has no workers; start some with: dask worker {address} --nworkers 2"
         ) from None
     return client
+
+
+def _within(seconds: float, action: Callable[[], T]) -> T:
+    """What the action returns, if in time; who accepts a connection and never answers would be waited for."""
+    found: list[T] = []
+    failed: list[BaseException] = []
+
+    def act() -> None:
+        try:
+            found.append(action())
+        except BaseException as error:  # told where it is waited for
+            failed.append(error)
+
+    thread = Thread(target=act, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    if not found:
+        raise TimeoutError(f"no answer in {seconds:g} seconds")
+    return found[0]
+
+
+class _Watch:
+    """Ends a client whose scheduler or whose last worker is gone, which would be waited for without end."""
+
+    def __init__(self, client: Any, address: str) -> None:
+        self.why = ""
+        self._client, self._address = client, address
+        Thread(target=self._look, daemon=True).start()
+
+    def _look(self) -> None:
+        alone_since = None
+        while self._client.status != "closed":
+            sleep(SECONDS_BETWEEN_LOOKS)
+            try:
+                alone = not _within(SECONDS_TO_CONNECT, self._client.scheduler_info)["workers"]
+                gone = "all workers"
+            except Exception:
+                alone, gone = True, "the scheduler"
+            alone_since = (alone_since or monotonic()) if alone else None
+            if alone_since is not None and monotonic() - alone_since >= SECONDS_WITHOUT_WORKERS:
+                self.why = f"lost {gone} at {self._address}"
+                with suppress(Exception):
+                    self._client.close(timeout=1)
+                return
 
 
 Watch = Callable[[Mapping[str, Any], Result], None]

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tightrate.common.workload import HOURS
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import Problem
@@ -77,24 +78,26 @@ def _steps(cell: Cell) -> Steps:
     return tuple((name, value) for name, value in cell.steps.items() if isinstance(value, float) and isfinite(value))
 
 
-def run_pack(cells: Sequence[Cell], problems: Problems) -> list[Result]:
+def run_pack(cells: Sequence[Cell], problems: Problems, hours: float = HOURS) -> list[Result]:
     """The results of cells that `packs` put together; what they are made of is built once."""
     began = perf_counter()
-    found = _Pack(cells, problems).results()
+    found = _Pack(cells, problems, hours).results()
     seconds = (perf_counter() - began) / len(cells)
     return [replace(result, seconds=seconds) for result in found]
 
 
 class _Pack:
-    def __init__(self, cells: Sequence[Cell], problems: Problems) -> None:
-        self._cells, self._problems = cells, problems
+    def __init__(self, cells: Sequence[Cell], problems: Problems, hours: float) -> None:
+        self._cells, self._problems, self._hours = cells, problems, hours
         self._noises: dict[Any, Noise | RowSampling | None] = {}
         self._algorithms: dict[tuple[Steps, ...], Algorithm[Any]] = {}
 
     def results(self) -> list[Result]:
         """One result for each cell, in their order."""
         found = {
-            index: run_cell(cell, self._problems) for index, cell in enumerate(self._cells) if not self._fits(cell)
+            index: run_cell(cell, self._problems, self._hours)
+            for index, cell in enumerate(self._cells)
+            if not self._fits(cell)
         }
         together = self._together([index for index in range(len(self._cells)) if index not in found])
         runs = sample_packed([self._packed([self._cells[index] for index in members]) for members in together])

@@ -19,7 +19,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from tightrate.common.errors import TightrateError
-from tightrate.common.threads import one_blas_thread
+from tightrate.common.threads import blas_kernel, one_blas_thread
+from tightrate.common.workload import HOURS, refuse_endless
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.measures import MEASURES
@@ -46,12 +47,15 @@ def run_sweep(
     store: CellStore | None = None,
     progress: Progress = silent,
     watch: Watch | None = None,
+    hours: float = HOURS,
 ) -> xr.Dataset:
     """Run every cell that `store` does not have yet, and label the results.
 
     Cells run on `jobs` processes, or on the Dask cluster whose scheduler has the address `scheduler`.  `progress`
-    hears how many cells are done, `watch` what each of them found.  Bad input stops the sweep at once; a cell that
-    fails otherwise is reported after all others have run, and is never kept.
+    hears how many cells are done, `watch` what each of them found.  A sweep that would take more than so many
+    `hours` on one core, as far as its specification tells, is refused with its estimate before anything runs.  Bad
+    input stops the sweep at once; a cell that fails otherwise is reported after all others have run, and is never
+    kept.
 
     The dataset has one dimension for each axis.  For each measure NAME: `NAME_mean`, `NAME_stderr` and, where all
     cells are sampled equally often, `NAME` with a dimension `replica` (infinite where a replica diverged).
@@ -62,6 +66,7 @@ def run_sweep(
     fail, and `symbol: NAME` are its symbols.  The attribute `notes` says what is wrong with sampled numbers, such as
     expectations that do not exist.
     """
+    refuse_endless(f"sweep {sweep.name}", sweep.numbers, hours)
     with one_blas_thread():
         plan = Plan(sweep)
     keys = ["" if store is None else cell_key(cell) for cell in plan.cells]
@@ -71,7 +76,7 @@ def run_sweep(
     progress(sweep.name, done, len(keys))
     failures = []
     for position, outcome in outcomes(
-        [plan.cells[index] for index in todo], plan.problems, jobs=jobs, scheduler=scheduler
+        [plan.cells[index] for index in todo], plan.problems, jobs=jobs, scheduler=scheduler, hours=hours
     ):
         index = todo[position]
         if isinstance(outcome, Failure):
@@ -105,6 +110,7 @@ def labelled(plan: Plan, results: Sequence[Result]) -> xr.Dataset:
             **provenance(),
             "sweep": json.dumps(sweep.as_json()),
             "title": sweep.name,
+            "kernel": sorted({result.kernel for result in results}),
             **({"notes": notes} if notes else {}),
         },
     )
@@ -219,9 +225,9 @@ def measurement(data: xr.Dataset, name: str = "", *, what: str = "", rounding: f
 @cache
 def _versions() -> dict[str, str]:
     names = ("tightrate", "numpy", "scipy", "sympy", "xarray")
-    return {"python": python_version(), **{name: version(name) for name in names}}
+    return {"python": python_version(), **{name: version(name) for name in names}, "kernel": blas_kernel()}
 
 
 def provenance() -> dict[str, str]:
-    """The versions that made a result."""
+    """The versions that made a result, and the kernel of the linear-algebra library, which decides last digits."""
     return dict(_versions())

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import product
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
 
 from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.common.numbers import SEEDS, number, whole
+from tightrate.constructions.parameters import check_memory
 from tightrate.rates.statements import catalogue
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
@@ -28,8 +31,6 @@ from tightrate.simulator.validation import (
     checked,
     is_count,
     known_parameters,
-    number,
-    whole,
 )
 from tightrate.simulator.validation import Value as Value
 from tightrate.verify.notebook_tables import html_table, latex_table
@@ -43,6 +44,8 @@ DEFAULT_MEASURES: Mapping[Method, tuple[str, ...]] = {
     "exact": ("gap", "squared-distance"),
     "auto": ("gap", "squared-distance"),
 }
+NUMBERS_PER_CELL = 400  # what a cell takes in the memory, as numbers of eight bytes
+MOST_POINTS = 10**6  # of an axis
 NAMED = ("algorithm", "problem", "noise")  # what is chosen by name, for the sweep or by an axis of names
 ADVICE = "give it as an axis or a parameter"
 
@@ -129,9 +132,45 @@ class Sweep:
         object.__setattr__(self, "parameters", given)
         object.__setattr__(self, "measures", self.measures or DEFAULT_MEASURES[self.method])
         check_replicas(self.replicas, self.relative_error, self.most_replicas)
-        whole("seed", self.seed, 0)
+        whole("seed", self.seed, 0, SEEDS)
         for name, step in self.steps.items():
             self._check_step(name, step)
+        self._check_size()
+
+    def _check_size(self) -> None:
+        """Refuse what would fill the memory before a cell has run."""
+        samples = self.replicas * len(self.measures) if self.method != "exact" else 0
+        check_memory(prod(self.shape) * (NUMBERS_PER_CELL + samples), f"a sweep of {prod(self.shape)} cells")
+        tried = self._tried
+        check_memory(tried * (NUMBERS_PER_CELL + self.replicas), f"a grid of {tried} tuned steps")
+
+    @property
+    def _tried(self) -> int:
+        """The points of the grid of tuned steps, before it widens."""
+        return prod(step.points for step in self.steps.values() if isinstance(step, Tuned))
+
+    @property
+    def numbers(self) -> float:
+        """About how many numbers are drawn, added and multiplied in all cells where each local step is sampled.
+
+        None for method "exact"; with "auto", whose cells decide themselves, one for each cell.
+        """
+        cells = float(prod(self.shape))
+        if self.method in ("exact", "auto"):
+            return cells
+        defaults: dict[str, Any] = {}
+        for problem in self.choices("problem"):
+            defaults |= {name: own.default for name, own in parameters(problem_constructor(problem)).items()}
+
+        def average(name: str) -> float:
+            values = self.axes.get(name, (self.parameters.get(name, defaults.get(name)),))
+            finite = [float(v) for v in values if isinstance(v, int | float) and np.isfinite(v)]
+            return max(sum(finite) / len(values), 1.0)
+
+        tuned = [step.replicas for step in self.steps.values() if isinstance(step, Tuned)]
+        replicas = self.replicas + (self._tried * max(tuned) if tuned else 0)
+        in_a_round = average("M") * average("d") * replicas * (average("K") if self.method == "sample" else 1.0)
+        return cells * average("R") * in_a_round
 
     def _check_names(self) -> None:
         for name in NAMED:
@@ -267,7 +306,7 @@ def spaced(name: str, start: float, stop: float, points: int, scale: Scale = "li
         raise unknown_name("scale", scale, ("linear", "log"))
     for end, value in (("from", start), ("to", stop)):
         number(f"{end} of axis {name}", value)
-    if whole(f"points of axis {name}", points) < 2 or not np.isfinite([start, stop]).all():
+    if whole(f"points of axis {name}", points, most=MOST_POINTS) < 2 or not np.isfinite([start, stop]).all():
         raise TightrateError(f"axis {name} needs finite from and to, and at least 2 points")
     if scale == "log" and min(start, stop) <= 0:
         raise TightrateError(f"axis {name} on a log scale needs positive from and to, not {start:g} and {stop:g}")

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tightrate.common.errors import TightrateError, unknown_name
-from tightrate.simulator.validation import number
+from tightrate.common.files import read_text
+from tightrate.common.numbers import number
 from tightrate.verify.sweep.specification import Step, Sweep, Value, spaced
 from tightrate.verify.sweep.tuning import Tuned
 
+LONGEST = 300  # characters of what a parser says
+MOST_BYTES = 1 << 20  # of a specification; a list of a hundred thousand values takes less
 KEYS = tuple(field.name for field in fields(Sweep))
 TABLES = ("axes", "parameters", "steps")
 AXIS_KEYS = ("from", "to", "points", "scale")
@@ -42,11 +45,13 @@ def read_sweep(path: Path) -> Sweep:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TightrateError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TightrateError(f"{path} is not a valid TOML file: {' '.join(str(error).split())}") from None
+        return tomllib.loads(read_text(path, MOST_BYTES))
+    except RecursionError:
+        raise TightrateError(f"{path} is not a specification: its tables or lists are nested too deeply") from None
+    except tomllib.TOMLDecodeError as error:
+        raise TightrateError(f"{path} is not a valid TOML file: {' '.join(str(error).split())[:LONGEST]}") from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise error if isinstance(error, TightrateError) else TightrateError(f"{path} has a number too large") from None
 
 
 def _axis(name: str, values: Any) -> tuple[Value, ...]:

@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.numbers import MOST, number, shown
 from tightrate.simulator.algorithm import Array
 
 MOST_WIDENINGS = 100
@@ -32,15 +33,16 @@ class Tuned:
 
     def __post_init__(self) -> None:
         for name, value in (("from", self.low), ("to", self.high)):
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise TightrateError(f"{name} of a tuned step must be a number, not {value!r}")
+            number(f"{name} of a tuned step", value)
         if not 0 < self.low < self.high < float("inf"):
             raise TightrateError(f"a tuned step needs 0 < from < to, not from {self.low:g} to {self.high:g}")
         for name, count, least in (("points", self.points, 3), ("replicas", self.replicas, 1)):
-            if isinstance(count, bool) or not isinstance(count, int) or count < least:
-                raise TightrateError(f"{name} of a tuned step must be a whole number, at least {least}, not {count!r}")
+            if isinstance(count, bool) or not isinstance(count, int) or count < least or count > MOST:
+                raise TightrateError(
+                    f"{name} of a tuned step must be a whole number, at least {least}, not {shown(count)}"
+                )
         if not (isinstance(self.widenings, int) and 0 <= self.widenings <= MOST_WIDENINGS):
-            raise TightrateError(f"widenings must lie between 0 and {MOST_WIDENINGS}, not {self.widenings!r}")
+            raise TightrateError(f"widenings must lie between 0 and {MOST_WIDENINGS}, not {shown(self.widenings)}")
 
     def value(self, index: int) -> float:
         """The point of that number of the lattice: 0 is `low`, points - 1 is `high`."""

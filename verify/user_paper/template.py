@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.files import reason, write_whole
 
 TEMPLATE = '''"""{title}: a paper of your own.  Run:  tightrate verify --paper {file}"""
 
@@ -57,11 +59,11 @@ def new_paper(name: str, directory: Path = Path()) -> Path:
         )
     path = directory / f"{name}.py"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(TEMPLATE.format(title=name, file=path))
-    except FileExistsError:
-        raise TightrateError(f"{path} is there already; choose another name or folder") from None
-    except OSError as error:
-        raise TightrateError(f"cannot write {path}: {error.strerror}") from None
+        taken = os.path.lexists(path)
+    except (OSError, ValueError) as error:
+        raise TightrateError(f"cannot write {path}: {reason(error)}") from None
+    if taken:
+        raise TightrateError(f"{path} is there already; choose another name or folder")
+    text = TEMPLATE.format(title=name, file=path)
+    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
     return path

@@ -1,0 +1,186 @@
+"""How commands end: signals, closed and full outputs, poor terminals; one line, the right status, nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_runs import COMMAND, environment, is_one_line, run_child
+
+from tightrate.command_line import main
+from tightrate.terminal.ending import ended
+from tightrate.terminal.plain_letters import plain
+
+LONG = """
+algorithm = "local-sgd"
+problem = "random-quadratics"
+replicas = 100
+[axes]
+K = [1, 256]
+R = [10, 20000, 40000]
+[parameters]
+sigma = 1.0
+eta = 0.01
+"""
+
+RUN = (
+    "simulate",
+    "local-sgd",
+    "random-quadratics",
+    "eta=0.01",
+    "K=100",
+    "R=20000",
+    "sigma=1",
+    "replicas=1000",
+    "--method",
+    "sample",
+)
+
+
+def stopped(
+    arguments: tuple[str, ...], number: signal.Signals, after: Callable[[subprocess.Popen[str]], None], folder: Path
+) -> tuple[int, str]:
+    """Status and standard error of a command whose whole process group gets a signal."""
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=environment(),
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    after(process)
+    os.killpg(process.pid, number)
+    _, error = process.communicate(timeout=60)
+    return process.returncode, error
+
+
+def once_ours(wait: float) -> Callable[[subprocess.Popen[str]], None]:
+    """So long after the first moment at which the program, no longer the interpreter that loads it, hears signals."""
+
+    def waiting(process: subprocess.Popen[str]) -> None:
+        caught = 0
+        while not caught >> (signal.SIGTERM - 1) & 1 and process.poll() is None:
+            told = Path(f"/proc/{process.pid}/status").read_text()
+            caught = int(told.partition("SigCgt:")[2].split()[0], 16)
+        time.sleep(wait)
+
+    return waiting
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_a_sweep_with_one_line_that_says_what_is_kept(
+    number: signal.Signals, status: int, tmp_path: Path
+) -> None:
+    (tmp_path / "s.toml").write_text(LONG)
+
+    def working(_process: object) -> None:
+        until = time.monotonic() + 60
+        while not list((tmp_path / "s.nc.cells").glob("*.cell")) and time.monotonic() < until:
+            time.sleep(0.02)
+
+    found, error = stopped(("sweep", "s.toml", "--jobs", "2"), number, working, tmp_path)
+    assert (found, is_one_line(error)) == (status, True), error
+    assert "finished cells are kept in s.nc.cells" in error
+    assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux which signals a process hears")
+@pytest.mark.parametrize("wait", [0.0, 0.03, 0.2, 1.0])
+def test_a_signal_at_any_moment_prints_one_line(wait: float, tmp_path: Path) -> None:
+    """From the first moment, while libraries still load."""
+    status, error = stopped(RUN, signal.SIGINT, once_ours(wait), tmp_path)
+    assert (status, is_one_line(error)) == (130, True), error
+
+
+def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    """nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert ended(lambda: os.kill(os.getpid(), signal.SIGHUP) or 0) == 0  # type: ignore[func-returns-value]
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+
+
+def shell(line: str, folder: Path) -> tuple[int, str]:
+    """Status and standard error of a line for bash, $T the command."""
+    text = f"T='{' '.join(COMMAND)}'; {line}"
+    ran = subprocess.run(
+        ["bash", "-c", text], env=environment(), cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
+    return ran.returncode, ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "lines"),
+    [
+        ("set -o pipefail; $T list theorems | head -1", 0, 0),
+        ("set -o pipefail; $T list theorems --json | head -c 1", 0, 0),
+        ("set -o pipefail; $T show 'patel2024/*' | true", 0, 0),
+        ("$T list papers > /dev/full", 2, 1),
+        ("$T list papers --json > /dev/full", 2, 1),
+        ("$T list papers >&-", 0, 0),
+        ("$T list papers 2>&-", 0, 0),
+        ("$T list nothing 2>&-", 2, 0),
+        ("$T list nothing 2> /dev/full", 2, 0),
+        ("$T list papers <&-", 0, 0),
+    ],
+)
+def test_lost_outputs_end_quietly_with_the_right_status(line: str, status: int, lines: int, tmp_path: Path) -> None:
+    found, error = shell(line, tmp_path)
+    assert found == status, error
+    assert error.count("\n") == lines, error
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_terminals_without_unicode_get_mathematics_in_plain_letters(encoding: str, tmp_path: Path) -> None:
+    env = {"PYTHONIOENCODING": encoding, "COLUMNS": "100"}
+    status, out, error = run_child("show", "patel2024/thm27", env=env, cwd=tmp_path, encoding=encoding, errors="strict")
+    assert (status, error) == (0, "")
+    assert "sigma" in out
+    assert "?" not in out
+
+
+def test_json_for_poor_terminals_is_the_same_document() -> None:
+    documents = [
+        json.loads(run_child("show", "patel2024/thm27", "--json", env={"PYTHONIOENCODING": encoding})[1])
+        for encoding in ("utf-8", "ascii")
+    ]
+    assert documents[0] == documents[1]
+
+
+@pytest.mark.parametrize("columns", ["0", "00", "1", "-5", "abc", "", "99999999999999999999"])
+def test_any_width_prints_everything(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(sys, "argv", ["tightrate", "list", "papers"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 0
+    assert capsys.readouterr().out.count("\n") > 10
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled"),
+    [
+        ("σ²ηL", "sigma^2 eta L"),
+        ("√(MKR)", "sqrt(MKR)"),
+        ("ζ⁎", "zeta*"),
+        ("x₁₂ → x⁻¹", "x_12 -> x^-1"),
+        ("a ≤ b ≥ c ≠ d", "a <= b >= c != d"),
+        ("naïve – “quoted”", 'naive - "quoted"'),
+    ],
+)
+def test_plain_letters(text: str, spelled: str) -> None:
+    assert plain(text, "ascii") == spelled

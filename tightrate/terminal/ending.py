@@ -1,0 +1,169 @@
+"""How the program ends: one line and a status, whatever stops it and whoever stops listening."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+BAD_INPUT = 2
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+WORDS = {"SIGINT": "interrupted", "SIGTERM": "ended by a signal", "SIGHUP": "ended with its terminal"}
+NOTHING_KEPT = "nothing is left half-written"
+
+
+class Stopped(BaseException):
+    """A signal to end; notes say what is kept."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+    @property
+    def line(self) -> str:
+        """What is said to whoever sent the signal."""
+        word = WORDS.get(signal.Signals(self.number).name, "ended by a signal")
+        return f"{word}; {'; '.join(getattr(self, '__notes__', [])) or NOTHING_KEPT}"
+
+
+class OutputLost(BaseException):
+    """Nobody can be told anything any more; `error` is what the operating system says."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@contextmanager
+def stops_are_raised() -> Iterator[None]:
+    """A context in which the first signal to end raises `Stopped`, and a second one ends the process at once."""
+    before: dict[int, Any] = {}
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        for other in before:
+            signal.signal(other, signal.SIG_DFL)
+        raise Stopped(number)
+
+    try:
+        for number in SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup asked for it
+                before[number] = signal.signal(number, stop)
+    except ValueError:  # not in the main thread
+        before.clear()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            with suppress(ValueError, TypeError):
+                signal.signal(number, handler)
+
+
+@contextmanager
+def telling(what_is_kept: str) -> Iterator[None]:
+    """A context whose end by a signal says what is kept."""
+    try:
+        yield
+    except Stopped as stop:
+        stop.add_note(what_is_kept)
+        raise
+
+
+class _Stream:
+    """A stream that spells what its encoding has no letters for, and knows when nobody listens."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            self._stream.write(text)
+        except UnicodeEncodeError:
+            from tightrate.terminal.plain_letters import plain
+
+            self._written(plain(text, self._stream.encoding))
+        except OSError as error:
+            raise OutputLost(error) from None
+        return len(text)
+
+    def _written(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+        except OSError as error:
+            raise OutputLost(error) from None
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError as error:
+            raise OutputLost(error) from None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _own_streams() -> Iterator[None]:
+    """Standard output and error that fail in one way only; a closed one is one that nobody reads."""
+    before = sys.stdout, sys.stderr
+    nowhere = [open(os.devnull, "w", encoding="utf-8") for stream in before if stream is None]  # noqa: SIM115
+    spare = iter(nowhere)
+    sys.stdout, sys.stderr = (_Stream(stream if stream is not None else next(spare)) for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+        for stream in nowhere:
+            stream.close()
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Warnings of libraries are for developers; whoever turned them on or into errors gets them."""
+    with warnings.catch_warnings():
+        if not sys.warnoptions and not any(action == "error" for action, *_ in warnings.filters):
+            warnings.simplefilter("ignore")
+        yield
+
+
+def ended(run: Callable[[], int]) -> int:
+    """The exit status of `run`, once all it printed has left; every other end is one line on standard error."""
+    with stops_are_raised(), _own_streams(), _no_warnings():
+        try:
+            status = run()
+            sys.stdout.flush()
+        except Stopped as stop:
+            return _said(stop.line, 128 + stop.number)
+        except KeyboardInterrupt:
+            return _said(f"interrupted; {NOTHING_KEPT}", 130)
+        except OutputLost as lost:
+            _let_go()
+            if isinstance(lost.error, BrokenPipeError):  # whoever read it had enough
+                return 0
+            return _said(f"cannot write the output: {lost.error.strerror or lost.error}", BAD_INPUT)
+        return status
+
+
+def _said(line: str, status: int) -> int:
+    with suppress(OutputLost, OSError, ValueError):
+        sys.stderr.write(f"tightrate: {' '.join(line.split())}\n")
+        sys.stderr.flush()
+    return status
+
+
+def refusal(error: Exception | str) -> int:
+    """Say why there is no answer, in one line; the status of bad input."""
+    return _said(str(error), BAD_INPUT)
+
+
+def _let_go() -> None:
+    """Let what is still in the buffer of standard output go nowhere: the interpreter flushes it when it ends."""
+    with suppress(OSError, ValueError, AttributeError):
+        descriptor = sys.stdout.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)
