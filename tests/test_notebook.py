@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import synthetic_results
 
+from tightrate.rates.statements.catalogue import theorem
 from tightrate.verify.sweep.run import Sweep
 from tightrate.verify.verdict import Verdict
 
@@ -51,3 +52,10 @@ def test_a_verdict_tells_its_numbers_and_witness() -> None:
 def test_a_surprise_is_said() -> None:
     *_, surprising, _ = shown()
     assert "EXPECTED" in surprising._repr_html_()
+
+
+@pytest.mark.parametrize("theorem_id", ["patel2024/thm27", "cheng2024/thm2", "lee2024/thm6"])
+def test_formulas_in_the_sentences_of_a_theorem_are_typeset(theorem_id: str) -> None:
+    found = theorem(theorem_id)
+    assert any("$" in text for text in (found.statement, *(one.text for one in found.conditions)))
+    assert "$" not in found._repr_html_()

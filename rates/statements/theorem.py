@@ -16,6 +16,7 @@ from sympy.logic.boolalg import Boolean
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas import display
+from tightrate.rates.formulas.inline import as_html
 from tightrate.rates.statements.bibliography import Reference, reference
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.setting import Setting
@@ -278,10 +279,12 @@ class Theorem:
         return f"$\\displaystyle {display.sum_latex(self.bound.expressions, self.letters)}$"
 
     def _repr_html_(self) -> str:
-        """Title, statement, formula in the paper's letters, and provenance."""
+        """Title, statement, formula in the paper's letters, conditions and provenance, formulas typeset."""
+        title, statement = (as_html(text, self.letters) for text in (self.title, self.statement))
+        conditions = "".join(f"<li>{as_html(one.text, self.letters)}</li>" for one in self.conditions)
         return (
-            f"<div><b>{escape(self.id)}</b> {escape(self.title)}<p>{escape(self.statement)}</p>"
-            f"{display.sum_mathml(self.bound.expressions, self.letters)}"
+            f"<div><b>{escape(self.id)}</b> {title}<p>{statement}</p>"
+            f"{display.sum_mathml(self.bound.expressions, self.letters)}<ul>{conditions}</ul>"
             f"<p><small>{escape(self.provenance.meaning)} ({escape(self.provenance.where)})</small></p></div>"
         )
 
