@@ -16,15 +16,18 @@ from figure_checks import check_files, check_labels
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from sympy import Rational
+from sympy import Rational, simplify, sympify
 
 from tightrate.common.errors import TightrateError
 from tightrate.figures.drawing import Label, ordered_inks, place_labels, slope_triangle
 from tightrate.figures.figure import FIGURES, Look, save, staleness
 from tightrate.figures.gallery.krm_sweep import predicted_law
 from tightrate.figures.style import ORDERED_INKS, Columns, Family
+from tightrate.rates.formulas.inline import formulas_of
+from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine
 from tightrate.rates.papers.patel2024.theorem_27 import thm27_logarithm
 from tightrate.rates.statements.catalogue import theorem
+from tightrate.rates.symbols.alphabet import symbol
 from tightrate.rates.symbols.evaluation import at
 from tightrate.verify.cache.netcdf import load_dataset, save_dataset
 from tightrate.verify.measurement import symbols_of
@@ -186,6 +189,11 @@ def test_the_fitted_exponent_in_the_corner_tells_a_wrong_slope() -> None:
     corners = [text.get_text() for ax in picture.axes for text in ax.texts if "fitted" in text.get_text()]
     fitted = [float(corner.split()[2].replace("−", "-")) for corner in corners]
     assert fitted == pytest.approx([-1, -1, -0.5], abs=0.02)
+
+
+def test_the_caption_tells_the_angle_of_the_pair() -> None:
+    (cosine,) = [formula for formula in formulas_of(FIGURES["k-does-not-help"].caption) if formula.startswith("1 -")]
+    assert simplify(sympify(cosine.replace("6 R", "6*R"), {"R": symbol("R")}) - hard_cosine()) == 0
 
 
 def test_the_lower_bound_line_is_the_theorems() -> None:

@@ -30,6 +30,9 @@ def example() -> xr.Dataset:
     return Session().data(sweep_example)
 
 
+DATA = {FIGURE.name: example}
+
+
 def own(**changed: Any) -> xr.Dataset:
     """A small exact sweep without a theorem."""
     asked: dict[str, Any] = {
