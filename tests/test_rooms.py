@@ -174,7 +174,7 @@ OF_THEIR_KINDS = {  # tests that must be among those that run
 
 def run_tests(folder: Path, *files: str) -> str:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(TESTS), str(TESTS.parent)])}
-    arguments = ["-p", "added_rooms", "-p", "no:xdist", "-p", "no:cacheprovider", "-v", "-k", "added"]
+    arguments = ["-p", "added_rooms", "-p", "no:xdist", "-p", "no:cacheprovider", "-vv", "-k", "added"]
     command = [sys.executable, "-m", "pytest", *arguments, *(str(TESTS / file) for file in files)]
     found = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=TESTS.parent)
     return found.stdout + found.stderr
