@@ -68,6 +68,10 @@ def _without_waiting(path: str, flags: int) -> int:
 
 def reason(error: Exception) -> str:
     """What an operating system says of a failure, in a few words."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file or folder"
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder"
     return " ".join(str(getattr(error, "strerror", None) or error).split())
 
 
