@@ -94,12 +94,12 @@ def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int
 def sized(value: Any) -> str:
     """A number in a few digits, however large.
 
-    >>> sized(-(10**5000)), sized(2.5), sized(3)
-    ('-1.0e+5000', '2.5', '3')
+    >>> sized(-(10**5000)), sized(2.5), sized(0)
+    ('-1.0e+5000', '2.5', '0')
     """
     if isinstance(value, float):
         return f"{value:g}"
-    if abs(value) < 10**15 and abs(value) > Fraction(1, 10**9):
+    if value == 0 or Fraction(1, 10**9) < abs(value) < 10**15:
         return f"{float(value):g}"
     exact = abs(Fraction(value))
     digits = _decimal_length(exact.numerator) - _decimal_length(exact.denominator)
