@@ -441,7 +441,7 @@ def test_sm3_on_singletons_is_adagrad() -> None:
         (((0, 1), (2, D)), f"every coordinate 0, ..., {D - 1}, and no other"),
         (((0, 1), (2, -1)), "a coordinate of an SM3 cover must be an integer, at least 0, not -1"),
         (((0, 1.5), (2, 3)), "must be an integer, at least 0, not 1.5"),
-        (((0, 1), ("2", 3)), "must be an integer, at least 0, not 2"),
+        (((0, 1), ("2", 3)), "must be an integer, at least 0, not '2'"),
         (((0, 1, 2, 3), ()), r"none of them empty, not of \(\)"),
         ((0, 1, 2, 3), "consists of sets of coordinates, none of them empty, not of 0"),
     ],
