@@ -191,7 +191,7 @@ def test_every_bound_on_the_gap_has_a_setting_or_a_reason() -> None:
 def test_a_setting_names_every_constant_of_its_bound(entry: Theorem) -> None:
     """A letter of an upper bound is a number, a method's choice, or a constant that the class bounds."""
     assert entry.setting is not None
-    common = {"K", "R", "M", "T", "d", "L", "B", "alpha", "delta"}
+    common = {"K", "R", "M", "T", "d", "L", "B", "alpha", "delta", "decay", "decay_lower"}
     common |= {name for name, letter in LETTERS.items() if letter.chosen}
     named = set(entry.setting.constants)
     for value in entry.setting.constants.values():
