@@ -19,7 +19,7 @@ from tightrate.rates.symbols.evaluation import at
 from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.exact.local_gradient_descent import round_map
 from tightrate.simulator.exact.moments import exact_moments
-from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.assertions.assertion import Assertion, Controlled
 from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.assertions.equal import Equal
 from tightrate.verify.assertions.order import Order, at_most
@@ -63,6 +63,8 @@ def with_bound(of: str) -> Callable[[Assertion], Assertion]:
     """The same measurement against another statement."""
 
     def corrected(found: Assertion) -> Assertion:
+        if isinstance(found, Controlled):
+            found = found.asserted
         assert isinstance(found, Bounded | Scaling)
         return replace(found, theorem=theorem(of), expression=None)
 

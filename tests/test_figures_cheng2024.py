@@ -204,7 +204,7 @@ def test_regions_and_gains_are_those_of_the_bounds(method: str) -> None:
     gain = np.minimum(values["minibatch"], 0) - np.minimum(values["local"], 0)
     np.testing.assert_allclose(gain_exponents(one, x, y), gain, atol=0.03)
     ax = FIGURES["cheng2024-winners"].picture(rates()).axes[list(METHODS).index(method)]
-    regions = [patch for patch in ax.patches if isinstance(patch, Polygon)]
+    regions = [patch for patch in ax.patches if isinstance(patch, Polygon) and patch.get_gid() is not None]
     seen = set()
     for point, local, pooled in zip(np.stack([x, y], axis=-1), values["local"], values["minibatch"], strict=True):
         candidates = {"local": local, "minibatch": pooled, "start": 0.0}

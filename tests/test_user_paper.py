@@ -328,7 +328,8 @@ def test_the_page_has_what_a_claim_has_in_the_report(tmp_path: Path) -> None:
     (tmp_path / "all" / "reproduction.md").touch()
     with pytest.raises(TightrateError, match="report of all claims"):
         write_page(tmp_path / "all", found)
-    assert {path.suffix for path in (tmp_path / "out" / "figures").iterdir()} == {".pdf", ".png", ".svg", ".nc"}
+    files = {path.suffix for path in (tmp_path / "out" / "figures").iterdir()}
+    assert files == {".pdf", ".png", ".svg", ".nc", ".txt", ".tex"}
 
 
 def test_command_line(tmp_path: Path) -> None:
