@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,17 @@ RUN = (
 )
 
 
+@pytest.fixture(autouse=True)
+def signals_are_heard() -> Iterator[None]:
+    """Commands inherit what ignores a signal; whoever runs the tests in the background ignores some."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def stopped(
     arguments: tuple[str, ...], number: signal.Signals, after: Callable[[subprocess.Popen[str]], None], folder: Path
 ) -> tuple[int, str]:
@@ -57,10 +69,14 @@ def stopped(
         text=True,
         start_new_session=True,
     )
-    after(process)
-    os.killpg(process.pid, number)
-    _, error = process.communicate(timeout=60)
-    return process.returncode, error
+    try:
+        after(process)
+        os.killpg(process.pid, number)
+        _, error = process.communicate(timeout=60)
+        return process.returncode, error
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def once_ours(wait: float) -> Callable[[subprocess.Popen[str]], None]:
@@ -76,6 +92,7 @@ def once_ours(wait: float) -> Callable[[subprocess.Popen[str]], None]:
     return waiting
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_a_sweep_with_one_line_that_says_what_is_kept(
     number: signal.Signals, status: int, tmp_path: Path

@@ -118,7 +118,7 @@ def test_lower_bounds_are_dashed() -> None:
 
 
 def test_a_class_of_methods_has_one_ink() -> None:
-    data = DATA["tables"][1]()
+    data = DATA[tables.name]()
     inks = [
         {str(line.get_color()) for line in ax.lines if np.array_equal(line.get_ydata(), data[table][i])} - {"white"}
         for ax, table, rows in zip(tables.picture(data).axes, ("first", "second"), ("table_1", "table_2"), strict=True)

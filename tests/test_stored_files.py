@@ -166,6 +166,7 @@ def test_the_fingerprint_follows_all_code_that_runs_a_cell_or_an_experiment() ->
         "tightrate.simulator.theorem_values",
         "tightrate.simulator.validation",
         "tightrate.common.json_types",
+        "tightrate.common.kept",
     }
     missing = {module for module in loaded if module.startswith(of_the_runs)} - followed - around
     assert not missing

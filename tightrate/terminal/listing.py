@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 KINDS = ("papers", "theorems", "claims", "figures", "algorithms", "problems")
 
 GAP = "  "
-SHORTEST_LINE = 7  # of the last column, however narrow the terminal
+SHORTEST_LINE = 7  # of a column that is broken, however narrow the terminal
 
 Listing = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
@@ -90,8 +90,8 @@ def as_table(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) 
     """
     longest = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
     first, *middle = longest[:-1]
-    sizes = [first, *(min(size, width // 3) for size in middle)]
-    sizes.append(max(width - sum(sizes) - len(GAP) * len(sizes), SHORTEST_LINE))
+    sizes = [first, *(min(size, max(width // 3, SHORTEST_LINE)) for size in middle)]
+    sizes.append(max(min(width - sum(sizes) - len(GAP) * len(sizes), longest[-1]), SHORTEST_LINE))
     lines = []
     for row in (columns, *rows):
         cells = [textwrap.wrap(cell, size) or [""] for cell, size in zip(row, sizes, strict=True)]
