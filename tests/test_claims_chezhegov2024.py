@@ -26,9 +26,9 @@ from tightrate.verify.papers.chezhegov2024 import (
     fixed_point,
     frozen_scaling,
     orders,
-    slides,
     variants,
 )
+from tightrate.verify.papers.khaled2020 import slides
 from tightrate.verify.session import Session
 
 
