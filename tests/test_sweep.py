@@ -421,7 +421,7 @@ def test_a_letter_that_nobody_gives_is_the_problems_exact_constant() -> None:
 
 
 def test_a_bound_that_cannot_be_evaluated_is_refused_before_anything_runs() -> None:
-    with pytest.raises(TightrateError, match="needs decay; give it as an axis or a parameter"):
+    with pytest.raises(TightrateError, match="needs alpha; give it as an axis or a parameter"):
         Plan(_gaussian(theorem="cheng2024/thm1", steps={}))
 
 

@@ -158,7 +158,7 @@ class Plan:
 def _step(theorem: Theorem, name: str, symbols: Mapping[str, float]) -> float:
     """The step size of that name that the theorem prescribes, in the arithmetic of arrays."""
     needed = [symbol.name for symbol in theorem.step(name).free_symbols]
-    missing = [symbol for symbol in needed if symbol not in symbols]
+    missing = sorted(set(needed) - set(symbols))
     if missing:
         raise TightrateError(f"{theorem.id} needs {missing[0]}; {ADVICE}")
     found = float(np.ravel(theorem.step_at(name, {symbol: np.array([symbols[symbol]]) for symbol in needed}))[0])
