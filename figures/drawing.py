@@ -91,7 +91,7 @@ def words(text: str) -> str:
     r"""A text in the picture, its formulas between dollar signs in the figure's letters, as in a caption.
 
     >>> words("inner step $eta$ in units of $1/L$"), words("$|x_inf - x_*| <= B$")
-    ('inner step $\\eta$ in units of $1/L$', '$|x_\\infty-x_\\star|\\le B$')
+    ('inner step $\\eta$ in units of $1/L$', '$|x_{\\infty}-x_{\\star}|\\le B$')
     """
     return as_mathtext(text, current_letters())
 

@@ -189,7 +189,7 @@ def order_statistics(n: int, quantile: float, confidence: float = 0.95) -> tuple
     The number of values below the quantile is binomial.
 
     >>> order_statistics(4000, 0.99)
-    (3947, 3971)
+    (3946, 3972)
     """
     tails = (1 - confidence) / 2, (1 + confidence) / 2
     low, high = (int(stats.binom.ppf(tail, n, quantile)) for tail in tails)
