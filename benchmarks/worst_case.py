@@ -31,8 +31,8 @@ def seconds(run: Callable[[], Any]) -> float:
 
 def by_pepit(K: int, R: int, M: int, eta: float, solver: str | None) -> float:
     """The worst gap of local gradient descent with a common optimum, every worker with points of its own."""
-    from PEPit import PEP  # type: ignore[import-not-found]
-    from PEPit.functions import SmoothConvexFunction  # type: ignore[import-not-found]
+    from PEPit import PEP
+    from PEPit.functions import SmoothConvexFunction
 
     problem = PEP()
     several = [problem.declare_function(SmoothConvexFunction, L=1.0) for _ in range(M)]
@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> int:
     )
     try:
         for solver, name in ((None, "PEPit"), ("CLARABEL", "PEPit with Clarabel")):
-            full = seconds(lambda solver=solver: by_pepit(4, 2, 2, 1.0, solver))  # type: ignore[misc]
+            full = seconds(lambda solver=solver: by_pepit(4, 2, 2, 1.0, solver))
             sys.stdout.write(f"(4, 2, 2): {name} {full:.3f} s, {full / small:.1f} times as long\n")
     except ImportError:
         sys.stdout.write("PEPit is not installed: pip install -e '.[bench]'\n")

@@ -201,7 +201,7 @@ def latex(text: str) -> Markup:
     try:
         found = convert(text)
         root = ElementTree.fromstring(found)
-    except Exception:
+    except Exception:  # the converter raises anything on an author's half-written formula
         return Markup(f"<code>{escape(text)}</code>")
     tags = {element.tag.rpartition("}")[2] for element in root.iter()}
     attributes = {name for element in root.iter() for name in element.attrib}

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from sympy import Rational
 
+from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas.letter_notation import ACCENTS, UPRIGHT, flat, meanings, spell
 from tightrate.rates.formulas.tokens import Token
 from tightrate.rates.symbols.alphabet import CURVATURE, GRADIENT, SQUARED_GRADIENT, known_letter
@@ -377,7 +378,7 @@ def _unit(name: str) -> Unit:
 def _key(pieces: Sequence[Token]) -> str:
     try:
         return spell("".join(piece.shown for piece in pieces)).key
-    except Exception:
+    except TightrateError:
         return ""
 
 

@@ -33,8 +33,16 @@ LEAST_ALPHA = sympy.Integer(4)
 LAWS = ("range of the letters", "exponential decay", "logarithm of at least 2", "logarithmic growth", "difference")
 
 
-class Refused(Exception):  # noqa: N818
+class RefusalError(Exception):
     """Why a certificate proves nothing."""
+
+
+def _exact(value: Any) -> Any:
+    """A number or an expression as it is; text is never evaluated."""
+    try:
+        return sympy.sympify(value, strict=True)
+    except sympy.SympifyError:
+        raise RefusalError(f"{value!r} is no expression") from None
 
 
 def check_certificate(certificate: Any, left: Any, right: Any, given: Sequence[Any] = ()) -> bool:
@@ -45,7 +53,7 @@ def check_certificate(certificate: Any, left: Any, right: Any, given: Sequence[A
 def refusal(certificate: Any, left: Any, right: Any, given: Sequence[Any] = ()) -> str:
     """Why the certificate does not prove left <~ right; empty where it does."""
     try:
-        sides = [_plain(sympy.sympify(getattr(side, "expression", side))) for side in (left, right)]
+        sides = [_plain(_exact(getattr(side, "expression", side))) for side in (left, right)]
         alpha = _interval([*sides, *given])
         conditions = [one for one in given if getattr(one, "free_symbols", ()) != {_alpha_of(one)}]
         proofs = [
@@ -54,7 +62,7 @@ def refusal(certificate: Any, left: Any, right: Any, given: Sequence[Any] = ()) 
         for region in _regions(sides[0], sides[1], conditions):
             steps = [step for needed, steps in proofs if needed <= region.facts for step in steps]
             _check_region(region, steps, alpha, {"given", "case", *(h.reason for h in given if hasattr(h, "reason"))})
-    except Refused as reason:
+    except RefusalError as reason:
         return str(reason)
     return ""
 
@@ -75,9 +83,9 @@ def _times(*forms: tuple[Form, Any]) -> Form:
 @cache
 def _form(expression: Expr) -> Form:
     """The one monomial that an expression is."""
-    found = _clauses(_plain(sympy.sympify(expression)), "max")
+    found = _clauses(_plain(_exact(expression)), "max")
     if len(found) != 1 or len(found[0]) != 1:
-        raise Refused(f"{expression} is no monomial")
+        raise RefusalError(f"{expression} is no monomial")
     return next(iter(found[0]))
 
 
@@ -90,7 +98,7 @@ def _clauses(expression: Expr, outer: str) -> Clauses:
         return [] if outer == "max" else [frozenset()]
     if expression.is_number or {s.name for s in expression.free_symbols} == {"alpha"}:
         if not _positive(expression):
-            raise Refused(f"{expression} is not a positive constant")
+            raise RefusalError(f"{expression} is not a positive constant")
         return [frozenset([ONE])]
     exponent = _exponent(expression)
     if exponent is not None:
@@ -115,7 +123,7 @@ def _clauses(expression: Expr, outer: str) -> Clauses:
         return [frozenset().union(*chosen) for chosen in product(*parts)]
     if isinstance(expression, log):
         return [frozenset([frozenset([(_logarithm(expression), sympy.S.One)])])]
-    raise Refused(f"{expression} cannot be read")
+    raise RefusalError(f"{expression} cannot be read")
 
 
 def _paired(first: frozenset[Form], second: frozenset[Form]) -> frozenset[Form]:
@@ -149,7 +157,7 @@ def _logarithm(expression: Expr) -> tuple[str, bool, Form]:
     if isinstance(inside, Max) and sympy.Integer(2) in inside.args:
         return "log", True, _form(Max(*(part for part in inside.args if part != 2)))
     if not _surely_at_least_one(inside):
-        raise Refused(f"the sign of {expression} is not known")
+        raise RefusalError(f"the sign of {expression} is not known")
     return "log", False, _form(inside)
 
 
@@ -221,7 +229,7 @@ def _larger_part(difference: Expr) -> Expr:
     above = [term for term in Add.make_args(difference) if not term.could_extract_minus_sign()]
     below = [-term for term in Add.make_args(difference) if term.could_extract_minus_sign()]
     if len(above) != 1 or len(below) != 1 or not _surely_at_least_one(above[0] / below[0]):
-        raise Refused(f"the sign of {difference} is not known")
+        raise RefusalError(f"the sign of {difference} is not known")
     return above[0]
 
 
@@ -327,7 +335,7 @@ def _alternatives(condition: Any) -> Iterable[set[Fact]]:
     if isinstance(condition, sympy.Ne):
         return [set()]
     if not hasattr(condition, "lts"):
-        raise Refused(f"the hypothesis {condition} cannot be read")
+        raise RefusalError(f"the hypothesis {condition} cannot be read")
     low, high = _clauses(_plain(condition.lts), "max"), _clauses(_plain(condition.gts), "min")
     options = [[(a, b) for a in clause for b in other] for clause in low for other in high]
     return [set(chosen) for chosen in product(*options)]
@@ -339,7 +347,7 @@ def _branches(region: _Region) -> Iterator[_Region]:
     tests = {test for piece in pieces for _, one in piece.args for test in one.atoms(Relational)}
     if not tests:
         if pieces:
-            raise Refused("a side is not defined everywhere")
+            raise RefusalError("a side is not defined everywhere")
         yield region
         return
     test = min(tests, key=sympy.default_sort_key)
@@ -392,17 +400,17 @@ def _check_region(
         for (fact, _), (hypothesis, _) in zip(used, step.used, strict=True):
             given = fact in region.facts and hypothesis.reason in told
             if not given and not (hypothesis.reason in LAWS and _is_law(fact, region.facts)):
-                raise Refused(f"a step uses {hypothesis}, which is neither given nor known")
+                raise RefusalError(f"a step uses {hypothesis}, which is neither given nor known")
         left, right = ([(_form(m), w) for m, w in side] for side in (step.left, step.right))
         weights = [w for part in (left, right, used) for _, w in part]
-        if not all(_nonnegative(sympy.sympify(w), step.alpha) for w in weights):
-            raise Refused("a weight is negative")
+        if not all(_nonnegative(_exact(w), step.alpha) for w in weights):
+            raise RefusalError("a weight is negative")
         if any(not _vanishes(sum(w for _, w in part) - 1, step.alpha) for part in (left, right)):
-            raise Refused("weights do not sum to one")
+            raise RefusalError("weights do not sum to one")
         excess = [(larger, w) for (_, larger), w in used] + [(smaller, -w) for (smaller, _), w in used]
         remains = _times(*left, *excess, *((form, -w) for form, w in right))
         if not all(_vanishes(power, step.alpha) for _, power in remains):
-            raise Refused("the two sides of a step differ")
+            raise RefusalError("the two sides of a step differ")
         valid.append(({f for f, _ in left}, {f for f, _ in right}, step.alpha))
 
     def covered(a: frozenset[Form], b: frozenset[Form]) -> bool:
@@ -418,7 +426,7 @@ def _check_region(
         return  # x is of order 1 here, which is the region where it is at most 1
     pairs = [(a, b) for a in _clauses(region.left, "max") for b in _clauses(region.right, "min")]
     if not all(covered(a, b) for a, b in pairs):
-        raise Refused("a part of the left side is not shown to be below a part of the right side")
+        raise RefusalError("a part of the left side is not shown to be below a part of the right side")
 
 
 def _alpha_of(expression: Any) -> Symbol | None:
@@ -473,7 +481,7 @@ def _nonnegative(weight: Expr, interval: tuple[Expr, Expr] | None) -> bool:
 
 def _vanishes(expression: Expr, interval: tuple[Expr, Expr] | None) -> bool:
     """Whether this is zero for every alpha of the interval."""
-    expression = sympy.sympify(expression)
+    expression = _exact(expression)
     if interval is not None and interval[0] == interval[1] and _alpha_of(expression) is not None:
         expression = expression.subs(_alpha_of(expression), interval[0])
     return bool(sympy.cancel(expression) == 0)
@@ -487,7 +495,7 @@ def _sign(exponent: Expr) -> int:
     for sign in (1, -1):
         if _nonnegative(sign * exponent, everywhere):
             return sign
-    raise Refused(f"the exponent {exponent} changes its sign or has a pole")
+    raise RefusalError(f"the exponent {exponent} changes its sign or has a pole")
 
 
 def _positive(constant: Expr) -> bool:

@@ -217,7 +217,7 @@ def _solve(equations: Sequence[UnitEquation], names: Sequence[str]) -> dict[str,
         return None
     rows = [
         [equation.unit.unknown.get(name, sympy.Integer(0)) for name in names]
-        + [-sympy.sympify(getattr(equation.unit.known, component)) for component in _COMPONENTS]
+        + [-sympy.sympify(getattr(equation.unit.known, component), strict=True) for component in _COMPONENTS]
         for equation in equations
         if equation.unit.unknown
     ]
