@@ -63,7 +63,7 @@ def measured(theorem: Theorem, data: xr.Dataset) -> Measurement:
 
 @claim(
     "patel2024/sharp-discrepancy",
-    "$|x_inf - x*| <= zeta_1 tau_bar / mu^2 phi_K(eta mu)$ for $eta <= 1/L$.",
+    "$|x_inf - x*| <= zeta_1 tau_mean / mu^2 phi_K(eta mu)$ for $eta <= 1/L$.",
     theorem="patel2024/discrepancy",
     kind="bound with constants",
     data=instances,
@@ -75,7 +75,7 @@ def sharp_discrepancy(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/first-order-discrepancy",
-    "$|x_inf - x*| <= zeta_1 tau_bar / mu^2 (K-1) q / (2-q)$, $q = eta mu$: at most first order in $eta (K-1)$.",
+    "$|x_inf - x*| <= zeta_1 tau_mean / mu^2 (K-1) q / (2-q)$, $q = eta mu$: at most first order in $eta (K-1)$.",
     theorem="patel2024/discrepancy-small-step",
     kind="bound with constants",
     data=instances,
