@@ -100,8 +100,8 @@ def prop21() -> Stated:
     provenance=own("sharpens Prop. 21", f"{PROOFS}#discrepancy"),
 )
 def discrepancy() -> Stated:
-    """The fixed point lies within $zeta_1 tau_mean / mu^2 * phi_K(eta mu)$ of the optimum; the bound vanishes at $K = 1$
-    and as $eta -> 0$, and is attained in the limit."""
+    """The fixed point lies within $zeta_1 tau_mean / mu^2 * phi_K(eta mu)$ of the optimum; the bound vanishes at
+    $K = 1$ and as $eta -> 0$, and is attained in the limit."""
     return Stated({"heterogeneity": zeta_mean * tau_mean / mu**2 * phi(eta * mu)}, conditions=(STEP_AT_MOST_INVERSE_L,))
 
 
