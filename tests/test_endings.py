@@ -180,9 +180,9 @@ def test_json_for_poor_terminals_is_the_same_document() -> None:
 def test_any_width_prints_everything(
     columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", columns)
-    monkeypatch.setattr(sys, "argv", ["tightrate", "list", "papers"])
-    with pytest.raises(SystemExit) as end:
+    with monkeypatch.context() as patched, pytest.raises(SystemExit) as end:  # what reports the test keeps its width
+        patched.setenv("COLUMNS", columns)
+        patched.setattr(sys, "argv", ["tightrate", "list", "papers"])
         main()
     assert end.value.code == 0
     assert capsys.readouterr().out.count("\n") > 10
