@@ -180,10 +180,11 @@ def test_json_for_poor_terminals_is_the_same_document() -> None:
 def test_any_width_prints_everything(
     columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with monkeypatch.context() as patched, pytest.raises(SystemExit) as end:  # what reports the test keeps its width
+    with monkeypatch.context() as patched:  # what reports the test keeps its width
         patched.setenv("COLUMNS", columns)
         patched.setattr(sys, "argv", ["tightrate", "list", "papers"])
-        main()
+        with pytest.raises(SystemExit) as end:
+            main()
     assert end.value.code == 0
     assert capsys.readouterr().out.count("\n") > 10
 
