@@ -156,3 +156,14 @@ def test_ends_of_degenerate_spectra(matrix: Any, ends: tuple[float, float]) -> N
 
 if __name__ == "__main__":
     print(json.dumps(all_digests(Path(sys.argv[1]))))
+
+
+def test_a_library_that_a_solver_brings_along_changes_no_key() -> None:
+    """Cells are kept under the kernel of numpy's own library, whatever a process has loaded before it asks."""
+    asked = "from tightrate.verify.sweep.cell_key import environment; print(sorted(environment().items()))"
+
+    def told(first: str) -> str:
+        command = [sys.executable, "-P", "-c", f"{first}; {asked}"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert told("import scs") == told("pass")
