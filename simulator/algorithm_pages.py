@@ -14,25 +14,10 @@ from tightrate.rates.pages.markdown import GENERATED, anchor, page, table
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.algorithm import ALGORITHMS, Description
+from tightrate.simulator.parameter_meanings import OWN_MEANING
 from tightrate.simulator.parameters import Parameter
 
 COMMAND = "python -m tightrate.simulator.algorithm_pages docs/algorithms"
-OWN_MEANING = {
-    "server_beta1": "averaging of the server's first moment",
-    "smallest_step": "preconditioned client steps shorter than this are left out",
-    "strategies": "the clients' optimizers in turn",
-    "steps": "local steps of each strategy",
-    "weights": "weight of each strategy in the mean",
-    "rule": "1 for SM3-I, 2 for SM3-II",
-    "cover": "the sets of coordinates that share an accumulator",
-    "bias_correction": "whether the server's moments are corrected for their start at 0",
-    "d_start": "the scaling matrix before the first update, on its diagonal",
-    "scaling": "whose scaling matrix: adam, rmsprop, adahessian or oasis",
-    "client_local": "whether every client keeps a scaling matrix of its own",
-    "square_of_mean": "whether the workers' mean gradient is squared, or their squares averaged",
-    "switch": "round from which the second stage runs",
-    "second_eta": "inner step of the second stage",
-}
 
 
 def algorithm_page(name: str) -> str:

@@ -31,12 +31,17 @@ def problem_name(problem: Builder) -> str:
     return problem if isinstance(problem, str) else getattr(problem, "__name__", "a problem of your own")
 
 
+def noise_names() -> tuple[str, ...]:
+    """The laws by name, and the row sampling of finite sums."""
+    return (*NOISES.names(), ROWS)
+
+
 def noise_constructor(name: str) -> Callable[..., Noise | RowSampling]:
     """The law of that name, or row sampling."""
     if name == ROWS:
         return RowSampling
     if name not in NOISES.entries():
-        raise unknown_name("noise", name, (*NOISES.names(), ROWS))
+        raise unknown_name("noise", name, noise_names())
     return NOISES[name]
 
 

@@ -10,12 +10,18 @@ from typing import Any, cast
 
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.common.numbers import MOST, SEEDS, number, sized, whole
-from tightrate.constructions.noise import NOISES
 from tightrate.constructions.problem import PROBLEMS
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS, check_value
 from tightrate.simulator.algorithm import ALGORITHMS
-from tightrate.simulator.by_name import ROWS, Builder, noise_constructor, problem_constructor, problem_name
+from tightrate.simulator.by_name import (
+    ROWS,
+    Builder,
+    noise_constructor,
+    noise_names,
+    problem_constructor,
+    problem_name,
+)
 from tightrate.simulator.engine_choice import METHODS, Method
 from tightrate.simulator.measures import MEASURES, OUTPUTS, Output
 from tightrate.simulator.parameters import parameters, takes_any_name
@@ -37,7 +43,7 @@ DEFAULT_NOISE = "gaussian"
 CHOICES: Mapping[str, Callable[[], Collection[str]]] = {
     "algorithm": ALGORITHMS.names,
     "problem": PROBLEMS.names,
-    "noise": lambda: (*NOISES.names(), ROWS),
+    "noise": noise_names,
     "output": lambda: OUTPUTS,
     "method": lambda: METHODS,
     "measure": lambda: MEASURES,
@@ -51,7 +57,7 @@ def check_choice(kind: str, *names: object) -> None:
     >>> check_choice("method", "guess")
     Traceback (most recent call last):
         ...
-    tightrate.common.errors.TightrateError: unknown method 'guess'; (known: auto, exact, rounds, sample)
+    tightrate.common.errors.UnknownNameError: unknown method 'guess' (known: auto, exact, rounds, sample)
     """
     known = CHOICES[kind]()
     for name in names:

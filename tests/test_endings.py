@@ -148,8 +148,8 @@ def shell(line: str, folder: Path) -> tuple[int, str]:
         ("$T list papers --json > /dev/full", 2, 1),
         ("$T list papers >&-", 0, 0),
         ("$T list papers 2>&-", 0, 0),
-        ("$T list nothing 2>&-", 2, 0),
-        ("$T list nothing 2> /dev/full", 2, 0),
+        ("$T list no-such-kind 2>&-", 2, 0),
+        ("$T list no-such-kind 2> /dev/full", 2, 0),
         ("$T list papers <&-", 0, 0),
     ],
 )

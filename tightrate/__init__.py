@@ -63,6 +63,10 @@ __all__ = sorted(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tightrate")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'tightrate' has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)

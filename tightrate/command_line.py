@@ -6,15 +6,27 @@ import gc
 import shutil
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
-from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.common.errors import TightrateError, UnknownNameError, unknown_name
 from tightrate.common.numbers import SEEDS, read_whole
 from tightrate.terminal.ending import ended, refusal, telling
-from tightrate.terminal.listing import KINDS, as_table, listing
+from tightrate.terminal.listing import (
+    KINDS,
+    as_shown,
+    as_table,
+    elsewhere,
+    everywhere,
+    kinds_of,
+    listing,
+    matching,
+    names,
+    overview,
+)
 
 if TYPE_CHECKING:
     from tightrate.figures.style import Columns, Family, Notation
@@ -24,7 +36,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="tightrate",
     help="Cross-examine the convergence theory of local-update optimization.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -37,6 +48,11 @@ def complete(kind: str) -> Callable[[str], list[str]]:
         return [row[0] for row in listing(kind)[1] if row[0].startswith(incomplete)]
 
     return matching
+
+
+def complete_any(incomplete: str) -> list[str]:
+    """Shell completion with every name that can be shown."""
+    return sorted({name for name in names() if name.startswith(incomplete)})
 
 
 def complete_kind(incomplete: str) -> list[str]:
@@ -93,6 +109,8 @@ def _answer() -> int:
         status = app(standalone_mode=False)
     except typer.TyperException as error:
         return refusal(error.format_message())
+    except UnknownNameError as error:
+        return refusal(elsewhere(error))
     except TightrateError as error:
         return refusal(error)
     except MemoryError:
@@ -114,43 +132,132 @@ def _check_own_code() -> None:
             )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from tightrate import __version__
+
+        sys.stdout.write(f"tightrate {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def whole(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Cross-examine the convergence theory of local-update optimization."""
+    if context.invoked_subcommand is None:
+        sys.stdout.write(f"{context.get_help()}\n")
+
+
 @app.command("list")
 def list_command(
-    kind: Annotated[str, typer.Argument(help=", ".join(KINDS), autocompletion=complete_kind)], as_json: AsJson = False
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND", help=f"{', '.join(KINDS)}.", autocompletion=complete_kind)
+    ] = None,
+    pattern: Annotated[
+        str, typer.Argument(metavar="PATTERN", help="Of ids, such as 'patel2024/*', or words of a title.")
+    ] = "",
+    of: Annotated[str | None, typer.Option("--of", metavar="PAPER", help="Only of this paper.")] = None,
+    algorithm: Annotated[str | None, typer.Option(metavar="NAME", help="Only about this algorithm.")] = None,
+    measure: Annotated[str | None, typer.Option(metavar="NAME", help="Only about this measure.")] = None,
+    side: Annotated[
+        str | None, typer.Option("--kind", metavar="NAME", help="upper, lower or exact; a claim's.")
+    ] = None,
+    constants: Annotated[
+        str | None, typer.Option(metavar="NAME", help="explicit, hidden or 'hidden with logs'.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """List what there is of a kind.
+    """List what there is, by kind, pattern and filters.
 
-    Example: tightrate list theorems
+    Without a kind a name is looked for among all; without any, the kinds are listed.  Filters take patterns; piped,
+    every entry is one line.
+
+    Example: tightrate list theorems 'patel2024/*' --kind lower
     """
     from tightrate.terminal.documents import print_json
 
-    columns, rows = listing(kind)
+    given = {"of": of, "algorithm": algorithm, "measure": measure, "kind": side, "constants": constants}
+    filters = {name: value for name, value in given.items() if value is not None}
+    if kind is None:
+        columns, rows = overview()
+    elif kind in KINDS:
+        columns, rows = matching(kind, pattern, filters)
+        if not as_json:
+            columns, rows = as_shown(kind, columns, rows)
+    elif pattern or filters or get_close_matches(kind, KINDS, cutoff=0.8):
+        raise unknown_name("kind", kind, KINDS)
+    else:
+        columns, rows = everywhere(kind)
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
-        sys.stdout.write(as_table(columns, rows, shutil.get_terminal_size().columns))
+        sys.stdout.write(as_table(columns, rows, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
 
 
 @app.command()
-def show(theorem_id: TheoremId, as_json: AsJson = False) -> None:
-    """Show a theorem (shell-style patterns show several): formula, exponents, conditions, provenance, errata.
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", autocompletion=complete_any)],
+    kind: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="Of what, where several have the name.", autocompletion=complete_kind),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a theorem, or anything else that has a name.
+
+    Of a theorem formula, exponents, conditions, provenance and errata.  Shell-style patterns show several theorems.
 
     Example: tightrate show patel2024/prop7
     """
+    from tightrate.terminal.documents import print_json
+    from tightrate.terminal.output import console
+
+    if kind is not None and kind not in KINDS:
+        raise unknown_name("kind", kind, KINDS)
+    if kind == "theorems" or (kind is None and (_is_pattern(name) or _is_theorem(name))):
+        _show_theorems(name, as_json)
+        return
+    from tightrate.terminal.entry import entry
+
+    kinds = [kind] if kind is not None else kinds_of(name)
+    if not kinds:
+        raise unknown_name("name", name, names())
+    found = [entry(each, name) for each in kinds]
+    if as_json:
+        print_json(found[0].as_json() if len(found) == 1 else [one.as_json() for one in found])
+        return
+    for index, one in enumerate(found):
+        if index:
+            console().print()
+        console().print(one.page())
+
+
+def _show_theorems(pattern: str, as_json: bool) -> None:
     from tightrate.rates.pages.theorem_facts import theorem_as_json
     from tightrate.terminal.documents import print_json
     from tightrate.terminal.output import console
     from tightrate.terminal.theorem import theorem_page
 
-    found = _theorems(theorem_id)
+    found = _theorems(pattern)
     if as_json:
         pages = [theorem_as_json(one) for one in found]
-        print_json(pages[0] if len(pages) == 1 and not _is_pattern(theorem_id) else pages)
+        print_json(pages[0] if len(pages) == 1 and not _is_pattern(pattern) else pages)
         return
     for index, one in enumerate(found):
         if index:
             console().print()
         console().print(theorem_page(one, console().width))
+
+
+def _is_theorem(name: str) -> bool:
+    from tightrate.rates.statements.catalogue import paper_ids, theorem_ids
+
+    paper, slash, _ = name.partition("/")
+    return bool(slash) and paper in paper_ids() and (name in theorem_ids(paper) or name not in names())
 
 
 def _is_pattern(name: str) -> bool:
@@ -170,7 +277,9 @@ def _theorems(pattern: str) -> list[Theorem]:
 
 @app.command()
 def evaluate(theorem_id: TheoremId, values: Values = None, as_json: AsJson = False) -> None:
-    """Evaluate a bound, term by term, and say which of its conditions hold.
+    """Evaluate a bound term by term, and check its conditions.
+
+    A step size that is not given, or given as eta=prescribed, is the one that the theorem prescribes.
 
     Example: tightrate evaluate patel2024/prop7-constant L=1 B=1 R=10
     """
@@ -182,13 +291,23 @@ def evaluate(theorem_id: TheoremId, values: Values = None, as_json: AsJson = Fal
     from tightrate.terminal.theorem import evaluation_as_json, evaluation_page
 
     found = theorem(theorem_id)
-    given = read_values(values or [])
+    left_out = {f"{name}=prescribed" for name in found.steps}
+    given = read_values([value for value in values or [] if value not in left_out])
     known = {*LETTERS, *found.bound.letters}
     for name, value in given.items():
         if name not in known:
             raise unknown_name("letter", name, known)
         if name in LETTERS:
             check_value(name, value)
+    own, given = set(given), found.with_steps(given)
+    for name in found.steps:
+        if name in found.bound.letters and name not in given:
+            missing = sorted({symbol.name for symbol in found.step(name).free_symbols} - set(given))
+            raise TightrateError(
+                f"missing value for {', '.join(missing)}, from which {found.id} prescribes {name}; give"
+                f" {missing[0]}=VALUE, or {name}=VALUE"
+            )
+    prescribed = {name: value for name, value in given.items() if name not in own}
     undefined = [name for name, value in found.bound.terms_at(given).items() if value != value]
     if undefined:
         raise TightrateError(
@@ -196,9 +315,9 @@ def evaluate(theorem_id: TheoremId, values: Values = None, as_json: AsJson = Fal
             " eta*L >= 2 as K grows); give a finite K or other steps"
         )
     if as_json:
-        print_json(evaluation_as_json(found, given))
+        print_json(evaluation_as_json(found, given, prescribed))
     else:
-        console().print(evaluation_page(found, given))
+        console().print(evaluation_page(found, given, prescribed))
 
 
 Letters = Annotated[
@@ -220,7 +339,9 @@ def compare(
     macros: Macros = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two bounds up to constants, exactly: theorem ids, or bounds as text (LaTeX or plain).
+    """Compare two bounds up to constants, exactly.
+
+    Theorem ids, or bounds as text (LaTeX or plain).
 
     Example: tightrate compare patel2024/thm9 'L*B^2/R + sigma*B/sqrt(M*K*R)' --given 'K >= sigma^2*R/(L*B)^2'
     """
@@ -251,7 +372,9 @@ def check_bound_command(
     macros: Macros = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a bound: units, exponents, dominated terms, regimes, and its neighbours in the catalogue.
+    """Check a bound of your own.
+
+    Units, exponents, dominated terms, regimes, and its neighbours in the catalogue.
 
     A hypothesis about gradients, function values or points says which units its letters have.
 
@@ -315,7 +438,9 @@ def lint(
     verbose: Annotated[bool, typer.Option("--verbose", help="List what was not understood, too.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Check the bounds of manuscripts: units, sides, terms, tables and claims; exit status 1 if anything is found.
+    """Check all bounds of manuscripts.
+
+    Units, sides, terms, tables and claims; exit status 1 if anything is found.
 
     Example: tightrate lint paper.tex --letters H=L
     """
@@ -355,29 +480,42 @@ def lint(
 
 
 @app.command()
-def rounds(theorem_id: TheoremId, values: Values = None, as_json: AsJson = False) -> None:
-    """Rounds until a bound is at most eps, up to constants and by value; the best K at a fixed budget K R.
+def rounds(
+    bound: Annotated[str, typer.Argument(metavar="BOUND", autocompletion=complete("theorems"))],
+    values: Values = None,
+    letters: Letters = None,
+    macros: Macros = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rounds until a bound is at most eps, and the best K.
+
+    BOUND is a theorem's id or a bound as text; the answer is an order in the letters, and a number where all letters
+    have values.  The best K is that at a fixed budget T = K R.
 
     Example: tightrate rounds koloskova2020/convex eps=0.01 L=1 B=1 sigma=1 zeta_star=0 M=8 K=16
     """
     from tightrate.rates.orders.communication_complexity import rounds_to_accuracy
-    from tightrate.rates.statements.catalogue import theorem
+    from tightrate.rates.relations.bound_check import bound_of, read_bound
+    from tightrate.rates.statements.paper_notation import parse_letters
+    from tightrate.rates.statements.theorem import Theorem
     from tightrate.rates.symbols.alphabet import check_value, letter
-    from tightrate.terminal.arguments import read_values
+    from tightrate.terminal.arguments import read_macros, read_values
     from tightrate.terminal.bound import rounds_as_json, rounds_page
     from tightrate.terminal.documents import print_json
     from tightrate.terminal.output import console
 
-    found = theorem(theorem_id)
+    read = read_bound(bound, parse_letters(letters) if letters else None, read_macros(macros))
+    found = read if isinstance(read, Theorem) else bound_of(read)
+    name, title, own = (found.id, found.title, found.bound) if isinstance(found, Theorem) else (bound, "", found)
     given = read_values(values or [])
-    for name, value in given.items():
-        letter(name)
-        check_value(name, value)
+    for each, value in given.items():
+        letter(each)
+        check_value(each, value)
     answer = rounds_to_accuracy(found, given)
     if as_json:
-        print_json(rounds_as_json(found, answer))
+        print_json(rounds_as_json(name, own, answer))
     else:
-        console().print(rounds_page(found, answer))
+        console().print(rounds_page(name, title, own, answer))
 
 
 @app.command()
@@ -444,7 +582,9 @@ def simulate(
 
 @app.command()
 def counterexample(as_json: AsJson = False) -> None:
-    """Reproduce the counterexample: K does not help, and the fixed point is not the optimum.
+    """Reproduce the counterexample: K does not help.
+
+    And the fixed point is not the optimum.
 
     Example: tightrate counterexample --json
     """
@@ -482,14 +622,15 @@ def counterexample(as_json: AsJson = False) -> None:
 @app.command()
 def sweep(
     specification: Annotated[Path, typer.Argument(metavar="SPEC.toml")],
-    out: Annotated[Path | None, typer.Option(help="netCDF file for the results; SPEC.nc by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="netCDF file for the results; SPEC.nc here by default.")] = None,
     jobs: Jobs = 1,
     scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on this Dask cluster.")] = None,
     limit: Limit = "24",
 ) -> None:
-    """Run a sweep described in a TOML file and save the labelled results; run it again to go on after a stop.
+    """Run a sweep described in a TOML file.
 
-    Every finished cell is kept in OUT.cells, from where the same sweep, or a larger one, takes it.
+    Labelled results are saved in the current folder; run it again to go on after a stop.  Every finished cell is kept
+    in OUT.cells, from where the same sweep, or a larger one, takes it.
 
     Example: tightrate sweep examples/krm_sweep.toml --jobs 2
     """
@@ -502,7 +643,7 @@ def sweep(
 
     hours = read_limit(limit)
     described = read_sweep(specification)
-    target = specification.with_name(f"{specification.stem}.nc") if out is None else out
+    target = Path(f"{specification.stem}.nc") if out is None else out
     check_output(target, [specification])
     store = CellStore(target.with_name(f"{target.name}.cells")) if keeps_files(target) else None
     if store is not None:
@@ -541,7 +682,9 @@ def verify(
     report: Annotated[Path | None, typer.Option(metavar="DIR", help="With --paper: write a page here.")] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Judge claims and print a report card; exit status 1 if a verdict differs from the expected one.
+    """Judge claims and print a report card.
+
+    Exit status 1 if a verdict differs from the expected one.
 
     Example: tightrate verify 'patel2024/*'
     """
@@ -644,7 +787,9 @@ def figure(
     jobs: Jobs = 2,
     check: Annotated[bool, typer.Option("--check", help="Only say which figures in the folder are stale.")] = False,
 ) -> int:
-    """Draw figures, with the data behind each saved beside it, from kept results if the same code made them.
+    """Draw figures.
+
+    The data behind each are saved beside it; kept results are used if the same code made them.
 
     With --check nothing is drawn: exit status 1 if a figure in the folder is stale against its data or the code.
 
@@ -701,7 +846,7 @@ def reproduce(
     jobs: Jobs = 2,
     seed: Seed = 20240511,
 ) -> int:
-    """Run every claim, draw every figure, and write one self-contained report.
+    """Judge every claim, draw every figure, write a report.
 
     Example: tightrate reproduce --profile full --out report
     """
@@ -755,7 +900,9 @@ def falsify(
     witness: Annotated[str | None, typer.Option(metavar="'NAME=VALUE ...'", help="Measure this point again.")] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Search for a violation of a theorem inside its conditions; exit status 1 if a verdict is not the expected one.
+    """Search for a violation of a theorem.
+
+    Inside its conditions; exit status 1 if a verdict is not the expected one.
 
     Example: tightrate falsify khaled2025/thm2 --seconds 20
     """
@@ -802,7 +949,9 @@ def worst_case_command(
     out: Annotated[Path | None, typer.Option(help="Write result, certificate and functions to this file.")] = None,
     as_json: AsJson = False,
 ) -> int:
-    """The exact worst case of a method without noise, over all convex L-smooth functions, for any number of workers.
+    """The exact worst case of a method without noise.
+
+    Over all convex L-smooth functions, for any number of workers.
 
     Symbols: K, R, M (inf unless given), L, mu, B, zeta_star, and the method's own steps.  Exit status 1 if a theorem is
     refuted.

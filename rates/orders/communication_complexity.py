@@ -10,6 +10,7 @@ from sympy import Expr
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.orders.parameter_tuning import LocalSteps, best_local_steps, least_rounds, rounds_to_reach
+from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import eps
 
@@ -34,8 +35,8 @@ class RoundsAnswer:
     best_value: float | None = None
 
 
-def rounds_to_accuracy(theorem: Theorem, values: Mapping[str, float]) -> RoundsAnswer:
-    """Answer for a theorem that bounds its measure from above, at `eps` and whatever else has a value.
+def rounds_to_accuracy(claimed: Theorem | Bound, values: Mapping[str, float]) -> RoundsAnswer:
+    """Answer for an upper bound, a theorem's or one's own, at `eps` and whatever else has a value.
 
     >>> from tightrate.rates.statements.catalogue import theorem
     >>> values = {"eps": 0.1, "L": 1, "B": 1, "sigma": 1, "M": 4, "K": 5}
@@ -43,11 +44,11 @@ def rounds_to_accuracy(theorem: Theorem, values: Mapping[str, float]) -> RoundsA
     >>> found.order, found.least
     (B**2*L/eps + B**2*sigma**2/(K*M*eps**2), 20)
     """
-    bound = theorem.bound
+    bound, name = (claimed, "this bound") if isinstance(claimed, Bound) else (claimed.bound, claimed.id)
     if bound.kind == "lower":
-        raise TightrateError(f"{theorem.id} is a lower bound: it does not say when an accuracy is reached")
+        raise TightrateError(f"{name} is a lower bound: it does not say when an accuracy is reached")
     if "R" not in bound.letters:
-        raise TightrateError(f"{theorem.id} does not depend on R: no number of rounds changes it")
+        raise TightrateError(f"{name} does not depend on R: no number of rounds changes it")
     if "eps" not in values:
         raise TightrateError("missing value for eps, the accuracy to reach; give eps=VALUE")
     order, reason = None, ""
@@ -64,17 +65,17 @@ def rounds_to_accuracy(theorem: Theorem, values: Mapping[str, float]) -> RoundsA
         best_reason = str(error)
     best_K = best_value = None
     if "T" in values and needed - {"K"} <= set(values):
-        best_K, best_value = _best_K(theorem, values)
+        best_K, best_value = _best_K(bound, values)
     return RoundsAnswer(order, reason, least, best, best_reason, best_K, best_value)
 
 
-def _best_K(theorem: Theorem, values: Mapping[str, float]) -> tuple[int, float]:
+def _best_K(bound: Bound, values: Mapping[str, float]) -> tuple[int, float]:
     """Every K up to min(T, LARGEST_K), with R = T / K."""
     import numpy as np  # for these many values only
 
     budget = values["T"]
     K = np.arange(1, min(int(budget), LARGEST_K) + 1, dtype=np.float64)
-    found = np.broadcast_to(theorem.bound.at({**values, "K": K, "R": budget / K}), K.shape)
+    found = np.broadcast_to(bound.at({**values, "K": K, "R": budget / K}), K.shape)
     if np.isnan(found).all():
         return 1, math.nan
     index = int(np.nanargmin(found))

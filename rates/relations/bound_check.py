@@ -38,6 +38,7 @@ from tightrate.rates.relations.conventions import (
     without_common_factors,
 )
 from tightrate.rates.relations.unit_check import UnitAnswer, UnitQuestion, check_units, conventional
+from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.catalogue import paper_ids, statements, symbols_of_bounds, theorem
 from tightrate.rates.statements.measures import MEASURES, Measure
 from tightrate.rates.statements.theorem import Theorem
@@ -52,6 +53,7 @@ from tightrate.rates.symbols.alphabet import (
     symbol,
 )
 from tightrate.rates.symbols.hypothesis import Given, Hypothesis
+from tightrate.rates.symbols.kinds import Kind
 from tightrate.rates.symbols.monomial import Monomial, monomial
 from tightrate.rates.symbols.unit_inference import UnitFact
 from tightrate.rates.symbols.units import LENGTH, VALUE, Unit, unit_of
@@ -220,6 +222,23 @@ def terms_of(bound: Side) -> tuple[Expr, ...]:
     if isinstance(bound, Theorem):
         return tuple(bound.bound.expressions)
     return tuple(bound.terms) if isinstance(bound, ParsedBound) else tuple(bound)
+
+
+def bound_of(side: Theorem | ParsedBound | Bound, measure: str = "gap") -> Bound:
+    """The bound that was read: a theorem's, or an upper bound on `measure` whose terms are named by their numbers.
+
+    >>> bound_of(read_bound("L*B^2/R + sigma*B/sqrt(M*K*R)"))(L=1, B=1, sigma=1, M=1, K=1, R=4)
+    0.75
+    """
+    if isinstance(side, Bound):
+        return side
+    if isinstance(side, Theorem):
+        return side.bound
+    if measure not in MEASURES:
+        raise unknown_name("measure", measure, MEASURES)
+    terms = tuple(Term(f"term {number}", term) for number, term in enumerate(side.terms, 1))
+    kind: Kind = "lower" if side.relation in (">=", ">~") else "upper"
+    return Bound(terms, MEASURES[measure], kind, side.constants)
 
 
 # --- comparing -------------------------------------------------------------------------------------------------------

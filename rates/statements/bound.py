@@ -195,6 +195,10 @@ class Bound:
         """
         return at(self.expression, values, **more)
 
+    def __call__(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
+        """The value, as in `at`."""
+        return self.at(values, **more)
+
     def terms_at(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> dict[str, Any]:
         """The value of each term by its name, as in `at`."""
         return {term.name: at(term.expression, values, **more) for term in self.terms}

@@ -294,6 +294,28 @@ class Theorem:
             raise TightrateError(f"{self.id} prescribes no {name}; it prescribes {', '.join(self.steps) or 'nothing'}")
         return self.steps[name]
 
+    def __call__(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
+        """The value of the bound, as in `Bound.at`, at the steps that the statement prescribes unless they are given.
+
+        >>> from tightrate.rates.statements.catalogue import theorem
+        >>> theorem("patel2024/prop7-constant")(L=1, B=1, R=10)
+        0.000925925925925926
+        """
+        return self.bound.at(self.with_steps({**(values or {}), **more}))
+
+    def with_steps(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values, and those prescribed steps that are not among them and follow from them.
+
+        >>> from tightrate.rates.statements.catalogue import theorem
+        >>> theorem("patel2024/thm27").with_steps({"L": 1.0})
+        {'L': 1.0, 'gamma': 1.0}
+        """
+        found = dict(values)
+        waiting = {name: step for name, step in self.steps.items() if name not in found}
+        while ready := [n for n, step in waiting.items() if {s.name for s in step.free_symbols} <= set(found)]:
+            found |= {name: at(waiting.pop(name), found) for name in ready}
+        return found
+
     def holds_at(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
         """Where all conditions hold that these symbols decide; see `unchecked_at` for the others."""
         given = {**(values or {}), **more}

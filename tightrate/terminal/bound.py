@@ -9,10 +9,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from tightrate.rates.formulas import display
+from tightrate.rates.formulas.inline import as_text
 from tightrate.rates.formulas.parse import ParsedBound
 from tightrate.rates.formulas.plain_text import plain_name
 from tightrate.rates.orders.regimes import as_usual
 from tightrate.rates.pages.theorem_facts import exponent_text
+from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import meaning_of
 from tightrate.rates.symbols.hypothesis import Hypothesis
@@ -246,15 +248,15 @@ def table_page(checked: Mapping[str, CheckedBound], pairs: Mapping[tuple[str, st
     return Group(table(("bound", "units agree", *names), rows), Text(), Text(legend))
 
 
-def rounds_as_json(theorem: Theorem, answer: RoundsAnswer) -> dict[str, Any]:
-    """What `rounds --json` prints."""
+def rounds_as_json(name: str, bound: Bound, answer: RoundsAnswer) -> dict[str, Any]:
+    """What `rounds --json` prints of the theorem of that id, or of a bound as text."""
     best = answer.best
     return {
-        "id": theorem.id,
+        "id": name,
         "order": None if answer.order is None else display.text(answer.order),
         "reason": answer.reason or None,
         "rounds": answer.least,
-        "constants": theorem.bound.constants,
+        "constants": bound.constants,
         "best_K_at_budget_T": None
         if best is None
         else {
@@ -268,9 +270,9 @@ def rounds_as_json(theorem: Theorem, answer: RoundsAnswer) -> dict[str, Any]:
     }
 
 
-def rounds_page(theorem: Theorem, answer: RoundsAnswer) -> RenderableType:
+def rounds_page(name: str, title: str, bound: Bound, answer: RoundsAnswer) -> RenderableType:
     """Rounds as an order and as a number, and the best K."""
-    taken = "" if theorem.bound.constants == "explicit" else f" (constants {theorem.bound.constants}: taken as 1)"
+    taken = "" if bound.constants == "explicit" else f" (constants {bound.constants}: taken as 1)"
     rows = [("rounds, up to constants", answer.reason if answer.order is None else display.unicode(answer.order))]
     if answer.least is not None:
         rows.append((f"rounds at these values{taken}", number(answer.least)))
@@ -285,5 +287,5 @@ def rounds_page(theorem: Theorem, answer: RoundsAnswer) -> RenderableType:
         rows.append(
             (f"best K at this budget{taken}", f"{answer.best_K}, where the bound is {number(answer.best_value)}")
         )
-    heading = Text.assemble((theorem.id, "bold cyan"), f"  {theorem.title}")
+    heading = Text.assemble((name, "bold cyan"), f"  {as_text(title)}")
     return Group(heading, Text(), table(("", ""), rows))

@@ -58,25 +58,31 @@ def times(factors: Sequence[Expr]) -> str:
     return " × other factors" if factors else ""
 
 
-def evaluation_as_json(theorem: Theorem, values: Mapping[str, float]) -> dict[str, Any]:
-    """The contract of `evaluate --json`."""
+def evaluation_as_json(
+    theorem: Theorem, values: Mapping[str, float], prescribed: Mapping[str, float]
+) -> dict[str, Any]:
+    """The contract of `evaluate --json`; `prescribed` are those of the values that the theorem says itself."""
     return {
         "id": theorem.id,
         "value": theorem.bound.at(values),
         "terms": theorem.bound.terms_at(values),
         "constants": theorem.bound.constants,
+        "prescribed": dict(prescribed),
         "conditions": [{"text": one.text, "status": one.status(values)} for one in theorem.conditions],
     }
 
 
-def evaluation_page(theorem: Theorem, values: Mapping[str, float]) -> RenderableType:
-    """Terms, total, and which conditions hold."""
+def evaluation_page(theorem: Theorem, values: Mapping[str, float], prescribed: Mapping[str, float]) -> RenderableType:
+    """Terms, total, which steps the theorem prescribes here, and which conditions hold."""
     rows = [(name, number(value)) for name, value in theorem.bound.terms_at(values).items()]
     rows.append(("total", number(theorem.bound.at(values))))
     note = "" if theorem.bound.constants == "explicit" else f"  (constants {theorem.bound.constants}: taken as 1)"
     conditions = [(as_text(one.text), one.status(values)) for one in theorem.conditions]
     heading = Text.assemble((theorem.id, "bold cyan"), f"  {as_text(theorem.title)}{note}")
     parts: list[RenderableType] = [heading, Text(), table(("term", "value"), rows, right=1)]
+    if prescribed:
+        steps = ", ".join(f"{name} = {number(value)}" for name, value in prescribed.items())
+        parts += [Text(), Text(f"as the theorem prescribes: {steps}")]
     if conditions:
         parts += [Text(), table(("condition", "at these values"), conditions)]
     return Group(*parts)

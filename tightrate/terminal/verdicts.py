@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
 from tightrate.rates.formulas.inline import as_text
-from tightrate.terminal.output import STATUS_STYLE, table
+from tightrate.terminal.output import STATUS_STYLE, number, table
 from tightrate.verify.claim import Finding, names_of
 from tightrate.verify.verdict import STATUS_MEANING
+
+MOST_SHOWN = 8  # parts of a witness that stand in the text
 
 
 def report_card(findings: Sequence[Finding]) -> RenderableType:
@@ -73,6 +76,31 @@ def _finding_lines(finding: Finding) -> list[RenderableType]:
         low, high = verdict.interval
         measured += f"  (interval of the slowest [{low:.3f}, {high:.3f}])"
     rows = [("predicted", verdict.predicted), ("measured", measured)]
+    if verdict.status not in ("confirmed", "consistent") or not finding.as_expected:
+        rows.append(("found", as_text(verdict.sentence)))
+    if verdict.witness is not None:
+        rows.append(("witness", witness_text(verdict.witness)))
     if claim.erratum is not None:
         rows += [(name, as_text(words)) for name, words in claim.erratum.parts.items()]
-    return [head, *(Padding(Text(f"{name}  {text}"), (0, 0, 0, 4)) for name, text in rows)]
+    return [head, *(Padding(Text(f"{name}  {text}"), (0, 0, 0, 4)) for name, text in rows if text)]
+
+
+def witness_text(witness: Mapping[str, Any]) -> str:
+    """Where a claim is false, on a line or two: numbers and names; longer things are left to --json.
+
+    >>> witness_text({"K": 4.0, "measured": 0.25, "start": [1.0] * 99, "profile": "quick", "gap": [1.0, 0.5]})
+    'K = 4, measured = 0.25, start = (99 values), profile = quick, gap = (1, 0.5)'
+    """
+    return ", ".join(f"{name} = {_short(value)}" for name, value in witness.items())
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, int | float):
+        return number(value)
+    if isinstance(value, Mapping):
+        return f"({len(value)} entries)" if len(value) > MOST_SHOWN else f"({witness_text(value)})"
+    if isinstance(value, list | tuple):
+        return f"({len(value)} values)" if len(value) > MOST_SHOWN else f"({', '.join(map(_short, value))})"
+    return str(value)
