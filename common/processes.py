@@ -9,6 +9,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from tightrate.common.paper_files import carried
+
 SAFE: dict[str, str] = {
     "PYTHONSAFEPATH": "1",  # a joblib.py in the current folder is a file like any other
     "PYTHONWARNINGS": "ignore",  # warnings are for developers: leaked semaphores, processes that were renewed
@@ -48,7 +50,8 @@ def _deaf() -> Iterator[None]:
 def in_processes(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], jobs: int) -> Results:
     """What the function returns for each of `calls`, as soon as it has it, on at most as many processes as calls.
 
-    One process is this one.  Whoever stops listening ends what still runs.
+    One process is this one; the others load the same papers of one's own first.  Whoever stops listening ends what
+    still runs.
     """
     import joblib
 
@@ -58,7 +61,7 @@ def in_processes(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]],
     )
     with safe_children():
         with _deaf():
-            results = parallel(joblib.delayed(function)(*call) for call in calls)
+            results = parallel(joblib.delayed(carried(function, *call))() for call in calls)
         try:
             for result in results:  # noqa: UP028 ("yield from" would hand on the end and not hear the warning)
                 yield result

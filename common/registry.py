@@ -1,19 +1,21 @@
 """Registries: things found by name because their file lies in the right folder.
 
 A problem, an algorithm, a claim or a figure is a function marked with its registry, in any module of the registry's
-package; adding one means adding a file.
+package, or in a paper of one's own (`tightrate.common.paper_files`); adding one means adding a file.
 """
 
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import import_module
+from types import ModuleType
 from typing import Generic, TypeVar
 
+from tightrate.common import paper_files
 from tightrate.common.errors import TightrateError, unknown_name
 
 F = TypeVar("F")
@@ -22,7 +24,7 @@ G = TypeVar("G")
 
 @dataclass(frozen=True)
 class Registry(Generic[F]):
-    """The functions (or objects) of `package` that are marked as a `kind`, by name.
+    """The functions (or objects) of `package`, and of papers of one's own, that are marked as a `kind`, by name.
 
     Mark with `@registry.add("name")`; read with `registry["name"]`, `registry.names()` and `registry.match("a*")`.
     """
@@ -45,7 +47,8 @@ class Registry(Generic[F]):
 
     def entries(self) -> Mapping[str, F]:
         """All marked functions, in alphabetical order of their names."""
-        return _entries(self)
+        papers = paper_files.loaded()
+        return _collected(self, papers, _entries(self)) if papers else _entries(self)
 
     def names(self) -> tuple[str, ...]:
         """The names, in alphabetical order."""
@@ -79,13 +82,19 @@ def modules_in(package: str) -> Iterator[str]:
 
 @cache
 def _entries(registry: Registry[F]) -> Mapping[str, F]:
-    found: dict[str, F] = {}
-    for module in modules_in(registry.package):
-        for function in vars(import_module(module)).values():
-            name = getattr(function, registry._mark, None)
+    return _collected(registry, map(import_module, modules_in(registry.package)), {})
+
+
+def _collected(registry: Registry[F], modules: Iterable[ModuleType], known: Mapping[str, F]) -> Mapping[str, F]:
+    """What is known, and what these modules have; two of one name are refused."""
+    found = dict(known)
+    for module in modules:
+        for function in list(vars(module).values()):
+            of_a_class = isinstance(function, type)  # which has its own mark, or none: a subclass is another thing
+            name = vars(function).get(registry._mark) if of_a_class else getattr(function, registry._mark, None)
             if not isinstance(name, str):  # unmarked, or the class of the marked objects
                 continue
             if name in found and found[name] is not function:
-                raise TightrateError(f"two {registry.kind}s are named {name!r}")
+                raise TightrateError(f"two {registry.kind}s are named {name!r}; give one of them another name")
             found[name] = function
     return dict(sorted(found.items()))

@@ -213,7 +213,7 @@ def _compared(
 
 
 def _about(claimed: Theorem, algorithm: str) -> list[str]:
-    if claimed.id in ALGORITHMS.describe(algorithm).theorems:
+    if claimed.algorithm == algorithm or claimed.id in ALGORITHMS.describe(algorithm).theorems:
         return []
     return [f"{claimed.id} speaks of {claimed.algorithm}, not of {algorithm}"]
 

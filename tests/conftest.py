@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tightrate.common import paper_files
 from tightrate.verify.cache.result_cache import FOLDER
 
 settings.register_profile("tightrate", deadline=None, derandomize=True, max_examples=50)
@@ -17,6 +18,14 @@ def own_results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FOLDER, str(tmp_path_factory.mktemp("results")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_papers() -> Iterator[None]:
+    """No test knows the papers of another."""
+    yield
+    for module in paper_files.files():
+        paper_files.forget(module)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

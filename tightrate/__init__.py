@@ -56,6 +56,7 @@ _PUBLIC = {
     "tuned_worst_case": "tightrate.simulator.worst_case.worst_case",
     "WorstCase": "tightrate.simulator.worst_case.worst_case",
     "falsify": "tightrate.verify.falsification.falsify",
+    "load_paper": "tightrate.verify.own_papers",
     "FIGURES": "tightrate.figures.figure",
 }
 

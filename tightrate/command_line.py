@@ -60,6 +60,22 @@ def complete_kind(incomplete: str) -> list[str]:
     return [kind for kind in KINDS if kind.startswith(incomplete)]
 
 
+def load_papers(files: list[Path] | None) -> list[Path] | None:
+    """Load papers of one's own before anything else of a command is read."""
+    if files:
+        from tightrate.verify.own_papers import load_paper
+
+        for file in files:
+            load_paper(file)
+    return files
+
+
+Papers = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--paper", metavar="FILE.py", is_eager=True, callback=load_papers, help="A paper of your own; may be repeated."
+    ),
+]
 Values = Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE...", help="Parameters, such as K=10 R=inf.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -170,6 +186,7 @@ def list_command(
         str | None, typer.Option(metavar="NAME", help="explicit, hidden or 'hidden with logs'.")
     ] = None,
     as_json: AsJson = False,
+    _papers: Papers = None,
 ) -> None:
     """List what there is, by kind, pattern and filters.
 
@@ -206,6 +223,7 @@ def show(
         typer.Option(metavar="KIND", help="Of what, where several have the name.", autocompletion=complete_kind),
     ] = None,
     as_json: AsJson = False,
+    _papers: Papers = None,
 ) -> None:
     """Show a theorem, or anything else that has a name.
 
@@ -276,7 +294,7 @@ def _theorems(pattern: str) -> list[Theorem]:
 
 
 @app.command()
-def evaluate(theorem_id: TheoremId, values: Values = None, as_json: AsJson = False) -> None:
+def evaluate(theorem_id: TheoremId, values: Values = None, as_json: AsJson = False, _papers: Papers = None) -> None:
     """Evaluate a bound term by term, and check its conditions.
 
     A step size that is not given, or given as eta=prescribed, is the one that the theorem prescribes.
@@ -338,6 +356,7 @@ def compare(
     letters: Letters = None,
     macros: Macros = None,
     as_json: AsJson = False,
+    _papers: Papers = None,
 ) -> None:
     """Compare two bounds up to constants, exactly.
 
@@ -371,6 +390,7 @@ def check_bound_command(
     letters: Letters = None,
     macros: Macros = None,
     as_json: AsJson = False,
+    _papers: Papers = None,
 ) -> None:
     """Check a bound of your own.
 
@@ -437,6 +457,7 @@ def lint(
     report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a page with all bounds here.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="List what was not understood, too.")] = False,
     as_json: AsJson = False,
+    _papers: Papers = None,
 ) -> int:
     """Check all bounds of manuscripts.
 
@@ -486,6 +507,7 @@ def rounds(
     letters: Letters = None,
     macros: Macros = None,
     as_json: AsJson = False,
+    _papers: Papers = None,
 ) -> None:
     """Rounds until a bound is at most eps, and the best K.
 
@@ -532,6 +554,7 @@ def simulate(
     out: Annotated[Path | None, typer.Option(help="Write the JSON document to this file too.")] = None,
     limit: Limit = "24",
     as_json: AsJson = False,
+    _papers: Papers = None,
 ) -> None:
     """Run an algorithm on a problem.
 
@@ -626,6 +649,7 @@ def sweep(
     jobs: Jobs = 1,
     scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on this Dask cluster.")] = None,
     limit: Limit = "24",
+    _papers: Papers = None,
 ) -> None:
     """Run a sweep described in a TOML file.
 
@@ -677,7 +701,7 @@ def verify(
     profile: ProfileName = "quick",
     jobs: Jobs = 2,
     seed: Seed = 20240511,
-    paper: Annotated[Path | None, typer.Option(metavar="FILE.py", help="A paper of your own.")] = None,
+    papers: Papers = None,
     power: Annotated[bool, typer.Option("--power", help="Report how many wrong twins are rejected.")] = False,
     report: Annotated[Path | None, typer.Option(metavar="DIR", help="With --paper: write a page here.")] = None,
     as_json: AsJson = False,
@@ -694,17 +718,23 @@ def verify(
     from tightrate.verify.cache.result_cache import default_store
     from tightrate.verify.claim import judge_all
     from tightrate.verify.findings_json import finding_as_json
+    from tightrate.verify.own_papers import claims_in, load_paper
     from tightrate.verify.registry import claims_of
     from tightrate.verify.session import Session
+    from tightrate.verify.user_paper.load import claims_in as own_claims_in
 
-    if sum((bool(claims), paper is not None, power)) > 1 or (report is not None and paper is None):
+    if (power and (claims or papers)) or (report is not None and not papers):
         raise TightrateError("give one of CLAIM..., --paper FILE.py and --power; --report goes with --paper")
     if power:
         return _report_power(_profile(profile), as_json)
-    if paper is not None:
+    if papers and not claims and any(map(own_claims_in, papers)):
         with progress() as watcher:
             own = Session(profile=_profile(profile), seed=seed, jobs=jobs, progress=watcher)
-            return _judge_own_paper(paper, own, report, as_json)
+            return max([_judge_own_paper(paper, own, report, as_json) for paper in papers])
+    if papers and not claims:
+        claims = list(claims_in(*map(load_paper, papers)))
+        if not claims:
+            raise TightrateError(f"{papers[0]} has no claims; see the file that tightrate new-paper writes")
     chosen = claims_of(_profile(profile), *(claims or ["*"]))
     with progress() as watcher:
         session = Session(_profile(profile), seed, jobs, watcher, default_store())
@@ -786,6 +816,7 @@ def figure(
     profile: ProfileName = "quick",
     jobs: Jobs = 2,
     check: Annotated[bool, typer.Option("--check", help="Only say which figures in the folder are stale.")] = False,
+    _papers: Papers = None,
 ) -> int:
     """Draw figures.
 
@@ -845,6 +876,7 @@ def reproduce(
     out: Folder = Path("report"),
     jobs: Jobs = 2,
     seed: Seed = 20240511,
+    _papers: Papers = None,
 ) -> int:
     """Judge every claim, draw every figure, write a report.
 
@@ -899,6 +931,7 @@ def falsify(
     seed: Seed = 0,
     witness: Annotated[str | None, typer.Option(metavar="'NAME=VALUE ...'", help="Measure this point again.")] = None,
     as_json: AsJson = False,
+    _papers: Papers = None,
 ) -> int:
     """Search for a violation of a theorem.
 
@@ -948,6 +981,7 @@ def worst_case_command(
     ] = "",
     out: Annotated[Path | None, typer.Option(help="Write result, certificate and functions to this file.")] = None,
     as_json: AsJson = False,
+    _papers: Papers = None,
 ) -> int:
     """The exact worst case of a method without noise.
 

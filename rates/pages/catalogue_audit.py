@@ -10,11 +10,11 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
 import sympy
 
+from tightrate.common.paper_files import OnceForPapers
 from tightrate.rates.formulas import display
 from tightrate.rates.formulas.inline import as_markdown
 from tightrate.rates.orders.certificate import Witness
@@ -47,12 +47,12 @@ MISPRINT_COLUMNS = ("misprint", "where", "as printed", "unit found", "should be"
 RELATIONS: Mapping[str, str] = {"=": "$=$", "~": r"$\asymp$", "<~": r"$\lesssim$"}
 
 
-@cache
+@OnceForPapers
 def _pairs() -> tuple[PairCheck, ...]:
     return tuple(all_checks())
 
 
-@cache
+@OnceForPapers
 def _decided() -> tuple[tuple[Implication, Outcome], ...]:
     return tuple((implication, decide(implication)) for implication in implications())
 

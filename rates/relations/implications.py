@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 import sympy
 from sympy import Add, Expr, Integer, Min, log, oo
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.paper_files import OnceForPapers
 from tightrate.rates.orders.certificate import Certificate, Witness
 from tightrate.rates.orders.domination import compare, dominated
 from tightrate.rates.orders.one_sided_estimates import primitive_differences, with_exponentials
@@ -32,7 +32,7 @@ from tightrate.rates.symbols.alphabet import symbol
 from tightrate.rates.symbols.hypothesis import Given
 
 
-@cache
+@OnceForPapers
 def implications() -> tuple[Implication, ...]:
     """Every implication that a paper's module declares, in the order of the papers.
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 
 import sympy
 from sympy import Expr, Symbol
 
 from tightrate.common.errors import unknown_name
+from tightrate.common.paper_files import OnceForPapers
 from tightrate.rates.statements.catalogue import declared
 from tightrate.rates.statements.family import Family, SpecialCase
 from tightrate.rates.symbols.alphabet import LETTERS
 
 
-@cache
+@OnceForPapers
 def families() -> Mapping[str, Family]:
     """The families that the papers' modules declare, by their names."""
     return {family.name: family for family in declared("families", Family)}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from tightrate.common.errors import unknown_name
+from tightrate.common.paper_files import OnceForPapers
 from tightrate.rates.statements.catalogue import declared
 from tightrate.rates.statements.misprint import Misprint
 
 
-@cache
+@OnceForPapers
 def _all() -> tuple[Misprint, ...]:
     return declared("misprints", Misprint)
 

@@ -1,8 +1,9 @@
 """The catalogue: every statement of every paper, found by its id `paper/label`.
 
 A paper is one module of `tightrate.rates.papers`, or a package of them: a `PAPER` and one function for each statement,
-decorated by the paper's `Statements`.  Formulas are built when a statement is first asked for, so that listing ids,
-titles and kinds costs no algebra.
+decorated by the paper's `Statements`; a paper of one's own is a file that has the same
+(`tightrate.common.paper_files`).  Formulas are built when a statement is first asked for, so that listing ids, titles
+and kinds costs no algebra.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from inspect import isfunction
 from types import ModuleType
 from typing import TypeVar
 
+from tightrate.common import paper_files
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.common.kept import kept
 from tightrate.common.registry import modules_in
@@ -27,27 +29,57 @@ PAPERS = "tightrate.rates.papers"
 
 
 def paper_ids() -> tuple[str, ...]:
+    """The papers that the catalogue holds, in alphabetical order, and then those of one's own."""
+    return (*built_in_ids(), *_own_papers())
+
+
+def built_in_ids() -> tuple[str, ...]:
     """The papers that the catalogue holds, in alphabetical order."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(import_module(PAPERS).__path__)))
 
 
-def _module(paper_id: str) -> ModuleType:
-    if paper_id not in paper_ids():
-        raise unknown_name("paper", paper_id, paper_ids())
-    return import_module(f"{PAPERS}.{paper_id}")
+def _own_papers() -> dict[str, tuple[Paper, tuple[ModuleType, ...]]]:
+    """The papers of one's own by their ids, each with the modules that have it."""
+    found: dict[str, tuple[Paper, tuple[ModuleType, ...]]] = {}
+    for module in paper_files.loaded():
+        for one in vars(module).values():
+            if not isinstance(one, Paper) or (one.id in built_in_ids() and paper(one.id) is one):
+                continue
+            if one.id in built_in_ids() or (one.id in found and found[one.id][0] is not one):
+                raise TightrateError(
+                    f"{paper_files.shown(module)}: there is a paper {one.id} already; give this one another id"
+                )
+            modules = found[one.id][1] if one.id in found else ()
+            if module not in modules:
+                found[one.id] = (one, (*modules, module))
+    return found
 
 
 def paper(paper_id: str) -> Paper:
     """The paper of that id."""
-    found = _module(paper_id).PAPER
+    if paper_id not in built_in_ids():
+        own = _own_papers()
+        if paper_id not in own:
+            raise unknown_name("paper", paper_id, paper_ids())
+        return own[paper_id][0]
+    found = import_module(f"{PAPERS}.{paper_id}").PAPER
     assert isinstance(found, Paper)
     return found
 
 
-@cache
 def modules_of(paper_id: str) -> tuple[ModuleType, ...]:
     """The modules of a paper: the one, or those of its package, first those that its `ORDER` names, in that order."""
-    main = _module(paper_id)
+    if paper_id in built_in_ids():
+        return _built_in_modules(paper_id)
+    own = _own_papers()
+    if paper_id not in own:
+        raise unknown_name("paper", paper_id, paper_ids())
+    return own[paper_id][1]
+
+
+@cache
+def _built_in_modules(paper_id: str) -> tuple[ModuleType, ...]:
+    main = import_module(f"{PAPERS}.{paper_id}")
     if not hasattr(main, "__path__"):
         return (main,)
     names = list(modules_in(main.__name__))
@@ -63,7 +95,7 @@ def declared(name: str, kind: type[D]) -> tuple[D, ...]:
     True
     """
     found: list[D] = []
-    for module in (module for paper_id in paper_ids() for module in modules_of(paper_id)):
+    for module in dict.fromkeys(module for paper_id in paper_ids() for module in modules_of(paper_id)):
         function = vars(module).get(name)
         if isfunction(function) and function.__module__ == module.__name__:
             found += function()
@@ -71,8 +103,16 @@ def declared(name: str, kind: type[D]) -> tuple[D, ...]:
     return tuple(found)
 
 
-@cache
 def _statements(paper_id: str) -> dict[str, Statement]:
+    return _built_in_statements(paper_id) if paper_id in built_in_ids() else _statements_in_modules(paper_id)
+
+
+@cache
+def _built_in_statements(paper_id: str) -> dict[str, Statement]:
+    return _statements_in_modules(paper_id)
+
+
+def _statements_in_modules(paper_id: str) -> dict[str, Statement]:
     found: dict[str, Statement] = {}
     for module in modules_of(paper_id):
         for value in vars(module).values():
@@ -95,7 +135,7 @@ def statement(theorem_id: str) -> Statement:
     'lower'
     """
     paper_id = theorem_id.partition("/")[0]
-    if paper_id not in paper_ids():
+    if paper_id not in built_in_ids() and paper_id not in _own_papers():
         raise unknown_name("theorem", theorem_id, theorem_ids())
     known = _statements(paper_id)
     if theorem_id not in known:
@@ -126,14 +166,16 @@ def statements(pattern: str = "*") -> Iterator[Statement]:
 
 @cache
 def symbols_of_bounds(measure: str) -> Mapping[str, frozenset[str]]:
-    """The ASCII names of the symbols in every bound on a measure, by id, kept on disk: no formula is built twice.
+    """The ASCII names of the symbols in every built-in bound on a measure, by id, kept on disk: no formula is built
+    twice.
 
     >>> sorted(symbols_of_bounds("gap")["patel2024/prop7"])
     ['B', 'L', 'R']
     """
 
     def made() -> dict[str, list[str]]:
-        return {one.id: list(one.theorem.bound.letters) for one in statements() if one.measure == measure}
+        built_in = (one for paper_id in built_in_ids() for one in _built_in_statements(paper_id).values())
+        return {one.id: list(one.theorem.bound.letters) for one in built_in if one.measure == measure}
 
     return {name: frozenset(symbols) for name, symbols in kept(f"symbols of the {measure}", made).items()}
 

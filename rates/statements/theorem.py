@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import reduce
 from html import escape
 from math import inf
@@ -224,18 +226,27 @@ class Erratum:
 class Paper:
     """Where statements come from; `notation` maps our symbols to the paper's own LaTeX letters.
 
-    The reference is the entry of that id in `rates/papers/references.bib`, or in `bib`, a BibTeX text of its own.
+    The reference is the entry of that id in `rates/papers/references.bib`, or in `bib`, a BibTeX text of its own; a
+    paper that has neither is known by its `title`.
     """
 
     id: str
     notation: Mapping[str, str] = field(default_factory=dict)
     caution: str = ""
     bib: str = ""
+    title: str = ""
 
     @property
     def reference(self) -> Reference:
         """Title, authors, year, venue and BibTeX entry."""
-        return reference(self.id, self.bib)
+        return reference(self.id, self.bib or (self.title and self._misc))
+
+    @property
+    def _misc(self) -> str:
+        """The entry of a paper of which only the title is known; its year is in its id, or this one."""
+        dated = re.search(r"(?:19|20)\d\d", self.id)
+        year = dated[0] if dated else str(date.today().year)
+        return f"@misc{{{self.id},\n  author = {{{{{self.id}}}}},\n  title = {{{self.title}}},\n  year = {{{year}}}\n}}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tightrate.common.errors import LISTS, TightrateError, UnknownNameError, unknown_name
 from tightrate.common.kept import kept
+from tightrate.common.paper_files import loaded
 
 if TYPE_CHECKING:
     from tightrate.rates.statements.theorem import Provenance
@@ -47,11 +48,15 @@ Listing = tuple[tuple[str, ...], Sequence[Row]]
 def listing(kind: str, folder: Path | None = None) -> Listing:
     """The columns and the rows of a kind, from the cache while no file of the package has changed since.
 
+    Papers of one's own are looked through every time.
+
     >>> listing("papers")[0]
     ('id', 'authors', 'year', 'title')
     """
     if kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
+    if loaded():
+        return collected(kind)
     columns, rows = kept(kind, lambda: collected(kind), folder)
     return tuple(columns), [tuple(row) for row in rows]
 

@@ -17,6 +17,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from tightrate.common import paper_files
+
 PACKAGE = "tightrate"
 LIBRARIES = ("numpy", "scipy", "sympy", "xarray", "numba", "llvmlite")
 
@@ -49,8 +51,13 @@ def version_of(library: str) -> str:
 
 
 def source_digest(*modules: str, within: Collection[str] = (PACKAGE,)) -> str:
-    """Sixteen hexadecimal digits for the code alone, as far as it lies in the packages `within`."""
+    """Sixteen hexadecimal digits for the code alone, as far as it lies in the packages `within`.
+
+    What one paper of one's own does may depend on every other that is loaded, as they were when they were loaded.
+    """
     digest = sha256()
+    if any(map(paper_files.is_own, modules)):
+        digest.update(paper_files.digest().encode())
     for module in sorted(reached(modules, within)):
         digest.update(f"{module}\n".encode() + source_of(module))
     return digest.hexdigest()[:16]
@@ -59,13 +66,17 @@ def source_digest(*modules: str, within: Collection[str] = (PACKAGE,)) -> str:
 def reached(modules: Iterable[str], within: Collection[str] = (PACKAGE,)) -> frozenset[str]:
     """The modules of this project that the given ones reach, directly or not, themselves included.
 
-    Only modules of the packages `within` are followed: an import of anything else is taken to change nothing.
+    A paper of one's own reaches what it, or a helper module beside it, imports of the project.  Only modules of the
+    packages `within` are followed: an import of anything else is taken to change nothing.
 
     >>> "tightrate.simulator.compiled.loops" in reached(["tightrate.simulator.compiled.kernels"])  # loaded by name
     True
     """
     found: set[str] = set()
-    waiting = list(modules)
+    waiting: list[str] = []
+    for module in modules:
+        texts = paper_files.texts_of(module).values() if paper_files.is_own(module) else ()
+        waiting += [module, *(name for text in texts for name in _named_in(text))]
     while waiting:
         module = waiting.pop()
         if module not in found and any(f"{module}.".startswith(f"{package}.") for package in within):
@@ -83,10 +94,12 @@ def source_of(module: str) -> bytes:
 @cache
 def _reached_directly(module: str) -> frozenset[str]:
     """What one module imports from this project, and every module of the packages that its texts name."""
-    if not _file(module):
-        return frozenset()
+    return _named_in(source_of(module)) if _file(module) else frozenset()
+
+
+def _named_in(text: str | bytes) -> frozenset[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source_of(module))):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

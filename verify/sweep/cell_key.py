@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from functools import cache
 from platform import machine, python_version
+from typing import Any
 
 import numpy as np
 
+from tightrate.common import paper_files
 from tightrate.common.errors import TightrateError
 from tightrate.common.threads import blas_kernel
-from tightrate.simulator.by_name import problem_name
+from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.by_name import noise_constructor, problem_constructor, problem_name
+from tightrate.simulator.measures import MEASURES
 from tightrate.verify.cache.code_digest import source_digest, version_of
 from tightrate.verify.sweep.cell import Cell
 
@@ -46,10 +51,29 @@ def _cpu() -> str:
 
 
 def cell_key(cell: Cell) -> str:
-    """The name of a cell: a digest of all of its inputs, so that any change of one of them is another cell."""
-    if not isinstance(cell.problem, str):
-        raise TightrateError(
-            f"cells on {problem_name(cell.problem)} cannot be kept: nothing tells that a function of your own changed"
-        )
+    """The name of a cell: a digest of all of its inputs, so that any change of one of them is another cell.
+
+    What a cell takes from papers of one's own changes with these; a function that is found under no name in one of them
+    may change unseen.
+    """
     text = cell.as_json() + json.dumps(dict(environment()), sort_keys=True)
+    if not isinstance(cell.problem, str):
+        text += f"{cell.problem.__module__} {_importable(cell.problem)}"
+    if any(paper_files.is_own(part.__module__) for part in _parts(cell)):
+        text += paper_files.digest()
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _parts(cell: Cell) -> list[Callable[..., Any]]:
+    """Everything that the cell's numbers are made by, and that papers of one's own may have."""
+    problem, noise = problem_constructor(cell.problem), noise_constructor(cell.noise)
+    return [ALGORITHMS[cell.algorithm], problem, noise, *(MEASURES[name].take for name in cell.measures)]
+
+
+def _importable(function: Callable[..., Any]) -> str:
+    name = getattr(function, "__name__", "")
+    if not paper_files.is_own(function.__module__) or vars(sys.modules[function.__module__]).get(name) is not function:
+        raise TightrateError(
+            f"cells on {problem_name(function)} cannot be kept: nothing tells that a function of your own changed"
+        )
+    return name

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.paper_files import carried
 from tightrate.common.processes import in_processes
 from tightrate.common.threads import one_blas_thread
 from tightrate.common.workload import HOURS
@@ -175,7 +176,7 @@ def _on_cluster(packs: Sequence[Together[Found]], address: str) -> Iterator[tupl
     with _quiet(), closing(_connected(distributed, address)) as client:
 
         def submit(pack: Together[Found]) -> Any:
-            return client.submit(_run_there, pack, environment(), pure=False)
+            return client.submit(carried(_run_there, pack, environment()), pure=False)
 
         running = {submit(pack): (pack, 1) for pack in packs}
         finished = distributed.as_completed(list(running), loop=client.loop)

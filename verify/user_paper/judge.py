@@ -17,6 +17,7 @@ import numpy as np
 import xarray as xr
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.paper_files import guarded
 from tightrate.common.threads import one_blas_thread
 from tightrate.constructions.problem import Problem
 from tightrate.rates.relations.bound_check import CheckedBound, check_bound
@@ -36,7 +37,7 @@ from tightrate.verify.session import Session, silent
 from tightrate.verify.sweep.cell import Cell, Result, run_cell
 from tightrate.verify.sweep.plan import Plan
 from tightrate.verify.sweep.run import labelled, measurement
-from tightrate.verify.user_paper.load import guarded, load_paper
+from tightrate.verify.user_paper.load import load_paper
 from tightrate.verify.user_paper.model import OwnClaim
 
 ROUNDING = 1e-12  # of a measured value, relative to the bound
@@ -104,12 +105,12 @@ def _formula(source: Theorem) -> tuple[CheckedBound | None, str]:
 
 def run_claim(path: Path, claim: OwnClaim, source: Theorem, session: Session) -> xr.Dataset:
     """Every cell of the axes, as `tightrate.verify.sweep.run.run_sweep` labels them."""
-    plan = guarded(path, lambda: Plan(claim.sweep(source, path.stem, session.seed)))
+    plan = guarded(lambda: Plan(claim.sweep(source, path.stem, session.seed)))
     results, certain = [], []
     starts, lost = [], []
     for index, cell in enumerate(plan.cells):
         session.progress(path.stem, index, len(plan.cells))
-        result, sure = guarded(path, partial(_run, cell, plan.problems, path))
+        result, sure = guarded(partial(_run, cell, plan.problems, path))
         results.append(result)
         certain.append(sure)
         problem = plan.problems.get(cell.problem, cell.of_the_instance)
