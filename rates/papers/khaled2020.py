@@ -20,7 +20,13 @@ from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, sigma, sigma_st
 
 PAPER = Paper(
     id="khaled2020",
-    notation={"K": "H", "eta": r"\gamma", "zeta_star": r"\sigma_f", "sigma_star": r"\sigma_{\mathrm{dif}}"},
+    notation={
+        "K": "H",
+        "eta": r"\gamma",
+        "B": r"\|r_0\|",
+        "zeta_star": r"\sigma_f",
+        "sigma_star": r"\sigma_{\mathrm{dif}}",
+    },
     caution="Known through slides of two of the authors and from memory; the paper's text was not available.",
 )
 

@@ -38,7 +38,7 @@ from tightrate.rates.papers.cheng2024.rate_terms import (
     spread_steps,
     strongly_convex_terms,
 )
-from tightrate.rates.statements.builder import Stated, read
+from tightrate.rates.statements.builder import Stated, corrected, read
 from tightrate.rates.statements.family import FROM_GRADIENTS, Family
 from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization, TunedBound
 from tightrate.rates.statements.measures import MEASURES
@@ -112,7 +112,7 @@ def step_convex(accuracy: Expr, steps: Expr) -> Expr:
     "thm1",
     "Local SGD with momentum, strongly convex",
     constants="hidden with logs",
-    provenance=read("Theorem 1, (4.3)"),
+    provenance=corrected("Theorem 1, (4.3), with the factor in front"),
 )
 def thm1() -> Stated:
     """Clipped Local SGDM with the optimal step size and threshold, up to logarithms."""
@@ -183,7 +183,7 @@ def eq4_5() -> Stated:
     "Mini-batch SGD with momentum, strongly convex",
     constants="hidden with logs",
     algorithm="minibatch-sgdm",
-    provenance=read("(4.5), first case"),
+    provenance=corrected("(4.5), first case, with the factor in front"),
 )
 def eq4_5_sc() -> Stated:
     """$R$ steps of clipped SGDM with the $K M$ gradients of a round in one batch: Local SGDM at $K = M = 1$."""
@@ -201,7 +201,7 @@ def eq4_5_sc() -> Stated:
     "thmB4",
     "Local SGD with momentum, strongly convex, with logarithms",
     constants="hidden",
-    provenance=read("Theorem B.4, (B.19)"),
+    provenance=corrected("Theorem B.4, (B.19), with the factor in front"),
 )
 def thm_b4() -> Stated:
     """The full version of Theorem 1: logarithms, dimension and the norm of the noise vector written out."""
@@ -423,7 +423,7 @@ def misprints() -> Iterator[Misprint]:
         "value^2 length^-2",
         "$K R$ belongs in the denominator inside the power, and a factor $1/mu$ is missing.",
     )
-    for name, where, printed, corrected in (
+    for name, where, printed, complete in (
         ("eq4.3-prefactor", "(4.3), first term", exp(-decay * mu * K * R / L), thm1),
         ("eq4.5-prefactor", "(4.5), first term of the strongly convex case", exp(-decay * mu * R / L), eq4_5_sc),
     ):
@@ -433,7 +433,7 @@ def misprints() -> Iterator[Misprint]:
             where,
             printed,
             MEASURES["gap"],
-            corrected.theorem.bound.term("optimization").expression,
+            complete.theorem.bound.term("optimization").expression,
             "pure number",
             "The prefactor $mu B^2$ of the exponential is left out.",
         )

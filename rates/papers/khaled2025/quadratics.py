@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sympy import Expr, Lt, Pow, sqrt
 
 from tightrate.rates.papers.khaled2025 import LOCAL_SGD, PROOFS, QUADRATIC
-from tightrate.rates.statements.builder import Stated, own, read
+from tightrate.rates.statements.builder import Stated, corrected, own
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import B, K, M, R, curvature, eta, gamma, sigma
@@ -31,7 +31,7 @@ def round_variance() -> Expr:
     "The mean iterate on a quadratic, in closed form",
     measure="distance",
     iterate="mean of the last iterate",
-    provenance=read("discussion after Theorem 1, with the exponent $R$ restored", f"{PROOFS}#stationary"),
+    provenance=corrected("discussion after Theorem 1, with the exponent $R$ restored", f"{PROOFS}#stationary"),
 )
 def quadratic_mean() -> Stated:
     """The distance of the mean of $x_R$ from the optimum along an eigenvector with eigenvalue `curvature`."""

@@ -10,7 +10,7 @@ from tightrate.rates.papers.patel2024 import PAPER, PROOFS
 from tightrate.rates.papers.patel2024.assumptions import A3, A7, NOISELESS_QUADRATICS, STEP_AT_MOST_INVERSE_L, VANILLA
 from tightrate.rates.papers.patel2024.errata import E4, E8
 from tightrate.rates.papers.patel2024.terms import phi, remaining_fraction
-from tightrate.rates.statements.builder import Stated, own, read
+from tightrate.rates.statements.builder import Stated, corrected, own, read
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.misprint import Misprint
@@ -145,7 +145,7 @@ def _worst_aspect() -> Expr:
     "Local gradient descent converges linearly to a floor",
     constants="hidden",
     measure="distance",
-    provenance=read("Theorem 22, with $B$ replaced by $B + zeta_opt/L$ (erratum E4)"),
+    provenance=corrected("Theorem 22, with $B$ replaced by $B + zeta_opt/L$ (erratum E4)"),
 )
 def thm22() -> Stated:
     """With $gamma = 1$ and $eta = 1/(2L)$, the distance to the optimum decays like $exp(-K R mu / L)$ down to a floor
@@ -165,7 +165,7 @@ def thm22() -> Stated:
     "thm22-explicit",
     "Local gradient descent converges linearly to its fixed point",
     measure="distance-to-fixed-point",
-    provenance=read("proof of Theorem 22, with $B$ replaced by $B + zeta_opt/L$ (erratum E4)"),
+    provenance=corrected("proof of Theorem 22, with $B$ replaced by $B + zeta_opt/L$ (erratum E4)"),
 )
 def thm22_explicit() -> Stated:
     """With $gamma = 1$, the distance to the fixed point after $R$ rounds from 0 is at most $(1 - eta mu)^(K R)$ times a
@@ -182,7 +182,7 @@ def thm22_explicit() -> Stated:
     "thm22-outer-step",
     "Local gradient descent with an outer step converges linearly to its fixed point",
     measure="distance-to-fixed-point",
-    provenance=read("proof of Theorem 22, general outer step, with $B$ replaced by $B + zeta_opt/L$ (erratum E4)"),
+    provenance=corrected("proof of Theorem 22, general outer step, with $B$ replaced by $B + zeta_opt/L$ (erratum E4)"),
 )
 def thm22_outer_step() -> Stated:
     """For every outer step up to $1/(1 - (1 - eta L)^K)$; at that step the factor per round is one minus the smallest
@@ -226,7 +226,7 @@ def thm22_constant() -> Stated:
     measure="rounds",
     algorithm="two-stage",
     units={"eps": LENGTH},
-    provenance=read("App. E.6, with $B$ moved into the numerator"),
+    provenance=corrected("App. E.6, with $B$ moved into the numerator"),
 )
 def two_stage() -> Stated:
     """Local gradient descent runs until it reaches its floor $zeta_opt tau / (L mu)$, gradient descent continues from

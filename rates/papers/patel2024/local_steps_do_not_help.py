@@ -18,7 +18,7 @@ from tightrate.rates.papers.patel2024.assumptions import (
 )
 from tightrate.rates.papers.patel2024.errata import E9, E10
 from tightrate.rates.papers.patel2024.terms import remaining_fraction
-from tightrate.rates.statements.builder import Stated, own, read
+from tightrate.rates.statements.builder import Stated, corrected, own, read
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.setting import DISSIMILARITY_IN_BALL, Setting
 from tightrate.rates.statements.theorem import Condition
@@ -91,7 +91,7 @@ def hard_angle(angle: Expr) -> Condition:
     "Local steps do not help under first-order assumptions",
     constants="hidden",
     problem_class="convex, $L$-smooth, shared optimum, no noise",
-    provenance=read("Prop. 7"),
+    provenance=corrected("Prop. 7, for at least two machines (erratum E9)"),
 )
 def prop7() -> Stated:
     """For all $K >= 2$, $R$, $M$, $L$, $B$ there is a noiseless convex instance whose machines share an optimum

@@ -23,7 +23,7 @@ from tightrate.rates.papers.patel2024.assumptions import (
 )
 from tightrate.rates.papers.patel2024.errata import E1, E5_CHAIN, E5_MINIMA, E7, E9
 from tightrate.rates.papers.patel2024.terms import minibatch_terms
-from tightrate.rates.statements.builder import Stated, Statements, own, read
+from tightrate.rates.statements.builder import Stated, Statements, corrected, own, read
 from tightrate.rates.statements.family import FROM_GRADIENTS, Family, SpecialCase
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.matching import Matching
@@ -67,7 +67,7 @@ def thm9() -> Stated:
 @LOWER.lower(
     "thm9-vanilla",
     "Lower bound of local SGD with plain averaging",
-    provenance=read("Theorem 9, restricted to $gamma = 1$ (erratum E1) and to its domain (erratum E7)"),
+    provenance=corrected("Theorem 9, restricted to $gamma = 1$ (erratum E1) and to its domain (erratum E7)"),
 )
 def thm9_vanilla() -> Stated:
     """Some instance keeps the last iterate of local SGD with plain averaging above this for every inner step; together
@@ -91,7 +91,7 @@ def thm9_vanilla() -> Stated:
 @LOWER.lower(
     "thm9-any-steps",
     "Lower bound of local SGD with free inner and outer steps",
-    provenance=read("Theorem 9, the part that holds for all step sizes (errata E1 and E7)"),
+    provenance=corrected("Theorem 9, the part that holds for all step sizes (errata E1 and E7)"),
 )
 def thm9_any_steps() -> Stated:
     """Some instance keeps the last iterate of local SGD above this for every inner and every outer step."""
@@ -108,7 +108,7 @@ def thm9_any_steps() -> Stated:
     "Lower bound for every distributed zero-respecting algorithm",
     algorithm=ZERO_RESPECTING,
     iterate="any output",
-    provenance=read("Theorem 11, Lemma 24"),
+    provenance=corrected("Theorem 11, Lemma 24, on its domain (errata E7 and E9)"),
 )
 def thm11() -> Stated:
     """For all $K >= 2$, $R$, $M$, $L$, $B$, $sigma$ some instance, even with $zeta_star = 0$, keeps every distributed

@@ -22,7 +22,7 @@ from tightrate.rates.papers.patel2024.assumptions import (
 )
 from tightrate.rates.papers.patel2024.errata import E2, E3, E6
 from tightrate.rates.papers.patel2024.terms import minibatch_terms
-from tightrate.rates.statements.builder import Stated, Statements, read
+from tightrate.rates.statements.builder import Stated, Statements, corrected, read
 from tightrate.rates.statements.implication import Implication, SolvedBound, Specialization
 from tightrate.rates.statements.matching import Matching
 from tightrate.rates.statements.setting import DISSIMILARITY_IN_BALL, Setting
@@ -67,7 +67,7 @@ def thm15() -> Stated:
 @CONVEX_MACHINES.upper(
     "thm15-zeta-star",
     "Local SGD with second-order heterogeneity, convex, heterogeneity at the optimum only",
-    provenance=read("Theorem 15, version II"),
+    provenance=corrected("Theorem 15, version II, on a ball that reaches the optimum (erratum E2)"),
 )
 def thm15_zeta_star() -> Stated:
     """With plain averaging and a suitable fixed inner step, up to logarithms, for machines with heterogeneity

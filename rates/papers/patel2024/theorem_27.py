@@ -19,7 +19,7 @@ from tightrate.rates.papers.patel2024.assumptions import (
     WEIGHTED_AVERAGE,
 )
 from tightrate.rates.papers.patel2024.errata import E3, E8_WEIGHTED
-from tightrate.rates.statements.builder import Stated, Statements, assembled, read
+from tightrate.rates.statements.builder import Stated, Statements, assembled, corrected, read
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.symbols.alphabet import B, K, L, M, Q, R, eta, mu, sigma, tau, zeta
@@ -33,13 +33,14 @@ STRONGLY_CONVEX = Statements(PAPER, problem_class=STRONGLY_CONVEX_HIGHER_ORDER, 
     measure="consensus-error",
     problem_class="convex, $L$-smooth, uniform heterogeneity $zeta$",
     iterate="every step",
-    provenance=read("Lemma 36, there quoted from Woodworth et al. $(2020b)$"),
+    provenance=corrected("Lemma 36 in expectation (erratum E3), there quoted from Woodworth et al. $(2020b)$"),
 )
 def lemma36() -> Stated:
     """With plain averaging the iterates of the machines stay this close to their average at every step."""
     return Stated(
         {"noise": 3 * K * sigma**2 * eta**2, "heterogeneity": 6 * K**2 * eta**2 * zeta**2},
         conditions=(VANILLA, STEP_AT_MOST_HALF, A2),
+        errata=(E3,),
     )
 
 
@@ -103,7 +104,7 @@ def thm27() -> Stated:
             "third-order noise": equal_machines["third-order noise"],
             "third-order heterogeneity": Q**2 * zeta**4 / (mu**5 * R**4),
         },
-        conditions=(VANILLA, STEP_AT_MOST_HALF),
+        conditions=(VANILLA, STEP_AT_MOST_HALF, A2, A3),
         steps=_step_sizes(),
         errata=(E3, E8_WEIGHTED),
         setting=Setting("local-sgd", {**HIGHER_ORDER_CLASS, "zeta": zeta, "mu": mu}),
