@@ -1,12 +1,15 @@
 """Shared settings: hypothesis is deterministic and has no deadline, so that a slow machine fails no test."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from kept_results import kept_session
 
 from tightrate.common import paper_files
 from tightrate.verify.cache.result_cache import FOLDER
+from tightrate.verify.session import Session
 
 settings.register_profile("tightrate", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("tightrate")
@@ -14,9 +17,12 @@ settings.load_profile("tightrate")
 
 @pytest.fixture(scope="session", autouse=True)
 def own_results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test reads or writes the results that a user keeps."""
+    """No test reads or writes the results that a user keeps; all processes of one run of the tests share theirs."""
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "results"
+    shared.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(FOLDER, str(tmp_path_factory.mktemp("results")))
+        patch.setenv(FOLDER, str(shared))
         yield
 
 
@@ -26,6 +32,12 @@ def no_papers() -> Iterator[None]:
     yield
     for module in paper_files.files():
         paper_files.forget(module)
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    """What an experiment gives is computed once in a run of the tests, by whichever test asks first."""
+    return kept_session()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

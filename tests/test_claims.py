@@ -19,11 +19,6 @@ from tightrate.verify.session import Session
 QUICK = tuple(claim.id for claim in claims_of("quick", "*"))
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return Session()
-
-
 def datasets(claim: Claim, session: Session) -> Iterator[xr.Dataset]:
     for experiment in claim.data:
         yield session.data(experiment)

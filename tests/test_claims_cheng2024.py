@@ -37,11 +37,6 @@ from tightrate.verify.session import Session
 REFUTED = tuple(n for n in CLAIMS.match("cheng2024/*") if CLAIMS[n].expected == "violated" and CLAIMS[n].data)
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return Session()
-
-
 def data_of(claim: str, session: Session) -> xr.Dataset:
     return session.data(CLAIMS[claim].data[0]).copy()
 

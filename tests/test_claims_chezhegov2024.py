@@ -32,11 +32,6 @@ from tightrate.verify.papers.khaled2020 import slides
 from tightrate.verify.session import Session
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return Session()
-
-
 def data_of(claim: Claim, session: Session) -> xr.Dataset:
     return session.data(claim.data[0]).copy(deep=True)
 

@@ -35,11 +35,6 @@ from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return Session()
-
-
 def dataset_of(claim: str, session: Session) -> xr.Dataset:
     return session.data(CLAIMS[f"khaled2025/{claim}"].data[0]).copy(deep=True)
 

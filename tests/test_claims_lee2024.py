@@ -30,11 +30,6 @@ from tightrate.verify.papers.lee2024.regimes import regimes
 from tightrate.verify.session import Session
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return Session()
-
-
 def data_of(claim: Claim, session: Session) -> xr.Dataset:
     return session.data(claim.data[0]).copy()
 

@@ -33,11 +33,6 @@ from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return Session(jobs=1)
-
-
 def claim_of(name: str) -> Claim:
     return CLAIMS[f"patel2024/{name}"]
 

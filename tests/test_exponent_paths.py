@@ -31,11 +31,6 @@ TESTS = {name: experiment.test for name, experiment in EXPERIMENTS.items()}
 QUICK = list(exponent_experiments("quick"))
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return Session()
-
-
 # --- the fit ----------------------------------------------------------------------------------------------------------
 
 N = np.geomspace(1.0, 1e6, 13)

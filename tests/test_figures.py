@@ -13,6 +13,7 @@ import pytest
 import synthetic_results
 import xarray as xr
 from figure_checks import check_files, check_labels
+from kept_results import kept_session
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -33,7 +34,6 @@ from tightrate.verify.cache.netcdf import load_dataset, save_dataset
 from tightrate.verify.measurement import symbols_of
 from tightrate.verify.papers.patel2024.krm_sweep import mean_gap
 from tightrate.verify.papers.patel2024.local_steps_do_not_help import rank_one_at_the_hard_angle
-from tightrate.verify.session import Session
 
 DATA = {
     "k-does-not-help": synthetic_results.k_does_not_help,
@@ -69,7 +69,7 @@ OTHERS = [name for name in FIGURES.names() if name not in DATA and not has_tests
 @pytest.mark.parametrize("name", OTHERS or [pytest.param("", marks=pytest.mark.skip("every figure has its tests"))])
 def test_a_figure_without_tests_of_its_own_is_drawn_from_a_quick_run(name: str, tmp_path: Path) -> None:
     spec = FIGURES[name]
-    data = Session().data(spec.experiment)
+    data = kept_session().data(spec.experiment)
     check_labels(spec, data, 1, "sans")
     check_files(spec, data, tmp_path)
     assert spec.caption_for(data).endswith(".")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from figure_checks import check_files, check_labels
+from kept_results import kept_session
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
 from sympy import simplify
@@ -35,22 +36,21 @@ from tightrate.verify.papers.cheng2024.figure_rates import (
     lines_along,
 )
 from tightrate.verify.papers.cheng2024.orders import CRITICAL_STEPS
-from tightrate.verify.session import Session
 
 
 @cache
 def rates() -> xr.Dataset:
-    return figure_rates(Session())
+    return kept_session().data(figure_rates)
 
 
 @cache
 def apart() -> xr.Dataset:
-    return consensus(Session())
+    return kept_session().data(consensus)
 
 
 @cache
 def biases() -> xr.Dataset:
-    return clipping_bias_over_threshold(Session())
+    return kept_session().data(clipping_bias_over_threshold)
 
 
 DATA: dict[str, Callable[[], xr.Dataset]] = {

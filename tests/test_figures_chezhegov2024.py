@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from figure_checks import check_files, check_labels
+from kept_results import kept_session
 from matplotlib.axes import Axes
 
 from tightrate.common.errors import TightrateError
@@ -17,13 +18,12 @@ from tightrate.figures.figure import FIGURES
 from tightrate.figures.style import Columns, Family
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.verify.papers.chezhegov2024.variants import METHODS
-from tightrate.verify.session import Session
 
 
 @cache
 def quick(name: str) -> xr.Dataset:
     """The results of the figure's own experiment: it takes a second."""
-    return Session().data(FIGURES[name].experiment)
+    return kept_session().data(FIGURES[name].experiment)
 
 
 @cache

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from figure_checks import check_files, check_labels
+from kept_results import kept_session
 from matplotlib.axes import Axes
 
 from tightrate.figures.figure import FIGURES as FIGURES_BY_NAME
@@ -24,14 +25,13 @@ from tightrate.rates.papers.khaled2025.best_steps import best_steps
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.verify.papers.khaled2025 import figure_1
 from tightrate.verify.papers.khaled2025.proposition_1 import CANDIDATES
-from tightrate.verify.session import Session
 
 FIGURES = tuple(FIGURES_BY_NAME[name] for name in FIGURES_BY_NAME.match("khaled2025-*"))
 
 
 @cache
 def data_of(spec: FigureSpec) -> xr.Dataset:
-    return spec.experiment(Session())
+    return kept_session().data(spec.experiment)
 
 
 DATA = {spec.name: partial(data_of, spec) for spec in FIGURES}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from figure_checks import check_files, check_labels
+from kept_results import kept_session
 from matplotlib.axes import Axes
 
 from tightrate.figures.figure import FIGURES
@@ -20,7 +21,6 @@ from tightrate.verify.papers.lee2024 import heavy_tails as heavy
 from tightrate.verify.papers.lee2024 import transmission as sending
 from tightrate.verify.papers.lee2024.counterexample import counterexample
 from tightrate.verify.papers.lee2024.regimes import regime_plane
-from tightrate.verify.session import Session
 
 
 @cache
@@ -78,12 +78,12 @@ def transmission() -> xr.Dataset:
 
 @cache
 def plane() -> xr.Dataset:
-    return regime_plane(Session())
+    return kept_session().data(regime_plane)
 
 
 @cache
 def staying() -> xr.Dataset:
-    return counterexample(Session())
+    return kept_session().data(counterexample)
 
 
 DATA: dict[str, Callable[[], xr.Dataset]] = {

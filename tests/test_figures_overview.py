@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from figure_checks import check_files, check_labels
+from kept_results import kept_session
 
 from tightrate.figures.figure import FIGURES
 from tightrate.figures.style import Columns, Family
@@ -42,7 +43,7 @@ def ratios() -> xr.Dataset:
 
 @cache
 def edges() -> xr.Dataset:
-    return implication_map(Session())
+    return kept_session().data(implication_map)
 
 
 DATA: dict[str, Callable[[], xr.Dataset]] = {"sharpness": ratios, "implications": edges}

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from figure_checks import check_files, check_labels
+from kept_results import kept_session
 
 from tightrate.figures.figure import FIGURES
 from tightrate.figures.gallery.patel2024_moving_fixed_point import moving_fixed_point
@@ -26,7 +27,6 @@ from tightrate.verify.mutation.suite import PowerReport
 from tightrate.verify.papers import who_wins as maps
 from tightrate.verify.papers.patel2024 import fixed_point_in_the_plane as moving
 from tightrate.verify.papers.patel2024 import tables as patel2024_table
-from tightrate.verify.session import Session
 
 
 def mutants(family: str, contradicted: int, rejected: int) -> list[JudgedMutant]:
@@ -47,9 +47,9 @@ def suite() -> xr.Dataset:
 
 
 DATA: dict[str, Callable[[], xr.Dataset]] = {
-    moving_fixed_point.name: cache(lambda: moving.moving_fixed_point(Session())),
-    tables.name: cache(lambda: patel2024_table.tables(Session())),
-    who_wins.name: cache(lambda: maps.who_wins(Session())),
+    moving_fixed_point.name: cache(lambda: kept_session().data(moving.moving_fixed_point)),
+    tables.name: cache(lambda: kept_session().data(patel2024_table.tables)),
+    who_wins.name: cache(lambda: kept_session().data(maps.who_wins)),
     power_report.name: suite,
 }
 

@@ -11,6 +11,7 @@ import pytest
 import synthetic_results
 import xarray as xr
 from figure_checks import check_files, check_labels
+from kept_results import kept_session
 
 from tightrate.common.errors import TightrateError
 from tightrate.figures.figure import FIGURES, save
@@ -18,7 +19,6 @@ from tightrate.figures.gallery.sweep import slope
 from tightrate.figures.style import Columns, Family
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.verify.cache.netcdf import load_dataset, save_dataset
-from tightrate.verify.session import Session
 from tightrate.verify.sweep.example import sweep_example
 from tightrate.verify.sweep.run import Sweep, run_sweep
 
@@ -27,7 +27,7 @@ FIGURE = FIGURES["sweep"]
 
 @cache
 def example() -> xr.Dataset:
-    return Session().data(sweep_example)
+    return kept_session().data(sweep_example)
 
 
 DATA = {FIGURE.name: example}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
+from kept_results import kept_session
 
 from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.catalogue import theorem
@@ -31,13 +32,12 @@ from tightrate.verify.mutation.mutants import JudgedMutant, check, mutants
 from tightrate.verify.mutation.orders import by_order, matched_bounds, one_of_each_paper, outgrows
 from tightrate.verify.mutation.suite import REQUIRED, PowerReport, power_as_json, power_report
 from tightrate.verify.mutation.values import by_value, one_of_each_kind, value_searches
-from tightrate.verify.session import Session
 from tightrate.verify.verdict import Verdict
 
 
 @pytest.fixture(scope="module")
 def report() -> PowerReport:
-    return power_report("quick")
+    return power_report("quick", kept_session())
 
 
 def test_the_quick_suite_passes(report: PowerReport) -> None:
@@ -105,7 +105,7 @@ SUITES: dict[str, Callable[[Any], Iterable[JudgedMutant]]] = {
     "exponent": by_exponent,
     "value": lambda judge: by_value(value_searches("dekel2012/explicit"), judge),
     "closed form": by_closed_form,
-    "path": lambda judge: by_path(Session(), ONE_PATH, judge),
+    "path": lambda judge: by_path(kept_session(), ONE_PATH, judge),
 }
 EXPERIMENTS = exponent_experiments()
 ONE_PATH = [EXPERIMENTS["dekel2012/exponent-statistical"]]
@@ -250,7 +250,7 @@ def test_closed_forms_are_those_of_the_runs(name: str) -> None:
 
 
 def test_wrong_exponents_are_rejected_along_paths() -> None:
-    found = rated(by_path(Session(), [*ONE_PATH, EXPERIMENTS["glasgow2022/exponent-lower-optimization"]]))
+    found = rated(by_path(kept_session(), [*ONE_PATH, EXPERIMENTS["glasgow2022/exponent-lower-optimization"]]))
     assert found.total.kill_rate == 1
     assert not found.false_alarms
     assert found.total.contradicted >= 15
@@ -259,7 +259,7 @@ def test_wrong_exponents_are_rejected_along_paths() -> None:
 
 def test_the_mutant_of_a_path_takes_the_place_of_its_term() -> None:
     experiment = EXPERIMENTS["khaled2020/exponent-slides-heterogeneity"]
-    asserted = exponents(experiment.test, Session().data(experiment))
+    asserted = exponents(experiment.test, kept_session().data(experiment))
     bound, term = asserted.theorem.bound, asserted.term
     (dropped,) = (mutant.bound for mutant in mutants_of_term(bound, term) if mutant.family == "term dropped")
     rest = in_place_of_the_term(asserted, dropped)

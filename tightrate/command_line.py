@@ -752,9 +752,10 @@ def _report_power(profile: Profile, as_json: bool) -> int:
     from tightrate.terminal.falsification import power_page
     from tightrate.terminal.output import console, progress
     from tightrate.verify.mutation.suite import power_as_json, power_report
+    from tightrate.verify.session import Session
 
     with progress() as watcher:
-        report = power_report(profile, watcher)
+        report = power_report(profile, Session(progress=watcher))
     if as_json:
         print_json(power_as_json(report))
     else:

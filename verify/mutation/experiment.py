@@ -16,7 +16,7 @@ COUNTS = ("contradicted", "rejected", "weaker", "equivalent", "undecidable")
 def power(session: Session) -> xr.Dataset:
     """The counts of `tightrate.verify.mutation.suite` over (family): contradicted mutants, those rejected of them,
     and the others."""
-    return counted(power_report(session.profile, session.progress))
+    return counted(power_report(session.profile, session))
 
 
 def counted(report: PowerReport) -> xr.Dataset:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -21,7 +21,7 @@ from tightrate.verify.mutation.fitted_exponents import by_exponent
 from tightrate.verify.mutation.mutants import JudgedMutant
 from tightrate.verify.mutation.orders import by_order, matched_bounds, one_of_each_paper
 from tightrate.verify.mutation.values import by_value, one_of_each_kind, value_searches
-from tightrate.verify.session import Profile, Progress, Session, silent
+from tightrate.verify.session import Profile, Session
 
 REQUIRED = 0.95  # the share of the contradicted mutants that must be rejected
 HUNTED = 256  # points of each search against a mutant that the searches for the true bound left undecided
@@ -100,15 +100,17 @@ def _family(name: str, mutants: Sequence[JudgedMutant]) -> Family:
     return Family(name, truths["contradicted"], rejected, truths["weaker"], truths["equivalent"], truths["undecidable"])
 
 
-def power_report(profile: Profile = "quick", progress: Progress = silent) -> PowerReport:
+def power_report(profile: Profile = "quick", session: Session | None = None) -> PowerReport:
     """Judge the whole suite, or a part that takes less than half a minute; always the same answer.
 
     The full profile takes in all searches, claims and matched bounds, hunts for points that are adverse to the mutants
     themselves, and runs the paths of all exponent tests once; the quick one takes one search for each kind of
-    instance, and two claims and one pair of bounds of each paper.
+    instance, and two claims and one pair of bounds of each paper.  Datasets are those of the session, in the
+    quick size, which serves both profiles.
     """
     began = perf_counter()
-    session = Session(progress=progress)  # datasets of the quick size serve both profiles
+    given = session or Session()
+    progress, data = given.progress, given if given.profile == "quick" else replace(given, profile="quick", cached={})
     searches, claims, pairs, hunted = value_searches(), bounding_claims(), list(matched_bounds()), HUNTED
     paths = list(exponent_experiments().values())
     if profile == "quick":
@@ -118,10 +120,10 @@ def power_report(profile: Profile = "quick", progress: Progress = silent) -> Pow
         ("wrong implementations", by_identity()),
         ("wrong exponents, exact values", by_exponent()),
         ("wrong closed forms, runs", by_closed_form()),
-        ("wrong bounds, shipped datasets", by_claim(session, claims)),
+        ("wrong bounds, shipped datasets", by_claim(data, claims)),
         ("wrong bounds, exact values", by_value(searches, hunt=hunted)),
         ("wrong bounds, order algebra", by_order(pairs)),
-        ("wrong exponents, paths", by_path(session, paths)),
+        ("wrong exponents, paths", by_path(data, paths)),
     )
     judged: list[JudgedMutant] = []
     for done, (what, part) in enumerate(parts):
