@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import cache
+from threading import Thread
+from time import sleep
 from typing import Any
 
+from tightrate.common.errors import TightrateError
 from tightrate.common.paper_files import carried
 
 SAFE: dict[str, str] = {
     "PYTHONSAFEPATH": "1",  # a joblib.py in the current folder is a file like any other
     "PYTHONWARNINGS": "ignore",  # warnings are for developers: leaked semaphores, processes that were renewed
 }
+ATTEMPTS = 3  # of a call whose process is killed under it
+SECONDS_BETWEEN_LOOKS = 1.0  # at whether the parent still lives
 Results = Generator[Any, None, None]
 KEYBOARD = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
 
@@ -50,9 +56,26 @@ def _deaf() -> Iterator[None]:
 def in_processes(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], jobs: int) -> Results:
     """What the function returns for each of `calls`, as soon as it has it, on at most as many processes as calls.
 
-    One process is this one; the others load the same papers of one's own first.  Whoever stops listening ends what
-    still runs.
+    One process is this one; the others load the same papers of one's own first.  What ran in a process that was killed
+    runs again.  Whoever stops listening ends what still runs.
     """
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    left = dict(enumerate(calls))
+    for _ in range(ATTEMPTS):
+        try:
+            with closing(_unordered(function, left, jobs)) as found:
+                for number, result in found:
+                    del left[number]
+                    yield result
+            return
+        except BrokenProcessPool:
+            continue
+    raise TightrateError(f"processes were killed {ATTEMPTS} times (memory?); run it again, perhaps with fewer jobs")
+
+
+def _unordered(function: Callable[..., Any], calls: Mapping[int, tuple[Any, ...]], jobs: int) -> Results:
+    """The number and the result of each call, as soon as it is there."""
     import joblib
 
     # One call at a time: what waited for others in its batch would not be heard of when it is finished.
@@ -61,7 +84,9 @@ def in_processes(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]],
     )
     with safe_children():
         with _deaf():
-            results = parallel(joblib.delayed(carried(function, *call))() for call in calls)
+            results = parallel(
+                joblib.delayed(carried(_numbered, os.getpid(), n, function, call))() for n, call in calls.items()
+            )
         try:
             for result in results:  # noqa: UP028 ("yield from" would hand on the end and not hear the warning)
                 yield result
@@ -69,3 +94,21 @@ def in_processes(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]],
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of calls that are given up: they are meant to be
                 results.close()
+
+
+def _numbered(parent: int, number: int, function: Callable[..., Any], call: tuple[Any, ...]) -> tuple[int, Any]:
+    if os.getpid() != parent:
+        _end_with(parent)
+    return number, function(*call)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this process when its parent does, even if that was killed: nobody would take its results."""
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            sleep(SECONDS_BETWEEN_LOOKS)
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()

@@ -14,8 +14,9 @@ import xarray as xr
 
 from tightrate.common.files import write_whole
 from tightrate.common.json_types import as_json
+from tightrate.common.processes import in_processes
 from tightrate.figures.claim_page import claim_page
-from tightrate.figures.figure import FORMATS, FigureSpec, figures_of, save, svg
+from tightrate.figures.figure import FIGURES, FORMATS, FigureSpec, figures_of, save, svg
 from tightrate.figures.figure_page import figure_page
 from tightrate.figures.output_folder import check_output_folder, publish
 from tightrate.figures.proof_page import proof_page, proofs
@@ -68,16 +69,12 @@ def write_report(
     reproduction.md and figures/.  `started` is an aware time; the wall time that the report tells runs from then until
     the figures are drawn.
     """
-    pictures: list[Picture] = []
-    for spec in figures:
-        session.progress("figures", len(pictures), len(figures))
-        pictures.append(_picture(spec, session, folder))
-    session.progress("figures", len(pictures), len(figures))
+    pictures = _pictures(figures, session, folder)
     now = datetime.now(UTC)
     report = Report(
         tuple(findings),
         session,
-        sorted(pictures, key=lambda picture: picture.spec.draw.__module__),
+        pictures,
         command,
         started.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         (now - started).total_seconds(),
@@ -111,18 +108,28 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def _picture(spec: FigureSpec, session: Session, folder: Path) -> Picture:
-    """The figure's files, for one column and for two, and a thumbnail."""
-    dataset, _ = session.result(spec.experiment)
-    pictures = folder / "figures"
+def _pictures(specs: Sequence[FigureSpec], session: Session, folder: Path) -> list[Picture]:
+    """All figures, drawn on as many processes as the session has, in the order of the files that describe them."""
+    calls = [(spec.name, session.data(spec.experiment), folder) for spec in specs]
+    drawn: dict[str, Picture] = {}
+    session.progress("figures", 0, len(calls))
+    for name, caption, files in in_processes(_drawn, calls, session.jobs):
+        drawn[name] = Picture(FIGURES[name], caption, files)
+        session.progress("figures", len(drawn), len(calls))
+    return sorted(drawn.values(), key=lambda picture: (picture.spec.draw.__module__, picture.spec.name))
+
+
+def _drawn(name: str, dataset: xr.Dataset, folder: Path) -> tuple[str, str, tuple[str, ...]]:
+    """The figure's files, for one column and for two, and a thumbnail; name, caption and where the files are."""
+    spec, pictures = FIGURES[name], folder / "figures"
     paths = save(spec, dataset, pictures, FORMATS)
-    paths.append(pictures / f"{spec.name}-one-column.svg")
+    paths.append(pictures / f"{name}-one-column.svg")
     narrow = svg(spec, dataset, columns=1)
     write_whole(paths[-1], lambda part: part.write_bytes(narrow) and None)
-    small = pictures / "thumbnails" / f"{spec.name}.png"
+    small = pictures / "thumbnails" / f"{name}.png"
     small.parent.mkdir(exist_ok=True)
-    write_whole(small, partial(_thumbnail, pictures / f"{spec.name}.png"))
-    return Picture(spec, spec.caption_for(dataset), tuple(f"figures/{path.name}" for path in paths))
+    write_whole(small, partial(_thumbnail, pictures / f"{name}.png"))
+    return name, spec.caption_for(dataset), tuple(f"figures/{path.name}" for path in paths)
 
 
 def _thumbnail(picture: Path, target: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 import xarray as xr
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.processes import in_processes
 from tightrate.verify.cache import code_digest as digests
 from tightrate.verify.cache.code_digest import code_digest, reached
 from tightrate.verify.cache.result_cache import ResultStore
@@ -115,3 +118,24 @@ def test_a_code_digest_hangs_on_all_code_that_is_reached(monkeypatch: pytest.Mon
     assert code_digest(module) != before
     monkeypatch.setattr(digests, "source_of", lambda name: sources(name) + b" " * (name == "tightrate.figures.style"))
     assert code_digest(module) == before
+
+
+def test_what_ran_in_a_process_that_was_killed_runs_again(tmp_path: Path) -> None:
+    def found(number: int, fatal: bool) -> int:
+        mark = tmp_path / str(number)
+        if fatal and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number**2
+
+    calls = [(number, number == 2) for number in range(5)]
+    assert sorted(in_processes(found, calls, 2)) == [0, 1, 4, 9, 16]
+    assert (tmp_path / "2").exists()
+
+
+def test_a_process_that_is_killed_every_time_is_reported() -> None:
+    def fatal(_number: int) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(TightrateError, match="were killed 3 times"):
+        list(in_processes(fatal, [(1,), (2,)], 2))

@@ -54,7 +54,6 @@ ROOM = 0.3  # for the labels, of the axis in logarithms
     experiment=clipping_bias_over_threshold,
     needs=("worst", "pareto", "G_inf", "sigma"),
     letters_of="cheng2024/lemA2-bias",
-    cost="full",
 )
 def clipping_bias(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: biases, and their shares of the bound."""

@@ -59,7 +59,6 @@ FLAT = "cheng2024/flat-variance-z"
     experiment=distances,
     needs=("mean", "stderr", "quantile", "rho", "sigma_2alpha", "M", "R", "d", "alpha", "beta1", "delta", "replicas"),
     letters_of="cheng2024/lemB1",
-    cost="full",
 )
 def consensus(data: xr.Dataset, columns: Columns) -> Figure:
     """Three panels along eta, sigma and K, the other two in the middle of the grid."""

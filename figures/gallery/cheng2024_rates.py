@@ -68,7 +68,6 @@ READING = (
     ),
     experiment=figure_rates,
     needs=("tuned", "tuned_over_rounds"),
-    cost="full",
     letters_of="cheng2024/thm2",
 )
 def rates_sgdm(data: xr.Dataset, columns: Columns) -> Figure:
@@ -98,7 +97,6 @@ def rates_sgdm(data: xr.Dataset, columns: Columns) -> Figure:
     ),
     experiment=figure_rates,
     needs=("alpha",),
-    cost="full",
     letters_of="cheng2024/thm3",
 )
 def rates_adam(data: xr.Dataset, columns: Columns) -> Figure:

@@ -64,7 +64,6 @@ NAMES = {"none": "$D=I$", "along": "along\ncurvature", "against": "against\ncurv
     experiment=heterogeneity.scaled_heterogeneity,
     needs=("gap", "bound", f"term: {DRIFT}", "floor", "worst", "true"),
     letters_of="chezhegov2024/local-het-c-own",
-    cost="full",
 )
 def scaled_heterogeneity(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels against zeta_star: the gap at equal work, and the fixed point."""

@@ -44,7 +44,6 @@ PANELS = ("ill-conditioned", "data")
     ),
     experiment=variants.scaled_variants,
     needs=("gap", "stderr", "about ill-conditioned", "about data", "title of data"),
-    cost="full",
 )
 def scaled_variants(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: an ill-conditioned quadratic, and data."""

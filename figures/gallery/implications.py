@@ -32,7 +32,6 @@ Pair = tuple[str, str]
     ),
     experiment=implication_map,
     needs=("source", "target", "holds", "statements"),
-    cost="full",
 )
 def implications(data: xr.Dataset, columns: Columns) -> Figure:
     """A row and a column for each paper."""

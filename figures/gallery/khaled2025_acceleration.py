@@ -57,7 +57,6 @@ def exponent(rule: str, name: str) -> Expr:
     experiment=outer_acceleration.acceleration,
     needs=("gap",),
     letters_of="khaled2025/cor1",
-    cost="full",
 )
 def acceleration(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels with a common vertical axis: against R and against K."""

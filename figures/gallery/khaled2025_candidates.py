@@ -51,7 +51,6 @@ LEVELS = (1.2, 1.5, 2.0, 5.0)
     experiment=proposition_1.regime_map,
     needs=("candidate", "gamma", "plain_until", "vanishing_from"),
     letters_of="khaled2025/prop1",
-    cost="full",
 )
 def candidates(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels of one plane, for few and for many machines."""

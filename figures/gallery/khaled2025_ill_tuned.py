@@ -31,7 +31,6 @@ PLAIN, LARGEST = ORDERED_INKS[4], ORDERED_INKS[1]
     experiment=inner_step_too_small.ill_tuned,
     needs=("local_gap", "gamma", "limit", "start"),
     letters_of="khaled2025/thm1",
-    cost="full",
 )
 def ill_tuned(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: the gap against the inner step, and the outer step that repairs it."""

@@ -49,7 +49,6 @@ ROUNDS = 1000.0
     experiment=outer_momentum.adjusted_steps,
     needs=("gap", "gamma"),
     letters_of="khaled2025/thm2",
-    cost="full",
 )
 def adjusted_outer_step(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels with a common vertical axis: against gamma, and against gamma / (1 - momentum)."""

@@ -56,7 +56,6 @@ EXTREME = (0, (4, 1.6))
     experiment=runs.heavy_tails,
     needs=("part", "part_stderr", "regret", "regret_low", "regret_high", "sure", "exponent", "largest_adaptive_gap"),
     letters_of="lee2024/h2",
-    cost="full",
 )
 def heavy_tails(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: quantiles of the regret against rounds, and the parts of the expected gap."""

@@ -46,7 +46,6 @@ LEVELS = (-0.5, -0.375, -0.25, -0.125, 0.0)
     experiment=regime_plane,
     needs=("x", "y", "exponent", "dominant", "best", "terms", "window"),
     letters_of="lee2024/thm6",
-    cost="full",
 )
 def regimes(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels of one plane: the dominant ratio, and the exponent of the bound."""

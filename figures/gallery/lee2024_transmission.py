@@ -51,7 +51,6 @@ DASHES = ("-", (0, (5, 1.6)), "-", (0, (3, 1.4)), (0, (1, 1.1)))
     experiment=runs.transmission,
     needs=("gap", "numbers", "methods", "d"),
     letters_of="lee2024/thm6",
-    cost="full",
 )
 def transmission(data: xr.Dataset, columns: Columns) -> Figure:
     """One panel for each damping."""

@@ -45,7 +45,6 @@ NAMED = (30.0, 100.0)  # local steps that are written beside the path of the sma
     experiment=fixed_point_in_the_plane.moving_fixed_point,
     needs=("path", "simulated", "optimum", "mean_optimum", "optima", "hessian"),
     letters_of="patel2024/prop19",
-    cost="full",
 )
 def moving_fixed_point(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: the paths in the plane, and distances against K."""

@@ -73,7 +73,6 @@ MET = {"koloskova2020/convex": "patel2024/thm9-vanilla", "ghadimi2012/convex": "
     experiment=runs.tables,
     needs=("first", "second", "first_upper", "second_upper", "table_1", "table_2"),
     letters_of="patel2024/thm9",
-    cost="full",
 )
 def tables(data: xr.Dataset, columns: Columns) -> Figure:
     """One panel for each table, every line named at its right end."""

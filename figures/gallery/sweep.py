@@ -53,7 +53,6 @@ BOUND = {"linewidth": 0.7, "color": GREY}
     ),
     experiment=sweep_example,
     needs=("sweep",),
-    cost="full",
     draws_any=True,
 )
 def sweep(data: xr.Dataset, columns: Columns) -> Figure:

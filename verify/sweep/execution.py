@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
 from threading import Thread
 from time import monotonic, sleep
 from typing import Any, Protocol, TypeVar
 
-from joblib.externals.loky.process_executor import BrokenProcessPool
-
 from tightrate.common.errors import TightrateError
 from tightrate.common.paper_files import carried
-from tightrate.common.processes import in_processes
+from tightrate.common.processes import ATTEMPTS, in_processes
 from tightrate.common.threads import one_blas_thread
 from tightrate.common.workload import HOURS
 from tightrate.simulator.by_name import Problems
@@ -27,7 +23,6 @@ from tightrate.verify.sweep.packs import packs, run_pack, work
 
 T = TypeVar("T")
 
-ATTEMPTS = 3  # of a cell whose worker is killed under it
 SECONDS_TO_CONNECT = 9.0  # and to find a worker
 SECONDS_WITHOUT_WORKERS = 10.0  # after which they are taken to be gone
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -132,23 +127,9 @@ def run_together(
     return _on_processes(packs, jobs) if scheduler is None else _on_cluster(packs, scheduler)
 
 
-def _run_here(pack: Together[Found], parent: int) -> Sequence[tuple[int, Found]]:
-    if os.getpid() != parent:
-        _end_with(parent)
+def _run_here(pack: Together[Found]) -> Sequence[tuple[int, Found]]:
     with one_blas_thread():
         return pack.outcomes()
-
-
-@cache
-def _end_with(parent: int) -> None:
-    """End this process when its parent does, even if that was killed: nobody would take its results."""
-
-    def wait() -> None:
-        while os.getppid() == parent:
-            sleep(SECONDS_BETWEEN_LOOKS)
-        os._exit(1)
-
-    Thread(target=wait, daemon=True).start()
 
 
 def _run_there(pack: Together[Found], expected: Mapping[str, str]) -> Sequence[tuple[int, Found]]:
@@ -158,17 +139,9 @@ def _run_there(pack: Together[Found], expected: Mapping[str, str]) -> Sequence[t
 
 
 def _on_processes(packs: Sequence[Together[Found]], jobs: int) -> Iterator[tuple[int, Found]]:
-    left = {pack.numbers[0]: pack for pack in packs}
-    for _ in range(ATTEMPTS):
-        try:
-            with closing(in_processes(_run_here, [(pack, os.getpid()) for pack in left.values()], jobs)) as found:
-                for outcomes_of_pack in found:
-                    del left[outcomes_of_pack[0][0]]
-                    yield from outcomes_of_pack
-            return
-        except BrokenProcessPool:
-            continue
-    raise TightrateError(f"processes were killed {ATTEMPTS} times (memory?); {KEPT}, perhaps with fewer jobs")
+    with closing(in_processes(_run_here, [(pack,) for pack in packs], jobs)) as found:
+        for outcomes_of_pack in found:
+            yield from outcomes_of_pack
 
 
 def _on_cluster(packs: Sequence[Together[Found]], address: str) -> Iterator[tuple[int, Found]]:
