@@ -87,7 +87,7 @@ docs: $(DOCS)
 docs-pages: $(TESTS)
 	@COLUMNS=100 NO_COLOR=1 $(BIN)/tightrate reproduce --out report
 	@cp report/reproduction.md report/verdicts.json docs/
-	@mkdir -p docs/figures && cp report/figures/*.png docs/figures/
+	@$(BIN)/python -m tightrate.figures.site_page report docs
 	@$(BIN)/python -m tightrate.rates.pages.paper_pages docs/papers
 	@$(BIN)/python -m tightrate.rates.pages.catalogue_audit docs
 	@$(BIN)/python -m tightrate.simulator.algorithm_pages docs/algorithms

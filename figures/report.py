@@ -28,7 +28,7 @@ from tightrate.verify.findings_json import finding_as_json
 from tightrate.verify.registry import claims_of
 from tightrate.verify.session import Session
 
-THUMBNAIL = (640, 440)  # pixels at most
+THUMBNAIL = ((640, 440), 32)  # pixels and colours at most
 
 
 def reproduce(out: Path, session: Session) -> tuple[Finding, ...]:
@@ -128,18 +128,18 @@ def _drawn(name: str, dataset: xr.Dataset, folder: Path) -> tuple[str, str, tupl
     write_whole(paths[-1], lambda part: part.write_bytes(narrow) and None)
     small = pictures / "thumbnails" / f"{name}.png"
     small.parent.mkdir(exist_ok=True)
-    write_whole(small, partial(_thumbnail, pictures / f"{name}.png"))
+    write_whole(small, partial(small_picture, pictures / f"{name}.png", *THUMBNAIL))
     return name, spec.caption_for(dataset), tuple(f"figures/{path.name}" for path in paths)
 
 
-def _thumbnail(picture: Path, target: Path) -> None:
-    """A small PNG of few colours."""
+def small_picture(picture: Path, size: tuple[int, int], colors: int, target: Path) -> None:
+    """A PNG of at most so many pixels and colours."""
     from PIL import Image  # matplotlib's own way to write PNG
 
     with Image.open(picture) as image:
         small = image.convert("RGB")
-    small.thumbnail(THUMBNAIL)
-    small.quantize(32).save(target, "PNG", optimize=True)
+    small.thumbnail(size)
+    small.quantize(colors).save(target, "PNG", optimize=True)
 
 
 def _write(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tightrate.figures.figure import FIGURES
 from tightrate.rates.formulas.inline import as_markdown
 from tightrate.rates.manuscripts.rule import RULES
 from tightrate.rates.manuscripts.rule_pages import index_page as rule_index
@@ -145,3 +146,11 @@ def test_markdown() -> None:
     assert page("a", "", "b\n") == "a\n\nb\n"
     assert bullets(["a", "b"]) == "- a\n- b"
     assert as_markdown("x*") == r"x\*"
+
+
+@everything_printed
+def test_every_figure_is_on_the_page_of_figures() -> None:
+    found = committed("figures.md")
+    for name in FIGURES.names():
+        assert f"`tightrate figure {name}`" in found, "run: make docs-pages"
+        assert (f"(figures/{name}.png)" in found) == (DOCS / "figures" / f"{name}.png").is_file()

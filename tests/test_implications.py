@@ -225,5 +225,5 @@ def test_helpers() -> None:
     assert decide(Specialization("patel2024/thm9", "0", "=")).verdict == "fails"
     undecidable = Specialization("patel2024/lemma8", "patel2024/prop7", "<~")
     assert decide(undecidable).verdict == "undecided"
-    assert replace(undecidable, source="dekel2012/convex", at={"gamma": gamma}).operation == "gamma = gamma"
+    assert replace(undecidable, source="dekel2012/convex", at={"gamma": gamma}).operation == "$gamma = gamma$"
     assert zeta_star in theorem("koloskova2020/convex").bound.expression.free_symbols

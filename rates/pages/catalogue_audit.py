@@ -243,7 +243,7 @@ def _notes(implication: Implication) -> list[str]:
 def _operation(implication: Implication) -> str:
     if isinstance(implication, Specialization):
         return _values(implication.at) or implication.operation
-    return f"`{implication.operation}`"
+    return as_markdown(implication.operation)
 
 
 def _values(values: Values, lead: str = "") -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from tightrate.rates.formulas.inline import as_markdown
 from tightrate.rates.orders.regimes import dominant_region, solved
 from tightrate.rates.pages.markdown import GENERATED, anchor, bullets, page, table
 from tightrate.rates.pages.theorem_facts import branch_facts, facts, in_markdown, kind_in_words, sign
+from tightrate.rates.relations.implications import implications
 from tightrate.rates.statements.catalogue import paper, paper_ids, statements, theorems
 from tightrate.rates.statements.theorem import Paper, Theorem
 from tightrate.rates.symbols.alphabet import KINDS, LETTERS
@@ -29,6 +31,9 @@ Verdicts = Mapping[str, Sequence[Mapping[str, str]]]
 VERDICTS = "verdicts.json"
 COMMAND = "python -m tightrate.rates.pages.paper_pages docs/papers"
 LONGEST_FACTORS = 80  # characters of LaTeX
+PRINTED = re.compile(
+    r"(Theorem|Lemma|Proposition|Corollary|Remark|Definition|Table|Equation|eq\.|Eq\.) ?[\w.()-]*[\w)]"
+)
 
 
 def paper_page(paper_id: str, verdicts: Verdicts | None = None) -> str:
@@ -111,7 +116,9 @@ def _sections(entries: Sequence[Theorem], verdicts: Verdicts) -> Iterator[str]:
         yield page(
             f"## {entry.label}",
             _declaration(entry),
-            f"**{as_markdown(entry.title, entry.letters)}.** {as_markdown(entry.statement, entry.letters)}",
+            _place(entry)
+            + f"**{as_markdown(entry.title, entry.letters)}.** "
+            + as_markdown(entry.statement, entry.letters),
             "<!-- tightrate: ignore TR201 -->" if bound.constants != "explicit" else "",  # they are the authors' terms
             f"$${bound.measure.latex}\\;{related}\\;{display.sum_latex(bound.expressions, entry.letters)}$$",
             _own_letters(entry),
@@ -120,7 +127,36 @@ def _sections(entries: Sequence[Theorem], verdicts: Verdicts) -> Iterator[str]:
             bullets(_facts(entry)),
             *errata,
             _verdicts(verdicts.get(entry.id, ())),
+            bullets(_neighbours(entry)),
         )
+
+
+def _place(entry: Theorem) -> str:
+    """The number under which readers look for a statement: *Theorem 9, Patel et al. (2024).*"""
+    where = PRINTED.match(entry.provenance.where)
+    if where is None or entry.provenance.label == "own":
+        return ""
+    reference = entry.paper.reference
+    first, *others = reference.authors.split(",")
+    author = first.split()[-1].rstrip(".")
+    return f"*{where[0]}, {author}{' et al.' if others else ''} ({reference.year}).* "
+
+
+def _neighbours(entry: Theorem) -> Iterator[str]:
+    """What a statement implies and what it follows from, as `implications.md` decides it."""
+    for implication in implications():
+        fails = f"; fails: {as_markdown(implication.fails_because).rstrip('.')}" if implication.fails_because else ""
+        if implication.source == entry.id and implication.target != "0":
+            verb = "Does not imply" if fails else "Implies"
+            yield f"{verb} {_to(implication.target, entry)} ({as_markdown(implication.operation)}{fails})."
+        elif implication.target == entry.id and not fails:
+            yield f"Follows from {_to(implication.source, entry)} ({as_markdown(implication.operation)})."
+
+
+def _to(statement: str, entry: Theorem) -> str:
+    paper_id, _, label = statement.partition("/")
+    page = "" if paper_id == entry.paper.id else f"{paper_id}.md"
+    return f"[{statement}]({page}#{anchor(label)})"
 
 
 def _declaration(entry: Theorem) -> str:

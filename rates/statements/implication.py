@@ -21,6 +21,11 @@ Relation = Literal["=", "~", "<~"]
 Values = Mapping[str, Expr | int]
 
 
+def _formula(value: Expr | int) -> str:
+    """As it stands between the dollar signs of a sentence: products without stars."""
+    return text(sympy.sympify(value, strict=True)).replace("*", " ")
+
+
 @dataclass(frozen=True)
 class Implication:
     """Two entries of the catalogue, values of their symbols, and how they are related there.
@@ -41,11 +46,9 @@ class Implication:
 
     @property
     def operation(self) -> str:
-        """What happens to the source, in words."""
-        return (
-            ", ".join(f"{name} = {text(sympy.sympify(value, strict=True))}" for name, value in self.at.items())
-            or "as it stands"
-        )
+        """What happens to the source, a sentence's part with formulas between dollar signs."""
+        values = (f"${name} = {_formula(value)}$" for name, value in self.at.items())
+        return ", ".join(values) or "as it stands"
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class TunedBound(Implication):
 
     >>> from tightrate.rates.symbols.alphabet import L
     >>> TunedBound("dekel2012/fixed-step", "dekel2012/convex", "~", cap=1 / L).operation
-    'minimized over eta at most 1/L'
+    'minimized over $eta$ at most $1/L$'
     """
 
     letter: str = "eta"
@@ -72,10 +75,12 @@ class TunedBound(Implication):
     def operation(self) -> str:
         """What happens to the source, in words."""
         ends = [
-            f"{word} {text(end)}" for word, end in (("at most", self.cap), ("at least", self.floor)) if end is not None
+            f"{word} ${text(end)}$"
+            for word, end in (("at most", self.cap), ("at least", self.floor))
+            if end is not None
         ]
         at_values = "" if not self.at else f" at {super().operation}"
-        return f"minimized over {self.letter} {' and '.join(ends)}".rstrip() + at_values
+        return f"minimized over ${self.letter}$ {' and '.join(ends)}".rstrip() + at_values
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class SolvedBound(Implication):
 
     >>> from tightrate.rates.symbols.alphabet import eps
     >>> SolvedBound("woodworth2020/convex", "patel2024/eq10-old", "=", letter="zeta", value=eps).operation
-    'every term at most eps, solved for zeta'
+    'every term at most $eps$, solved for $zeta$'
     """
 
     letter: str = "eps"
@@ -94,4 +99,4 @@ class SolvedBound(Implication):
     def operation(self) -> str:
         """What happens to the source, in words."""
         at_values = "" if not self.at else f" at {super().operation}"
-        return f"every term at most {text(self.value)}, solved for {self.letter}{at_values}"
+        return f"every term at most ${_formula(self.value)}$, solved for ${self.letter}${at_values}"
