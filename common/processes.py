@@ -64,7 +64,7 @@ def in_processes(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]],
     left = dict(enumerate(calls))
     for _ in range(ATTEMPTS):
         try:
-            with closing(_unordered(function, left, jobs)) as found:
+            with closing(_unordered(function, dict(left), jobs)) as found:
                 for number, result in found:
                     del left[number]
                     yield result
