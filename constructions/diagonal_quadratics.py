@@ -10,7 +10,7 @@ import numpy as np
 
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.problem import Array, Measured, Problem
-from tightrate.constructions.quadratics import CONSTANT_SCALES, RANK_TOLERANCE, QuadraticMachines
+from tightrate.constructions.quadratics import CONSTANT_SCALES, RANK_TOLERANCE, QuadraticMachines, prox_fraction
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +89,10 @@ class DiagonalQuadratics(Problem):
     def hessian_vector_product(self, x: Array, v: Array) -> Array:
         """a_m v, wherever x is."""
         return self.curvatures * np.broadcast_to(v, np.broadcast_shapes(np.shape(x), np.shape(v)))
+
+    def prox(self, x: Array, step: Array | float) -> Array:
+        """x_i - a_mi/(1/step + a_mi) (x_i - x_mi)."""
+        return np.asarray(x - prox_fraction(self.curvatures, step) * (x - self.minimizers))
 
     def gap(self, x: Array) -> Array:
         """sum_i a_i (x_i - x*_i)^2 / 2 with the mean curvatures a."""

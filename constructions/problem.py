@@ -59,9 +59,73 @@ class Problem(ABC):
         """Every machine's objective at its own point, each up to its own constant: (..., M, d) to (..., M)."""
         raise TightrateError(f"{type(self).__name__} has no values, only gradients and the gap")
 
+    def prox(self, x: Array, step: Array | float) -> Array:
+        """Every machine's argmin_y F_m(y) + |y - x_m|^2 / (2 step): (..., M, d) to (..., M, d).
+
+        Closed form or bisection where a problem has one; by Newton's method to `PROX_TOLERANCE` elsewhere.
+        """
+        return newton_prox(self, x, step)
+
     def hessian_vector_product(self, x: Array, v: Array) -> Array:  # noqa: ARG002
         """Every machine's Hessian at its own point times its own vector: (..., M, d) twice to (..., M, d)."""
         raise TightrateError(f"{type(self).__name__} has no Hessian-vector product")
+
+
+PROX_TOLERANCE = 1e-12  # of |y + step g(y) - x|, relative to |x| and |step g(x)|
+MOST_NEWTON_STEPS = 200
+
+
+def newton_prox(problem: Problem, x: Array, step: Array | float) -> Array:
+    """The zero of y + step g_m(y) - x_m for every machine, by Newton's method with steps halved until they pay.
+
+    Hessians are Hessian-vector products with unit vectors, difference quotients where a problem has none.  Refused
+    where y + step g(y) is not increasing (step above 1/weak on a weakly convex function) or nothing is found.
+    """
+    y, step = np.array(x, dtype=np.float64), np.asarray(step, dtype=np.float64)
+
+    def residual(y: Array) -> Array:
+        return np.asarray(y + step * problem.gradient(y) - x)
+
+    here = residual(y)
+    size = np.linalg.norm(here, axis=-1)
+    enough = PROX_TOLERANCE * (np.linalg.norm(x, axis=-1) + size)
+    for _ in range(MOST_NEWTON_STEPS):
+        if not (size > enough).any():
+            return y
+        slopes = np.eye(problem.dimension) + step[..., None] * _hessians(problem, y)
+        if np.linalg.eigvalsh(slopes).min() <= 0:
+            raise TightrateError("a proximal step must be below 1/weak on weakly convex functions: take a smaller one")
+        move = -np.linalg.solve(slopes, here[..., None])[..., 0]
+        fraction = np.where(size > enough, 1.0, 0.0)
+        for _ in range(60):
+            there = residual(y + fraction[..., None] * move)
+            now = np.linalg.norm(there, axis=-1)
+            worse = now > (1 - fraction / 4) * size
+            if not worse.any():
+                break
+            fraction = np.where(worse, fraction / 2, fraction)
+        better = now < size
+        if not (better & (size > enough)).any():
+            break
+        y = np.where(better[..., None], y + fraction[..., None] * move, y)
+        here, size = np.where(better[..., None], there, here), np.where(better, now, size)
+    if (size > 1e3 * enough).any():
+        raise TightrateError("a proximal step was not found to 1e-9: is the function smooth?")
+    return y
+
+
+def _hessians(problem: Problem, y: Array) -> Array:
+    """Every machine's Hessian at its own point, (..., M, d, d)."""
+    axes = np.eye(problem.dimension)
+    try:
+        columns = [problem.hessian_vector_product(y, np.broadcast_to(axis, y.shape)) for axis in axes]
+    except TightrateError:
+        width = 1e-5 * (1 + np.abs(y).max())
+        columns = [
+            (problem.gradient(y + width * axis) - problem.gradient(y - width * axis)) / (2 * width) for axis in axes
+        ]
+    found = np.stack(columns, axis=-1)
+    return (found + np.swapaxes(found, -1, -2)) / 2
 
 
 @dataclass(frozen=True)

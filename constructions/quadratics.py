@@ -109,6 +109,12 @@ class QuadraticMachines(Problem):
         """A_m v, wherever x is."""
         return _apply(self.hessians, np.broadcast_to(v, np.broadcast_shapes(np.shape(x), np.shape(v))))
 
+    def prox(self, x: Array, step: Array | float) -> Array:
+        """x - A_m (I/step + A_m)^{-1} (x - x_m), in the machines' eigenvectors."""
+        curvatures, vectors = self.spectrum
+        turned = _apply(np.swapaxes(vectors, -1, -2), x - self.minimizers)
+        return np.asarray(x - _apply(vectors, prox_fraction(curvatures, step) * turned))
+
     def gap(self, x: Array) -> Array:
         """(x - x*)' A (x - x*) / 2, which is F(x) - F(x*) because the average gradient vanishes at x*."""
         displacement = x - self.optimum
@@ -149,6 +155,13 @@ class QuadraticMachines(Problem):
             Measured(name, self.constants[name], measured[name], units[scale])
             for name, scale in CONSTANT_SCALES.items()
         )
+
+
+def prox_fraction(curvatures: Array, step: Array | float) -> Array:
+    """a step / (1 + a step): the part of the way to its minimizer that a proximal step of a parabola goes."""
+    a = np.asarray(np.maximum(curvatures, 0.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(a == 0, 0.0, a / (1 / np.asarray(step, dtype=np.float64) + a)))
 
 
 def _constants(hessians: Array, minimizers: Array, optimum: Array, gradients: Array) -> Mapping[str, Array]:

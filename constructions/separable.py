@@ -62,6 +62,24 @@ class SeparableMachines(Problem):
         """phi_m''(x - s) v; at a kink, one of the two one-sided curvatures."""
         return self.piece.curvature(x - self.centres[..., None, :]) * v
 
+    def prox(self, x: Array, step: Array | float) -> Array:
+        """The zero of y + step g(y) - x in every coordinate, by bisection to the last bit."""
+        weak = np.asarray(self.constants.get("weak", 0.0)).max()
+        rise = 1 - np.asarray(step, dtype=np.float64) * weak  # the least slope of y + step g(y)
+        if np.any(rise <= 0):
+            raise TightrateError(f"a proximal step must be below 1/weak = {1 / weak:g} here")
+        away = step * self.gradient(x)
+        with np.errstate(invalid="ignore"):
+            far = np.abs(away) / rise * (1 + 1e-12)
+        low, high = x - np.where(away > 0, far, 0.0), x + np.where(away < 0, far, 0.0)
+        for _ in range(1100):
+            middle = low + (high - low) / 2
+            beyond = (middle - x) + step * self.gradient(middle) > 0
+            if np.all((middle == low) | (middle == high)):
+                return np.asarray(middle)
+            low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
+        return np.asarray(middle)
+
     def gap(self, x: Array) -> Array:
         """The second-order remainder at x*, where the average slope vanishes, averaged over machines."""
         offsets = (x - self.centres)[..., None, :]

@@ -6,7 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,12 @@ class Algorithm(Rule[State]):
 
     Rules are plain expressions; the engine runs them on blocks of replicas that stay in cache, where a temporary
     array costs no more than a reserved one.
+
+    `client_state` names the fields of the state that belong to clients: from one round to the next they stay with
+    their client, also with one that is not drawn.  All other fields are the same on all workers when a round starts.
     """
+
+    client_state: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def local_step(self, state: State, gradient: Array) -> State:
@@ -86,8 +91,13 @@ class Algorithm(Rule[State]):
 
     @property
     def remembers_workers(self) -> bool:
-        """Whether a worker keeps something of its own from round to round, so that all must take part in all."""
+        """Whether workers differ by their place in the arrays, so that all must take part in all rounds."""
         return self.uses_curvature
+
+    @property
+    def solves_locally(self) -> bool:
+        """Whether K = inf has a meaning in a sampled run: every worker solves its local problem."""
+        return False
 
     def observe_curvature(self, state: State, H: Array) -> State:  # noqa: ARG002
         """The state after a look at H; called at the start and after every communication if `uses_curvature`."""

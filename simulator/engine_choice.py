@@ -17,8 +17,12 @@ from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.simulator.algorithm import Algorithm
 from tightrate.simulator.batch.randomness import RowSampling
 from tightrate.simulator.by_name import build_algorithm
+from tightrate.simulator.client_sampling import check_clients
+from tightrate.simulator.exact.linear_form import LinearForm
 from tightrate.simulator.exact.quadratic_rounds import Spectrum, noise_variances
+from tightrate.simulator.exact.stacked_rounds import NotLinearError, refuse_unfit
 from tightrate.simulator.measures import MEASURES, Output, averaging_decay
+from tightrate.simulator.round_algorithm import RoundAlgorithm
 
 Method = Literal["auto", "exact", "rounds", "sample"]
 Engine = Literal["exact", "rounds", "sample"]
@@ -34,7 +38,7 @@ class Question:
 
     Parameters of the algorithm, K and R may be arrays, with one entry for each replica or for each expectation (a
     sampled run takes one R); so may `averaging_decay`, the q of an average over all local steps, None for no average.
-    `distribution` says that more than means are wanted (quantiles).
+    `distribution` says that more than means are wanted (quantiles); `start` is x_0, a number or (d,).
     """
 
     algorithm: Algorithm[Any]
@@ -47,6 +51,7 @@ class Question:
     averaging_decay: ArrayLike | None = None
     clients: int | None = None
     distribution: bool = False
+    start: ArrayLike = 0.0
 
     @staticmethod
     def about(
@@ -67,7 +72,8 @@ class Question:
     @property
     def certain(self) -> bool:
         """Whether nothing is random: neither gradients nor workers, neither the output nor probes of the curvature."""
-        drawn = self.samples_clients or self.output == "random" or self.algorithm.uses_curvature
+        of_its_own = isinstance(self.algorithm, RoundAlgorithm) and self.algorithm.random
+        drawn = self.samples_clients or self.output == "random" or self.algorithm.uses_curvature or of_its_own
         return self.noise is None and not drawn
 
     @property
@@ -77,8 +83,9 @@ class Question:
 
     def engine(self, method: Method, names: tuple[str, str] = ("the algorithm", "the problem")) -> Engine:
         """The engine to use: the one asked for, refused in one line where it cannot, or the cheapest that can."""
+        check_clients(self.algorithm, self.problem, self.clients)
         obstacles = {"exact": self.exact_obstacle(*names), "rounds": self.rounds_obstacle(*names), "sample": None}
-        if np.isinf(self.K).any():
+        if np.isinf(self.K).any() and not self.algorithm.solves_locally:
             obstacles["sample"] = "takes every local step and so needs finite K"
         able = [engine for engine in ENGINES if obstacles[engine] is None]
         if not able:
@@ -106,12 +113,31 @@ class Question:
                 return f"does not apply: {reason}"
         if self.output not in EXACT_OUTPUTS:
             return f"knows the output {', '.join(EXACT_OUTPUTS)}, not {self.output}"
-        offered = EXACT_MEASURES if not self.certain else (*EXACT_MEASURES, "distance")
+        offered = (*EXACT_MEASURES, *(["distance"] if self.certain else []), "communications")
         missing = [name for name in self.measures if name not in offered]
         if missing:
             return f"knows the expectation of {' and '.join(offered)}, not of {' and '.join(missing)}"
         if self.distribution and not self.certain:
             return "knows expectations, not quantiles"
+        return self._stacked_obstacle()
+
+    def _stacked_obstacle(self) -> str | None:
+        """Why the state of all workers cannot be followed where it has to be; a false claim to be linear is refused."""
+        assert not isinstance(self.noise, RowSampling)
+        try:
+            if not LinearForm.exists(self.algorithm):
+                refuse_unfit(
+                    self.algorithm,
+                    self.problem,
+                    K=self.K,
+                    noise=self.noise,
+                    averaging_decay=self.averaging_decay,
+                    clients=self.clients,
+                )
+        except NotLinearError:
+            raise
+        except TightrateError as reason:
+            return f"does not apply: {reason}"
         return None
 
     def rounds_obstacle(self, algorithm: str = "the algorithm", problem: str = "the problem") -> str | None:
@@ -123,6 +149,8 @@ class Question:
             return f"needs Gaussian noise, which {_name(self.noise)} is not"
         if self.samples_clients:
             return "needs all workers in every round"
+        if not _alike(self.algorithm):
+            return f"needs workers that keep nothing of their own, which those of {algorithm} do"
         if np.isinf(self.K).any() and any(stage.pools_gradients for stage, _ in self.algorithm.stages()):
             return "needs finite K where gradients are pooled"
         if self.noise is not None and len(self.algorithm.stages()) > 1:
@@ -140,6 +168,14 @@ class Question:
         if not isinstance(self.problem, QuadraticMachines | DiagonalQuadratics):
             return f"needs a quadratic problem, which {problem} is not"
         return None
+
+
+def _alike(algorithm: Algorithm[Any]) -> bool:
+    """Whether the law of a round follows from one worker's coefficients."""
+    try:
+        return LinearForm.exists(algorithm)
+    except TightrateError:
+        return False
 
 
 def _name(noise: Noise | RowSampling) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,13 @@ from tightrate.simulator.algorithm import Array
 from tightrate.simulator.batch.randomness import RowSampling
 from tightrate.simulator.by_name import ARRAYS_OF_A_RUN
 from tightrate.simulator.engine_choice import Engine, Question
-from tightrate.simulator.exact.linear_form import LinearForm
+from tightrate.simulator.exact.linear_form import follows_rounds
 from tightrate.simulator.exact.moments import exact_moments
 from tightrate.simulator.measures import MEASURES, readings, records_of
 from tightrate.simulator.sampled.round_law import sample_rounds
 from tightrate.simulator.sampled.sampling import sample
 
+BEYOND_REASON = 1e30  # times the scale of a problem: nothing that goes so far comes back
 NUMBERS_PER_STEP = 1000  # a step of fewer numbers takes as long
 
 
@@ -94,6 +95,7 @@ def measure(
         "stream_axes": dict(stream_axes or {}),
         "streams": streams,
         "averaging_decay": question.averaging_decay,
+        "start": question.start,
         "measured_rounds": (R,),
     }
     refuse_too_large(replicas, problem, 1 if engine == "rounds" else float(np.max(question.K)), R, hours)
@@ -106,15 +108,28 @@ def measure(
         run = sample(
             question.algorithm, problem, noise=question.noise, clients=question.clients, record=records, **common
         )
+    far = ~(run.distances[:, -1] <= reasonable_distance(problem, question.noise, question.start))
+    run = replace(run, diverged=run.diverged | far)
     values = readings(run, problem, question.output, question.measures)
     return Samples(values, run.diverged, engine, moment_notes(question))
+
+
+def reasonable_distance(problem: Problem, noise: Noise | RowSampling | None, start: ArrayLike = 0.0) -> Array:
+    """Beyond this distance from the optimum a run has diverged, one number or one for each instance.
+
+    Its scale is the distance of the start and what noise moves a gradient step of 1/L.
+    """
+    scale = np.linalg.norm(np.asarray(start) - problem.optimum, axis=-1)
+    if isinstance(noise, Noise) and "L" in problem.constants:
+        scale = scale + np.sqrt(noise.variance) / problem.constants["L"]
+    return np.where(scale > 0, BEYOND_REASON * scale, np.inf)
 
 
 def _expectations(question: Question, hours: float) -> Samples:
     """Expectations in closed form; the distance itself has one only where nothing is random."""
     problem, noise = question.problem, question.noise
     assert not isinstance(noise, RowSampling)
-    if any(LinearForm.of(stage).changes_with_the_round for stage, _ in question.algorithm.stages()):
+    if follows_rounds(question.algorithm):
         refuse_too_large(1, problem, 1, float(np.max(question.R)), hours)
     d, dense = problem.dimension, isinstance(problem, QuadraticMachines)
     check_memory(d**2 * (ARRAYS_OF_A_RUN if dense else 1), f"method exact in dimension {d}")
@@ -125,12 +140,17 @@ def _expectations(question: Question, hours: float) -> Samples:
         R=question.R,
         noise=noise,
         averaging_decay=question.averaging_decay,
+        start=question.start,
         clients=question.clients,
     )
     moments = run.last if run.average is None else run.average
     found = {"gap": moments.gap, "squared-distance": moments.squared_distance}
     found["distance"] = np.sqrt(moments.squared_distance)
-    return Samples({name: found[name] for name in question.measures}, ~np.isfinite(moments.gap), "exact")
+    if run.communications is not None:
+        found["communications"] = run.communications
+    far = ~(np.sqrt(moments.squared_distance) <= reasonable_distance(problem, question.noise, question.start))
+    values = {name: np.where(far, np.inf, found[name]) for name in question.measures}
+    return Samples(values, far | ~np.isfinite(moments.gap), "exact")
 
 
 def refuse_too_large(replicas: int, problem: Problem, K: float, R: float = 1, hours: float = HOURS) -> None:
@@ -146,7 +166,7 @@ def refuse_too_large(replicas: int, problem: Problem, K: float, R: float = 1, ho
 
 def lacks_moment(noise: Noise | RowSampling | None, order: float) -> bool:
     """Whether the noise is known to have no finite moment of that order."""
-    return isinstance(noise, Noise) and not np.isfinite(noise.moment(order))
+    return order > 0 and isinstance(noise, Noise) and not np.isfinite(noise.moment(order))
 
 
 def is_infinite(name: str, question: Question) -> bool:

@@ -12,7 +12,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.problem import Problem
 from tightrate.rates.statements.measures import MEASURES as BOUNDED
 from tightrate.rates.symbols.alphabet import SQUARED_GRADIENT
-from tightrate.rates.symbols.units import LENGTH, VALUE, Unit
+from tightrate.rates.symbols.units import LENGTH, PURE, VALUE, Unit
 from tightrate.simulator.algorithm import Array
 from tightrate.simulator.moreau_envelope import mean_gradient
 from tightrate.simulator.sampled.run import Run
@@ -136,5 +136,8 @@ MEASURES: Mapping[str, RunMeasure] = {
         VALUE,
         _last("envelope-gap"),
         "envelope-gap",
+    ),
+    "communications": RunMeasure(
+        "how often the workers communicated", PURE, _whole("communications"), "communications", degree=0
     ),
 }

@@ -25,10 +25,12 @@ from tightrate.simulator.algorithms.sgd import SGD
 from tightrate.simulator.batch.randomness import RowSampling
 from tightrate.simulator.communication import Minibatch
 from tightrate.simulator.exact.affine_gaussian import AffineGaussian, compose
+from tightrate.simulator.exact.linear_form import LinearForm
 from tightrate.simulator.exact.local_gradient_descent import round_map
 from tightrate.simulator.exact.moments import exact_moments
 from tightrate.simulator.optimizer import Optimizer
 from tightrate.simulator.parameters import parameters as parameters_of
+from tightrate.simulator.round_algorithm import AnsweringWorkers, RoundAlgorithm, one_round
 from tightrate.simulator.sampled.round_law import sample_rounds
 from tightrate.simulator.sampled.sampling import sample
 
@@ -54,7 +56,9 @@ def function(name: str) -> str:
 
 IS_LINEAR = [(name, dyadic(name)) for name in ALGORITHMS.names() if ALGORITHMS[name](**dyadic(name)).linear]
 STAGES = {name: len(ALGORITHMS[name](**parameters).stages()) for name, parameters in IS_LINEAR}
-LINEAR = [(name, parameters) for name, parameters in IS_LINEAR if STAGES[name] == 1]
+ALIKE = {name: LinearForm.exists(ALGORITHMS[name](**parameters)) for name, parameters in IS_LINEAR}
+LINEAR = [(name, parameters) for name, parameters in IS_LINEAR if STAGES[name] == 1 and ALIKE[name]]
+STACKED = [(name, parameters) for name, parameters in IS_LINEAR if not ALIKE[name]]  # all workers' states are followed
 STAGED = [(name, parameters) for name, parameters in IS_LINEAR if STAGES[name] > 1]
 
 
@@ -126,7 +130,7 @@ TURNED = QuadraticMachines(TURN @ COMMUTING.hessians @ TURN.T, COMMUTING.minimiz
 APART = random_quadratics(M=4, d=3, zeta_star=0.5, tau=0.6, seed=3)
 
 
-@pytest.mark.parametrize(("name", "parameters"), LINEAR)
+@pytest.mark.parametrize(("name", "parameters"), LINEAR + STACKED)
 @pytest.mark.parametrize("problem", [COMMUTING, APART], ids=["commuting", "not commuting"])
 def test_exact_moments_agree_with_sampling(
     name: str, parameters: dict[str, float], problem: QuadraticMachines | DiagonalQuadratics
@@ -160,7 +164,7 @@ def test_a_wrong_variance_would_be_seen() -> None:
         assert abs(gaps.mean() - value) > 5 * gaps.std() / np.sqrt(n)
 
 
-@pytest.mark.parametrize(("name", "parameters"), LINEAR)
+@pytest.mark.parametrize(("name", "parameters"), LINEAR + STACKED)
 def test_turning_the_coordinates_turns_the_moments(name: str, parameters: dict[str, float]) -> None:
     rule, noise = ALGORITHMS[name](**parameters), GaussianNoise(0.8)
     one = exact_moments(rule, COMMUTING, K=3, R=5, noise=noise, averaging_decay=0.02).average
@@ -172,7 +176,7 @@ def test_turning_the_coordinates_turns_the_moments(name: str, parameters: dict[s
     np.testing.assert_allclose(other.gap, one.gap, rtol=1e-11)
 
 
-@pytest.mark.parametrize(("name", "parameters"), LINEAR)
+@pytest.mark.parametrize(("name", "parameters"), LINEAR + STACKED)
 def test_nearly_commuting_machines_give_nearly_the_moments_of_commuting_ones(
     name: str, parameters: dict[str, float]
 ) -> None:
@@ -662,16 +666,17 @@ def test_a_method_says_that_it_is_linear_if_it_is(name: str) -> None:
     gradients = generator.standard_normal((2, 6, 1, 3, 4))
 
     def run(start: np.ndarray, forces: np.ndarray) -> np.ndarray:
-        state = rule.init(np.repeat(start, 3, axis=1))
-        for t, force in enumerate(forces):
-            state = rule.local_step(state, force)
-            state = rule.synchronize(state) if t % 3 == 2 else state
+        state, remaining = rule.init(np.repeat(start, 3, axis=1)), iter([*forces, *forces])
+        workers = AnsweringWorkers(3, 3, lambda _: next(remaining))
+        for _ in range(2):
+            state = one_round(rule, state, workers)
         return rule.output(state)
 
     both = run(2 * starts[0] + starts[1], 2 * gradients[0] + gradients[1])
     apart = np.abs(both - 2 * run(starts[0], gradients[0]) - run(starts[1], gradients[1])).max()
     common = np.broadcast_to(gradients[0].mean(axis=2, keepdims=True), gradients[0].shape)
-    apart = max(apart, np.abs(run(starts[0], gradients[0]) - run(starts[0], common)).max())
+    if not isinstance(rule, RoundAlgorithm):
+        apart = max(apart, np.abs(run(starts[0], gradients[0]) - run(starts[0], common)).max())
     assert apart < 1e-13 if rule.linear else apart > 1e-6
 
 

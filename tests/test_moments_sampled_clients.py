@@ -10,7 +10,7 @@ import mpmath
 import numpy as np
 import plain_loops as plain
 import pytest
-from test_moments import APART, COMMUTING, CURVATURES, LINEAR, MINIMIZERS, STAGED, Formal, powered
+from test_moments import APART, COMMUTING, CURVATURES, LINEAR, MINIMIZERS, STACKED, STAGED, Formal, powered
 
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
@@ -24,6 +24,7 @@ from tightrate.simulator.batch.randomness import stream
 from tightrate.simulator.exact.moments import exact_moments
 from tightrate.simulator.sampled.sampling import sample
 
+DRAWN = [(name, own) for name, own in STACKED if not ALGORITHMS[name](**own).remembers_workers]
 EQUAL_HESSIANS = DiagonalQuadratics(np.repeat(COMMUTING.curvatures[:1], 3, axis=0), COMMUTING.minimizers)
 
 
@@ -89,7 +90,7 @@ def largest_deviation(problem: Problem, moments: Any, points: np.ndarray, varian
     )
 
 
-@pytest.mark.parametrize(("name", "parameters"), LINEAR + STAGED)
+@pytest.mark.parametrize(("name", "parameters"), LINEAR + STAGED + DRAWN)
 @pytest.mark.parametrize("problem", [COMMUTING, EQUAL_HESSIANS, APART], ids=["commuting", "equal", "not commuting"])
 def test_sampled_clients_agree_with_sampling(
     name: str, parameters: dict[str, float], problem: QuadraticMachines | DiagonalQuadratics
@@ -161,7 +162,7 @@ def random_case(name: str, commuting: bool) -> tuple[Any, QuadraticMachines | Di
     generator = stream(20240511, algorithm=name, commuting=int(commuting))
     M, d = int(generator.integers(2, 6)), int(generator.integers(1, 5))
     parameters: dict[str, Any] = {"eta": generator.uniform(0.05, 0.5)}
-    for key in dict([*LINEAR, *STAGED])[name]:
+    for key in dict([*LINEAR, *STAGED, *STACKED])[name]:
         low, high = {"gamma": (0.3, 1.3), "switch": (1, 3)}.get(key, (0.05, 0.7))
         parameters.setdefault(key, generator.uniform(low, high))
     if "switch" in parameters:
@@ -182,7 +183,7 @@ def random_case(name: str, commuting: bool) -> tuple[Any, QuadraticMachines | Di
     return ALGORITHMS[name](**parameters), problem, run
 
 
-@pytest.mark.parametrize("name", [name for name, _ in LINEAR + STAGED])
+@pytest.mark.parametrize("name", [name for name, _ in LINEAR + STAGED + STACKED])
 @pytest.mark.parametrize("commuting", [True, False])
 def test_exact_moments_agree_with_sampling_on_random_instances(name: str, commuting: bool) -> None:
     rule, problem, run = random_case(name, commuting)

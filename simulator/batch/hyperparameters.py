@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tightrate.common.errors import TightrateError
+from tightrate.constructions.parameters import check_number
 from tightrate.rates.symbols.alphabet import check_value
 from tightrate.simulator.algorithm import Array
 
@@ -13,13 +14,27 @@ from tightrate.simulator.algorithm import Array
 def per_replica(name: str, value: ArrayLike) -> Array:
     """A parameter as an array that broadcasts over (replica, worker, dimension), each entry checked.
 
+    A letter of the alphabet must be a value that it can have; a parameter of another name must be positive and finite.
+
     >>> per_replica("eta", [0.1, 0.2]).shape
     (2, 1, 1)
     """
     values = np.asarray(value, dtype=np.float64)
     for entry in np.unique(values):
-        check_value(name, float(entry))
+        check_number(name, float(entry))
     return values.reshape(-1, 1, 1)
+
+
+def probability(name: str, value: ArrayLike) -> Array:
+    """A chance in (0, 1] that broadcasts over (replica, worker, dimension).
+
+    >>> probability("p", 0.25).shape
+    (1, 1, 1)
+    """
+    values = per_replica(name, value)
+    if (values > 1).any():
+        raise TightrateError(f"{name} must lie in (0, 1], not {values.max():g}")
+    return values
 
 
 def nonnegative(name: str, value: ArrayLike) -> Array:

@@ -51,7 +51,8 @@ def restrict(algorithm: A, rows: NDArray[np.intp], count: int, shape: tuple[int,
     A parameter that they share becomes a single number and one that varies is spelled out for every entry, of one
     worker where the algorithm tells workers apart: both are faster than broadcasting, and neither changes a bit.
     """
-    if getattr(algorithm, "remembers_workers", False):  # its rules may take some of the workers
+    if getattr(algorithm, "remembers_workers", False) or getattr(algorithm, "client_state", ()):
+        # its rules may take some of the workers, or be asked for what all clients keep
         shape = (shape[0], 1, shape[2])
 
     def narrow(part: Any) -> Any:

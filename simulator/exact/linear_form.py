@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from tightrate.common.errors import TightrateError
 from tightrate.simulator.algorithm import Algorithm, Array, leaves, with_leaves
 from tightrate.simulator.batch.replica_axis import replicas_of
+from tightrate.simulator.exact.counters import Watched, looks_at_counters
+from tightrate.simulator.exact.linear_check import NoCommonFormError, check_coefficients
+from tightrate.simulator.round_algorithm import RoundAlgorithm
 
-TOLERANCE = 1e-12
-PROBED_ROUNDS = 6  # coefficients that agree after this many communications are taken not to change with the round
+PROBED_ROUNDS = 6  # buffers that are equal after this many communications are taken to stay equal
 Rounds = NDArray[np.int64]
 
 
@@ -75,6 +77,22 @@ class LinearForm:
         """The form of an algorithm whose parameters never change."""
         return _remembered(algorithm)
 
+    @staticmethod
+    def exists(algorithm: Algorithm[Any]) -> bool:
+        """Whether the workers of a linear method are alike between rounds, so that one worker's coefficients say all.
+
+        Else every worker's state must be followed: of methods written as whole rounds, or that keep something of
+        their workers.
+        """
+        if isinstance(algorithm, RoundAlgorithm):
+            return False
+        try:
+            for stage, _ in algorithm.stages():
+                LinearForm.of(stage)
+        except NoCommonFormError:
+            return False
+        return True
+
     def __init__(self, algorithm: Algorithm[Any]) -> None:
         if not algorithm.linear:
             raise TightrateError(
@@ -96,19 +114,24 @@ class LinearForm:
         self._point, self._averaged = algorithm.point(state)[:, 0, :n], algorithm.averaged(state)[:, 0, :n]
         self._by_step = self._difference(self._first, self._counters(after))
         self._by_round = [0] * len(self._first)
+        self.changes_with_the_round = False
         if self._first:
             zero = self._state(np.zeros((n, 1)), self._at(0, K=2))
             self._by_round = self._difference(self._first, self._counters(algorithm.synchronize(zero)))
             self._refuse_changing_local_steps()
-
-        every = self._communicated(np.eye(n), 2, np.arange(PROBED_ROUNDS if self._first else 1))
-        self.changes_with_the_round = len(every) > 1 and not np.allclose(every, every[:1], rtol=TOLERANCE, atol=0)
+            self.changes_with_the_round = self._changes_with_the_round()
+        every = self._communicated(np.eye(n), 2, np.arange(PROBED_ROUNDS if self.changes_with_the_round else 1))
         groups = _equal_rows(every)
         self._representatives = [group[0] for group in groups]
         self._membership = np.zeros((n, len(groups)))
         for coordinate, group in enumerate(groups):
             self._membership[group, coordinate] = 1.0
         self._output = algorithm.output(self._state(self._membership, self._at(1)))[:, 0]
+
+    @property
+    def replicas(self) -> int:
+        """The number of replicas of the algorithm's parameters."""
+        return self._replicas
 
     def with_steps(self, K: Array, averaging_decay: Array | None = None) -> RoundForm:
         """The form of a round with K local steps, and with sums whose past decays at that rate."""
@@ -167,31 +190,56 @@ class LinearForm:
 
     def _communicated(self, rows: Array, K: Any, rounds: Rounds) -> Array:
         """All buffers after the communications of these rounds, (rounds, replica, buffer, probe)."""
-        counters = self._at(rounds.reshape(-1, 1, 1, 1), K)
-        after = self._rows(self._algorithm.synchronize(self._state(rows, counters)))
+        try:
+            after = self._rows(self._algorithm.synchronize(self._state(rows, self._at(rounds.reshape(-1, 1, 1, 1), K))))
+        except ValueError:  # a decision that depends on the round, or on K
+            steps = np.unique(K)
+            if len(steps) > 1:
+                raise TightrateError("a communication that decides by the number of local steps takes one K") from None
+            one_by_one = [self._at(int(r), int(steps[0])) for r in rounds]
+            after = np.stack([self._rows(self._algorithm.synchronize(self._state(rows, at))) for at in one_by_one])
         return after if after.ndim == 4 else np.repeat(after[None], len(rounds), axis=0)
 
     def _refuse_changing_local_steps(self) -> None:
-        """Neither a local step nor its point may depend on the step or the round."""
-        probes, early = np.eye(self._n), None
-        for counters in (self._first, self._at(1), self._at(3, K=1)):
-            state = self._state(probes, counters)
-            moved = self._rows(self._algorithm.local_step(state, np.ones((self._replicas, 1, self._n))))
-            seen = np.concatenate([moved, self._algorithm.point(state)], axis=1)
-            early = seen if early is None else early
-            if not np.allclose(seen, early, rtol=TOLERANCE, atol=0):
-                raise TightrateError(
-                    "exact moments need local steps whose coefficients do not change: use method sample"
-                )
+        """Neither a local step nor its point may look at the step or the round."""
+        state = self._state(np.eye(self._n), [Watched() for _ in self._first])
+        gradient = np.ones((self._replicas, 1, self._n))
+        rules = (
+            lambda: self._algorithm.local_step(state, gradient),
+            lambda: self._algorithm.point(state),
+            lambda: self._algorithm.averaged(state),
+        )
+        if any(looks_at_counters(rule) for rule in rules):
+            raise TightrateError("exact moments need local steps whose coefficients do not change: use method sample")
+
+    def _changes_with_the_round(self) -> bool:
+        """Whether a communication or the output looks at a counter that differs from round to round."""
+        counters = [
+            now if by_round == 0 else Watched() for now, by_round in zip(self._at(0, K=2), self._by_round, strict=True)
+        ]
+        state = self._state(np.eye(self._n), counters)
+        return any(
+            looks_at_counters(rule)
+            for rule in (lambda: self._algorithm.synchronize(state), lambda: self._algorithm.output(state))
+        )
 
     @staticmethod
     def _difference(before: Sequence[Any], after: Sequence[Any]) -> list[Any]:
         return [b - a for a, b in zip(before, after, strict=True)]
 
 
+def follows_rounds(algorithm: Algorithm[Any]) -> bool:
+    """Whether exact moments take one round after the other: where coefficients change with the round."""
+    if not LinearForm.exists(algorithm):
+        return False  # these count for themselves what they take
+    return any(LinearForm.of(stage).changes_with_the_round for stage, _ in algorithm.stages())
+
+
 @lru_cache(maxsize=64)
 def _remembered(algorithm: Algorithm[Any]) -> LinearForm:
-    return LinearForm(algorithm)
+    form = LinearForm(algorithm)
+    check_coefficients(algorithm, form, form.replicas)
+    return form
 
 
 def _with_zero(rows: Array) -> Array:

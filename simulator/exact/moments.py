@@ -18,11 +18,13 @@ from tightrate.constructions.problem import Problem
 from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.simulator.algorithm import Algorithm, Array
 from tightrate.simulator.batch.replica_axis import common_batch, replicas_of
+from tightrate.simulator.client_sampling import check_clients
 from tightrate.simulator.exact.affine_gaussian import compose
 from tightrate.simulator.exact.client_sampling import SampledRounds, every_machine
 from tightrate.simulator.exact.linear_form import LinearForm, RoundForm
 from tightrate.simulator.exact.local_gradient_descent import moved_fraction
 from tightrate.simulator.exact.quadratic_rounds import QuadraticRounds, Spectrum, noise_variances
+from tightrate.simulator.exact.stacked_rounds import stacked_forms
 
 ROUNDS_AT_ONCE = 4096  # of a method whose coefficients change with the round
 NUMBERS_AT_ONCE = 1 << 20
@@ -64,12 +66,13 @@ class ExactRun:
     """The output after the last communication, and the (weighted) average over all local steps where asked for.
 
     `accuracy` bounds what rounding leaves: of means relative to the distance from the start to the fixed point, of
-    variances relative to themselves; over (replica,), or (replica, round).
+    variances relative to themselves; over (replica,), or (replica, round).  `communications` is their expected number.
     """
 
     last: Moments
     average: Moments | None
     accuracy: Array
+    communications: Array | None = None
 
     @property
     def digits(self) -> Array:
@@ -102,10 +105,24 @@ def exact_moments(
     10^-14 + 2^-52 L / min_m mu_m, mu_m being the least eigenvalue of machine m: the smallest eigenvalues of dense
     matrices are known no better.  Where coefficients change with the round, as those of an accelerated outer step, the
     products of their maps lose digits: 4 R^2 2^-52 is added.  The result says so: `ExactRun.accuracy` and `digits`.
+
+    What a method says of itself is tried (`linear_check`).  Where workers keep something of their own from round to
+    round, toss coins or are written as whole rounds, the state of all of them is followed (`stacked_rounds`): for few
+    workers, dimensions and steps.
     """
     _check_noise(noise)
-    if clients is not None and not 1 <= clients <= problem.workers:
-        raise TightrateError(f"clients must lie between 1 and the number of workers {problem.workers}, not {clients}")
+    check_clients(algorithm, problem, clients)
+    if algorithm.linear and not LinearForm.exists(algorithm):
+        return _stacked(
+            algorithm,
+            problem,
+            K=K,
+            R=R,
+            noise=noise,
+            averaging_decay=averaging_decay,
+            start=start,
+            clients=clients,
+        )
     sampled = clients is not None and clients < problem.workers
     spectrum = every_machine(problem) if sampled else Spectrum.of(problem)
     steps, rounds = np.asarray(K, dtype=np.float64), np.asarray(R, dtype=np.float64)
@@ -154,7 +171,66 @@ def exact_moments(
     assert last is not None
     if not along_rounds:
         last, average, accuracy = _first_round(last), None if average is None else _first_round(average), accuracy[:, 0]
-    return ExactRun(last, average, accuracy)
+    return ExactRun(last, average, accuracy, rounds if along_rounds else rounds[:, 0])
+
+
+def _stacked(
+    algorithm: Algorithm[Any],
+    problem: Problem,
+    *,
+    K: ArrayLike,
+    R: ArrayLike,
+    noise: Noise | None,
+    averaging_decay: ArrayLike | None,
+    start: ArrayLike,
+    clients: int | None,
+) -> ExactRun:
+    """The moments of methods whose workers must all be followed, one replica after the other."""
+    steps, rounds = np.asarray(K, dtype=np.float64), np.asarray(R, dtype=np.float64)
+    check_counts(steps, rounds)
+    along_rounds = rounds.ndim == 2
+    rounds = rounds if along_rounds else rounds[..., None]
+    x0 = np.asarray(start, dtype=np.float64)
+    x0 = x0[..., 0, :] if x0.ndim == 3 else x0
+    shapes = (
+        steps.shape,
+        rounds.shape[:-1],
+        np.shape(0.0 if averaging_decay is None else averaging_decay),
+        problem.optimum.shape[:-1],
+        x0.shape[:-1],
+    )
+    count = common_batch(*shapes, replicas_of(algorithm))
+    rounds, x0 = rounds + np.zeros((count, 1)), x0 + np.zeros((count, problem.dimension))
+    forms = stacked_forms(
+        algorithm, problem, K=K, noise=noise, averaging_decay=averaging_decay, clients=clients, count=count
+    )
+    found = []
+    for index, form in enumerate(forms):
+        ascending, place = np.unique(rounds[index], return_inverse=True)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            along = form.follow(x0[index], ascending.astype(np.int64).tolist())
+        found.append([along[i] for i in place])
+
+    def moments(average: bool) -> Moments:
+        means = np.array([[one.average_mean if average else one.mean for one in row] for row in found])
+        squares = np.array([[one.average_square if average else one.square for one in row] for row in found])
+        with np.errstate(over="ignore", invalid="ignore"):
+            hessian = np.asarray(problem.mean_hessian)  # type: ignore[attr-defined]
+            gap = np.einsum("...ij,...ij->...", hessian if hessian.ndim == 2 else hessian[:, None], squares) / 2
+            squared = np.trace(squares, axis1=-2, axis2=-1)
+            spread = squares - means[..., :, None] * means[..., None, :]
+        undefined = np.isnan(means).all(axis=-1) & average & (rounds == 0)
+        gap, squared = (np.where(np.isfinite(value) | undefined, value, np.inf) for value in (gap, squared))
+        return Moments(problem.optimum[..., None, :] + means, gap, squared, spread, None)
+
+    last = moments(False)
+    average = None if averaging_decay is None else moments(True)
+    accuracy = np.full(rounds.shape, EXACT) + 4 * rounds * EPSILON
+    communications = np.array([[one.communications for one in row] for row in found])
+    if not along_rounds:
+        last, average = _first_round(last), None if average is None else _first_round(average)
+        accuracy, communications = accuracy[:, 0], communications[:, 0]
+    return ExactRun(last, average, accuracy, communications)
 
 
 def _lost(form: RoundForm, spectrum: Spectrum, rounds: Array) -> Array:

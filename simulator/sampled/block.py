@@ -19,16 +19,26 @@ from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import Problem
 from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.simulator.algorithm import Algorithm, Array
-from tightrate.simulator.batch.oracles import Oracle, check_rows, client_gradient, gradient_oracle, stochastic_oracle
+from tightrate.simulator.batch.oracles import (
+    Clients,
+    Oracle,
+    check_rows,
+    client_gradient,
+    gradient_oracle,
+    stochastic_oracle,
+)
 from tightrate.simulator.batch.randomness import NoiseSteps, RowSampling, RowSteps, Streams, stream
 from tightrate.simulator.compiled.gradient_rounds import GradientRounds
 from tightrate.simulator.compiled.kernels import Backend, compiled_rounds, compiled_step, noise_steps
 from tightrate.simulator.compiled.tape import Recording, recorded
+from tightrate.simulator.round_algorithm import RoundAlgorithm
 from tightrate.simulator.sampled.recording import RECORDERS, Observer, Recorder, WeightedAverage
 from tightrate.simulator.sampled.run import Run, Trace
+from tightrate.simulator.sampled.running_workers import AsSeen, ClientState, RunningWorkers
 
 LocalSteps = Callable[[Any], Any]
 """From the state after a communication to the state before the next one."""
+UNKNOWN = 1 << 62  # how many gradients a method written as whole rounds will ask for
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,7 @@ class Block:
     algorithm: Algorithm[Any]
     problem: Problem
     noise: Noise | RowSampling | None
-    K: int
+    K: int | float
     R: int
     x0: Array
     randomness: Randomness
@@ -69,14 +79,18 @@ class Block:
         """All rounds."""
         trace = Trace(self.problem, rounds, len(self.x0), keep_outputs=keep_outputs)
         recorders = {name: self._recorder(name) for name in record}
-        average = None if self.q is None else WeightedAverage(self.algorithm, self.q)
+        average = None if self.q is None else WeightedAverage(self._seen, self.q)
         curvature = self._curvature()
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             state = curvature(self.algorithm.init(self.x0))
-            local_steps = self._local_steps(state, [*([] if average is None else [average]), *recorders.values()])
+            clients = self._client_state()
+            local_steps = self._local_steps(
+                state, [*([] if average is None else [average]), *recorders.values()], clients
+            )
             for r in range(self.R + 1):
                 if r > 0:
                     state = curvature(self.algorithm.synchronize(local_steps(state)))
+                    state = state if clients is None else clients.leave(state)
                 for recorder in recorders.values():
                     recorder.after_communication(state)
                 trace.look(r, self.algorithm.output(state)[:, 0])
@@ -85,9 +99,19 @@ class Block:
 
     def _recorder(self, name: str) -> Recorder:
         generators, own = self.randomness.streams(use=name)
-        return RECORDERS[name](
-            self.algorithm, self.problem, lambda: np.array([g.random() for g in generators])[own], self.K * self.R
-        )
+        steps = 0 if np.isinf(self.K) else int(self.K) * self.R
+        return RECORDERS[name](self._seen, self.problem, lambda: np.array([g.random() for g in generators])[own], steps)
+
+    @property
+    def _seen(self) -> Algorithm[Any]:
+        """The algorithm as observers see it."""
+        return AsSeen(self.algorithm) if isinstance(self.algorithm, RoundAlgorithm) else self.algorithm
+
+    def _client_state(self) -> ClientState | None:
+        """What clients keep between rounds, where some of them are drawn."""
+        if self.clients is None:
+            return None
+        return ClientState(self.algorithm, np.repeat(self.x0[:, :1], self.problem.workers, axis=1))
 
     def _curvature(self) -> Callable[[Any], Any]:
         """What adds a look at the curvature to the state after a communication, where the algorithm uses it."""
@@ -102,8 +126,10 @@ class Block:
 
         return look
 
-    def _local_steps(self, state: Any, observers: Sequence[Observer]) -> LocalSteps:
+    def _local_steps(self, state: Any, observers: Sequence[Observer], clients: ClientState | None) -> LocalSteps:
         """The fastest way to take the steps."""
+        if isinstance(self.algorithm, RoundAlgorithm):
+            return self._whole_rounds(self.algorithm, observers, clients)
         if self.eta is not None:
             return self._at_once(self.eta)
         recording = recorded(self.algorithm, state)
@@ -111,7 +137,31 @@ class Block:
             compiled = self._compiled(recording)
             if compiled is not None:
                 return compiled
-        return self._one_by_one(recording, observers)
+        return self._one_by_one(recording, observers, clients)
+
+    def _whole_rounds(
+        self, algorithm: RoundAlgorithm[Any], observers: Sequence[Observer], clients: ClientState | None
+    ) -> LocalSteps:
+        """Rounds as they are written, communications included."""
+        draw = self._draws()
+
+        def streams(name: str) -> Streams:
+            return self.randomness.streams(use="method", draw=name)
+
+        noise, random = self._noise_steps(UNKNOWN), algorithm.random
+        workers = RunningWorkers(self.problem, noise, self.K, self.x0.shape, streams, observers, random=random)
+
+        def whole_round(state: Any) -> Any:
+            drawn = draw()
+            workers.begin(drawn)
+            state = state if clients is None or drawn is None else clients.enter(state, drawn)
+            state = algorithm.round(state, workers)
+            workers.end()
+            if self.noise is not None and workers.gradients == 0:
+                raise TightrateError("the method took no stochastic gradient, so noise has no meaning: leave it out")
+            return state
+
+        return whole_round
 
     def _at_once(self, eta: Array) -> LocalSteps:
         """All gradient steps of a round in closed form."""
@@ -121,7 +171,7 @@ class Block:
         rounds = GradientRounds(
             problem,
             eta,
-            K=self.K,
+            K=int(self.K),
             R=self.R,
             replicas=len(self.x0),
             noise=self.noise,
@@ -140,22 +190,26 @@ class Block:
 
         def local_steps(state: Any) -> Any:
             recording.load(state)
-            advance(self.K)
+            advance(int(self.K))
             return recording.state
 
         return local_steps
 
-    def _one_by_one(self, recording: Recording | None, observers: Sequence[Observer]) -> LocalSteps:
+    def _one_by_one(
+        self, recording: Recording | None, observers: Sequence[Observer], clients: ClientState | None
+    ) -> LocalSteps:
         """One step after the other: in place where the rule could be recorded, and as it is written elsewhere."""
-        algorithm, oracle_of_the_round = self.algorithm, self._oracles()
+        algorithm, K = self.algorithm, int(self.K)
+        oracle_of_the_round = self._oracles(K * self.R)
         replay = None if recording is None else compiled_step(self.backend, recording, self._entries)
 
         def local_steps(state: Any) -> Any:
-            oracle = oracle_of_the_round()
+            oracle, drawn = oracle_of_the_round()
+            state = state if clients is None or drawn is None else clients.enter(state, drawn)
             if recording is not None:
                 recording.load(state)
                 state = recording.state
-            for _ in range(self.K):
+            for _ in range(K):
                 g = np.empty(self.x0.shape) if recording is None else recording.gradient
                 oracle(algorithm.point(state), g)
                 for observer in observers:
@@ -166,6 +220,7 @@ class Block:
                     replay()
             for observer in observers:
                 observer.before_communication(state)
+                observer.communicated(True)
             return state
 
         return local_steps
@@ -175,27 +230,37 @@ class Block:
         """How many numbers the local steps of all rounds change."""
         return float(self.K) * self.R * self.x0.size
 
-    def _oracles(self) -> Callable[[], Oracle]:
-        """The stochastic gradient oracle of one round after the other: with clients, those of the round are drawn."""
-        problem, steps = self.problem, self._noise_steps()
+    def _oracles(self, T: int) -> Callable[[], tuple[Oracle, Clients | None]]:
+        """The stochastic gradient oracle of one round after the other; with clients, those of the round are drawn."""
+        problem, steps = self.problem, self._noise_steps(T)
         if self.clients is not None:
-            generators, own = self.randomness.streams(use="clients")
+            draw = self._draws()
 
-            def of_clients() -> Oracle:
-                drawn = np.stack([generator.permutation(problem.workers)[: self.clients] for generator in generators])
-                return stochastic_oracle(problem, client_gradient(problem, drawn[own]), steps, drawn[own])
+            def of_clients() -> tuple[Oracle, Clients | None]:
+                drawn = draw()
+                assert drawn is not None
+                return stochastic_oracle(problem, client_gradient(problem, drawn), steps, drawn), drawn
 
             return of_clients
         if isinstance(steps, RowSteps):
             rows, data = steps, check_rows(problem)
-            return lambda: lambda x, out: data.data_gradient(x, rows.data(), out)
+            return lambda: (lambda x, out: data.data_gradient(x, rows.data(), out), None)
         oracle = stochastic_oracle(problem, gradient_oracle(problem, self.x0.shape), steps, None)
-        return lambda: oracle
+        return lambda: (oracle, None)
 
-    def _noise_steps(self) -> NoiseSteps | RowSteps | None:
+    def _draws(self) -> Callable[[], Clients | None]:
+        """The clients of one round after the other, (replica, slot); None where all take part."""
+        if self.clients is None:
+            return lambda: None
+        generators, own = self.randomness.streams(use="clients")
+        M, S = self.problem.workers, self.clients
+        return lambda: np.stack([generator.permutation(M)[:S] for generator in generators])[own]
+
+    def _noise_steps(self, T: int) -> NoiseSteps | RowSteps | None:
+        """The noise of the next T steps."""
         if self.noise is None:
             return None
-        streams, T, (replicas, workers, d) = self.randomness.streams(), self.K * self.R, self.x0.shape
+        streams, (replicas, workers, d) = self.randomness.streams(), self.x0.shape
         if isinstance(self.noise, RowSampling):
             return RowSteps(self.noise, check_rows(self.problem), streams, T, workers, replicas)
         steps = noise_steps(self.backend, self.noise, streams, T, workers, d)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tightrate.common.errors import TightrateError
 from tightrate.constructions.problem import Problem
 from tightrate.simulator.algorithm import Algorithm, Array
 from tightrate.simulator.moreau_envelope import envelope_gap, envelope_gradient, mean_gradient
@@ -20,6 +21,9 @@ class Observer:
 
     def before_communication(self, state: Any) -> None:
         """Look at the workers before they communicate."""
+
+    def communicated(self, where: Any) -> None:
+        """Take note of a communication of these replicas, (replica, 1, 1) or True."""
 
     def after_communication(self, state: Any) -> None:
         """Look at the synchronized state, that of the start included."""
@@ -42,6 +46,8 @@ class WeightedAverage(Observer):
         self._weights = (1 - self._q) * self._weights + 1
 
     def result(self) -> Array:
+        if np.ndim(self._sum) == 0:
+            raise TightrateError("an average over local steps needs some, and this run took no averaged gradient")
         return np.asarray(self._sum / self._weights)
 
 
@@ -104,16 +110,19 @@ class StepMean(Recorder):
 
     def setup(self, rng: Callable[[], np.ndarray[Any, Any]], T: int) -> None:  # noqa: ARG002
         self._total: Array | float = 0.0
-        self._steps = T
+        self._steps = 0
 
     def before_step(self, state: Any) -> None:
         self._total = self._total + self.look(state)
+        self._steps += 1
 
     def look(self, state: Any) -> Array:
         """The number at a state."""
         raise NotImplementedError
 
     def result(self) -> Array:
+        if self._steps == 0:
+            raise TightrateError("a mean over local steps needs some, and this run took no averaged gradient")
         return np.asarray(self._total / self._steps)
 
 
@@ -182,7 +191,7 @@ class RandomIterate(Recorder):
     """The workers' mean of the averaged sequence before a uniformly random local step, (replica, d)."""
 
     def setup(self, rng: Callable[[], np.ndarray[Any, Any]], T: int) -> None:
-        self._chosen, self._step = np.floor(rng() * T).astype(int), 0
+        self._chosen, self._step, self._steps = np.floor(rng() * T).astype(int), 0, T
         self._found: Array | None = None
 
     def before_step(self, state: Any) -> None:
@@ -193,8 +202,27 @@ class RandomIterate(Recorder):
             self._found = mean if self._found is None else np.where(now[:, None], mean, self._found)
 
     def result(self) -> Array:
-        assert self._found is not None
+        if self._found is None or self._step != self._steps:
+            raise TightrateError(
+                f"a random iterate needs an averaged gradient in each of {self._steps} local steps, not {self._step}"
+            )
         return self._found
+
+
+class Communications(Recorder):
+    """How often the workers communicated, (replica,)."""
+
+    def setup(self, rng: Callable[[], np.ndarray[Any, Any]], T: int) -> None:  # noqa: ARG002
+        self._count: Array | float = 0.0
+
+    def communicated(self, where: Any) -> None:
+        self._count = self._count + (where[:, 0, 0] if isinstance(where, np.ndarray) else float(where))
+
+    def after_communication(self, state: Any) -> None:
+        self._replicas = len(self.algorithm.output(state))
+
+    def result(self) -> Array:
+        return np.asarray(self._count + np.zeros(self._replicas))
 
 
 RECORDERS: Mapping[str, type[Recorder]] = {
@@ -208,4 +236,5 @@ RECORDERS: Mapping[str, type[Recorder]] = {
     "envelope-gap": EnvelopeGap,
     "random-iterate": RandomIterate,
     "auxiliary-iterate": AuxiliaryIterate,
+    "communications": Communications,
 }

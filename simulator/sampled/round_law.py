@@ -46,6 +46,10 @@ def sample_rounds(
     """
     if noise is not None and not isinstance(noise, GaussianNoise):
         raise TightrateError("the law of a round is Gaussian only for Gaussian noise: use method sample")
+    if algorithm.linear and not LinearForm.exists(algorithm):
+        raise TightrateError(
+            "the law of a round needs workers that keep nothing of their own: use method exact or sample"
+        )
     rounds = range(R + 1) if measured_rounds is None else sorted(set(measured_rounds))
     if noise is None:
         return _without_noise(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +14,7 @@ from tightrate.simulator.algorithm import Algorithm, State
 from tightrate.simulator.batch.oracles import instances
 from tightrate.simulator.batch.randomness import RowSampling
 from tightrate.simulator.batch.replica_axis import common_batch, replicas_of, restrict
+from tightrate.simulator.client_sampling import check_clients
 from tightrate.simulator.compiled.gradient_rounds import replicas_at_once, step_sizes
 from tightrate.simulator.compiled.kernels import Backend, check_backend
 from tightrate.simulator.sampled.block import Block, Randomness
@@ -62,17 +62,18 @@ def sample(
     "numpy" never does; no number depends on it.
     """
     check_backend(backend)
-    workers, d = _participants(algorithm, problem, clients), problem.dimension
+    check_clients(algorithm, problem, clients)
+    workers, d = problem.workers if clients is None else clients, problem.dimension
     for name in record:
         if name not in RECORDERS:
             raise unknown_name("record", name, RECORDERS)
-    whole, x0 = _local_steps(K), np.asarray(start, dtype=np.float64)
+    whole, x0 = _local_steps(K, endless=algorithm.solves_locally), np.asarray(start, dtype=np.float64)
     readers = np.asarray(0 if streams is None else streams)
     implied = (whole.shape, problem.optimum.shape[:-1], replicas_of(algorithm), x0.shape[:-2], readers.shape)
     count = common_batch(*implied, () if replicas is None else (replicas,))
     if replicas is not None and count != replicas:
         raise TightrateError(f"parameters for {count} replicas do not fit replicas = {replicas}")
-    steps = np.broadcast_to(whole, (count,)).astype(int)
+    steps = np.broadcast_to(whole, (count,))
     readers = np.arange(count) if streams is None else np.broadcast_to(readers, (count,))
     x0 = np.broadcast_to(x0, (count, workers, d))
     q = None if averaging_decay is None else np.broadcast_to(np.asarray(averaging_decay, dtype=np.float64), (count,))
@@ -83,10 +84,10 @@ def sample(
         eta = step_sizes(algorithm, problem, noise)
     batched = problem.optimum.ndim > 1
 
-    def together(K: int) -> int:
+    def together(K: float) -> int:
         if batched and instances(problem, [0]) is None:
             return count
-        return max(1, NUMBERS_PER_BLOCK // (workers * d)) if eta is None else replicas_at_once(K, workers, d)
+        return max(1, NUMBERS_PER_BLOCK // (workers * d)) if eta is None else replicas_at_once(int(K), workers, d)
 
     parts = []
     for rows in _blocks(steps, together):
@@ -94,7 +95,7 @@ def sample(
             algorithm=restrict(algorithm, rows, count, (len(rows), workers, d)),
             problem=(instances(problem, rows) or problem) if batched else problem,
             noise=noise,
-            K=int(steps[rows[0]]),
+            K=steps[rows[0]] if np.isinf(steps[rows[0]]) else int(steps[rows[0]]),
             R=R,
             x0=np.ascontiguousarray(x0[rows]),
             randomness=Randomness(seed, stream_axes or {}, readers[rows]),
@@ -107,23 +108,12 @@ def sample(
     return joined(parts, count)
 
 
-def _local_steps(K: ArrayLike) -> NDArray[np.float64]:
-    """K, if every entry is a number of steps that can be taken."""
+def _local_steps(K: ArrayLike, *, endless: bool) -> NDArray[np.float64]:
+    """K, if every entry is a number of steps that can be taken, or infinite where local problems can be solved."""
     whole = np.asarray(K, dtype=np.float64)
-    if not np.all((whole >= 1) & (whole == np.floor(whole)) & np.isfinite(whole)):
+    if not np.all((whole >= 1) & (whole == np.floor(whole)) & (np.isfinite(whole) | endless)):
         raise TightrateError("a sampled run needs finite K >= 1; K = inf exists in closed form only (method exact)")
     return whole
-
-
-def _participants(algorithm: Algorithm[Any], problem: Problem, clients: int | None) -> int:
-    """How many workers take part in a round."""
-    if clients is None:
-        return problem.workers
-    if not 1 <= clients <= problem.workers:
-        raise TightrateError(f"clients must lie between 1 and the number of workers {problem.workers}, not {clients}")
-    if algorithm.remembers_workers:
-        raise TightrateError("this method keeps something of every worker from round to round: let all take part")
-    return clients
 
 
 def _check_size(replicas: int, rounds: int, d: int, *, keep_outputs: bool) -> None:
@@ -136,7 +126,7 @@ def _check_size(replicas: int, rounds: int, d: int, *, keep_outputs: bool) -> No
         )
 
 
-def _blocks(steps: NDArray[np.int_], together: Callable[[int], int]) -> Iterator[NDArray[np.intp]]:
+def _blocks(steps: NDArray[np.float64], together: Callable[[float], int]) -> Iterator[NDArray[np.intp]]:
     """Replicas that run together: equal K, and few enough for their arrays to stay in cache."""
     for K in np.unique(steps).tolist():
         members, size = np.flatnonzero(steps == K), together(K)

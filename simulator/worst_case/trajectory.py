@@ -6,6 +6,7 @@ worker.  A question that was asked before, at the same combination, gets the sam
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from tightrate.common.errors import TightrateError
 from tightrate.simulator.algorithm import Algorithm
+from tightrate.simulator.round_algorithm import AnsweringWorkers, RoundAlgorithm
 
 Array = NDArray[np.float64]
 SAME = 1e-12  # points whose coefficients differ by less are one point
@@ -73,17 +75,10 @@ def trajectory(algorithm: Algorithm[Any], *, K: int, R: int, M: int, average: bo
     """
     if not algorithm.linear:
         raise TightrateError("the method is not linear in the gradients: its worst case is no semidefinite programme")
-    N = K * R
+    N = _questions(algorithm, K, R, M)
     oracle = _Units(M, N)
-    state = algorithm.init(oracle.start())
-    total = np.zeros((M, oracle.dimension))
-    for _ in range(R):
-        for _ in range(K):
-            if average:
-                total += algorithm.averaged(state)[0].mean(axis=0)
-            state = algorithm.local_step(state, oracle.answer(algorithm.point(state)))
-        state = algorithm.synchronize(state)
-    returned = total / N if average else algorithm.output(state)[0]
+    state, total = _followed(algorithm, oracle.start(), oracle.answer, K, R, M)
+    returned = total if average else algorithm.output(state)[0]
     output = oracle.place(returned)
     coefficients = np.stack(oracle.questions, axis=1)  # (M, n, dimension)
     n = coefficients.shape[1]
@@ -105,7 +100,52 @@ def exchangeable(algorithm: Algorithm[Any], *, K: int, R: int, average: bool = F
     mirrored = pair.gradients[1, :, 1], pair.gradients[1, :, 0]
     if not (np.allclose(first, mirrored[0], atol=SAME) and np.allclose(second, mirrored[1], atol=SAME)):
         raise TightrateError("the method does not treat its workers alike: give a small number of workers instead")
-    return ExchangeableTrajectory(pair.start[0], 2 * second, first - second, pair.output)
+    found = ExchangeableTrajectory(pair.start[0], 2 * second, first - second, pair.output)
+    three = trajectory(algorithm, K=K, R=R, M=3, average=average).gradients[0]
+    as_said = [found.own * (m == 0) + found.mean / 3 for m in range(3)]
+    if three.shape[0] != found.points or not np.allclose(np.swapaxes(three, 0, 1), as_said, atol=SAME):
+        raise TightrateError("the method depends on the number of workers: give a small number of workers instead")
+    return found
+
+
+def _followed(
+    algorithm: Algorithm[Any], start: Array, answer: Callable[[Array], Array], K: int, R: int, M: int
+) -> tuple[Any, Array]:
+    """The state after R rounds with an oracle's answers, and the average over all local steps (M, dimension)."""
+    state, seen, total = algorithm.init(start), 0, np.zeros(start.shape[1:])
+
+    def look(x: Array) -> None:
+        nonlocal seen, total
+        seen += 1
+        total = total + x[0].mean(axis=0)
+
+    workers = AnsweringWorkers(K, M, answer, look)
+    for _ in range(R):
+        if isinstance(algorithm, RoundAlgorithm):
+            state = algorithm.round(state, workers)
+            continue
+        for _ in range(K):
+            look(algorithm.averaged(state))
+            state = algorithm.local_step(state, answer(algorithm.point(state)))
+        state = algorithm.synchronize(state)
+    return state, total / max(seen, 1)
+
+
+def _questions(algorithm: Algorithm[Any], K: int, R: int, M: int) -> int:
+    """How many gradients a worker takes in all."""
+    if not isinstance(algorithm, RoundAlgorithm):
+        return K * R
+    if algorithm.random:
+        raise TightrateError("the method draws random numbers of its own, and a worst case is that of a certain run")
+    asked = 0
+
+    def answer(x: Array) -> Array:
+        nonlocal asked
+        asked += 1
+        return np.zeros_like(x)
+
+    _followed(algorithm, np.zeros((1, M, 1)), answer, K, R, M)
+    return asked
 
 
 class _Units:
@@ -143,17 +183,15 @@ def _check(algorithm: Algorithm[Any], found: Trajectory, K: int, R: int, average
     for _ in range(PROBES):
         p, g = generator.standard_normal(2), generator.standard_normal((M, n, 2))
         expected = found.start[..., None] * p + np.einsum("milj,ljd->mid", found.gradients, g)
-        state = algorithm.init(np.broadcast_to(p, (1, M, 2)).copy())
-        total, met = np.zeros((M, 2)), []
-        for _ in range(R):
-            for _ in range(K):
-                x = algorithm.point(state)[0]
-                place = int(np.abs(expected - x[:, None]).max(axis=(0, 2)).argmin())
-                met.append(np.abs(expected[:, place] - x).max())
-                total += algorithm.averaged(state)[0].mean(axis=0) if average else 0.0
-                state = algorithm.local_step(state, g[None, :, place])
-            state = algorithm.synchronize(state)
-        returned = total / (K * R) if average else algorithm.output(state)[0]
+        met: list[float] = []
+
+        def answer(x: Array, expected: Array = expected, g: Array = g, met: list[float] = met) -> Array:
+            place = int(np.abs(expected - x[0][:, None]).max(axis=(0, 2)).argmin())
+            met.append(float(np.abs(expected[:, place] - x[0]).max()))
+            return g[None, :, place]
+
+        state, total = _followed(algorithm, np.broadcast_to(p, (1, M, 2)).copy(), answer, K, R, M)
+        returned = total if average else algorithm.output(state)[0]
         met.append(np.abs(expected[:, found.output] - returned).max())
         if max(met) > 1e-9 * (1 + np.abs(expected).max()):
             raise TightrateError("the method is not linear in the gradients, although it says so")

@@ -23,7 +23,7 @@ from tightrate.simulator.algorithm import Algorithm
 from tightrate.simulator.batch.randomness import RowSampling
 from tightrate.simulator.by_name import Problems, build_algorithm, build_noise
 from tightrate.simulator.compiled.gradient_rounds import step_sizes
-from tightrate.simulator.measure import Samples, moment_notes, settles
+from tightrate.simulator.measure import Samples, moment_notes, reasonable_distance, settles
 from tightrate.simulator.measures import readings, records_of
 from tightrate.simulator.sampled.run import Run
 from tightrate.simulator.sampled.shared_runs import PackedCell, sample_packed
@@ -111,6 +111,8 @@ class _Pack:
         problem = self._problem(cell)
         if len(self._cells) * cell.replicas * problem.dimension > MOST_NUMBERS:
             return False
+        if np.isinf(cell.values["K"]):
+            return False
         return cell.method == "sample" or cell.engine(problem, self._noise(cell)) == "sample"
 
     def _together(self, indices: Sequence[int]) -> list[list[int]]:
@@ -174,5 +176,7 @@ class _Pack:
         noise = self._noise(cell)
         settled = all(settles(name, noise) for name in cell.measures)
         notes = () if settled else moment_notes(cell.question(problem, noise, cell.steps))
+        far = ~(own.distances[:, -1] <= reasonable_distance(problem, noise))
+        own = replace(own, diverged=own.diverged | far)
         values = readings(own, problem, cell.output, cell.measures)
         return Result(Samples(values, own.diverged, "sample", notes), numbers_of(cell.steps))

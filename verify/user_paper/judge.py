@@ -24,7 +24,7 @@ from tightrate.rates.relations.bound_check import CheckedBound, check_bound
 from tightrate.rates.statements.measures import MEASURES
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.by_name import ROWS, Problems, build_noise
-from tightrate.simulator.exact.linear_form import LinearForm
+from tightrate.simulator.exact.linear_form import LinearForm, follows_rounds
 from tightrate.simulator.theorem_values import check_class
 from tightrate.verify.assertions.assertion import Assertion, Doubted, Undecided
 from tightrate.verify.assertions.bounded import Bounded
@@ -164,8 +164,8 @@ def arithmetic(cell: Cell, problem: Problem) -> Arithmetic:
     noise = build_noise(cell.noise, cell.values)
     if cell.engine(problem, noise) != "exact":
         return "steps"
-    stages = cell.question(problem, noise, {**cell.steps, **lowest}).algorithm.stages()
-    return "rounds" if any(LinearForm.of(stage).changes_with_the_round for stage, _ in stages) else "powers"
+    algorithm = cell.question(problem, noise, {**cell.steps, **lowest}).algorithm
+    return "rounds" if not LinearForm.exists(algorithm) or follows_rounds(algorithm) else "powers"
 
 
 def rounding(how: Arithmetic, cell: Cell) -> float:
