@@ -166,7 +166,7 @@ def test_sampled_runs_have_intervals(tmp_path: Path) -> None:
 SMALL = 'axes={"K": (1, 3), "R": (4,)}'
 PLAIN = 'problem="random-quadratics", ' + SMALL + ', parameters={"M": 3, "sigma": 0.5, "eta": 0.1}, replicas=3'
 ABOVE = 'terms={"all": "10^6*L*B^2"}'
-OF_UNIT = {"value": "L*B^2", "length": "B", "length^2": "B^2", "value^2 length^-2": "L^2*B^2"}
+OF_UNIT = {"value": "L*B^2", "length": "B", "length^2": "B^2", "value^2 length^-2": "L^2*B^2", "pure number": "R"}
 
 
 @pytest.mark.parametrize("measure", MEASURES)
