@@ -185,7 +185,6 @@ def _is_nested(value: Any) -> bool:
 
 
 def summary(finding: Finding) -> dict[str, Any]:
-    """What a verdict predicted and measured, with its interval."""
+    """What a verdict predicted and measured."""
     verdict = finding.verdict
-    interval = {"interval": "{:.4g} to {:.4g}".format(*verdict.interval)} if verdict.interval else {}
-    return {"predicted": verdict.predicted, "measured": verdict.measured, **interval}
+    return {"predicted": verdict.predicted, "measured": verdict.measured}

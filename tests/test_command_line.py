@@ -163,7 +163,7 @@ def test_an_unexpected_verdict_exits_with_one(run: Run, monkeypatch: pytest.Monk
     monkeypatch.setattr("tightrate.common.registry._entries", lambda r: twisted if r.kind == "claim" else original(r))
     status, out, _ = run("verify", name)
     assert status == 1
-    assert "EXPECTED violated" in out
+    assert "UNEXPECTED (expected: violated)" in out
 
 
 def test_sweep_writes_labelled_results(run: Run, tmp_path: Path) -> None:

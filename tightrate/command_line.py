@@ -877,6 +877,9 @@ def reproduce(
     out: Folder = Path("report"),
     jobs: Jobs = 2,
     seed: Seed = 20240511,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print every verdict, not the summary only.")
+    ] = False,
     _papers: Papers = None,
 ) -> int:
     """Judge every claim, draw every figure, write a report.
@@ -885,14 +888,14 @@ def reproduce(
     """
     from tightrate.figures.report import reproduce as make_report
     from tightrate.terminal.output import console, progress, say
-    from tightrate.terminal.verdicts import report_card
+    from tightrate.terminal.verdicts import report_card, summary
     from tightrate.verify.cache.result_cache import default_store
     from tightrate.verify.session import Session
 
     with progress() as watcher:
         session = Session(_profile(profile), seed, jobs, watcher, default_store())
         findings = make_report(out, session)
-    console().print(report_card(findings))
+    console().print((report_card if verbose else summary)(findings))
     say("")
     say(f"The report: {out / 'index.html'}")
     return 0 if all(finding.as_expected for finding in findings) else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -20,13 +21,29 @@ STATUS_MEANING: Mapping[Status, str] = {
 }
 
 
+LEAST_APART = 0.002  # of the ends of an interval that three digits tell apart
+
+
+def fitted_power(base: str, estimate: float, low: float, high: float) -> str:
+    """A fitted exponent with its own interval, to three digits or as many as tell its ends apart.
+
+    >>> fitted_power("K", -0.5, -0.51, -0.48)
+    'K^-0.500 (-0.510 to -0.480)'
+    >>> fitted_power("K", -0.93084, -0.930895, -0.930793)
+    'K^-0.93084 (-0.93090 to -0.93079)'
+    """
+    apart = high - low
+    digits = 3 if not 0 < apart < LEAST_APART else min(6, math.ceil(-math.log10(apart)) + 1)
+    return f"{base}^{estimate:z.{digits}f} ({low:z.{digits}f} to {high:z.{digits}f})"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a test found.
 
-    `predicted` and `measured` are short texts for a table; `interval` is the confidence interval of a statistical
-    measurement; `evidence` holds the numbers; `witness` the parameters with which a third party can re-run a
-    violation.
+    `predicted` and `measured` are short texts for a table, exponents each with their interval; `interval` is that of
+    the exponent that comes nearest to a contradiction; `evidence` holds the numbers; `witness` the parameters with
+    which a third party can re-run a violation.
     """
 
     status: Status
@@ -39,13 +56,11 @@ class Verdict:
 
     def rows(self) -> dict[str, str]:
         """What a small table says of the verdict."""
-        interval = "" if self.interval is None else "{:.4g} to {:.4g}".format(*self.interval)
         witness = ", ".join(f"{name} = {value}" for name, value in (self.witness or {}).items())
         return {
             "found": self.sentence,
             "predicted": self.predicted,
             "measured": self.measured,
-            "interval": interval,
             "witness": witness,
         }
 

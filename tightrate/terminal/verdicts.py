@@ -16,6 +16,11 @@ from tightrate.verify.claim import Finding, names_of
 from tightrate.verify.verdict import STATUS_MEANING
 
 MOST_SHOWN = 8  # parts of a witness that stand in the text
+ACCUSED: Mapping[str, str] = {
+    "erratum": ": an erratum",
+    "side condition": ": a side condition that is not printed",
+    "conditional": ", if the source reads so",
+}
 
 
 def report_card(findings: Sequence[Finding]) -> RenderableType:
@@ -27,9 +32,15 @@ def report_card(findings: Sequence[Finding]) -> RenderableType:
             paper = belongs_to
             parts += [Text(), Text(paper, "bold")] if parts else [Text(paper, "bold")]
         parts += _finding_lines(finding)
-    unexpected = [finding.claim.id for finding in findings if not finding.as_expected]
-    closing = f"unexpected: {', '.join(unexpected)}." if unexpected else "every verdict as expected."
-    return Group(*parts, Text(), tally(findings), Text(), Text(f"{len(findings)} claims, {closing}"))
+    return Group(*parts, Text(), summary(findings))
+
+
+def summary(findings: Sequence[Finding]) -> RenderableType:
+    """How many claims came out how, paper by paper, and in full those that nobody expected."""
+    surprises = [finding for finding in findings if not finding.as_expected]
+    closing = f"{len(surprises)} UNEXPECTED:" if surprises else "every verdict as expected."
+    told = [line for finding in surprises for line in _finding_lines(finding)]
+    return Group(tally(findings), Text(), Text(f"{len(findings)} claims, {closing}"), *told)
 
 
 def _apart(findings: Sequence[Finding]) -> list[tuple[str, list[Finding]]]:
@@ -57,32 +68,25 @@ def tally(findings: Sequence[Finding]) -> RenderableType:
 
 def _finding_lines(finding: Finding) -> list[RenderableType]:
     claim, verdict = finding.claim, finding.verdict
-    style = STATUS_STYLE[verdict.status]
-    head = Text.assemble(
-        ("✓ " if finding.as_expected else "✗ ", "green" if finding.as_expected else "bold red"),
-        (claim.id, "bold"),
-        "  ",
-        (verdict.status, style),
-    )
-    if not finding.as_expected:
-        head.append(f" (EXPECTED {claim.expected})", "bold red")
-    elif claim.accuses:
-        head.append(f" (expected: {'an erratum' if claim.kind == 'erratum' else f'a {claim.kind}'})")
+    head = Text.assemble((claim.id, "bold"), "  ", (verdict.status, STATUS_STYLE[verdict.status]))
+    if finding.as_expected:
+        why = ACCUSED.get(claim.kind, "") if claim.accuses else ""
+        head.append(f", as expected{why}")
+    else:
+        head.append(f", UNEXPECTED (expected: {claim.expected})", "bold red")
     if not claim.theorem.provenance.checked:
         head.append(" (a statement not checked against its source)", "dim")
     head.append(f"  {finding.seconds:.1f} s", "dim")
-    measured = verdict.measured
-    if verdict.interval is not None:
-        low, high = verdict.interval
-        measured += f"  (interval of the slowest [{low:.3f}, {high:.3f}])"
-    rows = [("predicted", verdict.predicted), ("measured", measured)]
+    rows = [("predicted", as_text(verdict.predicted)), ("measured", as_text(verdict.measured))]
     if verdict.status not in ("confirmed", "consistent") or not finding.as_expected:
         rows.append(("found", as_text(verdict.sentence)))
     if verdict.witness is not None:
         rows.append(("witness", witness_text(verdict.witness)))
     if claim.erratum is not None:
         rows += [(name, as_text(words)) for name, words in claim.erratum.parts.items()]
-    return [head, *(Padding(Text(f"{name}  {text}"), (0, 0, 0, 4)) for name, text in rows if text)]
+    told = Text(as_text(claim.statement), "dim", no_wrap=True, overflow="ellipsis")
+    lines = (Padding(Text(f"{name}  {text}"), (0, 0, 0, 4)) for name, text in rows if text)
+    return [head, Padding(told, (0, 0, 0, 4)), *lines]
 
 
 def witness_text(witness: Mapping[str, Any]) -> str:
@@ -91,13 +95,13 @@ def witness_text(witness: Mapping[str, Any]) -> str:
     >>> witness_text({"K": 4.0, "measured": 0.25, "start": [1.0] * 99, "profile": "quick", "gap": [1.0, 0.5]})
     'K = 4, measured = 0.25, start = (99 values), profile = quick, gap = (1, 0.5)'
     """
-    return ", ".join(f"{name} = {_short(value)}" for name, value in witness.items())
+    return ", ".join(f"{name} = {_short(value)}" for name, value in witness.items() if value is not None)
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool | int):
         return str(value)
-    if isinstance(value, int | float):
+    if isinstance(value, float):
         return number(value)
     if isinstance(value, Mapping):
         return f"({len(value)} entries)" if len(value) > MOST_SHOWN else f"({witness_text(value)})"

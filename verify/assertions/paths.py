@@ -35,7 +35,7 @@ from tightrate.verify.assertions.thresholds import (
     TRANSIENT,
 )
 from tightrate.verify.measurement import Measurement
-from tightrate.verify.verdict import Verdict
+from tightrate.verify.verdict import Verdict, fitted_power
 
 Array = NDArray[np.float64]
 Side = Literal["upper", "lower", "both"]
@@ -431,13 +431,19 @@ class Exponents:
         """One verdict for all paths: a violation on any, else what is open on any."""
         slopes = {name: evidence[f"along {name}"]["predicted exponent"] for name in found}
         bases = {name: _base(name, self.paths[name].along) for name in found}
-        predicted = ", ".join(f"{base}^{slopes[name] / power:.3g}" for name, (base, power) in bases.items())
+        intervals = {
+            name: sorted((slopes[name] + end) / bases[name][1] for end in (fit.low, fit.high))
+            for name, (fit, _) in found.items()
+        }
+        times = "" if self.logarithm is None else f", all times ${text(self.logarithm).replace('*', ' ')}$"
+        predicted = ", ".join(f"{base}^{slopes[name] / power:.3g}" for name, (base, power) in bases.items()) + times
         measured = ", ".join(
-            f"{bases[name][0]}^{(slopes[name] + fit.estimate) / bases[name][1]:.3f}" for name, (fit, _) in found.items()
+            fitted_power(bases[name][0], (slopes[name] + fit.estimate) / bases[name][1], *intervals[name])
+            for name, (fit, _) in found.items()
         )
+        measured += times
         worst = max(found, key=lambda name: (_RANK[found[name][1].status], abs(found[name][0].estimate)))
-        fit, _ = found[worst]
-        low, high = sorted((slopes[worst] + end) / bases[worst][1] for end in (fit.low, fit.high))
+        low, high = intervals[worst]
         texts, interval = (predicted, measured), (low, high)
         margin = evidence["dominates by"]
         how = f"dominates by {margin:.3g}" if np.isfinite(margin) else "is alone"

@@ -24,7 +24,7 @@ from tightrate.verify.assertions.flips import flips
 from tightrate.verify.assertions.least_squares import check_independent, least_squares
 from tightrate.verify.assertions.thresholds import BENT, CERTAIN, CERTAINTY, CONFIDENCE, SMALLEST_EXCESS, TRANSIENT
 from tightrate.verify.measurement import Measurement, Named
-from tightrate.verify.verdict import Verdict
+from tightrate.verify.verdict import Verdict, fitted_power
 
 Array = NDArray[np.float64]
 Side = Literal["at most", "at least"]
@@ -307,7 +307,7 @@ def judge_exponents(
         },
     }
     predictions = ", ".join(f"{name}^{predicted[name]:g}" for name in fitted)
-    estimates = ", ".join(f"{name}^{e.estimate:z.3f}" for name, e in fitted.items())
+    estimates = ", ".join(fitted_power(name, e.estimate, e.low, e.high) for name, e in fitted.items())
     too_slow, excess_of, wrong_side, better = WORDS[side]
     # from below, the exponents of the reciprocal are judged from above
     facing = {

@@ -34,7 +34,7 @@ from tightrate.verify.assertions.thresholds import (
     TRANSIENT,
 )
 from tightrate.verify.measurement import Measurement, Named
-from tightrate.verify.verdict import Verdict
+from tightrate.verify.verdict import Verdict, fitted_power
 
 Array = NDArray[np.float64]
 LineStatus = Literal["consistent", "violated", "inconclusive"]
@@ -339,11 +339,13 @@ class UpToConstants:
 
     @staticmethod
     def _measured(shown: list[LineVerdict]) -> str:
-        worst: dict[str, float] = {}
+        worst: dict[str, PathFit] = {}
         for one in shown:
             assert one.fit is not None
-            worst[one.line.axis] = max(worst.get(one.line.axis, -np.inf), one.fit.estimate)
-        return ", ".join(f"measured / bound {axis}^{power:z.3f}" for axis, power in worst.items()) or "-"
+            if one.line.axis not in worst or one.fit.estimate > worst[one.line.axis].estimate:
+                worst[one.line.axis] = one.fit
+        powers = (fitted_power(axis, fit.estimate, fit.low, fit.high) for axis, fit in worst.items())
+        return ", ".join(f"measured / bound {power}" for power in powers) or "-"
 
     def mutants(self) -> Mapping[str, Assertion]:
         """A bound that falls faster by half a power along each axis on which this one is attained."""
