@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass
@@ -154,10 +155,6 @@ def test_ends_of_degenerate_spectra(matrix: Any, ends: tuple[float, float]) -> N
     assert found == pytest.approx(ends, rel=1e-14, abs=1e-14 * max(map(abs, ends)))
 
 
-if __name__ == "__main__":
-    print(json.dumps(all_digests(Path(sys.argv[1]))))
-
-
 def test_a_library_that_a_solver_brings_along_changes_no_key() -> None:
     """Cells are kept under the kernel of numpy's own library, whatever a process has loaded before it asks."""
     asked = "from tightrate.verify.sweep.cell_key import environment; print(sorted(environment().items()))"
@@ -167,3 +164,33 @@ def test_a_library_that_a_solver_brings_along_changes_no_key() -> None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     assert told("import scs") == told("pass")
+
+
+@pytest.mark.soak
+def test_what_is_reproduced_is_the_same_under_every_kernel_to_printed_digits(tmp_path: Path) -> None:
+    """Kernels move last digits: no verdict, and no number that is printed but those that are rounding errors."""
+
+    def judged(kernel: str) -> dict[str, tuple[str, str]] | None:
+        environment = {**os.environ, "OPENBLAS_CORETYPE": kernel, "TIGHTRATE_CACHE": str(tmp_path / kernel)}
+        command = [sys.executable, "-P", "-m", "tightrate", "verify", "--json"]
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True)
+        if ran.returncode < 0:
+            return None  # not on this processor
+        return {one["claim"]: (one["verdict"], one["measured"]) for one in json.loads(ran.stdout)}
+
+    def printed(measured: str) -> list[str]:
+        return [
+            text for text in re.findall(r"[-\d.]+(?:e[-+]\d+)?", measured) if not re.search(r"e-(0[89]|[1-9]\d)", text)
+        ]
+
+    first, *others = (found for kernel in KERNELS[::2] if (found := judged(kernel)) is not None)
+    for found in others:
+        assert {name: verdict for name, (verdict, _) in found.items()} == {
+            name: verdict for name, (verdict, _) in first.items()
+        }
+        differ = [name for name in first if printed(first[name][1]) != printed(found[name][1])]
+        assert not differ, differ
+
+
+if __name__ == "__main__":
+    print(json.dumps(all_digests(Path(sys.argv[1]))))
