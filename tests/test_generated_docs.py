@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -13,6 +14,7 @@ from tightrate.rates.manuscripts.rule import RULES
 from tightrate.rates.manuscripts.rule_pages import index_page as rule_index
 from tightrate.rates.manuscripts.rule_pages import rule_page
 from tightrate.rates.pages.catalogue_audit import findings_page, implications_page
+from tightrate.rates.pages.implication_graph import edges, graph
 from tightrate.rates.pages.markdown import anchor, bullets, page, table
 from tightrate.rates.pages.paper_pages import VERDICTS, index_page, paper_page, read_verdicts
 from tightrate.rates.relations.implications import implications
@@ -154,3 +156,18 @@ def test_every_figure_is_on_the_page_of_figures() -> None:
     for name in FIGURES.names():
         assert f"`tightrate figure {name}`" in found, "run: make docs-pages"
         assert (f"(figures/{name}.png)" in found) == (DOCS / "figures" / f"{name}.png").is_file()
+
+
+@everything_printed
+def test_the_graph_of_implications_has_every_one_and_its_boxes_lead_to_their_statements() -> None:
+    drawn = committed("_static/implications.svg")
+    assert drawn == graph(edges()), "run: python -m tightrate.rates.pages.catalogue_audit docs"
+    root = ElementTree.fromstring(drawn)
+    svg = "{http://www.w3.org/2000/svg}"
+    assert len(root.findall(f"{svg}path")) == len(edges()) > 100
+    boxes = {(float(box.attrib["x"]), float(box.attrib["y"])) for box in root.iter(f"{svg}rect")}
+    assert len(boxes) == len({name for source, target, _ in edges() for name in (source, target)})
+    for link in root.iter(f"{svg}a"):
+        page, _, place = link.attrib["href"].partition("#")
+        headings = committed(f"papers/{Path(page).stem}.md").split("\n## ")[1:]
+        assert place in {anchor(heading.split("\n")[0]) for heading in headings}

@@ -19,6 +19,7 @@ from tightrate.rates.formulas import display
 from tightrate.rates.formulas.inline import as_markdown
 from tightrate.rates.orders.certificate import Witness
 from tightrate.rates.orders.domination import OrderResult
+from tightrate.rates.pages.implication_graph import edges, graph
 from tightrate.rates.pages.markdown import GENERATED, anchor, bullets, page, table
 from tightrate.rates.relations.implications import Outcome, decide, implications
 from tightrate.rates.relations.misprints import invisible_to_units, misprints
@@ -55,6 +56,9 @@ def _pairs() -> tuple[PairCheck, ...]:
 @OnceForPapers
 def _decided() -> tuple[tuple[Implication, Outcome], ...]:
     return tuple((implication, decide(implication)) for implication in implications())
+
+
+GRAPH = "_static/implications.svg"  # beside implications.md
 
 
 def findings_page() -> str:
@@ -97,7 +101,7 @@ def findings_page() -> str:
 
 def implications_page() -> str:
     """Every implication and every pair that was checked, with its outcome."""
-    edges, tunings, solutions = (
+    cases, tunings, solutions = (
         [_row(implication, outcome) for implication, outcome in _decided() if isinstance(implication, kind)]
         for kind in (Specialization, TunedBound, SolvedBound)
     )
@@ -108,8 +112,12 @@ def implications_page() -> str:
         "Which bound is a special case of which, which follows from which by tuning, and which lower bound was held"
         " against which upper bounds. Every line is decided by an identity or by the order algebra with a certificate"
         " or a path; what fails is explained in [the findings](findings.md).",
+        '<div style="overflow-x: auto">'
+        f'<object type="image/svg+xml" data="{GRAPH}" aria-label="Which statements imply which"></object></div>',
+        f"Every box of [the graph]({GRAPH}) is a link to its statement; dashed lines are implications that one would"
+        " expect and that fail.",
         "## Special cases",
-        table(("bound", "at", "", "bound", "outcome"), edges),
+        table(("bound", "at", "", "bound", "outcome"), cases),
         "## Tuned rates",
         table(("bound", "operation", "", "rate", "outcome"), tunings),
         "## Accuracies, steps and tolerances",
@@ -329,6 +337,8 @@ def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "findings.md").write_text(findings_page())
     (folder / "implications.md").write_text(implications_page())
+    (folder / GRAPH).parent.mkdir(exist_ok=True)
+    (folder / GRAPH).write_text(graph(edges()), encoding="utf-8")
 
 
 def main(arguments: Sequence[str]) -> None:
