@@ -54,3 +54,17 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
     listing = ", ".join(names) if short else f"{len(names)} names{see}"
     shown = repr(name) if len(repr(name)) <= LONGEST else f"{repr(name)[:LONGEST]}..."
     return UnknownNameError(kind, name, f"unknown {kind} {shown}{hint} (known: {listing})")
+
+
+def check_one_of(kind: str, name: object, known: Iterable[str]) -> None:
+    """Refuse what is none of these.
+
+    >>> try:
+    ...     check_one_of("kind", "Upper", ["upper", "lower"])
+    ... except TightrateError as error:
+    ...     print(error)
+    unknown kind 'Upper'; did you mean 'upper'? (known: lower, upper)
+    """
+    names = tuple(known)
+    if name not in names:
+        raise unknown_name(kind, name, names)

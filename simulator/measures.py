@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import inspect
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 
-from tightrate.common.errors import TightrateError
+from tightrate.common import paper_files
+from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.common.live_mapping import LiveMapping
 from tightrate.constructions.problem import Problem
-from tightrate.rates.statements.measures import MEASURES as BOUNDED
+from tightrate.rates.statements.measures import BUILT_IN as BUILT_IN_OF_BOUNDS
+from tightrate.rates.statements.measures import OWN as OF_BOUNDS
+from tightrate.rates.statements.measures import Measure
+from tightrate.rates.statements.own_symbols import unit_named
 from tightrate.rates.symbols.alphabet import SQUARED_GRADIENT
 from tightrate.rates.symbols.units import LENGTH, PURE, VALUE, Unit
 from tightrate.simulator.algorithm import Array
 from tightrate.simulator.moreau_envelope import mean_gradient
+from tightrate.simulator.sampled.recording import OWN as RECORDER
+from tightrate.simulator.sampled.recording import RECORDERS, AtTheEnd
 from tightrate.simulator.sampled.run import Run
 
 Output = Literal["last", "average", "weighted", "random", "auxiliary"]
@@ -27,6 +36,7 @@ OUTPUTS: Mapping[Output, str] = {
 }
 RECORDED: Mapping[Output, str] = {"random": "random-iterate", "auxiliary": "auxiliary-iterate"}
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 Take = Callable[[Run, Problem, Array], Array]
 
 
@@ -95,10 +105,10 @@ def _whole(record: str) -> Take:
 
 def _of_bounds(name: str, take: Take, record: str | None = None, degree: int = 2) -> RunMeasure:
     """A measure that bounds are about, too."""
-    return RunMeasure(BOUNDED[name].meaning, BOUNDED[name].unit, take, record, degree)
+    return RunMeasure(BUILT_IN_OF_BOUNDS[name].meaning, BUILT_IN_OF_BOUNDS[name].unit, take, record, degree)
 
 
-MEASURES: Mapping[str, RunMeasure] = {
+BUILT_IN: Mapping[str, RunMeasure] = {
     "gap": _of_bounds("gap", lambda _run, problem, output: problem.gap(output)),
     "distance": _of_bounds("distance", _distance, degree=1),
     "squared-distance": _of_bounds("squared-distance", lambda *found: _distance(*found) ** 2),
@@ -141,3 +151,73 @@ MEASURES: Mapping[str, RunMeasure] = {
         "how often the workers communicated", PURE, _whole("communications"), "communications", degree=0
     ),
 }
+
+OWN = "__run_measure__"  # what a function of one's own is marked with
+
+
+def measure(
+    name: str,
+    *,
+    unit: Unit | str,
+    of: Literal["output", "state"] = "output",
+    latex: str = "",
+    meaning: str = "",
+    record: str | None = None,
+    degree: int = 2,
+) -> Callable[[Function], Function]:
+    r"""Mark a function of a run as a measure of one's own, such as a Lyapunov function, for runs and for bounds.
+
+    It gives one number for each replica, of what a run ends with: of "output" it takes the run, its problem and the
+    output, (replica, dimension), and `record`, if any, of `RECORDERS` is recorded; of "state" it takes the method's
+    state after the last communication, its arrays (replica, worker, dimension), the algorithm, and the problem.  `unit`
+    is a `Unit`, or a formula that has it ("B^2"); `meaning` is the first line of the docstring unless given; `degree`
+    as in `RunMeasure`.  Raises TightrateError for a name that is taken.
+
+    >>> @measure("halved-distance", unit="B")
+    ... def halved(run, problem, output):
+    ...     "half the distance from the optimum"
+    ...     return np.linalg.norm(output - problem.optimum, axis=-1) / 2
+    >>> halved.__run_measure__.unit, halved.__run_measure__.meaning
+    (Unit(length=1, value=0, scaling=0), 'half the distance from the optimum')
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9-]{0,60}", name):
+        raise TightrateError(f"a measure's name is small letters, digits and -, such as lyapunov, not {name!r}")
+    if name in BUILT_IN or name in BUILT_IN_OF_BOUNDS:
+        raise TightrateError(f"there is a measure {name} already; give yours another name")
+    if record is not None and record not in RECORDERS:
+        raise unknown_name(f"record of measure {name}", record, RECORDERS)
+    if of not in ("output", "state"):
+        raise unknown_name(f"argument of measure {name}", of, ("output", "state"))
+    own_unit = unit_named(unit, f"measure {name}")
+
+    def mark(function: Function) -> Function:
+        told = meaning or (inspect.getdoc(function) or name).splitlines()[0].rstrip(".")
+        take: Take = cast(Take, function)
+        if of == "state":
+            recorder = type(name, (AtTheEnd,), {"take": staticmethod(function), "__module__": function.__module__})
+            setattr(function, RECORDER, recorder)
+            take = _recorded(function, name)
+        setattr(function, OF_BOUNDS, Measure(name, latex or rf"\mathrm{{{name}}}", own_unit, told))
+        setattr(function, OWN, RunMeasure(told, own_unit, take, name if of == "state" else record, degree))
+        return function
+
+    return mark
+
+
+def _recorded(function: Callable[..., Any], name: str) -> Take:
+    """What was recorded under that name, as a function of the module that the measure is written in."""
+    take = _whole(name)
+    take.__module__ = function.__module__
+    return take
+
+
+def _declared() -> Iterator[tuple[str, RunMeasure]]:
+    for module in paper_files.loaded():
+        for value in list(vars(module).values()):
+            found, about = getattr(value, OWN, None), getattr(value, OF_BOUNDS, None)
+            if isinstance(found, RunMeasure) and isinstance(about, Measure):
+                yield about.name, found
+
+
+MEASURES: LiveMapping[RunMeasure] = LiveMapping("measure", BUILT_IN, _declared)
+"""What runs are measured by, and the measures of papers of one's own."""

@@ -13,6 +13,8 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.noise import IsotropicNoise, Noise
 from tightrate.constructions.problem import Problem
 from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import known_letter
+from tightrate.rates.symbols.evaluation import at
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.batch.randomness import RowSampling
 from tightrate.simulator.by_name import Builder, problem_constructor
@@ -43,7 +45,8 @@ class RunSymbols:
     M and d are those of the problem.  sigma, sigma_2alpha and sigma_inf are the 2-, 2 alpha- and inf-norm of the
     coordinates' noise levels in the moment of `order`, 0 without noise, whatever moment the law's own level is of;
     the latter two may be given instead, and sampled rows have only what is given.  What is not `given` is the problem's
-    exact constant (its largest entry), one of the `defaults`, Delta = F(x_0) - F* at x_0 = 0, T = K R, or gamma = 1.
+    exact constant (its largest entry), one of the `defaults`, Delta = F(x_0) - F* at x_0 = 0, T = K R, gamma = 1, or
+    what the letter is short for.
     """
 
     make_problem: Callable[[], Problem]
@@ -110,7 +113,13 @@ class RunSymbols:
             return float(np.max(self._problem.gap(np.zeros(self._problem.dimension))))
         if name == "T" and self.given.get("K") is not None and self.given.get("R") is not None:
             return float(self.given["K"]) * float(self.given["R"])
-        return 1.0 if name == "gamma" else None
+        if name == "gamma":
+            return 1.0
+        known = known_letter(name)
+        if known is None or known.defined is None:
+            return None
+        parts = self.known(symbol.name for symbol in known.defined.free_symbols)
+        return float(at(known.defined, parts)) if len(parts) == len(known.defined.free_symbols) else None
 
 
 def check_class(problem: Problem, claimed: Mapping[str, Any], name: str) -> None:

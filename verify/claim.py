@@ -6,13 +6,15 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
 
+from tightrate.common.errors import check_one_of
 from tightrate.rates.formulas.inline import as_text
 from tightrate.rates.statements import catalogue
+from tightrate.rates.statements.builder import Statement
 from tightrate.rates.statements.theorem import Erratum, Theorem
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.experiment import Experiment
@@ -61,6 +63,11 @@ class Claim:
     outside: Mapping[str, str] | str = field(default_factory=dict)
     accuses: str = ""
     own_theorem: Theorem | None = None
+
+    def __post_init__(self) -> None:
+        check_one_of(f"kind of claim {self.id}", self.kind, get_args(ClaimKind))
+        check_one_of(f"expected verdict of {self.id}", self.expected, get_args(Status))
+        check_one_of(f"cost of {self.id}", self.cost, get_args(Profile))
 
     @property
     def erratum(self) -> Erratum | None:
@@ -115,20 +122,22 @@ def claim(
     statement: str,
     *,
     kind: ClaimKind,
-    theorem: str = "",
+    theorem: str | Statement = "",
     data: Experiment | Sequence[Experiment] = (),
     expected: Status = "consistent",
     cost: Profile = "quick",
     outside: Mapping[str, str] | str | None = None,
     accuses: str = "",
 ) -> Callable[[Assert], Claim]:
-    """Make a claim of the function that says what is asserted; the theorem is that of the claim's id unless given."""
+    """Make a claim of the function that says what is asserted.
+
+    The theorem, by its id or as the statement itself, is that of the claim's id unless given.
+    """
+    about = theorem.id if isinstance(theorem, Statement) else theorem or claim_id
     runs = (data,) if isinstance(data, Experiment) else tuple(data)
 
     def make(asserted: Assert) -> Claim:
-        return Claim(
-            claim_id, statement, theorem or claim_id, kind, asserted, runs, expected, cost, outside or {}, accuses
-        )
+        return Claim(claim_id, statement, about, kind, asserted, runs, expected, cost, outside or {}, accuses)
 
     return make
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 from tightrate.common import paper_files
+from tightrate.common.errors import TightrateError, check_one_of
 from tightrate.constructions.noise import NOISES
 from tightrate.constructions.problem import PROBLEMS
 from tightrate.rates.statements import catalogue
-from tightrate.rates.statements.theorem import Paper
+from tightrate.rates.statements.builder import Statement
+from tightrate.rates.statements.theorem import Paper, Theorem
+from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.by_name import ROWS
+from tightrate.simulator.measures import MEASURES
+from tightrate.simulator.parameters import parameters
+from tightrate.simulator.sampled.recording import RECORDERS
+from tightrate.simulator.validation import RUN_PARAMETERS
 from tightrate.verify.claim import Claim
 from tightrate.verify.registry import CLAIMS
 
@@ -31,12 +42,55 @@ def load_paper(path: Path | str) -> ModuleType:
 
 
 def check_paper(module: ModuleType) -> None:
-    """Refuse names that are taken, and statements whose formulas cannot be read or whose units disagree."""
+    """Refuse names that are taken, statements whose formulas cannot be read or whose units disagree, and names of
+    algorithms, steps and theorems that do not exist.
+    """
+    for mapping in (LETTERS, MEASURES, RECORDERS):
+        len(mapping)
     for registry in (ALGORITHMS, PROBLEMS, NOISES, CLAIMS):
         registry.names()
+    if ROWS in NOISES.names():
+        raise TightrateError(
+            f"{paper_files.shown(module)}: the noise {ROWS} is that of sampled rows; name yours otherwise"
+        )
     for paper in papers_of(module):
         for theorem_id in catalogue.theorem_ids(paper.id):
-            catalogue.theorem(theorem_id).bound.check_units()
+            statement = catalogue.statement(theorem_id)
+            with _placed(statement.formulas):
+                _check_statement(statement)
+    for claim in _claims(module):
+        with _placed(claim.asserted):
+            if claim.own_theorem is None:
+                catalogue.statement(claim.theorem_id)
+
+
+def _check_statement(statement: Statement) -> None:
+    spoken_of = {one.algorithm for name in catalogue.built_in_ids() for one in catalogue.statements(f"{name}/*")}
+    check_one_of("algorithm", statement.algorithm, {*ALGORITHMS.names(), *spoken_of})
+    theorem = statement.theorem
+    theorem.bound.check_units()
+    _check_steps(theorem)
+
+
+def _check_steps(theorem: Theorem) -> None:
+    """A step that the algorithm does not take would be prescribed to nobody."""
+    if theorem.algorithm in ALGORITHMS.names():
+        taken = parameters(ALGORITHMS[theorem.algorithm])
+        for name in theorem.steps:
+            check_one_of(f"step of {theorem.algorithm}", name, {*taken, *RUN_PARAMETERS})
+
+
+@contextmanager
+def _placed(function: Callable[..., object]) -> Iterator[None]:
+    """A context whose refusals name the line where the function begins, unless they come from a line in it."""
+    try:
+        yield
+    except TightrateError as error:
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        begins = (
+            f"{paper_files.shown(code.co_filename)}, line {code.co_firstlineno}" if code is not None else "the file"
+        )
+        raise TightrateError(f"{paper_files.place_of(error) or begins}: {error}") from None
 
 
 def papers_of(module: ModuleType) -> tuple[Paper, ...]:
@@ -47,5 +101,8 @@ def papers_of(module: ModuleType) -> tuple[Paper, ...]:
 
 def claims_in(*modules: ModuleType) -> tuple[str, ...]:
     """The names of the claims that modules have, in the order in which they stand there."""
-    found = [value for module in modules for value in vars(module).values() if isinstance(value, Claim)]
-    return tuple(dict.fromkeys(claim.id for claim in found))
+    return tuple(dict.fromkeys(claim.id for module in modules for claim in _claims(module)))
+
+
+def _claims(module: ModuleType) -> list[Claim]:
+    return [value for value in vars(module).values() if isinstance(value, Claim)]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from typing import Protocol
 
@@ -56,12 +57,21 @@ SIGNS: Mapping[str, tuple[str, str]] = {
 }
 RELATIONS = frozenset(("<=", ">=", "<~", ">~", "!=", "->", "~", "=", "<", ">", "+", "+-", ":"))
 
-_SYMBOLS = "|".join(sorted((name for name in LETTERS if not name.isalpha()), key=len, reverse=True))  # with an index
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
-    rf"|(?P<word>(?:{_SYMBOLS})(?![A-Za-z0-9])|[A-Za-z]+)"
-    r"|(?P<sign><=|>=|<~|>~|!=|->|\+-|\|\||\.\.\.|.))"
-)
+
+def _token() -> re.Pattern[str]:
+    """What a formula's parts look like; names of letters with an index stand whole."""
+    return _token_with(tuple(sorted((name for name in LETTERS if not name.isalpha()), key=len, reverse=True)))
+
+
+@cache
+def _token_with(names: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(
+        r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
+        rf"|(?P<word>(?:{'|'.join(names)})(?![A-Za-z0-9])|[A-Za-z]+)"
+        r"|(?P<sign><=|>=|<~|>~|!=|->|\+-|\|\||\.\.\.|.))"
+    )
+
+
 _PIECES = re.compile(r"(\$[^$]*\$|`[^`]*`)")
 
 
@@ -160,7 +170,7 @@ class _Reader:
     style: _Style
 
     def __post_init__(self) -> None:
-        self.tokens = [(str(m.lastgroup), str(m[m.lastgroup or 0]), m.start()) for m in _TOKEN.finditer(self.text)]
+        self.tokens = [(str(m.lastgroup), str(m[m.lastgroup or 0]), m.start()) for m in _token().finditer(self.text)]
         self.index = 0
 
     def peek(self, ahead: int = 0) -> str:

@@ -20,7 +20,7 @@ from html import escape
 from typing import Literal
 
 from tightrate.rates.formulas.tokens import GREEK, SUBSCRIPTS, Cursor, Token, commands
-from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.rates.symbols.alphabet import ALPHABET, LETTERS
 
 UPRIGHT = commands(
     "mathrm rm text textrm textup textnormal textbf textsf mathit textit mathnormal operatorname operatorname* mbox"
@@ -377,11 +377,20 @@ def spell(text: str) -> Spelling:
     return whole
 
 
-@cache
 def meanings() -> Mapping[str, str]:
-    """The key of every spelling of the alphabet to the ASCII name of its letter."""
-    usual = {spell(known.latex).key: name for name, known in LETTERS.items()}
-    ascii_names = {spell(name).key: name for name in LETTERS}
+    """The key of every spelling of the alphabet, and of letters of one's own, to the ASCII name of its letter."""
+    own = LETTERS.own()
+    if not own:
+        return _meanings_in_the_alphabet()
+    spelled = {spell(text).key: name for name, known in own.items() for text in (known.latex, name)}
+    names = {spell(name).key: name for name in ALPHABET}  # which keep their meaning
+    return {**_meanings_in_the_alphabet(), **spelled, **names}
+
+
+@cache
+def _meanings_in_the_alphabet() -> Mapping[str, str]:
+    usual = {spell(known.latex).key: name for name, known in ALPHABET.items()}
+    ascii_names = {spell(name).key: name for name in ALPHABET}
     others = {spell(text).key: name for text, name in _OTHER_SPELLINGS.items()}
     return {**others, **ascii_names, **usual}
 

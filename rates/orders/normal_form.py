@@ -23,7 +23,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.rates.orders.moment_order import ALPHA, ALPHA_RANGE, check_defined, sign_for_all_alpha
 from tightrate.rates.orders.special_factors import exponent_terms, has_floor, is_exponential, larger_part
 from tightrate.rates.orders.undecidable import UndecidableError
-from tightrate.rates.symbols.alphabet import known_letter
+from tightrate.rates.symbols.alphabet import known_letter, with_definitions
 
 Outer = Literal["max", "min"]
 SIZE_LIMIT = 200  # linear forms in one normal form; published bounds have about twenty
@@ -80,17 +80,21 @@ def field_of(expressions: Iterable[Expr | Boolean]) -> Any:
     return QQ.frac_field(ALPHA) if any(ALPHA in e.free_symbols for e in expressions) else QQ
 
 
-@lru_cache(maxsize=1024, typed=True)
 def standardized(expression: Any) -> Any:
     """The expression in positive letters, with functions of known order rewritten up to constants.
 
-    log(1+X) -> min(1,X) log(max(2,X)),  1-exp(-X) -> min(1,X),  ceiling(X) -> max(1,X); then log(max(2,X+Y)) is the
-    larger of log(max(2,X)) and log(max(2,Y)).
+    What is short for a formula is written out.  log(1+X) -> min(1,X) log(max(2,X)),  1-exp(-X) -> min(1,X),
+    ceiling(X) -> max(1,X); then log(max(2,X+Y)) is the larger of log(max(2,X)) and log(max(2,Y)).
     """
     try:
-        expression = sympy.sympify(expression, strict=True)  # strict: text is never evaluated
+        found = sympy.sympify(expression, strict=True)  # strict: text is never evaluated
     except sympy.SympifyError:
         raise TightrateError(f"a bound must be an expression in letters, not {expression!r}") from None
+    return _standardized(with_definitions(found))
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _standardized(expression: Any) -> Any:
     for symbol in expression.free_symbols:
         if symbol.is_extended_nonnegative is False or symbol.is_zero:
             raise TightrateError(f"every letter of a bound is positive, but {symbol} is declared otherwise")

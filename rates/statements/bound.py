@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import sympy
 from sympy import Expr
 
-from tightrate.common.errors import TightrateError
+from tightrate.common.errors import TightrateError, check_one_of, unknown_name
 from tightrate.rates.formulas import display
-from tightrate.rates.statements.measures import Measure
+from tightrate.rates.statements.measures import MEASURES, OWN, Measure
+from tightrate.rates.statements.reading import expression_of
 from tightrate.rates.symbols.alphabet import LETTERS, decay, decay_lower, known_letter, letter
 from tightrate.rates.symbols.evaluation import at
 from tightrate.rates.symbols.kinds import Constants, Kind
@@ -25,10 +26,21 @@ from tightrate.rates.symbols.units import Unit, UnitError, unit_of
 
 @dataclass(frozen=True)
 class Term:
-    """One named term of a bound."""
+    """One named term of a bound; its formula may be given as text.
+
+    >>> Term("optimization", "L*B^2/R").expression
+    B**2*L/R
+    """
 
     name: str
     expression: Expr
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise TightrateError(
+                f"a term has a name and a formula, such as Term('optimization', ...), not {self.name!r}"
+            )
+        object.__setattr__(self, "expression", expression_of(self.expression, f"term {self.name!r}"))
 
     @property
     def monomial(self) -> Monomial:
@@ -61,6 +73,15 @@ class Bound:
 
     A constant that Theta hides in an exponent is the letter `decay`, exp(-decay X), of which only decay <= 1 is known:
     an upper bound with a larger one implies that with 1.  In a lower bound it becomes `decay_lower`, at least 1.
+
+    `terms` may be a mapping of names to formulas, and `measure` a name.
+
+    >>> Bound({"optimization": "L*B^2/R"}, "gap", "upper", "hidden").letters
+    ('R', 'L', 'B')
+    >>> Bound({"optimization": "L*B^2/R"}, "gap", "uper", "hidden")
+    Traceback (most recent call last):
+        ...
+    tightrate.common.errors.UnknownNameError: unknown kind 'uper'; did you mean 'upper'? (known: exact, lower, upper)
     """
 
     terms: tuple[Term, ...]
@@ -71,6 +92,20 @@ class Bound:
     dimensional: bool = True
 
     def __post_init__(self) -> None:
+        check_one_of("kind", self.kind, get_args(Kind))
+        check_one_of("constants", self.constants, get_args(Constants))
+        given: object = self.terms
+        named = [Term(*one) for one in given.items()] if isinstance(given, Mapping) else list(self.terms)
+        for term in named:
+            if not isinstance(term, Term):
+                raise TightrateError(f"a bound is made of terms, such as Term('optimization', 'L*B^2/R'), not {term!r}")
+        object.__setattr__(self, "terms", tuple(named))
+        measure: object = getattr(self.measure, OWN, self.measure)  # a function of a run that is marked as one
+        if not isinstance(measure, Measure):
+            if not isinstance(measure, str) or measure not in MEASURES:
+                raise unknown_name("measure", measure, MEASURES)
+            measure = MEASURES[measure]
+        object.__setattr__(self, "measure", measure)
         hidden = {decay, decay_lower} & self.expression.free_symbols
         if not hidden:
             return

@@ -9,7 +9,8 @@ which returns its formulas.
         \"\"\"With one tuned step the gap of the average is at most this.\"\"\"
         return Stated({"optimization": L * B**2 / R}, conditions=(VANILLA,))
 
-Everything that a list shows is in the decorator; the formulas are built when somebody asks for them.
+Everything that a list shows is in the decorator; the formulas are built when somebody asks for them.  Formulas may be
+text, too, in the alphabet or in the paper's own letters: `Stated({"optimization": "L*B^2/R"}, conditions=("K >= 2",))`.
 """
 
 from __future__ import annotations
@@ -18,16 +19,20 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from functools import cached_property, partial
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack, cast, get_args
 
-from sympy import Expr
+from sympy.logic.boolalg import Boolean
 
+from tightrate.common.errors import TightrateError, check_one_of, unknown_name
 from tightrate.rates.statements.bound import Bound, Term
-from tightrate.rates.statements.measures import MEASURES
+from tightrate.rates.statements.measures import MEASURES, OWN, Measure
+from tightrate.rates.statements.reading import Formula, expression_of, relation_of
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Condition, Erratum, Holds, Paper, Provenance, Theorem
 from tightrate.rates.symbols.kinds import Constants, Kind
 from tightrate.rates.symbols.units import Unit
+
+ALGORITHM_MARK = "__algorithm_name__"  # of the registry of algorithms
 
 
 @dataclass(frozen=True)
@@ -35,23 +40,27 @@ class Stated:
     """The formulas of a statement: named terms in their order, and everything else that is made of symbols.
 
     `conditions` are its hypotheses, `steps` the step sizes that it prescribes, `setting` its algorithm and class for
-    comparison with other bounds.
+    comparison with other bounds.  Formulas are expressions or text; a condition is a relation, as an expression or as
+    text, or words, whose formulas stand between dollar signs.
     """
 
-    terms: Mapping[str, Expr] | Sequence[Term]
-    conditions: Sequence[Condition] = ()
-    steps: Mapping[str, Expr] = field(default_factory=dict)
+    terms: Mapping[str, Formula] | Sequence[Term]
+    conditions: Sequence[Condition | Boolean | str] = ()
+    steps: Mapping[str, Formula] = field(default_factory=dict)
     errata: Sequence[Erratum] = ()
     setting: Setting | None = None
 
 
-Formulas = Stated | Mapping[str, Expr]
+Formulas = Stated | Mapping[str, Formula]
 """What the function of a statement returns; terms alone where nothing else is to be said."""
 
 
 @dataclass(frozen=True)
 class Common:
-    """What statements may share; `units` and `dimensional` are those of `Bound`, `notation` that of `Theorem`."""
+    """What statements may share; `units` and `dimensional` are those of `Bound`, `notation` that of `Theorem`.
+
+    The algorithm is a name or the function that is marked with it; so is the measure.
+    """
 
     paper: Paper
     _: KW_ONLY
@@ -65,13 +74,25 @@ class Common:
     dimensional: bool = True
     notation: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name, kind in (("constants", Constants), ("holds", Holds)):
+            check_one_of(name, getattr(self, name), get_args(kind))
+        if not isinstance(self.paper, Paper):
+            raise TightrateError(f"statements belong to a Paper, such as Paper('doe2026'), not to {self.paper!r}")
+        measure = getattr(self.measure, OWN, self.measure)  # a function of a run that is marked as one
+        object.__setattr__(self, "measure", measure.name if isinstance(measure, Measure) else measure)
+        object.__setattr__(self, "algorithm", getattr(self.algorithm, ALGORITHM_MARK, self.algorithm))
+        for name in ("measure", "algorithm", "problem_class", "iterate"):
+            if not isinstance(getattr(self, name), str):
+                raise TightrateError(f"{name} of a statement must be a text, not {getattr(self, name)!r}")
+
 
 class Own(TypedDict, total=False):
     """What a statement, or a group of them, does not share: the fields of `Common`, for the type checker."""
 
-    measure: str
+    measure: str | Measure | Callable[..., object]
     constants: Constants
-    algorithm: str
+    algorithm: str | Callable[..., object]
     problem_class: str
     iterate: str
     holds: Holds
@@ -97,8 +118,8 @@ class Statement(Common):
 
     @property
     def statement(self) -> str:
-        """The statement in words: the docstring of its function."""
-        return " ".join((inspect.getdoc(self.formulas) or "").split())
+        """The statement in words: the docstring of its function, its title where there is none."""
+        return " ".join((inspect.getdoc(self.formulas) or self.title).split())
 
     def __call__(self) -> Theorem:
         """The theorem, built once."""
@@ -109,8 +130,16 @@ class Statement(Common):
         """The theorem with its formulas."""
         found = self.formulas()
         stated = found if isinstance(found, Stated) else Stated(found)
-        terms = stated.terms
-        named = tuple(Term(*one) for one in terms.items()) if isinstance(terms, Mapping) else tuple(terms)
+        if not stated.terms:
+            raise TightrateError('a statement needs terms, for example {"optimization": "L*B^2/R"}')
+        if self.measure not in MEASURES:
+            raise unknown_name("measure", self.measure, MEASURES)
+        letters = {written: name for name, written in {**self.paper.notation, **self.notation}.items()}
+        terms = stated.terms if isinstance(stated.terms, Mapping) else {one.name: one for one in stated.terms}
+        named = tuple(
+            one if isinstance(one, Term) else Term(name, expression_of(one, f"term {name!r}", letters))
+            for name, one in terms.items()
+        )
         bound = Bound(named, MEASURES[self.measure], self.kind, self.constants, self.units, self.dimensional)
         return Theorem(
             label=self.label,
@@ -123,12 +152,18 @@ class Statement(Common):
             problem_class=self.problem_class,
             iterate=self.iterate,
             holds=self.holds,
-            conditions=tuple(stated.conditions),
-            steps=stated.steps,
+            conditions=tuple(_condition(one, letters) for one in stated.conditions),
+            steps={name: expression_of(step, f"step {name!r}", letters) for name, step in stated.steps.items()},
             errata=tuple(stated.errata),
             notation=self.notation,
             setting=stated.setting,
         )
+
+
+def _condition(one: Condition | Boolean | str, letters: Mapping[str, str]) -> Condition:
+    if isinstance(one, Condition):
+        return one
+    return Condition(one, relation_of(one, letters)) if isinstance(one, str) else Condition(str(one), one)
 
 
 Decorator = Callable[[Callable[[], Formulas]], Statement]
@@ -140,7 +175,9 @@ class Statements(Common):
 
     def sharing(self, **shared: Unpack[Own]) -> Statements:
         """The same decorators with other things shared."""
-        return replace(self, **shared)
+        for name in shared:
+            check_one_of("field of a statement", name, Own.__annotations__)
+        return replace(self, **cast(Any, shared))
 
     def upper(self, label: str, title: str, *, provenance: Provenance, **own: Unpack[Own]) -> Decorator:
         """Mark a function as an upper bound of this paper; `own` is what this statement does not share."""
@@ -158,6 +195,10 @@ class Statements(Common):
         self, kind: Kind, label: str, title: str, provenance: Provenance, formulas: Callable[[], Formulas]
     ) -> Statement:
         common = {each.name: getattr(self, each.name) for each in fields(self)}
+        if not isinstance(provenance, Provenance):
+            raise TightrateError(
+                f'provenance of {label} must be read("..."), stated("...") or the like: {provenance!r}'
+            )
         return Statement(kind=kind, label=label, title=title, provenance=provenance, formulas=formulas, **common)
 
 
@@ -169,6 +210,11 @@ def in_words(words: str) -> Callable[[Callable[[], Formulas]], Callable[[], Form
         return formulas
 
     return give
+
+
+def stated(where: str, proof: str = "") -> Provenance:
+    """Stated by the author of the file, at this place of the paper."""
+    return Provenance("stated", where, proof)
 
 
 def read(where: str, proof: str = "") -> Provenance:

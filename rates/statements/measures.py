@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import sympy
 
+from tightrate.common import paper_files
+from tightrate.common.live_mapping import LiveMapping
 from tightrate.rates.symbols.alphabet import CURVATURE, GRADIENT, LETTERS, SQUARED_GRADIENT
 from tightrate.rates.symbols.units import LENGTH, PURE, VALUE, Unit
 
@@ -21,7 +23,7 @@ class Measure:
     meaning: str
 
 
-MEASURES: Mapping[str, Measure] = {
+BUILT_IN: Mapping[str, Measure] = {
     measure.name: measure
     for measure in (
         Measure("gap", r"F(\hat x)-F(x^\star)", VALUE, "suboptimality of the output"),
@@ -169,3 +171,18 @@ MEASURES: Mapping[str, Measure] = {
         Measure("hutchinson", r"|v\odot\nabla^2f\,v|_i", CURVATURE, "largest entry of a Hutchinson sample"),
     )
 }
+
+OWN = "__measure__"  # what a function of one's own is marked with that measures a run
+
+
+def _declared() -> Iterator[tuple[str, Measure]]:
+    """The measures that papers of one's own have: by themselves, or as functions of a run."""
+    for module in paper_files.loaded():
+        for value in list(vars(module).values()):
+            found = value if isinstance(value, Measure) else getattr(value, OWN, None)
+            if isinstance(found, Measure) and BUILT_IN.get(found.name) is not found:
+                yield found.name, found
+
+
+MEASURES: LiveMapping[Measure] = LiveMapping("measure", BUILT_IN, _declared)
+"""The measures of bounds, and those of papers of one's own."""

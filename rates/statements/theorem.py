@@ -24,7 +24,9 @@ from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.symbols.evaluation import at
 
-ProvenanceLabel = Literal["read", "corrected", "assembled", "own", "quoted", "summary", "re-derived", "memory"]
+ProvenanceLabel = Literal[
+    "read", "corrected", "assembled", "own", "stated", "quoted", "summary", "re-derived", "memory"
+]
 
 Holds = Literal["surely", "in expectation", "with high probability"]
 
@@ -33,6 +35,7 @@ PROVENANCE_MEANING: Mapping[ProvenanceLabel, str] = {
     "corrected": "read in the paper, and corrected as the errata say",
     "assembled": "derived from displays that were read; no display of the paper",
     "own": "proved by the authors of this toolkit, not stated in the paper",
+    "stated": "stated by the author of the file",
     "quoted": "read where the authors' slides or another paper quote it; the paper's text was not available",
     "summary": "known from a summary of the paper only",
     "re-derived": "the paper's display was not available; re-derived along its proof",

@@ -1,7 +1,8 @@
 """The alphabet: one global meaning, unit and ASCII name for every letter of every bound.
 
 Papers use the same letter for different things (`T`, `H`, `tau`, `alpha`, `mu`).  Here each quantity has one name,
-the one used on the command line, in JSON and in results; a theorem keeps its paper's letters for display only.
+the one used on the command line, in JSON and in results; a theorem keeps its paper's letters for display only.  A paper
+of one's own declares the letters that it has beside these (`tightrate.rates.statements.own_symbols`).
 
     >>> from tightrate.rates.symbols.alphabet import L, B, R, LETTERS
     >>> L * B**2 / R
@@ -12,13 +13,16 @@ the one used on the command line, in JSON and in results; a theorem keeps its pa
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from sympy import Rational, Symbol
+from sympy import Expr, Rational, Symbol
 
+from tightrate.common import paper_files
 from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.common.live_mapping import LiveMapping
 from tightrate.common.numbers import in_range
 from tightrate.rates.symbols.units import LENGTH, PURE, VALUE, Unit
 
@@ -36,7 +40,8 @@ class Letter:
     number; `constant` marks what is of order 1; `may_vanish` marks quantities whose zero is meaningful;
     `below_one` marks fractions in (0, 1), or [0, 1) where they may vanish; `at_most_one` marks those in [0, 1].
     `at_most` names letters that are at least as large in every problem where both occur; `chosen` marks what the method
-    chooses, such as a step size, rather than the problem; `unspecified` marks a constant that sources leave open.
+    chooses, such as a step size, rather than the problem; `unspecified` marks a constant that sources leave open;
+    `defined` is what a letter stands for that is only short for a formula in others.
     """
 
     name: str
@@ -52,6 +57,7 @@ class Letter:
     at_most: tuple[str, ...] = ()
     chosen: bool = False
     unspecified: bool = False
+    defined: Expr | None = None
 
     @property
     def is_at_least_one(self) -> bool:
@@ -73,7 +79,16 @@ def _alphabet(letters: Iterable[Letter]) -> Mapping[str, Letter]:
     return MappingProxyType({letter.name: letter for letter in letters})
 
 
-LETTERS: Mapping[str, Letter] = _alphabet(
+DECLARED = "__letters__"  # where a module keeps the letters that it declares
+
+
+def _declared_letters() -> Iterator[tuple[str, Letter]]:
+    """The letters that papers of one's own declare, and those of the program itself (a script, a notebook)."""
+    for module in (*paper_files.with_helpers(), sys.modules.get("__main__")):
+        yield from vars(module).get(DECLARED, {}).items() if module is not None else ()
+
+
+ALPHABET: Mapping[str, Letter] = _alphabet(
     [
         Letter("K", "K", "local steps per round", counts=True),
         Letter("R", "R", "communication rounds", counts=True),
@@ -227,6 +242,10 @@ LETTERS: Mapping[str, Letter] = _alphabet(
 )
 
 
+LETTERS: LiveMapping[Letter] = LiveMapping("letter", ALPHABET, _declared_letters)
+"""The letters of the alphabet, and those of papers of one's own."""
+
+
 # What a symbol outside the alphabet may be declared as (`--letters 'C=constant'`): its unit and its range.
 KINDS: Mapping[str, Letter] = _alphabet(
     [
@@ -305,6 +324,23 @@ def letter(name: str) -> Letter:
     return found
 
 
+def with_definitions(expression: Expr, given: Collection[str] = ()) -> Expr:
+    """The expression with the formulas of its letters that are short for one and are not among those `given`.
+
+    An expression without such letters is itself.
+    """
+    while short := {
+        one: found.defined
+        for one in expression.free_symbols
+        if one.name not in ALPHABET
+        and one.name not in given
+        and (found := known_letter(one.name)) is not None
+        and found.defined is not None
+    }:
+        expression = expression.xreplace(short)
+    return expression
+
+
 def symbol(name: str) -> Symbol:
     """The sympy symbol of that ASCII name.
 
@@ -336,8 +372,9 @@ def check_value(name: str, value: float) -> float:
         if not (low_ok and value < 1):
             raise TightrateError(f"{name} must lie in {'[' if known.may_vanish else '('}0,1), not {value:g}")
     elif known.at_most_one:
-        if not 0 <= value <= 1:
-            raise TightrateError(f"{name} must lie in [0,1], not {value:g}")
+        may_vanish = known.may_vanish or known.unspecified
+        if not (0 <= value <= 1 and (may_vanish or value > 0)):
+            raise TightrateError(f"{name} must lie in {'[' if may_vanish else '('}0,1], not {value:g}")
     elif known.at_least_one:
         if not 1 <= value < float("inf"):
             raise TightrateError(f"{name} must be at least 1 and finite, not {value:g}")

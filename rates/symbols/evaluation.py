@@ -11,7 +11,7 @@ import sympy
 from sympy import Expr
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.symbols.alphabet import known_letter, letter
+from tightrate.rates.symbols.alphabet import ALPHABET, known_letter, letter, with_definitions
 
 if TYPE_CHECKING:  # numpy and xarray are imported where arrays are given: a formula alone needs neither
     import numpy as np
@@ -25,7 +25,7 @@ def at(expression: Expr, values: Mapping[str, Any] | None = None, /, **more: Any
 
     Numbers give a float, computed with 50 digits and rounded once at the end, nan where it is undefined; arrays are
     broadcast and give an array; labelled arrays (xarray) give a labelled array.  A missing symbol raises
-    TightrateError.
+    TightrateError, unless it is short for a formula in others.
 
     >>> from tightrate.rates.symbols.alphabet import B, L, R
     >>> at(L * B**2 / (108 * R), {"L": 1.0, "B": 1.0, "mu": 0.1}, R=10)
@@ -34,10 +34,13 @@ def at(expression: Expr, values: Mapping[str, Any] | None = None, /, **more: Any
     >>> at(L * B**2 / R, L=1.0, B=2.0, R=np.array([8, np.inf]))
     array([0.5, 0. ])
     """
+    given = {**(values or {}), **more}
     names = _names(expression)
+    if any(name not in ALPHABET for name in names):
+        expression = with_definitions(expression, given)
+        names = _names(expression)
     if not names:
         return _constant(expression)
-    given = {**(values or {}), **more}
     _check_all_given(names, given)
     own = [given[name] for name in names]
     if any(hasattr(value, "dims") for value in own):

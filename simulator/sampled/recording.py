@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from tightrate.common import paper_files
 from tightrate.common.errors import TightrateError
+from tightrate.common.live_mapping import LiveMapping
 from tightrate.constructions.problem import Problem
 from tightrate.simulator.algorithm import Algorithm, Array
 from tightrate.simulator.moreau_envelope import envelope_gap, envelope_gradient, mean_gradient
@@ -225,7 +227,7 @@ class Communications(Recorder):
         return np.asarray(self._count + np.zeros(self._replicas))
 
 
-RECORDERS: Mapping[str, type[Recorder]] = {
+BUILT_IN: Mapping[str, type[Recorder]] = {
     "consensus": ConsensusError,
     "largest-consensus": LargestConsensusError,
     "squared-gradient-norm": SquaredGradientNorm,
@@ -238,3 +240,30 @@ RECORDERS: Mapping[str, type[Recorder]] = {
     "auxiliary-iterate": AuxiliaryIterate,
     "communications": Communications,
 }
+
+
+class AtTheEnd(Recorder):
+    """What `take` finds at the state after the last communication, (replica,)."""
+
+    take: Callable[[Any, Algorithm[Any], Problem], Array]
+
+    def after_communication(self, state: Any) -> None:
+        self._state = state
+
+    def result(self) -> Array:
+        return np.asarray(type(self).take(self._state, self.algorithm, self.problem))
+
+
+OWN = "__recorder__"  # what a function of one's own is marked with that looks at a run's state
+
+
+def _declared() -> Iterator[tuple[str, type[Recorder]]]:
+    for module in paper_files.loaded():
+        for value in list(vars(module).values()):
+            found = getattr(value, OWN, None)
+            if isinstance(found, type):
+                yield found.__name__, found
+
+
+RECORDERS: LiveMapping[type[Recorder]] = LiveMapping("record", BUILT_IN, _declared)
+"""Everything that a run can record, what papers of one's own look at included."""
