@@ -172,6 +172,8 @@ def alike(one: Side, other: Side) -> bool:
         left, right = both(*(np.log(values(ratio)) for ratio, _ in (one, other)))
         apart = (abs(left) > CLOSE) | (abs(right) > CLOSE)  # at the end of both ranges any power will do
         power = left[apart] / right[apart]
+    if not np.all(np.isfinite(power)):
+        return False
     usual = float(np.median(power))
     return bool(np.allclose(power, usual, rtol=1e-7)) and (usual > 0 or (one[1] == "=" and usual < 0))
 

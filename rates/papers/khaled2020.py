@@ -1,22 +1,23 @@
 """Khaled, Mishchenko, Richtarik (AISTATS 2020): tighter theory for local SGD on identical and heterogeneous data.
 
-Heterogeneous convex machines, total steps T = K R.  The prescribed-step corollaries are read on slides of one of the
-authors; the bounds at a general step are from memory, and at the slides' steps they give the slides' coefficients
-exactly, so each formula is written once, at a general step.
+Convex machines, identical or heterogeneous, total steps T = K R.  What is read stands on slides of two of the authors;
+the analysis of local gradient descent at a general step is from memory, and at the slides' step it gives the slides'
+coefficients exactly, so each formula is written once, at a general step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sympy import Eq, Expr, Le, Min, sqrt
+from sympy import Eq, Expr, Le, Max, Min, sqrt
 
 from tightrate.rates.papers.koloskova2020 import TWO_MACHINES, TWO_STEPS_AT_LEAST, VANILLA
+from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES
 from tightrate.rates.statements.builder import Stated, Statements, memory, quoted
 from tightrate.rates.statements.implication import Implication, Specialization, TunedBound
 from tightrate.rates.statements.setting import SAMPLE_SMOOTHNESS, Setting
 from tightrate.rates.statements.theorem import Condition, Erratum, Paper
-from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, sigma, sigma_star, zeta_star
+from tightrate.rates.symbols.alphabet import B, K, L, M, R, eps, eta, mu, sigma, sigma_star, zeta_star
 
 PAPER = Paper(
     id="khaled2020",
@@ -36,6 +37,7 @@ NOISELESS = Setting("local-sgd", {"sigma": 0, "zeta_star": zeta_star})
 MEAN_OVER_STEPS = "average over all steps of the workers' mean iterate"
 
 LOCAL_SGD = Statements(PAPER, problem_class=HETEROGENEOUS, iterate=MEAN_OVER_STEPS)
+IDENTICAL_DATA = Statements(PAPER, problem_class=IDENTICAL, iterate=MEAN_OVER_STEPS)
 LOCAL_GD = Statements(
     PAPER,
     problem_class="convex, $L$-smooth, heterogeneity $zeta_star$ at the optimum, no noise",
@@ -117,6 +119,74 @@ def thm5_slides() -> Stated:
     )
 
 
+@LOCAL_SGD.upper(
+    "thm5-rounds",
+    "Local SGD, convex, heterogeneous: rounds to reach an accuracy",
+    notation={"eps": r"\varepsilon"},
+    constants="hidden",
+    measure="rounds",
+    provenance=quoted("slides of the first author, pages 32-33"),
+)
+def thm5_rounds() -> Stated:
+    """So many communications suffice for the accuracy $eps$; $K = 1 + floor(T^(1/4) M^(-3/4))$ local steps keep the
+    leading term of mini-batch SGD."""
+    return Stated(
+        {"rounds": B**2 / eps * Max(L, sigma_star**2 / (K * M * eps), sqrt(L) * sigma_star / sqrt(eps))},
+        conditions=(VANILLA,),
+        errata=(
+            Erratum(
+                "communications",
+                "$T/K$ at that $K$ is of the order $T^(3/4) M^(3/4)$.",
+                "$T / (T^(1/4) M^(-3/4)) = T^(3/4) M^(3/4)$: more machines leave fewer local steps.",
+                kind="misprint",
+                where="slides of the first author, page 32; not the paper",
+                printed="$C = Omega(min(T, T^(3/4) M^(-3/4)))$",
+            ),
+        ),
+    )
+
+
+@IDENTICAL_DATA.upper(
+    "identical-convex",
+    "Local SGD, convex, identical machines, at a general step",
+    provenance=quoted("slides of the first author, page 44"),
+)
+def identical_convex() -> Stated:
+    """Local SGD with plain averaging every $K$ steps on machines with the same data."""
+    return Stated(
+        {
+            "optimization": 2 * B**2 / (eta * K * R),
+            "statistical": 2 * eta * sigma**2 / M,
+            "noise drift": 4 * eta**2 * L * (K - 1) * sigma**2,
+        },
+        conditions=(VANILLA, Condition("step at most $1/(4L)$", Le(4 * eta * L, 1))),
+        setting=IDENTICAL_MACHINES,
+    )
+
+
+@IDENTICAL_DATA.upper(
+    "identical-strongly-convex",
+    "Local SGD, strongly convex, identical machines",
+    measure="squared-distance",
+    constants="hidden with logs",
+    notation={"sigma_star": r"\sigma_{\mathrm{opt}}"},
+    problem_class="strongly convex, identical machines, variance $sigma_star$ at the optimum",
+    iterate="last iterate",
+    provenance=quoted("slides of the first author, pages 41-42"),
+)
+def identical_strongly_convex() -> Stated:
+    """Up to logarithms; $K = 1 + floor(T mu / (L M))$ local steps cost no more than one, with $min(T, M L / mu)$
+    communications; one communication at the end leaves $sigma_star^2 L / (mu^3 T)$."""
+    return Stated(
+        {
+            "optimization": B**2 / (K * R) ** 2,
+            "statistical": sigma_star**2 / (mu**2 * M * K * R),
+            "noise drift": sigma_star**2 * L * (K - 1) / (mu**3 * (K * R) ** 2),
+        },
+        conditions=(VANILLA,),
+    )
+
+
 @LOCAL_GD.upper(
     "local-gd",
     "Local gradient descent, convex, heterogeneous, at a general step",
@@ -156,6 +226,7 @@ def implications() -> Iterator[Implication]:
     yield Specialization("khaled2020/thm5", "dekel2012/fixed-step", "~", {"K": 1, "sigma_star": sigma}, {"K": 1})
     yield Specialization("khaled2020/thm5", "khaled2020/thm5-slides", "=", {"eta": slide_step(8)})
     yield Specialization("khaled2020/local-gd", "khaled2020/local-gd-slides", "=", {"eta": slide_step(4)})
+    yield Specialization("khaled2020/identical-convex", "chezhegov2024/local-id-c", "=")
     yield TunedBound("khaled2020/local-gd", "koloskova2020/convex", "~", target_at={"sigma": 0}, cap=1 / (4 * L * K))
     yield TunedBound(
         "khaled2020/thm5",

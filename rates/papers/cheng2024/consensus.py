@@ -8,6 +8,7 @@ from sympy import Expr, Le, Max, log, sqrt
 
 from tightrate.rates.papers.cheng2024 import CONVEX, EVERY_STEP, MOMENT, PROOFS, THRESHOLD
 from tightrate.rates.papers.cheng2024.clipping import squared_clipping_bias
+from tightrate.rates.papers.cheng2024.errata import MINUS_SIGNS
 from tightrate.rates.statements.builder import Stated, own, read
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.theorem import Condition, Erratum
@@ -26,7 +27,7 @@ CONTRACTION_CONSTANT = Erratum(
     "contraction constant",
     "The constants inside A fall short of what the union bound needs; take them as orders, not as verified numbers.",
     "Freedman's exponent comes out near $1.2 log(MT/delta)$ while $log(8 M^2 T / delta)$ is needed.",
-    kind="error",
+    kind="gap",
     where="(B.12), Lemma B.1",
     printed="$A = max{2^10 rho^2 d / (K sigma^2) log^2(M T/delta), 2^9 log(M T/delta), ...}$",
 )
@@ -63,7 +64,7 @@ def lem_b1() -> Stated:
     return Stated(
         {"noise drift": eta**2 * sigma**2 * K * consensus_factor(K * R)},
         conditions=consensus_conditions(),
-        errata=(CONTRACTION_CONSTANT,),
+        errata=(CONTRACTION_CONSTANT, MINUS_SIGNS),
     )
 
 
@@ -83,7 +84,7 @@ def lem_b6() -> Stated:
             *consensus_conditions(),
             Condition("drift within the ball's margin", Le(radius, (sqrt(3) - sqrt(2)) * B)),
         ),
-        errata=(CONTRACTION_CONSTANT,),
+        errata=(CONTRACTION_CONSTANT, MINUS_SIGNS),
     )
 
 

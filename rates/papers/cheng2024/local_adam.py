@@ -10,6 +10,7 @@ from sympy import Eq, Expr, Le, Lt, Min, Rational, log, sqrt
 from tightrate.rates.papers.cheng2024 import MOMENT, MOMENTUM, PROOFS, SPREAD, THRESHOLD, TUNED, WEAKLY_CONVEX
 from tightrate.rates.papers.cheng2024.clipping import squared_clipping_bias
 from tightrate.rates.papers.cheng2024.clipping_thresholds import best_threshold, bias_threshold_adam
+from tightrate.rates.papers.cheng2024.errata import DROPPED_FACTOR, INDICES_ADAM, MOMENTUM_FORGOTTEN
 from tightrate.rates.papers.cheng2024.local_sgdm import bias_meets_accuracy
 from tightrate.rates.papers.cheng2024.preconditioner import (
     ADAM_LOGS,
@@ -81,7 +82,7 @@ SMALL_ADAM_ACCURACY = Condition(
 ADAM_ACCURACY_UNIT = Erratum(
     "accuracy against sigma_inf^2/G_inf",
     "(C.14), (C.19), (C.23) and (C.25) compare the accuracy with $sigma_inf^2/G_inf$; its square is meant.",
-    "The accuracy is a squared gradient, $sigma_inf^2/G_inf$ is not; Lemma $C.9's$ condition gives"
+    "The accuracy is a squared gradient, $sigma_inf^2/G_inf$ is not; the condition of Lemma C.9 gives"
     " $sigma_inf^4/G_inf^2$.",
     kind="misprint",
     where="(C.14), (C.19), (C.23), (C.25)",
@@ -143,7 +144,8 @@ def thm3() -> Stated:
 )
 def eq4_11() -> Stated:
     """$R$ steps of clipped Adam with the $K M$ gradients of a round in one batch: Local Adam at $K = M = 1$. The
-    clipping term is a weighted geometric mean of the two terms, so dropping it is free."""
+    clipping term is a weighted geometric mean of the two terms, so dropping it is free. The display has no measure of
+    its own; that of Theorem 3 is meant."""
     terms = adam_terms(full=False, inverse_step=L)
     return Stated(
         {name: minibatch(terms[name]) for name in ("optimization", "statistical")},
@@ -196,7 +198,7 @@ def thm_c2() -> Stated:
         terms,
         conditions=(MOMENT, *ENVELOPE_RANGE, *full_conditions(K * R), TUNED),
         steps=prescribed(rate(terms), K * R),
-        errata=ERRATA,
+        errata=(*ERRATA, DROPPED_FACTOR),
     )
 
 
@@ -284,6 +286,8 @@ def thm_c1() -> Stated:
                 where="(C.13), (C.24)",
                 printed="the first two entries of the minimum as one product",
             ),
+            MOMENTUM_FORGOTTEN,
+            INDICES_ADAM,
         ),
     )
 
@@ -311,7 +315,7 @@ def thm_c2_steps() -> Stated:
         adam_steps_terms(lam / moreau),
         conditions=(MOMENT, *ENVELOPE_RANGE, *full_conditions(T)),
         steps=prescribed(eps, T),
-        errata=ERRATA,
+        errata=(*ERRATA, DROPPED_FACTOR),
     )
 
 
@@ -440,7 +444,7 @@ def misprints() -> Iterator[Misprint]:
         Measure("accuracy", r"\varepsilon", SQUARED_GRADIENT, "largest accuracy that the theorem covers"),
         LARGEST_ACCURACY,
         "value length^-1",
-        "The accuracy is a squared gradient; Lemma $C.9's$ condition gives the square of $sigma_inf^2/G_inf$.",
+        "The accuracy is a squared gradient; the condition of Lemma C.9 gives the square of $sigma_inf^2/G_inf$.",
     )
     yield Misprint(
         "eqB.52",
@@ -450,5 +454,5 @@ def misprints() -> Iterator[Misprint]:
         MEASURES["squared-gradient"],
         2 * L * Delta,
         "length^2",
-        "Smoothness bounds the squared gradient by $2 L$ times the gap.",
+        "Smoothness bounds the squared gradient by $2 L$ times the gap; (B.53) then needs $eta <= 1/(12 L)$.",
     )

@@ -24,6 +24,7 @@ from tightrate.rates.papers.cheng2024.clipping_thresholds import (
     bias_threshold_strongly_convex,
 )
 from tightrate.rates.papers.cheng2024.consensus import CONTRACTION_CONSTANT, consensus_factor
+from tightrate.rates.papers.cheng2024.errata import DESCENT_STEP, INDICES_SGDM, MINUS_SIGNS
 from tightrate.rates.papers.cheng2024.rate_terms import (
     EVEN_NOISE,
     ONE_BATCH,
@@ -86,7 +87,7 @@ THRESHOLD_CONSTANT = Erratum(
     "For $mu > 0$ the constant $2^8$ in the threshold is too small for the fifth that the proof claims; about $2^12$"
     " to $2^14$ is needed. For $mu = 0$ it suffices.",
     "The geometric sum in (B.64) gives 8 sqrt(2) in place of 4 sqrt(2).",
-    kind="error",
+    kind="gap",
     where="(B.12) and (B.64)",
     printed="the threshold constant $2^8$, and $4 sqrt(2)$ from the geometric sum, for $mu > 0$ too",
 )
@@ -285,7 +286,7 @@ def thm_b3() -> Stated:
             Condition("the prescribed step", Eq(eta, step_convex(eps, T))),
         ),
         steps={"eta": step_convex(eps, T)},
-        errata=(CONTRACTION_CONSTANT,),
+        errata=(CONTRACTION_CONSTANT, DESCENT_STEP, MINUS_SIGNS, INDICES_SGDM),
     )
 
 
@@ -312,7 +313,7 @@ def thm_b3_sc() -> Stated:
             Condition("the prescribed step", Eq(eta, step_strongly_convex(eps, T))),
         ),
         steps={"eta": step_strongly_convex(eps, T)},
-        errata=(WEIGHTS, THRESHOLD_CONSTANT, CONTRACTION_CONSTANT),
+        errata=(WEIGHTS, THRESHOLD_CONSTANT, CONTRACTION_CONSTANT, DESCENT_STEP, MINUS_SIGNS, INDICES_SGDM),
     )
 
 

@@ -6,6 +6,12 @@ from sympy import Expr, Ge, Le, Max, Min, Pow, log, sqrt
 
 from tightrate.rates.papers.cheng2024 import EVERY_STEP, MOMENT, THRESHOLD, WEAKLY_CONVEX
 from tightrate.rates.papers.cheng2024.clipping import squared_clipping_bias
+from tightrate.rates.papers.cheng2024.errata import (
+    INDICES_ADAM,
+    INDICES_PRECONDITIONER,
+    MINUS_SIGNS,
+    MOMENTUM_FORGOTTEN,
+)
 from tightrate.rates.statements.builder import Stated, corrected, read
 from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import (
@@ -70,6 +76,9 @@ CONTRACTION_ERRATA = (
         where="(C.99)",
         printed="$6 eta$ weak $K$",
     ),
+    MOMENTUM_FORGOTTEN,
+    MINUS_SIGNS,
+    INDICES_ADAM,
 )
 
 
@@ -156,7 +165,7 @@ def lem_c9() -> Stated:
             Condition("$1 - beta2$ at most $1/(4K)$", Le(4 * K * (1 - beta2), 1)),
             Condition("drift small against the noise", Le(radius * G_inf, 2 * sigma_inf**2)),
         ),
-        errata=(ADAM_LOGS,),
+        errata=(ADAM_LOGS, MINUS_SIGNS),
     )
 
 
@@ -223,4 +232,5 @@ def eq_c40() -> Stated:
     return Stated(
         {"damping": lam, "gradients": 2 * G_inf, "noise": 2 * sigma_inf},
         conditions=(MOMENT, *THRESHOLD, SLOW_PRECONDITIONER),
+        errata=(INDICES_PRECONDITIONER,),
     )

@@ -26,7 +26,9 @@ PAPER = Paper(
     caution=(
         "The full text was not available: the orders are those of the authors' poster, conditions and numbering those"
         " quoted in public reviews; the constants of the paper are not known to us. Numbers are those of the ICLR"
-        " version (Theorem 6 is Theorem 4.1 of the NeurIPS version and Theorem 2 of the poster)."
+        " version (Theorem 6 is Theorem 4.1 of the NeurIPS version and Theorem 2 of the poster, which names FedAda²"
+        " alone). The poster subtracts $x_t$ in a client's update where the authors' code, followed here, has the"
+        " round's start."
     ),
 )
 ORDER = ("orders", "proved_bound", "counterexample", "heavy_tails")

@@ -15,6 +15,7 @@ from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import R, eta, gamma
 
 BOUNDED_GRADIENTS = Condition("bounded client gradients")
+UNSEEN = Condition("further assumptions, to which the poster refers and which were not seen")
 ORDERS = FEDADA2.sharing(constants="hidden", dimensional=False)
 
 SUMMED_FORM = Erratum(
@@ -71,14 +72,15 @@ def _small_step_terms() -> dict[str, Expr]:
 
 @ORDERS.upper(
     "thm6",
-    "FedAda² and FedAda²++ for smooth functions, by orders in both steps",
+    "FedAda² for smooth functions, by orders in both steps",
     provenance=summary("Theorem 6; orders from the poster"),
 )
 def thm6() -> Stated:
     """The smallest squared gradient norm over $R$ rounds, for any initialization and any sampling of clients, is at
     most ($Psi_1$ + ... + $Psi_5$) / $Psi_6$; each term is one ratio, with its regimes of the client step. The orders
-    hide constants that have units. As summarised it fails for heterogeneous clients (see the erratum)."""
-    return Stated(_psi_terms(), conditions=(BOUNDED_GRADIENTS, ZERO_START), errata=(HETEROGENEITY,))
+    hide constants that have units. The poster names FedAda² alone; FedAda²++ came with a later version. Without
+    the assumptions that were not seen it fails for heterogeneous clients (see the erratum)."""
+    return Stated(_psi_terms(), conditions=(BOUNDED_GRADIENTS, ZERO_START, UNSEEN), errata=(HETEROGENEITY,))
 
 
 @ORDERS.upper(
@@ -141,6 +143,7 @@ def blended() -> Stated:
         _psi_terms(),
         conditions=(
             BOUNDED_GRADIENTS,
+            UNSEEN,
             Condition("$0 < m_l <= theta_l <= M_l$ and $0 < a_l <= A_l$ for every strategy $l$"),
             Condition("aggregation weights between two positive constants"),
         ),

@@ -34,6 +34,14 @@ E3 = Erratum(
     where="Lemma 36, used squared in the proofs of Theorems 15 and 27",
     printed="$Xi_t <= 3 K sigma^2 eta^2 + 6 K^2 eta^2 zeta^2$, without an expectation",
 )
+E3_CITATION = Erratum(
+    "E3, citation",
+    "Lemmas 32 and 36 need the bound on the noise, (3).",
+    "Assumption 3 bounds differences of Hessians and says nothing of noise, which both lemmas bound.",
+    kind="misprint",
+    where="Lemmas 32 and 36",
+    printed="Assumption 3",
+)
 E4 = Erratum(
     "E4",
     "The proof bounds every machine's optimum by $B$, which the class only gives for the common optimum; under A7"
@@ -58,6 +66,30 @@ E5_CHAIN = Erratum(
     kind="side condition",
     where="(20)",
     printed="the factor $H/2$ before the sum over both halves of the chain",
+)
+E5_START = Erratum(
+    "E5, start",
+    "Lemma 24 speaks of algorithms that start at 0; its proof holds there.",
+    "A start off 0 has coordinates that no gradient has shown.",
+    kind="misprint",
+    where="Lemma 24",
+    printed="a start $x_0$ that is not 0, in the proof",
+)
+E5_FIXED_POINT = Erratum(
+    "E5",
+    "In App. E.2 $A_m$ stands inside the power; in (5) the gradient is taken at $x_(r,k)^m$; App. E.3 repeats E.2.",
+    "$C_m$ is defined by the $K$ local steps, which use $A_m$ and each start where the last one ended.",
+    kind="misprint",
+    where="(5), App. E.2",
+    printed="$C_m := I - (I - eta C_m)^K$; a gradient at another point",
+)
+E5_ROUND = Erratum(
+    "E5",
+    "In App. E.5 the matrix of a round is $C$, as before.",
+    "Prop. 19 names it so; $B$ is the bound on the optimum's norm.",
+    kind="misprint",
+    where="App. E.5",
+    printed="$beta B / M$ and $(I - beta B)^R$",
 )
 E6 = Erratum(
     "E6",

@@ -8,7 +8,7 @@ from sympy import Eq, Expr, Ge, Integer, Le, Lt, Max, Min, Pow, Rational, exp, l
 
 from tightrate.rates.papers.patel2024 import PAPER, PROOFS
 from tightrate.rates.papers.patel2024.assumptions import A3, A7, NOISELESS_QUADRATICS, STEP_AT_MOST_INVERSE_L, VANILLA
-from tightrate.rates.papers.patel2024.errata import E4, E8
+from tightrate.rates.papers.patel2024.errata import E4, E5_FIXED_POINT, E5_ROUND, E8
 from tightrate.rates.papers.patel2024.terms import phi, remaining_fraction
 from tightrate.rates.statements.builder import Stated, corrected, own, read
 from tightrate.rates.statements.implication import Implication, Specialization
@@ -43,16 +43,7 @@ def prop19() -> Stated:
     expression is the eigenvalue of $C_m$ that belongs to the eigenvalue `curvature` of $A_m$."""
     return Stated(
         {"round contraction": 1 - remaining_fraction(eta, curvature)},
-        errata=(
-            Erratum(
-                "E5",
-                "In App. E.2 the recursion $C_m := I - (I - eta C_m)^K$ should have $A_m$ inside the power.",
-                "$C_m$ is defined by the $K$ local steps, which use $A_m$.",
-                kind="misprint",
-                where="App. E.2",
-                printed="$C_m := I - (I - eta C_m)^K$",
-            ),
-        ),
+        errata=(E5_FIXED_POINT,),
     )
 
 
@@ -174,7 +165,7 @@ def thm22_explicit() -> Stated:
         {"optimization": Pow(1 - eta * mu, K * R) * _worst_aspect() * _start_distance()},
         conditions=(VANILLA, STEP_AT_MOST_INVERSE_L, A7),
         steps={"gamma": Integer(1)},
-        errata=(E4,),
+        errata=(E4, E5_ROUND),
     )
 
 
@@ -195,7 +186,7 @@ def thm22_outer_step() -> Stated:
             Condition("outer step at most $1/(1 - (1 - eta L)^K)$", Le(gamma * fastest, 1)),
             A7,
         ),
-        errata=(E4,),
+        errata=(E4, E5_ROUND),
     )
 
 
@@ -252,6 +243,14 @@ def two_stage() -> Stated:
                 kind="misprint",
                 where="App. E.6",
                 printed="$log(H mu / (zeta_star tau B))$ in the rounds of the first stage",
+            ),
+            Erratum(
+                "E5",
+                "The start must lie outside the floor: $zeta_opt tau / (L mu) < B$.",
+                "$zeta_star mu tau$ and $H B$ have different units; two stages gain where the floor is below $B$.",
+                kind="misprint",
+                where="App. E.6",
+                printed="the condition $zeta_star mu tau << H B$",
             ),
         ),
     )

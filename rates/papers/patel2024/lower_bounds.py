@@ -21,7 +21,7 @@ from tightrate.rates.papers.patel2024.assumptions import (
     SHARED_OPTIMUM,
     VANILLA,
 )
-from tightrate.rates.papers.patel2024.errata import E1, E5_CHAIN, E5_MINIMA, E7, E9
+from tightrate.rates.papers.patel2024.errata import E1, E5_CHAIN, E5_MINIMA, E5_START, E7, E9
 from tightrate.rates.papers.patel2024.terms import minibatch_terms
 from tightrate.rates.statements.builder import Stated, Statements, corrected, own, read
 from tightrate.rates.statements.family import FROM_GRADIENTS, Family, SpecialCase
@@ -116,7 +116,7 @@ def thm11() -> Stated:
     return Stated(
         {"optimization": ghadimi2012.accelerated_optimization(), "statistical": dekel2012.statistical()},
         conditions=(K_AT_LEAST_2, M_AT_LEAST_2, A1, NOISE_BELOW_START),
-        errata=(E5_CHAIN, E7, E9),
+        errata=(E5_CHAIN, E5_START, E7, E9),
         setting=Setting("zero-respecting", {"sigma": sigma, "zeta_star": 0}),
     )
 

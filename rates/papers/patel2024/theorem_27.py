@@ -18,7 +18,7 @@ from tightrate.rates.papers.patel2024.assumptions import (
     VANILLA,
     WEIGHTED_AVERAGE,
 )
-from tightrate.rates.papers.patel2024.errata import E3, E8_WEIGHTED
+from tightrate.rates.papers.patel2024.errata import E3, E3_CITATION, E8_WEIGHTED
 from tightrate.rates.statements.builder import Stated, Statements, assembled, corrected, read
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.setting import Setting
@@ -40,7 +40,7 @@ def lemma36() -> Stated:
     return Stated(
         {"noise": 3 * K * sigma**2 * eta**2, "heterogeneity": 6 * K**2 * eta**2 * zeta**2},
         conditions=(VANILLA, STEP_AT_MOST_HALF, A2),
-        errata=(E3,),
+        errata=(E3, E3_CITATION),
     )
 
 
