@@ -51,7 +51,8 @@ def test_index_is_up_to_date() -> None:
 
 @everything_printed
 def test_findings_are_up_to_date() -> None:
-    assert committed("findings.md") == findings_page(), "run: python -m tightrate.rates.pages.catalogue_audit docs"
+    current = findings_page(read_verdicts(DOCS / VERDICTS))
+    assert committed("findings.md") == current, "run: python -m tightrate.rates.pages.catalogue_audit docs"
 
 
 @everything_printed

@@ -21,6 +21,7 @@ from tightrate.rates.orders.certificate import Witness
 from tightrate.rates.orders.domination import OrderResult
 from tightrate.rates.pages.implication_graph import edges, graph
 from tightrate.rates.pages.markdown import GENERATED, anchor, bullets, page, table
+from tightrate.rates.pages.paper_pages import VERDICTS, Verdicts, read_verdicts
 from tightrate.rates.relations.implications import Outcome, decide, implications
 from tightrate.rates.relations.misprints import invisible_to_units, misprints
 from tightrate.rates.relations.upper_against_lower import PairCheck, Verdict, all_checks, needed_conditions
@@ -38,7 +39,7 @@ from tightrate.rates.relations.upper_against_lower import checks
 for check in checks(theorem("patel2024/thm9"), theorem("dekel2012/convex")):
     print(check.verdict, check.where, check.offending)
 ```"""
-VERDICTS: Mapping[Verdict, str] = {
+OUTCOMES: Mapping[Verdict, str] = {
     "consistent": "consistent",
     "contradiction": "contradictory",
     "undecided": "undecided",
@@ -61,8 +62,8 @@ def _decided() -> tuple[tuple[Implication, Outcome], ...]:
 GRAPH = "_static/implications.svg"  # beside implications.md
 
 
-def findings_page() -> str:
-    """Everything that is wrong, fails or is open, with its evidence."""
+def findings_page(verdicts: Verdicts) -> str:
+    """Everything that is wrong, fails or is open, with its evidence; `verdicts` are the judged claims by statement."""
     return page(
         GENERATED.format(command=COMMAND),
         "# Findings",
@@ -92,6 +93,11 @@ def findings_page() -> str:
         table(MISPRINT_COLUMNS, _misprints(misprints())),
         "Units cannot reveal these, in which only pure numbers are misplaced:",
         table(MISPRINT_COLUMNS, _misprints(invisible_to_units())),
+        "## Constants that can be improved",
+        "Without noise the worst case over all functions of a class is the value of a semidefinite programme. Here it is"
+        " less than half of an upper bound, or more than twice a lower one, at every size that was tried: there a better"
+        " constant is true. `tightrate verify CLAIM` computes it again.",
+        table(("bound", "claim", "worst case"), _improvable(verdicts)),
         "## Not decided",
         "Pairs of a lower and an upper bound of the same setting that the order algebra can neither prove nor refute."
         " Nothing is concluded from them.",
@@ -123,9 +129,19 @@ def implications_page() -> str:
         "## Accuracies, steps and tolerances",
         table(("bound", "operation", "", "result", "outcome"), solutions),
         "## Upper against lower bounds",
-        f"{verdicts.total()} comparisons: {', '.join(f'{verdicts[key]} {words}' for key, words in VERDICTS.items())}.",
+        f"{verdicts.total()} comparisons: {', '.join(f'{verdicts[key]} {words}' for key, words in OUTCOMES.items())}.",
         table(("lower bound", "consistent with", "contradicts", "nothing in common with"), _pair_rows()),
     )
+
+
+def _improvable(verdicts: Verdicts) -> list[tuple[str, ...]]:
+    """Bounds whose exact worst case leaves a factor of two, as the claims about them found."""
+    return [
+        (f"`{name}`", f"`{one['claim']}`", one["measured"])
+        for name, judged in sorted(verdicts.items())
+        for one in judged
+        if one["evidence"].get("constant improvable at these sizes")
+    ]
 
 
 # --- contradictions --------------------------------------------------------------------------------------------------
@@ -335,7 +351,7 @@ def _codes(names: Iterable[str]) -> str:
 def write(folder: Path) -> None:
     """Both pages into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "findings.md").write_text(findings_page())
+    (folder / "findings.md").write_text(findings_page(read_verdicts(folder / VERDICTS)))
     (folder / "implications.md").write_text(implications_page())
     (folder / GRAPH).parent.mkdir(exist_ok=True)
     (folder / GRAPH).write_text(graph(edges()), encoding="utf-8")

@@ -10,6 +10,7 @@ import re
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sympy import Expr, Le
 
@@ -25,8 +26,8 @@ from tightrate.rates.statements.theorem import Paper, Theorem
 from tightrate.rates.symbols.alphabet import KINDS, LETTERS
 from tightrate.rates.symbols.hypothesis import Hypothesis
 
-Verdicts = Mapping[str, Sequence[Mapping[str, str]]]
-"""For each statement's id the claims about it: `claim`, `verdict`, `statement`, `predicted` and `measured`."""
+Verdicts = Mapping[str, Sequence[Mapping[str, Any]]]
+"""For each statement's id the claims about it as verdicts.json has them: `claim`, `verdict`, `statement`, ..."""
 
 VERDICTS = "verdicts.json"
 COMMAND = "python -m tightrate.rates.pages.paper_pages docs/papers"
@@ -228,7 +229,7 @@ def _inequality(inequality: Hypothesis, entry: Theorem) -> str:
     return rf"{left} \lesssim {right}"
 
 
-def _verdicts(judged: Sequence[Mapping[str, str]]) -> str:
+def _verdicts(judged: Sequence[Mapping[str, Any]]) -> str:
     """The claims about a statement, and what became of them."""
     rows = [
         (f"`{one['claim']}`", f"**{one['verdict']}**", as_markdown(one["statement"]), as_markdown(one["measured"]))
@@ -263,7 +264,7 @@ def _facts(entry: Theorem) -> list[str]:
 
 def read_verdicts(path: Path) -> Verdicts:
     """The judged claims by statement, from the verdicts.json of a report; none where there is no such file."""
-    found: dict[str, list[Mapping[str, str]]] = {}
+    found: dict[str, list[Mapping[str, Any]]] = {}
     for finding in json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []:
         found.setdefault(finding["theorem"], []).append(finding)
     return found
