@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -35,7 +35,8 @@ class FigureSpec:
     letter stand in brackets, x_(t+1)).  `letters_of` is the statement in whose letters the paper would write the
     figure; a figure that speaks of several papers, or of none, has only the alphabet.  `cost` is the smallest profile
     whose report has it: "quick" is in every report, "full" only in the full one.  With `draws_any` results of other
-    experiments are drawn, too, if they have what is needed: its own experiment is an example.
+    experiments are drawn, too, if they have what is needed: its own experiment is an example.  What a figure does not
+    draw, as `draws` says, the figure of the name `otherwise` does.
     """
 
     name: str
@@ -47,6 +48,14 @@ class FigureSpec:
     cost: Profile = "quick"
     letters_of: str = ""
     draws_any: bool = False
+    draws: Callable[[xr.Dataset], bool] | None = None
+    otherwise: str = ""
+
+    def drawing(self, dataset: xr.Dataset) -> FigureSpec:
+        """The figure that draws this dataset: this one, or the other one under its name."""
+        if self.draws is None or not self.otherwise or self.draws(dataset):
+            return self
+        return replace(FIGURES[self.otherwise], name=self.name)
 
     @property
     def __figure_name__(self) -> str:
@@ -104,11 +113,15 @@ def figure(
     cost: Profile = "quick",
     letters_of: str = "",
     draws_any: bool = False,
+    draws: Callable[[xr.Dataset], bool] | None = None,
+    otherwise: str = "",
 ) -> Callable[[Draw], FigureSpec]:
     """Make a figure of the function that draws it."""
 
     def make(draw: Draw) -> FigureSpec:
-        return FigureSpec(name, title, caption, experiment, tuple(needs), draw, cost, letters_of, draws_any)
+        return FigureSpec(
+            name, title, caption, experiment, tuple(needs), draw, cost, letters_of, draws_any, draws, otherwise
+        )
 
     return make
 

@@ -15,10 +15,10 @@ from kept_results import kept_session
 
 from tightrate.common.errors import TightrateError
 from tightrate.figures.figure import FIGURES, save
-from tightrate.figures.gallery.sweep import slope
 from tightrate.figures.style import Columns, Family
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.verify.cache.netcdf import load_dataset, save_dataset
+from tightrate.verify.exponents.of_sweep import exponents
 from tightrate.verify.sweep.example import sweep_example
 from tightrate.verify.sweep.run import Sweep, run_sweep
 
@@ -76,21 +76,17 @@ def test_points_are_the_means_and_lines_the_theorems_bound() -> None:
         np.testing.assert_allclose(line, stated.at({**symbols, "eta": float(eta)}), rtol=1e-12)
 
 
-def test_a_power_law_is_told_by_its_power_and_another_one_is_not() -> None:
-    x, levels = np.array([1.0, 2.0, 5.0, 20.0]), np.array([1.0, 7.0])
-    exact = slope(x, levels[:, None] * x**-1.5, np.zeros((2, 4)))
-    assert exact is not None
-    assert exact[0] == pytest.approx(-1.5)
-    assert exact[1] < 1e-6
-    generator, covered, trials = np.random.default_rng(5), 0, 300
-    for _ in range(trials):
-        error = 0.05 * levels[:, None] * x**-1.5
-        found = slope(x, levels[:, None] * x**-1.5 + error * generator.standard_normal((2, 4)), error)
-        assert found is not None
-        covered += abs(found[0] + 1.5) < found[1]
-        assert abs(found[0] + 1.0) > found[1], "an interval that holds every power says nothing"
-    assert covered / trials > 0.96
-    assert slope(x[:2], np.ones((1, 2)), np.zeros((1, 2))) is None
+def test_titles_and_triangles_say_the_fitted_and_the_predicted_exponents() -> None:
+    found = exponents(example())
+    picture = FIGURE.picture(example())
+    for ax, axis in zip(picture.axes, ("K", "R", "eta"), strict=True):
+        one = found[axis]
+        assert f"{one.estimate:.2f}".replace("-", "−") in ax.get_title(loc="left") + ax.get_title()
+        assert [line for line in ax.lines if line.get_gid() == "slope-triangle"]
+        law = next(line for line in ax.lines if line.get_gid() == "predicted law")
+        x, y = np.asarray(law.get_xdata(), dtype=float), np.asarray(law.get_ydata(), dtype=float)
+        assert one.exactly is not None
+        np.testing.assert_allclose(np.diff(np.log(y)) / np.diff(np.log(x)), float(one.exactly), atol=1e-9)
 
 
 def test_names_and_infinity_are_axes_too() -> None:
@@ -117,18 +113,18 @@ def test_a_sweep_of_ones_own_is_drawn_from_its_file(tmp_path: Path) -> None:
     assert len(FIGURE.picture(krm).axes) == 3
 
 
-def test_the_krm_figure_draws_its_own_kind_alone_and_says_who_draws_the_rest() -> None:
+def test_the_krm_figure_draws_its_own_kind_and_hands_on_the_rest() -> None:
     krm = FIGURES["krm-sweep"]
     readers = synthetic_results.krm_sweep().drop_attrs()
     readers = readers.assign(replicas=xr.full_like(readers.gap_mean, 64.0))
     readers.attrs["sweep"] = synthetic_results.krm_sweep().attrs["sweep"]
     assert "over 64 runs" in krm.caption_for(readers)
     assert len(krm.picture(readers).axes) == 3
-    with pytest.raises(TightrateError, match="tightrate figure sweep --from FILE"):
-        krm.picture(own())
+    assert krm.drawing(readers) is krm
     other = readers.assign_attrs(sweep=readers.attrs["sweep"].replace("thm27-equal-quadratics", "thm27"))
-    with pytest.raises(TightrateError, match="tightrate figure sweep --from FILE"):
-        krm.picture(other)
+    for data in (own(), other):
+        assert krm.drawing(data).draw is FIGURE.draw
+        assert krm.drawing(data).name == "krm-sweep"
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:

@@ -51,6 +51,7 @@ _PUBLIC = {
     "Tuning": "tightrate.verify.exponents.exponent_test",
     "run_exponent_test": "tightrate.verify.exponents.run",
     "judge_exponents": "tightrate.verify.exponents.run",
+    "exponents": "tightrate.verify.exponents.of_sweep",
     "exact_moments": "tightrate.simulator.exact.moments",
     "worst_case": "tightrate.verify.worst_case_sweep",
     "tuned_worst_case": "tightrate.simulator.worst_case.worst_case",

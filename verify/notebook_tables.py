@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 LATEX = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}"} | {sign: f"\\{sign}" for sign in "&%$#_{}"}
@@ -17,6 +17,34 @@ def html_table(title: str, rows: Mapping[str, str]) -> str:
     """
     cells = (f"<tr><th>{escape(name)}</th><td {LEFT}>{escape(text)}</td></tr>" for name, text in rows.items() if text)
     return f"<div><b>{escape(title)}</b><table>{''.join(cells)}</table></div>"
+
+
+def html_rows(title: str, rows: Sequence[Mapping[str, str]]) -> str:
+    """A bold title over a table with a column for each key.
+
+    >>> html_rows("", [{"K": "1 < 2"}])
+    '<div><table><tr><th>K</th></tr><tr><td style="text-align: left">1 &lt; 2</td></tr></table></div>'
+    """
+    columns = list(rows[0]) if rows else []
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    body = "".join(f"<tr>{''.join(f'<td {LEFT}>{escape(row[name])}</td>' for name in columns)}</tr>" for row in rows)
+    return f"<div>{f'<b>{escape(title)}</b>' if title else ''}<table><tr>{head}</tr>{body}</table></div>"
+
+
+def text_rows(rows: Sequence[Mapping[str, str]]) -> str:
+    """The same as plain text in columns; empty columns are left out.
+
+    >>> print(text_rows([{"along": "K", "measured": "-1"}, {"along": "R^2", "measured": "0"}]))
+    along  measured
+    K      -1
+    R^2    0
+    """
+    columns = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
+    sizes = [max(len(name), *(len(row[name]) for row in rows)) for name in columns]
+    lines = [columns, *([row[name] for name in columns] for row in rows)]
+    return "\n".join(
+        "  ".join(cell.ljust(size) for cell, size in zip(line, sizes, strict=True)).rstrip() for line in lines
+    )
 
 
 def latex_table(title: str, rows: Mapping[str, str]) -> str:

@@ -1,16 +1,16 @@
-"""Any sweep: what was measured along each of its axes, with the bound of its theorem and the fitted slopes."""
+"""Any sweep: what was measured along each of its axes, the bound of its theorem, and predicted and fitted exponents."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from typing import Any
 
 import numpy as np
+import sympy
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
 from tightrate.common.errors import TightrateError
 from tightrate.figures.drawing import (
@@ -27,18 +27,24 @@ from tightrate.figures.drawing import (
     ordered_inks,
     panels,
     place_labels,
+    slope_triangle,
 )
 from tightrate.figures.figure import figure
-from tightrate.figures.style import GREY, Columns
-from tightrate.rates.statements.catalogue import theorem
+from tightrate.figures.style import ALPHABET, GREY, Columns, styled
 from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.verify.exponents.of_sweep import SweepExponents, exponents
+from tightrate.verify.exponents.sweep_cells import FittedExponent, NothingToFitError
 from tightrate.verify.sweep.example import sweep_example
 from tightrate.verify.sweep.run import measurement
 
 MOST_PANELS, MOST_LINES = 4, 5
-CONFIDENCE = 0.99
+BELOW: Mapping[Columns, float] = {1: 0.54, 2: 0.38}  # inches for the key
 ROOM = 0.45  # for labels, of the axis
 BOUND = {"linewidth": 0.7, "color": GREY}
+LAW: Mapping[str, Any] = {"linewidth": 0.8, "linestyle": (0, (4, 2))}
+TRIANGLES = 25.0  # room for them below what was measured, a factor
+TALLEST_TRIANGLE = 4.0
+SMALLEST_TRIANGLE = 0.05  # of an exponent that is shown as a slope
 
 
 @figure(
@@ -48,8 +54,9 @@ BOUND = {"linewidth": 0.7, "color": GREY}
         "Sweep “{title}”: means with bars of two standard errors (none where moments are exact) along every axis of"
         " numbers, at most four; lines differ in another axis, and all further axes stay at their middle values, which"
         " stand above. Thin lines: the bound of the sweep's theorem, where it has one, in the inks of what it bounds."
-        " Above each panel the power that its lines follow together, by least squares in logarithms, with its 99 %"
-        " interval, which is wide where they are no power law."
+        " Dashed: the term of it that leads in most cells, moved to the last means; triangles: its exponent, or the"
+        " fitted one without a theorem. Above each panel the exponent that all cells of that term follow together,"
+        " logarithms of the bound divided out, with its 99 % interval, which knows noise, window and drift."
     ),
     experiment=sweep_example,
     needs=("sweep",),
@@ -57,29 +64,49 @@ BOUND = {"linewidth": 0.7, "color": GREY}
 )
 def sweep(data: xr.Dataset, columns: Columns) -> Figure:
     """One panel for each axis of numbers."""
-    measured = measurement(data)
-    name = json.loads(data.attrs["sweep"])["measures"][0]
-    shown = xr.Dataset({"mean": measured.measured, "error": measured.stderr.broadcast_like(measured.measured)})
-    if "bound" in data:
-        shown["bound"] = measured.at(theorem(data.bound.attrs["theorem"]).bound.expression).broadcast_like(
-            shown["mean"]
-        )
-    along = axes_of(shown)[:MOST_PANELS]
+    try:
+        return panels_of(exponents(data), columns)
+    except NothingToFitError:
+        measured = measurement(data)
+        shown = xr.Dataset({"mean": measured.measured, "stderr": measured.stderr.broadcast_like(measured.measured)})
+        return _drawn(shown, {}, "", columns)
+
+
+def panels_of(found: SweepExponents, columns: Columns) -> Figure:
+    """The exponents along the axes of a sweep, drawn; paths on which several axes move have no panel."""
+    fits = {path: found[path] for path in dict.fromkeys(one.path for one in found.exponents)}
+    return _drawn(found.data, fits, found.theorem, columns)
+
+
+def file_of(found: SweepExponents, kind: str) -> bytes:
+    """The same picture as the bytes of a file, "pdf", "png" or "svg"; undated."""
+    undated: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}[kind]
+    target = BytesIO()
+    with styled("serif", ALPHABET):
+        panels_of(found, 2).savefig(target, format=kind, metadata=undated)
+    return target.getvalue()
+
+
+def _drawn(shown: xr.Dataset, fits: Mapping[str, FittedExponent], stated: str, columns: Columns) -> Figure:
+    every = axes_of(shown)
+    along = ([axis for axis in every if axis in fits] or every)[:MOST_PANELS] if stated else every[:MOST_PANELS]
     if not along:
         raise TightrateError("the sweep has no axis with two numbers, there is nothing to draw it along")
-    picture, axes = panels(len(along), columns, tall=2.2, left=0.62, between=0.14, top=0.4, below=0.22)
+    picture, axes = panels(len(along), columns, tall=2.2, left=0.62, between=0.14, top=0.4, below=BELOW[columns])
     heights = np.concatenate([drawable(shown[part]).ravel() for part in ("mean", "bound") if part in shown])
     if not np.isfinite(heights).any():
         raise TightrateError("every cell of the sweep diverged, there is nothing to draw")
     for mark, ax, axis in zip("abcd", axes, along, strict=False):
         log_axis(ax, "y")
-        ax.set_ylim(np.nanmin(heights) / 2, np.nanmax(heights) * 2)
-        _panel(ax, shown, axis, mark)
-    common_height(axes, str(data[f"{name}_mean"].attrs["long_name"]).removeprefix("mean: "))
+        ax.set_ylim(np.nanmin(heights) / (TRIANGLES if fits else 2), np.nanmax(heights) * 2)
+        _panel(ax, shown, axis, mark, fits.get(axis))
+    common_height(axes, str(shown["mean"].attrs.get("long_name", "measured")).removeprefix("mean: "))
     looks: dict[str, Mapping[str, Any]] = {"measured": {"marker": "o", "markerfacecolor": "white", "linestyle": "none"}}
+    if any(fit.term for fit in fits.values()):
+        looks["leading term, moved to the last means"] = LAW
     if "bound" in shown:
-        looks[f"bound: {data.bound.attrs['theorem']}"] = BOUND
-    key(picture, looks, per_row=2)
+        looks[f"bound: {stated}"] = BOUND
+    key(picture, looks, per_row=columns)
     return picture
 
 
@@ -92,35 +119,7 @@ def _finite(axis: xr.DataArray) -> Array:
     return np.unique(axis.values[np.isfinite(axis.values)]) if axis.dtype.kind in "iuf" else np.array([])
 
 
-def slope(x: Array, mean: Array, error: Array) -> tuple[float, float] | None:
-    """The power of x that several lines (line, x) follow together, and the half-width of its 99 % interval.
-
-    Least squares in logarithms with a level for each line, weighted by the standard errors where all have one; the
-    spread is never taken for smaller than the residuals say.  None where no three points are left.
-
-    >>> x = np.array([1.0, 2.0, 4.0])
-    >>> power, half_width = slope(x, np.stack([x**-2, 5 * x**-2]), np.zeros((2, 3)))
-    >>> round(power, 9), half_width < 1e-9
-    (-2.0, True)
-    """
-    usable = np.isfinite(mean) & (mean > 0) & (x > 0) & np.isfinite(x)
-    usable &= usable.sum(axis=1, keepdims=True) > 1
-    free = int(usable.sum() - usable.any(axis=1).sum() - 1)
-    if free < 1:
-        return None
-    sampled = bool((error[usable] > 0).all())
-    weight = np.where(usable, (mean / np.where(sampled, error, mean)) ** 2 if sampled else 1.0, 0.0)
-    logs = np.log(np.where(usable, np.broadcast_to(x, mean.shape), 1.0)), np.log(np.where(usable, mean, 1.0))
-    total = np.maximum(weight.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-    (u, v) = (part - (weight * part).sum(axis=1, keepdims=True) / total for part in logs)
-    spread = float((weight * u**2).sum())
-    power = float((weight * u * v).sum() / spread)
-    misfit = float((weight * (v - power * u) ** 2).sum()) / free
-    variance = (max(misfit, 1.0) if sampled else misfit) / spread
-    return power, float(stats.t.ppf((1 + CONFIDENCE) / 2, free) * np.sqrt(variance))
-
-
-def _panel(ax: Axes, data: xr.Dataset, axis: str, mark: str) -> None:
+def _panel(ax: Axes, data: xr.Dataset, axis: str, mark: str, fit: FittedExponent | None) -> None:
     others = [str(name) for name in data["mean"].dims if name != axis and data.sizes[name] > 1]
     lines = max(others, key=lambda name: data.sizes[name], default=None)
     fixed = {name: (data.sizes[name] - 1) // 2 for name in map(str, data["mean"].dims) if name not in (axis, lines)}
@@ -137,25 +136,56 @@ def _panel(ax: Axes, data: xr.Dataset, axis: str, mark: str) -> None:
         ends = x[0] - 0.08 * (x[-1] - x[0]), x[-1] + 0.08 * (x[-1] - x[0])
     places = [0] if lines is None else _evenly(data.sizes[lines])
     rows = [part if lines is None else part.isel({lines: place}) for place in places]
-    labels = []
+    labels, drawn = [], []
     for row, ink in zip(rows, ordered_inks(len(rows)), strict=True):
-        mean, error = drawable(row["mean"]), row.error.values
+        mean, error = drawable(row["mean"]), row.stderr.values
         ax.errorbar(
             x, mean, 2 * np.where(np.isfinite(mean), error, np.nan), color=ink.color, marker=ink.marker,
             markerfacecolor="white", linestyle="none", elinewidth=0.8, gid="measured",
         )  # fmt: skip
         if "bound" in row:
             ax.plot(x, drawable(row.bound), color=ink.color, linewidth=BOUND["linewidth"], gid="bound")
+        drawn.append(mean)
+        if fit is not None and fit.term:
+            law = drawable(row[f"term: {fit.term}"])
+            drawn.append(law * _moved(mean, law))
+            ax.plot(x, drawn[-1], color=ink.color, gid="predicted law", **LAW)
         known = np.flatnonzero(np.isfinite(mean))
         if lines is not None and len(known):
             labels.append(Label(x[known[-1]], mean[known[-1]], _value(lines, row[lines].values.item()), ink.text))
-    found = slope(x, *(np.stack([row[name].values for row in rows]) for name in ("mean", "error")))
-    says = "no power" if found is None else f"power of ${_letter(axis)}$: ${found[0]:.2f} \\pm {found[1]:.2g}$"
+    says = "no power" if fit is None else f"power of ${_letter(axis)}$: {_interval(fit)}"
     at = ", ".join(_value(name, data[name].values[place].item()) for name, place in fixed.items())
     ax.set_title(f"({mark}) {says}\n{at}".strip(), fontsize=SMALL, linespacing=1.3)
     ax.set_xlabel(f"{_meaning(axis)} ${_letter(axis)}$".strip())
     end_axis(ax, *ends)
     place_labels(ax, labels, "right", gap=6)
+    if fit is not None and logarithmic:
+        _triangle(ax, fit, x, np.stack(drawn))
+
+
+def _moved(mean: Array, law: Array) -> float:
+    """The constant that moves a law to the last means, in logarithms: there transients have died out."""
+    both = np.flatnonzero(np.isfinite(mean) & np.isfinite(law))[-3:]
+    return float(np.exp(np.log(mean[both] / law[both]).mean())) if len(both) else np.nan
+
+
+def _interval(fit: FittedExponent) -> str:
+    low, middle, high = (f"{value:z.2f}".replace("-", "−") for value in (fit.low, fit.estimate, fit.high))
+    return f"{middle} ({low} to {high})"
+
+
+def _triangle(ax: Axes, fit: FittedExponent, x: Array, drawn: Array) -> None:
+    """The exponent that is predicted, or the fitted one where nothing is, below the lines."""
+    value = fit.estimate if fit.predicted is None else fit.predicted
+    power = sympy.Float(f"{value:.2f}") if fit.exactly is None else sympy.Rational(*fit.exactly.as_integer_ratio())
+    if abs(power) < SMALLEST_TRIANGLE:
+        return
+    run = min(float((x[-1] / x[0]) ** 0.4), float(TALLEST_TRIANGLE ** (1 / abs(float(power)))))
+    left = float(x[0] * (x[-1] / x[0]) ** 0.07)
+    above = drawn[:, x <= left * run * 1.01]
+    if np.isfinite(above).any():
+        lowest = float(np.nanmin(above)) / 4
+        slope_triangle(ax, (left, lowest / max(run ** float(power), 1.0)), run, power, _letter(fit.path))
 
 
 def _evenly(size: int) -> Sequence[int]:

@@ -106,7 +106,7 @@ def fit_path(
     x, y = np.log(n), np.log(measured / predicted)
     errors = np.maximum(standard_error / measured, 1e-12)
     slack = float(np.log1p(1 / margin) / (x.max() - x.min()))
-    more_certain = _certain_quantile(replicas if errors.max() > NOISELESS else 0.0) / _normal_quantile(confidence)
+    more_certain = certain_quantile(replicas if errors.max() > NOISELESS else 0.0) / _normal_quantile(confidence)
     lows, highs, certain_lows, certain_highs = [], [], [], []
     for inside in _windows(len(n)):
         slope, half = _slope(x[inside], y[inside], errors[inside], confidence)
@@ -180,7 +180,7 @@ def _normal_quantile(confidence: float) -> float:
 
 
 @cache
-def _certain_quantile(replicas: float) -> float:
+def certain_quantile(replicas: float) -> float:
     """Of Student's distribution where an error was estimated from so few replicas."""
     upper = (1 - CERTAINTY) / 2
     return -float(stdtrit(replicas - 1, upper) if replicas > 1 else ndtri(upper))

@@ -30,6 +30,7 @@ from tightrate.verify.assertions.thresholds import (
     CONFIDENCE,
     DOMINATES,
     HIDDEN_CONSTANT,
+    MOST_LOGARITHMS,
     SMALLEST_EXCESS,
     TRANSIENT,
 )
@@ -224,8 +225,9 @@ def _contradicted(line: Line) -> LineVerdict | None:
         return None
     if not _grows(part, part.bound):
         return None
+    hidden = NEGLIGIBLE * np.max([np.ones(len(part.values)), *(logarithms(one) for one in part.arguments)], axis=0)
     for term in part.terms.values():
-        matters = bool((term * NEGLIGIBLE > part.measured).any())
+        matters = bool((term * hidden > part.measured).any())
         if matters and not ((term > 0).all() and _grows(part, term)):
             return None
     fit = part.fit(part.bound)
@@ -235,6 +237,11 @@ def _contradicted(line: Line) -> LineVerdict | None:
         " makes the bound true"
     )
     return LineVerdict("violated", reason, part, fit)
+
+
+def logarithms(argument: Array) -> Array:
+    """The most that hidden logarithms of this argument may amount to."""
+    return np.asarray(np.log(2 + argument) ** MOST_LOGARITHMS)
 
 
 def _grows(line: Line, predicted: Array) -> bool:

@@ -7,9 +7,9 @@ that it would have had undisturbed, bit for bit; so does one that runs on other 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from platform import python_version
 from typing import Any
@@ -21,10 +21,14 @@ from numpy.typing import NDArray
 from tightrate.common.errors import TightrateError
 from tightrate.common.threads import blas_kernel, one_blas_thread
 from tightrate.common.workload import HOURS, refuse_endless
+from tightrate.constructions.problem import PROBLEMS
+from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.by_name import Problems, build_noise
 from tightrate.simulator.measures import MEASURES
 from tightrate.simulator.parameters import parameters
+from tightrate.simulator.theorem_values import RunSymbols
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.session import Progress, silent
 from tightrate.verify.sweep.cell import Result
@@ -189,37 +193,81 @@ def _coordinates(sweep: Sweep) -> dict[str, list[Any]]:
     }
 
 
+MEAN, STDERR = "_mean", "_stderr"
+
+
+def measured_names(data: xr.Dataset) -> tuple[str, ...]:
+    """What a dataset has means of: the sweep's measures in their order, or every NAME with a variable NAME_mean."""
+    if "sweep" in data.attrs:
+        return tuple(json.loads(data.attrs["sweep"])["measures"])
+    return tuple(str(name).removesuffix(MEAN) for name in data.data_vars if str(name).endswith(MEAN))
+
+
 def measurement(data: xr.Dataset, name: str = "", *, what: str = "", rounding: float = 0.0) -> Measurement:
     """What a sweep measured (its first measure unless said otherwise), for whoever judges it.
 
     The symbols are those of the theorem, and every number that the sweep was given or that its algorithm took by
-    default; `rounding` is relative to the mean.
+    default; `rounding` is relative to the mean.  Any dataset with a variable NAME_mean, and perhaps NAME_stderr, will
+    do.
 
     >>> given = {"K": 2, "eta": 0.5, "cosine": 0.5}
     >>> found = run_sweep(Sweep("s", "local-sgd", "rank-one-pair", {"R": (1, 2)}, given, method="exact"))
     >>> sorted(measurement(found).symbols)
     ['K', 'R', 'cosine', 'eta', 'gamma']
     """
+    known = measured_names(data)
+    name = name or next(iter(known), "")
+    if f"{name}{MEAN}" not in data:
+        raise TightrateError(f"the dataset has no {name}{MEAN}; it has {', '.join(known) or 'no means'}")
+    numbers = _numbers_given(data) if "sweep" in data.attrs else {}
+    variables = [str(variable) for variable in data.data_vars]
+    of_the_theorem = {one.removeprefix(SYMBOL): data[one] for one in variables if one.startswith(SYMBOL)}
+    mean = data[f"{name}{MEAN}"]
+    return Measurement.of(
+        data,
+        mean,
+        what=what or (MEASURES[name].meaning if name in MEASURES else name),
+        symbols={**numbers, **of_the_theorem},
+        stderr=data.get(f"{name}{STDERR}", 0.0),
+        rounding=rounding * abs(mean),
+    )
+
+
+def _numbers_given(data: xr.Dataset) -> dict[str, float]:
+    """The symbols that have one value in a whole sweep: parameters, fixed steps and defaults of the algorithm."""
     sweep = json.loads(data.attrs["sweep"])
-    name = name or sweep["measures"][0]
     own = {} if "algorithm" in sweep["axes"] else parameters(ALGORITHMS[sweep["algorithm"]])
     defaults = {symbol: one.default for symbol, one in own.items() if symbol not in data}
-    numbers = {
+    return {
         symbol: float(value)
         for symbol, value in {**defaults, **sweep["parameters"], **sweep["steps"]}.items()
         if symbol in LETTERS and isinstance(value, int | float)
     }
-    variables = [str(variable) for variable in data.data_vars]
-    of_the_theorem = {one.removeprefix(SYMBOL): data[one] for one in variables if one.startswith(SYMBOL)}
-    mean = data[f"{name}_mean"]
-    return Measurement.of(
-        data,
-        mean,
-        what=what or MEASURES[name].meaning,
-        symbols={**numbers, **of_the_theorem},
-        stderr=data[f"{name}_stderr"],
-        rounding=rounding * abs(mean),
-    )
+
+
+def symbols_at_cells(data: xr.Dataset, theorem: Theorem, names: Collection[str]) -> dict[str, xr.DataArray]:
+    """Symbols of a theorem that the sweep was not compared with, where its problems and noises say them."""
+    if not names or "sweep" not in data.attrs:
+        return {}
+    sweep = json.loads(data.attrs["sweep"])
+    dims = list(sweep["axes"])
+    blank = xr.DataArray(np.full([len(sweep["axes"][name]) for name in dims], np.nan), dims=dims)
+    found = {name: blank.copy() for name in names}
+    problems = Problems()
+    for place in np.ndindex(*blank.shape):
+        chosen = {name: sweep["axes"][name][index] for name, index in zip(dims, place, strict=True)}
+        at = {**sweep["parameters"], **chosen}
+        at |= {name: float(data[name].values[place]) for name in sweep["steps"] if name in data}
+        algorithm, problem, noise = (chosen.get(name, sweep[name]) for name in ("algorithm", "problem", "noise"))
+        if problem not in PROBLEMS.entries():
+            return {}
+        instance = {"seed": sweep["seed"], **at}
+        run = RunSymbols.of(
+            theorem, algorithm, problem, build_noise(noise, at), at, partial(problems.get, problem, instance)
+        )
+        for name, value in run.known(names).items():
+            found[name][place] = value
+    return {name: values for name, values in found.items() if bool(values.notnull().all())}
 
 
 @cache
