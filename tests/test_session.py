@@ -6,11 +6,13 @@ import os
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xarray as xr
 
 from tightrate.common.errors import TightrateError
 from tightrate.common.processes import in_processes
+from tightrate.terminal import output
 from tightrate.verify.cache import code_digest as digests
 from tightrate.verify.cache.code_digest import code_digest, reached
 from tightrate.verify.cache.result_cache import ResultStore
@@ -139,3 +141,18 @@ def test_a_process_that_is_killed_every_time_is_reported() -> None:
 
     with pytest.raises(TightrateError, match="were killed 3 times"):
         list(in_processes(fatal, [(1,), (2,)], 2))
+
+
+def test_a_log_hears_of_progress_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = iter(np.arange(0.0, 100.0, 7.0))
+    monkeypatch.setattr(output, "monotonic", lambda: float(next(now)))
+    with output.progress() as watcher:
+        for done in range(9):
+            watcher("experiments", done, 9)
+    assert capsys.readouterr().err.splitlines() == [
+        "experiments: 2 of 9 after 21 s",
+        "experiments: 5 of 9 after 42 s",
+        "experiments: 8 of 9 after 63 s",
+    ]

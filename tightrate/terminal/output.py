@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 LEAST_COLUMNS = 20  # narrower terminals are not written for
+SECONDS_BETWEEN_LINES = 20.0  # of progress in a log
 
 STATUS_STYLE: Mapping[str, str] = {
     "confirmed": "green",
@@ -70,16 +73,28 @@ def working(what: str) -> Iterator[None]:
 
 
 class Watcher:
-    """Progress bars on standard error, one for each piece of work; nothing when nobody watches a terminal."""
+    """Progress bars on standard error, one for each piece of work; in a log, a line now and then."""
 
-    def __init__(self, bars: Progress) -> None:
+    def __init__(self, bars: Progress, log: Callable[[str], None] | None = None) -> None:
         self._bars = bars
         self._tasks: dict[str, Any] = {}
+        self._log, self._began = log, monotonic()
+        self._told = self._began
 
     def __call__(self, what: str, done: int, total: int) -> None:
         if what not in self._tasks:
             self._tasks[what] = self._bars.add_task(what, total=total)
         self._bars.update(self._tasks[what], completed=done, total=total)
+        now = monotonic()
+        if self._log is not None and now - self._told >= SECONDS_BETWEEN_LINES:
+            self._told = now
+            self._log(f"{what}: {done} of {total} after {now - self._began:.0f} s")
+
+
+def _log(line: str) -> None:
+    with suppress(OSError, ValueError):  # nobody listens
+        if sys.stderr is not None:
+            print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -87,5 +102,6 @@ def progress() -> Iterator[Watcher]:
     """A context in which work can report progress."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     shown = console(stderr=True)
+    log = None if shown.is_terminal else _log
     with Progress(*columns, console=shown, disable=not shown.is_terminal) as bars:
-        yield Watcher(bars)
+        yield Watcher(bars, log)
