@@ -347,7 +347,7 @@ def unclipped(case: str) -> tuple[Expr, Expr]:
 @claim(
     "cheng2024/gain-over-minibatch",
     "For $K >= K_0$, clipping aside, the minibatch bound is $min(K, (K/K_0)^(1/3), sqrt(MK/K_0))$ times the local"
-    " one; for Adam the minimum includes L/weak.",
+    " one; for Adam the minimum includes $L/weak$.",
     theorem="cheng2024/eq4.5",
     kind="regime",
     expected="confirmed",
@@ -402,7 +402,7 @@ def loss_against_minibatch() -> Order:
 
 @claim(
     "cheng2024/adam-gain-ends-at-once",
-    "From $K$ = L/weak on, the drift of Local Adam is below weak $Delta/R$, so that its gain stops growing.",
+    "From $K = L/weak$ on, the drift of Local Adam is below $weak Delta/R$, so that its gain stops growing.",
     theorem="cheng2024/thm3",
     kind="counterexample",
     expected="violated",
@@ -410,7 +410,7 @@ def loss_against_minibatch() -> Order:
 def adam_gain_ends_at_once() -> Order:
     """The remark after (4.11), without further hypotheses: a path where noise is large refutes it."""
     drift, floor = term("thm3", "noise drift"), term("thm3", "weak convexity")
-    return Order([at_most(drift, floor, Ge(K * weak, L), name="the gain ends at L/weak")], "no growth from L/weak on")
+    return Order([at_most(drift, floor, Ge(K * weak, L), name="the gain ends at L/weak")], "no growth from $L/weak$ on")
 
 
 @claim(
@@ -436,7 +436,7 @@ def adam_gain_ends() -> Order:
 
 @claim(
     "cheng2024/adam-gain-is-limited",
-    "Local Adam's bound is never more than L/weak times better than minibatch Adam's.",
+    "Local Adam's bound is never more than $L/weak$ times better than minibatch Adam's.",
     theorem="cheng2024/thm3",
     kind="regime",
     expected="confirmed",
@@ -444,7 +444,7 @@ def adam_gain_ends() -> Order:
 def adam_gain_is_limited() -> Order:
     """A certificate of the order algebra, checked once more by itself."""
     gain = at_most(rate("eq4.11"), L / weak * rate("thm3"), Le(weak, L), name="the gain is at most L/weak")
-    return Order([gain], "gain at most L/weak")
+    return Order([gain], "gain at most $L/weak$")
 
 
 @claim(
