@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 LEAST_COLUMNS = 20  # narrower terminals are not written for
+LONGEST_WORD = 16  # that a column of a table is kept wide enough for
 SECONDS_BETWEEN_LINES = 20.0  # of progress in a log
 
 STATUS_STYLE: Mapping[str, str] = {
@@ -52,13 +53,22 @@ def number(value: float | None) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: int | None = None) -> Table:
-    """A plain table; the columns from index `right` on are numbers, set flush right."""
+    """A plain table; the columns from index `right` on are numbers, set flush right.
+
+    A narrow terminal breaks cells between words, and within one only where it is long.
+    """
+    lines, least = [list(row) for row in rows], list[int]()
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=any(columns))
-    for index, column in enumerate(columns):
+    for index, name in enumerate(columns):
         flush_right = right is not None and index >= right
-        made.add_column(column, justify="right" if flush_right else "left", overflow="fold")
-    for row in rows:
-        made.add_row(*row)
+        words = [len(word) for line in [columns, *lines] for word in str(line[index]).split()]
+        least.append(min(max(words, default=1), LONGEST_WORD))
+        made.add_column(name, justify="right" if flush_right else "left", overflow="fold")
+    if sum(least) + 2 * len(least) <= console().width:
+        for column, width in zip(made.columns, least, strict=True):
+            column.min_width = width
+    for line in lines:
+        made.add_row(*line)
     return made
 
 

@@ -108,12 +108,11 @@ class FittedExponent:
         """What a table says."""
         return {
             "along": self.path,
-            "where it leads": self.term,
+            "term": self.term,
             "cells": str(self.cells),
             "predicted": self.prediction,
-            "measured": f"{self.estimate:z.3f}",
-            "99 % interval": f"{self.low:z.3f} to {self.high:z.3f}",
-            "first and last": " ".join(f"{one:z.2f}" for one in (self.local[0], self.local[-1])),
+            "measured (99 %)": f"{self.estimate:z.3f} ({self.low:z.3f} to {self.high:z.3f})",
+            "ends": ", ".join(f"{one:z.2f}" for one in (self.local[0], self.local[-1])),
             "verdict": f"{self.status or ''}{': the bound leaves room' if self.reason == ROOM else ''}",
         }
 
