@@ -185,6 +185,15 @@ def nesterov_minibatch_sgd(
     return x, seen
 
 
+def nesterov_minibatch_sgd_growing(gradient: Gradient, x0: Vector, M: int, K: int, R: int, *, eta: Any) -> Result:
+    x, before, seen = x0, x0, []
+    for r in range(R):
+        y = x + (x - before) * r / (r + 3)
+        seen += [y] * K
+        x, before = y - pooled(gradient, y, M, K, r) * eta, x
+    return x, seen
+
+
 def local_steps(
     gradient: Gradient, x: Vector, M: int, K: int, r: int, eta: Any, seen: list[Vector]
 ) -> tuple[Vector, Vector]:

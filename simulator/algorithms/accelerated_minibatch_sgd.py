@@ -100,6 +100,39 @@ class NesterovConstantStep(Optimizer[NesterovConstantState]):
         return state.x
 
 
+class GrowingMomentumState(NamedTuple):
+    """The iterate x, the extrapolated point y and the steps taken."""
+
+    x: Array
+    y: Array
+    r: int
+
+
+@dataclass(frozen=True, eq=False)
+class NesterovGrowingMomentum(Optimizer[GrowingMomentumState]):
+    """x_{r+1} = y_r - eta g(y_r); y_{r+1} = x_{r+1} + (r + 1)/(r + 4) (x_{r+1} - x_r), y_0 = x_0."""
+
+    eta: Array
+
+    @property
+    def linear(self) -> bool:
+        return True
+
+    def init(self, start: Array) -> GrowingMomentumState:
+        return GrowingMomentumState(start, start, 0)
+
+    def point(self, state: GrowingMomentumState) -> Array:
+        return state.y
+
+    def step(self, state: GrowingMomentumState, gradient: Array) -> GrowingMomentumState:
+        r = state.r + 1
+        x = state.y - self.eta * gradient
+        return GrowingMomentumState(x, x + r / (r + 3) * (x - state.x), r)
+
+    def output(self, state: GrowingMomentumState) -> Array:
+        return state.x
+
+
 @ALGORITHMS.add(
     "accelerated-minibatch-sgd",
     source="Ghadimi and Lan (2012), AC-SA in Euclidean space, with the minibatches of Patel et al. (2024), eq. (6)",
@@ -142,3 +175,23 @@ def nesterov_minibatch_sgd(*, eta: ArrayLike, momentum: ArrayLike) -> Minibatch:
     For mu-strongly convex objectives eta = 1/L and momentum = (1 - q)/(1 + q), q = sqrt(mu eta).
     """
     return Minibatch(NesterovConstantStep(per_replica("eta", eta), per_replica("momentum", momentum)))
+
+
+@ALGORITHMS.add(
+    "nesterov-minibatch-sgd-growing",
+    source="Nesterov (1983), with the momentum r/(r + 3) and the minibatches of Patel et al. (2024), eq. (6)",
+)
+def nesterov_minibatch_sgd_growing(*, eta: ArrayLike) -> Minibatch:
+    """Nesterov's method for convex objectives on minibatches of K M samples: momentum r/(r + 3).
+
+    Algorithm::
+
+        x_{-1} = x_0
+        for r = 0, ..., R-1:
+            y_r = x_r + r/(r + 3) (x_r - x_{r-1})
+            x_{r+1} = y_r - eta (mean of K M stochastic gradients at y_r)
+        return x_R; the average runs over y_0, ..., y_{R-1}
+
+    The theory takes eta at most 1/L.
+    """
+    return Minibatch(NesterovGrowingMomentum(per_replica("eta", eta)))

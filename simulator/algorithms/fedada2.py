@@ -51,7 +51,7 @@ class DelayedPreconditioner(Optimizer[ClientState]):
     def step(self, state: ClientState, gradient: Array) -> ClientState:
         m = self.beta1 * state.m + (1 - self.beta1) * gradient
         v = self.renewed(state.v, gradient) if state.k % self.delay == 0 else state.v
-        direction = m / (np.sqrt(self.denominator(v)) + self.lam)
+        direction = self.first_moment(m, state.k + 1) / (np.sqrt(self.second_moment(v, state.k + 1)) + self.lam)
         if self.smallest_step > 0:
             taken = np.linalg.norm(direction, axis=-1, keepdims=True) >= self.smallest_step
             m, direction = np.where(taken, m, 0.0), np.where(taken, direction, 0.0)
@@ -69,15 +69,34 @@ class DelayedPreconditioner(Optimizer[ClientState]):
         """What the root is taken of; v itself unless said otherwise."""
         return v
 
+    def first_moment(self, m: Array, k: int) -> Array:  # noqa: ARG002
+        """m as it enters the k-th step of a round; m itself unless said otherwise."""
+        return m
+
+    def second_moment(self, v: Array, k: int) -> Array:  # noqa: ARG002
+        """What the root is taken of in the k-th step of a round."""
+        return self.denominator(v)
+
 
 @dataclass(frozen=True, eq=False)
 class DelayedAdam(DelayedPreconditioner):
-    """v <- beta2 v + (1 - beta2) g^2, without bias correction."""
+    """v <- beta2 v + (1 - beta2) g^2.
+
+    With `bias_correction` m and v are divided by 1 - beta^n in the step, n the number of their updates in the round.
+    """
 
     beta2: Array
+    bias_correction: bool = False
 
     def renewed(self, v: Array, gradient: Array) -> Array:
         return self.beta2 * v + (1 - self.beta2) * gradient**2
+
+    def first_moment(self, m: Array, k: int) -> Array:
+        return m / (1 - self.beta1**k) if self.bias_correction else m
+
+    def second_moment(self, v: Array, k: int) -> Array:
+        renewals = -(-k // self.delay)
+        return v / (1 - self.beta2**renewals) if self.bias_correction else v
 
 
 def client_parameters(
@@ -145,8 +164,10 @@ def fedada2(**shared: Any) -> FederatedOptimization:
     theorems=("lee2024/thm6", "lee2024/cor7a", "lee2024/cor7b", "lee2024/cor8", "lee2024/client-displacement-adam"),
 )
 @shares(joint_adaptivity)
-def fedada2_adam(*, beta1: ArrayLike = 0.9, beta2: ArrayLike = 0.99, **shared: Any) -> FederatedOptimization:
-    """FedAda² with Adam clients, without bias correction.
+def fedada2_adam(
+    *, beta1: ArrayLike = 0.9, beta2: ArrayLike = 0.99, bias_correction: bool = False, **shared: Any
+) -> FederatedOptimization:
+    """FedAda² with Adam clients, without bias correction unless asked for.
 
     Algorithm::
 
@@ -155,5 +176,9 @@ def fedada2_adam(*, beta1: ArrayLike = 0.9, beta2: ArrayLike = 0.99, **shared: A
             if (k - 1) mod delay == 0: v <- beta2 v + (1 - beta2) g^2
             x_i <- x_i - eta m / (sqrt v + lambda)
         from m = v = 0 in every round
+
+    With `bias_correction` m and v are divided by 1 - beta1^k and 1 - beta2^n in the k-th step of a round, n being the
+    updates of v so far (Kingma and Ba 2015).
     """
-    return joint_adaptivity(partial(DelayedAdam, beta2=per_replica("beta2", beta2)), client_beta1=beta1, **shared)
+    client = partial(DelayedAdam, beta2=per_replica("beta2", beta2), bias_correction=bool(bias_correction))
+    return joint_adaptivity(client, client_beta1=beta1, **shared)

@@ -30,9 +30,11 @@ class ServerAdaGrad(Optimizer[ServerState]):
     gamma: Array
     beta1: Array
     damping: Array
+    starts_at_damping: bool = False
 
     def init(self, start: Array) -> ServerState:
-        return ServerState(start, np.zeros_like(start), np.zeros_like(start))
+        zero = np.zeros_like(start)
+        return ServerState(start, zero, zero + self.damping**2 if self.starts_at_damping else zero)
 
     def point(self, state: ServerState) -> Array:
         return state.x
@@ -43,10 +45,15 @@ class ServerAdaGrad(Optimizer[ServerState]):
         return ServerState(state.x - self.gamma * m / (np.sqrt(v) + self.damping), m, v)
 
 
-def server_adagrad(gamma: ArrayLike, beta1: ArrayLike, damping: ArrayLike) -> ServerAdaGrad:
+def server_adagrad(
+    gamma: ArrayLike, beta1: ArrayLike, damping: ArrayLike, *, starts_at_damping: bool = False
+) -> ServerAdaGrad:
     """The server with its parameters checked."""
     return ServerAdaGrad(
-        per_replica("gamma", gamma), per_replica("beta1", beta1), per_replica("server_damping", damping)
+        per_replica("gamma", gamma),
+        per_replica("beta1", beta1),
+        per_replica("server_damping", damping),
+        bool(starts_at_damping),
     )
 
 
@@ -56,7 +63,12 @@ def server_adagrad(gamma: ArrayLike, beta1: ArrayLike, damping: ArrayLike) -> Se
     theorems=("lee2024/h2-server",),
 )
 def fedadagrad(
-    *, eta: ArrayLike, gamma: ArrayLike = 1.0, beta1: ArrayLike = 0.0, server_damping: ArrayLike = 1e-3
+    *,
+    eta: ArrayLike,
+    gamma: ArrayLike = 1.0,
+    beta1: ArrayLike = 0.0,
+    server_damping: ArrayLike = 1e-3,
+    starts_at_damping: bool = False,
 ) -> FederatedOptimization:
     """FedAdaGrad: SGD clients, an AdaGrad server.
 
@@ -72,5 +84,8 @@ def fedadagrad(
             v <- v + Delta^2
             x_{t+1} = x_t + gamma m / (sqrt v + server_damping)
         return x_R; theorems take the least gradient norm over x_0, ..., x_{R-1}
+
+    With `starts_at_damping` v starts at server_damping^2, as in Reddi et al. (2021), whose tau it is.
     """
-    return FederatedOptimization(SGD(per_replica("eta", eta)), server_adagrad(gamma, beta1, server_damping))
+    server = server_adagrad(gamma, beta1, server_damping, starts_at_damping=starts_at_damping)
+    return FederatedOptimization(SGD(per_replica("eta", eta)), server)

@@ -36,9 +36,11 @@ class Adam(Optimizer[AdamState]):
     beta2: Array
     damping: Array
     bias_correction: bool
+    starts_at_damping: bool = False
 
     def init(self, start: Array) -> AdamState:
-        return AdamState(start, np.zeros_like(start), np.zeros_like(start), 0)
+        zero = np.zeros_like(start)
+        return AdamState(start, zero, zero + self.damping**2 if self.starts_at_damping else zero, 0)
 
     def point(self, state: AdamState) -> Array:
         return state.x
@@ -63,6 +65,7 @@ def fedadam(
     beta2: ArrayLike = 0.99,
     server_damping: ArrayLike = 1e-3,
     bias_correction: bool = False,
+    starts_at_damping: bool = False,
 ) -> FederatedOptimization:
     """FedAdam: SGD clients, an Adam server with or without bias correction.
 
@@ -75,6 +78,7 @@ def fedadam(
         return x_R
 
     With bias correction m and v are divided by 1 - beta1^(t+1) and 1 - beta2^(t+1) in the last line.
+    With `starts_at_damping` v starts at server_damping^2, as in Reddi et al. (2021), whose tau it is.
     """
     server = Adam(
         per_replica("gamma", gamma),
@@ -82,5 +86,6 @@ def fedadam(
         per_replica("beta2", beta2),
         per_replica("server_damping", server_damping),
         bool(bias_correction),
+        bool(starts_at_damping),
     )
     return FederatedOptimization(SGD(per_replica("eta", eta)), server)

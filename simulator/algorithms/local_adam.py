@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tightrate.simulator.algorithm import ALGORITHMS, Array
-from tightrate.simulator.batch.hyperparameters import clip, per_replica, threshold
+from tightrate.simulator.batch.hyperparameters import Clipping, clip, clipping_named, per_replica, threshold
 from tightrate.simulator.communication import Minibatch, StateAveraging
 from tightrate.simulator.optimizer import Optimizer
 
@@ -27,7 +27,7 @@ class AdamState(NamedTuple):
 class ClippedAdam(Optimizer[AdamState]):
     """Adam without bias correction, the damping lambda inside the root.
 
-    g <- clip(g, rho) coordinate by coordinate; u <- beta1 u + (1 - beta1) g; v <- beta2 v + (1 - beta2) g^2;
+    g <- clip(g, rho) by coordinates or globally; u <- beta1 u + (1 - beta1) g; v <- beta2 v + (1 - beta2) g^2;
     x <- x - eta u / sqrt(v + lambda^2).
     """
 
@@ -36,6 +36,7 @@ class ClippedAdam(Optimizer[AdamState]):
     beta2: Array
     lam: Array
     rho: Array | None
+    clipping: Clipping = "coordinate"
 
     def init(self, start: Array) -> AdamState:
         zero = np.zeros_like(start)
@@ -45,7 +46,7 @@ class ClippedAdam(Optimizer[AdamState]):
         return state.x
 
     def step(self, state: AdamState, gradient: Array) -> AdamState:
-        g = clip(gradient, self.rho)
+        g = clip(gradient, self.rho, self.clipping)
         u = self.beta1 * state.u + (1 - self.beta1) * g
         v = self.beta2 * state.v + (1 - self.beta2) * (g * g)
         move = -self.eta * u / np.sqrt(v + self.lam**2)
@@ -60,7 +61,9 @@ class ClippedAdam(Optimizer[AdamState]):
         return self.lam / np.sqrt(state.v + self.lam**2)
 
 
-def clipped_adam(eta: ArrayLike, beta1: ArrayLike, beta2: ArrayLike, lam: ArrayLike, rho: ArrayLike) -> ClippedAdam:
+def clipped_adam(
+    eta: ArrayLike, beta1: ArrayLike, beta2: ArrayLike, lam: ArrayLike, rho: ArrayLike, clipping: str
+) -> ClippedAdam:
     """The optimizer with its parameters checked; rho = inf does not clip."""
     return ClippedAdam(
         per_replica("eta", eta),
@@ -68,12 +71,19 @@ def clipped_adam(eta: ArrayLike, beta1: ArrayLike, beta2: ArrayLike, lam: ArrayL
         per_replica("beta2", beta2),
         per_replica("lambda", lam),
         threshold(rho),
+        clipping_named(clipping),
     )
 
 
 @ALGORITHMS.add("local-adam", source="Cheng and Glasgow (2024), Algorithm 1", theorems=("local-adam",))
 def local_adam(
-    *, eta: ArrayLike, beta1: ArrayLike = 0.9, beta2: ArrayLike = 0.999, lam: ArrayLike = 1.0, rho: ArrayLike = np.inf
+    *,
+    eta: ArrayLike,
+    beta1: ArrayLike = 0.9,
+    beta2: ArrayLike = 0.999,
+    lam: ArrayLike = 1.0,
+    rho: ArrayLike = np.inf,
+    clipping: str = "coordinate",
 ) -> StateAveraging:
     """Local Adam: clipped gradients, no bias correction, and all three states averaged and carried over.
 
@@ -90,8 +100,9 @@ def local_adam(
         return x_R; the average runs over z_m = (x_m - beta1 x_m')/(1 - beta1), x_m' the iterate before
 
     The damping lambda stands inside the root.  beta2 = 1 is Local SGDM with the step eta / lambda.
+    With clipping = global it is g <- g min(1, rho/|g|), the norm that of the whole vector (Pascanu et al. 2013).
     """
-    return StateAveraging(clipped_adam(eta, beta1, beta2, lam, rho))
+    return StateAveraging(clipped_adam(eta, beta1, beta2, lam, rho, clipping))
 
 
 @ALGORITHMS.add(
@@ -100,7 +111,13 @@ def local_adam(
     theorems=("minibatch-adam",),
 )
 def minibatch_adam(
-    *, eta: ArrayLike, beta1: ArrayLike = 0.9, beta2: ArrayLike = 0.999, lam: ArrayLike = 1.0, rho: ArrayLike = np.inf
+    *,
+    eta: ArrayLike,
+    beta1: ArrayLike = 0.9,
+    beta2: ArrayLike = 0.999,
+    lam: ArrayLike = 1.0,
+    rho: ArrayLike = np.inf,
+    clipping: str = "coordinate",
 ) -> Minibatch:
     """Minibatch Adam: R steps of Adam, each with the gradient averaged over K M fresh samples, then clipped.
 
@@ -113,5 +130,7 @@ def minibatch_adam(
             v <- beta2 v + (1 - beta2) g^2
             x <- x - eta u / sqrt(v + lambda^2)
         return x_R; the average runs over z = (x - beta1 x')/(1 - beta1), x' the iterate before
+
+    With clipping = global it is g <- g min(1, rho/|g|), the norm that of the whole vector (Pascanu et al. 2013).
     """
-    return Minibatch(clipped_adam(eta, beta1, beta2, lam, rho))
+    return Minibatch(clipped_adam(eta, beta1, beta2, lam, rho, clipping))

@@ -24,10 +24,14 @@ class ScheduleFreeState(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ScheduleFree(Optimizer[ScheduleFreeState]):
-    """v_r = (1 - beta1) z_r + beta1 x_r; z_{r+1} = z_r - gamma g(v_r); x_{r+1} = x_r + (z_{r+1} - x_r)/(r + 1)."""
+    """v_r = (1 - beta1) z_r + beta1 x_r; z_{r+1} = z_r - gamma g(v_r); x_{r+1} = x_r + (z_{r+1} - x_r)/(r + 1).
+
+    With `counts_the_start` the last weight is 1/(r + 2).
+    """
 
     gamma: Array
     beta1: Array
+    counts_the_start: bool = False
 
     @property
     def linear(self) -> bool:
@@ -41,7 +45,8 @@ class ScheduleFree(Optimizer[ScheduleFreeState]):
 
     def step(self, state: ScheduleFreeState, gradient: Array) -> ScheduleFreeState:
         z = state.z - self.gamma * gradient
-        return ScheduleFreeState(state.x + (z - state.x) / (state.r + 1), z, state.r + 1)
+        terms = state.r + 2 if self.counts_the_start else state.r + 1
+        return ScheduleFreeState(state.x + (z - state.x) / terms, z, state.r + 1)
 
     def output(self, state: ScheduleFreeState) -> Array:
         return state.x
@@ -51,7 +56,9 @@ class ScheduleFree(Optimizer[ScheduleFreeState]):
     "local-sgd-schedule-free",
     source="Khaled et al. (2025), section 4 (experiments), in the usual form of schedule-free SGD",
 )
-def local_sgd_schedule_free(*, eta: ArrayLike, gamma: ArrayLike = 2.0, beta1: ArrayLike = 0.2) -> FederatedOptimization:
+def local_sgd_schedule_free(
+    *, eta: ArrayLike, gamma: ArrayLike = 2.0, beta1: ArrayLike = 0.2, counts_the_start: bool = False
+) -> FederatedOptimization:
     """Local SGD with a schedule-free outer optimizer.
 
     Algorithm::
@@ -64,6 +71,9 @@ def local_sgd_schedule_free(*, eta: ArrayLike, gamma: ArrayLike = 2.0, beta1: Ar
             z_{r+1} = z_r + gamma mean_m (y_m - v_r)
             x_{r+1} = x_r + (z_{r+1} - x_r)/(r + 1)
         return x_R; the average runs over every y_m before its step
+
+    x is the mean of z_1, ..., z_r (Defazio et al. 2024); with `counts_the_start` it is that of z_0, ..., z_r, so
+    that the last weight is 1/(r + 2).
     """
-    server = ScheduleFree(per_replica("gamma", gamma), per_replica("beta1", beta1))
+    server = ScheduleFree(per_replica("gamma", gamma), per_replica("beta1", beta1), bool(counts_the_start))
     return FederatedOptimization(SGD(per_replica("eta", eta)), server)

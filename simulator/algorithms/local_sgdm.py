@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tightrate.simulator.algorithm import ALGORITHMS, Array
-from tightrate.simulator.batch.hyperparameters import clip, per_replica, threshold
+from tightrate.simulator.batch.hyperparameters import Clipping, clip, clipping_named, per_replica, threshold
 from tightrate.simulator.communication import Minibatch, StateAveraging
 from tightrate.simulator.optimizer import Optimizer
 
@@ -23,11 +23,12 @@ class MomentumState(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class SGDM(Optimizer[MomentumState]):
-    """g <- clip(g, rho) coordinate by coordinate; u <- beta1 u + (1 - beta1) g; x <- x - eta u."""
+    """g <- clip(g, rho), coordinate by coordinate or globally; u <- beta1 u + (1 - beta1) g; x <- x - eta u."""
 
     eta: Array
     beta1: Array
     rho: Array | None
+    clipping: Clipping = "coordinate"
 
     @property
     def linear(self) -> bool:
@@ -40,7 +41,7 @@ class SGDM(Optimizer[MomentumState]):
         return state.x
 
     def step(self, state: MomentumState, gradient: Array) -> MomentumState:
-        u = self.beta1 * state.u + (1 - self.beta1) * clip(gradient, self.rho)
+        u = self.beta1 * state.u + (1 - self.beta1) * clip(gradient, self.rho, self.clipping)
         return MomentumState(state.x - self.eta * u, u)
 
     def averaged(self, state: MomentumState) -> Array:
@@ -48,13 +49,15 @@ class SGDM(Optimizer[MomentumState]):
         return state.x - self.eta * self.beta1 / (1 - self.beta1) * state.u
 
 
-def sgdm(eta: ArrayLike, beta1: ArrayLike, rho: ArrayLike) -> SGDM:
+def sgdm(eta: ArrayLike, beta1: ArrayLike, rho: ArrayLike, clipping: str = "coordinate") -> SGDM:
     """The optimizer with its parameters checked; rho = inf does not clip."""
-    return SGDM(per_replica("eta", eta), per_replica("beta1", beta1), threshold(rho))
+    return SGDM(per_replica("eta", eta), per_replica("beta1", beta1), threshold(rho), clipping_named(clipping))
 
 
 @ALGORITHMS.add("local-sgdm", source="Cheng and Glasgow (2024), Algorithm 2", theorems=("local-sgdm",))
-def local_sgdm(*, eta: ArrayLike, beta1: ArrayLike = 0.9, rho: ArrayLike = np.inf) -> StateAveraging:
+def local_sgdm(
+    *, eta: ArrayLike, beta1: ArrayLike = 0.9, rho: ArrayLike = np.inf, clipping: str = "coordinate"
+) -> StateAveraging:
     """Local SGDM: clipped gradients, momentum, and both iterate and momentum averaged.
 
     Algorithm::
@@ -69,8 +72,9 @@ def local_sgdm(*, eta: ArrayLike, beta1: ArrayLike = 0.9, rho: ArrayLike = np.in
         return x_R; the average runs over z_m = x_m - eta beta1/(1 - beta1) u_m
 
     z moves by -eta mean_m g_m whatever the momentum; z = x for beta1 = 0.  rho = inf does not clip.
+    With clipping = global it is g <- g min(1, rho/|g|), the norm that of the whole vector (Pascanu et al. 2013).
     """
-    return StateAveraging(sgdm(eta, beta1, rho))
+    return StateAveraging(sgdm(eta, beta1, rho, clipping))
 
 
 @ALGORITHMS.add(
@@ -78,7 +82,9 @@ def local_sgdm(*, eta: ArrayLike, beta1: ArrayLike = 0.9, rho: ArrayLike = np.in
     source="Cheng and Glasgow (2024), section 3 and eq. (4.5)",
     theorems=("minibatch-sgdm",),
 )
-def minibatch_sgdm(*, eta: ArrayLike, beta1: ArrayLike = 0.9, rho: ArrayLike = np.inf) -> Minibatch:
+def minibatch_sgdm(
+    *, eta: ArrayLike, beta1: ArrayLike = 0.9, rho: ArrayLike = np.inf, clipping: str = "coordinate"
+) -> Minibatch:
     """Minibatch SGDM: R steps of SGDM, each with the gradient averaged over K M fresh samples, then clipped.
 
     Algorithm::
@@ -89,5 +95,7 @@ def minibatch_sgdm(*, eta: ArrayLike, beta1: ArrayLike = 0.9, rho: ArrayLike = n
             u <- beta1 u + (1 - beta1) g
             x <- x - eta u
         return x_R; the average runs over z = x - eta beta1/(1 - beta1) u
+
+    With clipping = global it is g <- g min(1, rho/|g|), the norm that of the whole vector (Pascanu et al. 2013).
     """
-    return Minibatch(sgdm(eta, beta1, rho))
+    return Minibatch(sgdm(eta, beta1, rho, clipping))

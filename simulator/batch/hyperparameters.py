@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tightrate.common.errors import TightrateError
+from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.constructions.parameters import check_number
 from tightrate.rates.symbols.alphabet import check_value
 from tightrate.simulator.algorithm import Array
@@ -58,9 +60,31 @@ def threshold(rho: ArrayLike) -> Array | None:
     return None if np.isinf(values).all() else values.reshape(-1, 1, 1)
 
 
-def clip(gradient: Array, rho: Array | None) -> Array:
-    """sign(g_i) min(|g_i|, rho), coordinate by coordinate."""
-    return gradient if rho is None else np.clip(gradient, -rho, rho)
+Clipping = Literal["coordinate", "global"]
+CLIPPINGS: tuple[Clipping, ...] = ("coordinate", "global")
+
+
+def clip(gradient: Array, rho: Array | None, clipping: Clipping = "coordinate") -> Array:
+    """sign(g_i) min(|g_i|, rho), coordinate by coordinate, or g min(1, rho/|g|), globally.
+
+    >>> clip(np.array([[3.0, 4.0]]), np.array(1.0)).tolist()
+    [[1.0, 1.0]]
+    >>> clip(np.array([[3.0, 4.0]]), np.array(1.0), "global").round(12).tolist()
+    [[0.6, 0.8]]
+    """
+    if rho is None:
+        return gradient
+    if clipping == "coordinate":
+        return np.clip(gradient, -rho, rho)
+    length = np.linalg.norm(gradient, axis=-1, keepdims=True)
+    return np.asarray(gradient * np.minimum(1.0, rho / np.where(length > 0, length, 1.0)))
+
+
+def clipping_named(name: str) -> Clipping:
+    """The kind of clipping of that name."""
+    if name not in CLIPPINGS:
+        raise unknown_name("clipping", str(name), CLIPPINGS)
+    return name
 
 
 def whole(name: str, value: float) -> int:

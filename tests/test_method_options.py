@@ -1,0 +1,125 @@
+"""Options of methods that other sources than the five papers ask for, each against its closed form or its own loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.simulator.algorithm import ALGORITHMS, Array
+from tightrate.simulator.batch.randomness import stream
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.simulator.sampled.sampling import sample
+
+M, D, SIGMA, SEED = 3, 4, 0.5, 3
+PROBLEM = random_quadratics(M=M, d=D, tau=0.6, zeta_star=0.8, B=2.0, seed=4)
+
+
+def gradient(m: int, x: Array) -> Array:
+    return np.asarray(PROBLEM.hessians[m] @ (x - PROBLEM.minimizers[m]))
+
+
+def found(name: str, K: int, R: int, **parameters: Any) -> Array:
+    run = sample(ALGORITHMS[name](**parameters), PROBLEM, K=K, R=R, noise=GaussianNoise(SIGMA), seed=SEED)
+    return np.asarray(run.last[0])
+
+
+def noise(K: int, R: int) -> Any:
+    return iter(stream(SEED, replica=0).standard_normal((K * R, M, D)) * SIGMA / np.sqrt(D))
+
+
+def shortened(g: Array, rho: float) -> Array:
+    return g * min(1.0, rho / float(np.linalg.norm(g)))
+
+
+@pytest.mark.parametrize("adam", [False, True])
+def test_global_clipping_shortens_the_whole_vector(adam: bool) -> None:
+    K, R, eta, beta1, beta2, lam, rho = 3, 4, 0.1, 0.6, 0.8, 0.3, 0.7
+    draws = noise(K, R)
+    x, u, v = np.zeros((M, D)), np.zeros((M, D)), np.zeros((M, D))
+    for _ in range(R):
+        for _ in range(K):
+            xi = next(draws)
+            g = np.array([shortened(gradient(m, x[m]) + xi[m], rho) for m in range(M)])
+            u, v = beta1 * u + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
+            x = x - eta * (u / np.sqrt(v + lam**2) if adam else u)
+        x, u, v = (np.repeat(part.mean(axis=0)[None], M, axis=0) for part in (x, u, v))
+    own = {"eta": eta, "beta1": beta1, "rho": rho, "clipping": "global"} | (
+        {"beta2": beta2, "lam": lam} if adam else {}
+    )
+    name = "local-adam" if adam else "local-sgdm"
+    np.testing.assert_allclose(found(name, K, R, **own), x[0], rtol=1e-11)
+    assert np.abs(found(name, K, R, **{**own, "clipping": "coordinate"}) - x[0]).max() > 1e-3
+    with pytest.raises(TightrateError, match="unknown clipping 'gloabl'; did you mean 'global'"):
+        ALGORITHMS[name](eta=0.1, rho=1.0, clipping="gloabl")
+
+
+@pytest.mark.parametrize("name", ["minibatch-sgdm", "minibatch-adam"])
+def test_a_threshold_that_is_never_met_clips_nothing(name: str) -> None:
+    for clipping in ("coordinate", "global"):
+        far = found(name, 2, 5, eta=0.1, rho=1e9, clipping=clipping)
+        np.testing.assert_allclose(far, found(name, 2, 5, eta=0.1), rtol=1e-13)
+
+
+@pytest.mark.parametrize(("name", "beta2"), [("fedadam", 0.8), ("fedadagrad", None)])
+def test_a_server_whose_second_moment_starts_at_its_damping_squared(name: str, beta2: float | None) -> None:
+    eta, gamma, tau, K = 0.1, 0.5, 0.2, 3
+    draws, x = noise(K, 1), np.zeros((M, D))
+    for _ in range(K):
+        xi = next(draws)
+        x = np.array([x[m] - eta * (gradient(m, x[m]) + xi[m]) for m in range(M)])
+    change = x.mean(axis=0)
+    v = tau**2 + change**2 if beta2 is None else beta2 * tau**2 + (1 - beta2) * change**2
+    own = {"eta": eta, "gamma": gamma, "beta1": 0.0, "server_damping": tau, "starts_at_damping": True}
+    own |= {} if beta2 is None else {"beta2": beta2}
+    np.testing.assert_allclose(found(name, K, 1, **own), gamma * change / (np.sqrt(v) + tau), rtol=1e-11)
+
+
+@pytest.mark.parametrize("delay", [1, 2])
+def test_client_adam_with_bias_correction(delay: int) -> None:
+    K, eta, lam, beta1, beta2 = 4, 0.3, 0.4, 0.5, 0.7
+    draws, y = noise(K, 1), np.zeros((M, D))
+    m_, v, renewals = np.zeros((M, D)), np.zeros((M, D)), 0
+    for k in range(K):
+        xi = next(draws)
+        g = np.array([gradient(m, y[m]) + xi[m] for m in range(M)])
+        m_ = beta1 * m_ + (1 - beta1) * g
+        if k % delay == 0:
+            v, renewals = beta2 * v + (1 - beta2) * g**2, renewals + 1
+        y = y - eta * m_ / (1 - beta1 ** (k + 1)) / (np.sqrt(v / (1 - beta2**renewals)) + lam)
+    change, damping, gamma = y.mean(axis=0), 0.2, 0.5
+    expected = gamma * change / (np.abs(change) + damping)
+    own = {"eta": eta, "lam": lam, "beta1": beta1, "beta2": beta2, "delay": delay, "bias_correction": True}
+    final = found("fedada2-adam", K, 1, gamma=gamma, server_damping=damping, **own)
+    np.testing.assert_allclose(final, expected, rtol=1e-11)
+
+
+def test_schedule_free_averages_with_and_without_the_start() -> None:
+    K, R, eta, gamma, beta1 = 2, 5, 0.1, 1.5, 0.2
+    for counts, first in ((False, 1), (True, 0)):
+        draws, x, z = noise(K, R), np.zeros(D), [np.zeros(D)]
+        for _ in range(R):
+            start = (1 - beta1) * z[-1] + beta1 * x
+            y = np.repeat(start[None], M, axis=0)
+            for _ in range(K):
+                xi = next(draws)
+                y = np.array([y[m] - eta * (gradient(m, y[m]) + xi[m]) for m in range(M)])
+            z.append(z[-1] + gamma * (y.mean(axis=0) - start))
+            x = np.mean(z[first:], axis=0)
+        own = {"eta": eta, "gamma": gamma, "beta1": beta1, "counts_the_start": counts}
+        np.testing.assert_allclose(found("local-sgd-schedule-free", K, R, **own), x, rtol=1e-11)
+
+
+def test_nesterov_with_growing_momentum() -> None:
+    R, eta = 40, 0.8
+    x, before = np.zeros(D), np.zeros(D)
+    for r in range(R):
+        y = x + r / (r + 3) * (x - before)
+        x, before = y - eta * np.mean([gradient(m, y) for m in range(M)], axis=0), x
+    rule = ALGORITHMS["nesterov-minibatch-sgd-growing"](eta=eta)
+    np.testing.assert_allclose(exact_moments(rule, PROBLEM, K=1, R=R).last.mean[0], x, rtol=1e-11)
+    np.testing.assert_allclose(sample(rule, PROBLEM, K=1, R=R).last[0], x, rtol=1e-11)
