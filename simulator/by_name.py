@@ -7,9 +7,11 @@ from math import prod
 from typing import Any
 
 from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.constructions.moved import moved
 from tightrate.constructions.noise import NOISES, Noise
 from tightrate.constructions.parameters import check_memory
 from tightrate.constructions.problem import PROBLEMS, Problem
+from tightrate.constructions.problem_file import ProblemFile, is_problem_file
 from tightrate.simulator.algorithm import ALGORITHMS, Algorithm
 from tightrate.simulator.batch.randomness import RowSampling
 from tightrate.simulator.parameters import construct, parameters, takes_any_name
@@ -18,12 +20,14 @@ ROWS = "rows"  # the noise of a finite sum: every stochastic gradient is the mea
 ARRAYS_OF_A_RUN = 32  # of a number for each worker and coordinate: the problem's, x_0, gradients, noise, the state's
 
 Builder = str | Callable[..., Problem]
-"""A problem by name, or a function of one's own that makes one."""
+"""A problem by name, the path of a file of one's own (.npz or .toml), or a function of one's own that makes one."""
 
 
 def problem_constructor(problem: Builder) -> Callable[..., Problem]:
     """What makes the problem."""
-    return PROBLEMS[problem] if isinstance(problem, str) else problem
+    if isinstance(problem, str):
+        return ProblemFile(problem) if is_problem_file(problem) else PROBLEMS[problem]
+    return problem
 
 
 def problem_name(problem: Builder) -> str:
@@ -60,7 +64,7 @@ def build_problem(problem: Builder, values: Mapping[str, Any]) -> Problem:
     found = construct(constructor, values)
     if not isinstance(found, Problem):
         raise TightrateError(f"the function {problem_name(problem)} must return a Problem, not {type(found).__name__}")
-    return found
+    return found if values.get("start") is None else moved(found, values["start"])
 
 
 def build_noise(name: str, values: Mapping[str, Any]) -> Noise | RowSampling | None:
@@ -76,7 +80,7 @@ Instance = tuple[object, ...]
 def instance_of(problem: Builder, values: Mapping[str, Any]) -> Instance:
     """What tells one problem from another: which it is, and those of `values` that are its parameters."""
     constructor = problem_constructor(problem)
-    own = sorted(values) if takes_any_name(constructor) else parameters(constructor)
+    own = sorted(values) if takes_any_name(constructor) else (*parameters(constructor), "start")
     return (problem, *((name, values[name]) for name in own if name in values))
 
 

@@ -38,7 +38,7 @@ class Question:
 
     Parameters of the algorithm, K and R may be arrays, with one entry for each replica or for each expectation (a
     sampled run takes one R); so may `averaging_decay`, the q of an average over all local steps, None for no average.
-    `distribution` says that more than means are wanted (quantiles); `start` is x_0, a number or (d,).
+    `distribution` says that more than means are wanted (quantiles).
     """
 
     algorithm: Algorithm[Any]
@@ -51,7 +51,6 @@ class Question:
     averaging_decay: ArrayLike | None = None
     clients: int | None = None
     distribution: bool = False
-    start: ArrayLike = 0.0
 
     @staticmethod
     def about(

@@ -95,7 +95,6 @@ def measure(
         "stream_axes": dict(stream_axes or {}),
         "streams": streams,
         "averaging_decay": question.averaging_decay,
-        "start": question.start,
         "measured_rounds": (R,),
     }
     refuse_too_large(replicas, problem, 1 if engine == "rounds" else float(np.max(question.K)), R, hours)
@@ -108,18 +107,18 @@ def measure(
         run = sample(
             question.algorithm, problem, noise=question.noise, clients=question.clients, record=records, **common
         )
-    far = ~(run.distances[:, -1] <= reasonable_distance(problem, question.noise, question.start))
+    far = ~(run.distances[:, -1] <= reasonable_distance(problem, question.noise))
     run = replace(run, diverged=run.diverged | far)
     values = readings(run, problem, question.output, question.measures)
     return Samples(values, run.diverged, engine, moment_notes(question))
 
 
-def reasonable_distance(problem: Problem, noise: Noise | RowSampling | None, start: ArrayLike = 0.0) -> Array:
+def reasonable_distance(problem: Problem, noise: Noise | RowSampling | None) -> Array:
     """Beyond this distance from the optimum a run has diverged, one number or one for each instance.
 
     Its scale is the distance of the start and what noise moves a gradient step of 1/L.
     """
-    scale = np.linalg.norm(np.asarray(start) - problem.optimum, axis=-1)
+    scale = np.linalg.norm(problem.optimum, axis=-1)
     if isinstance(noise, Noise) and "L" in problem.constants:
         scale = scale + np.sqrt(noise.variance) / problem.constants["L"]
     return np.where(scale > 0, BEYOND_REASON * scale, np.inf)
@@ -140,7 +139,6 @@ def _expectations(question: Question, hours: float) -> Samples:
         R=question.R,
         noise=noise,
         averaging_decay=question.averaging_decay,
-        start=question.start,
         clients=question.clients,
     )
     moments = run.last if run.average is None else run.average
@@ -148,7 +146,7 @@ def _expectations(question: Question, hours: float) -> Samples:
     found["distance"] = np.sqrt(moments.squared_distance)
     if run.communications is not None:
         found["communications"] = run.communications
-    far = ~(np.sqrt(moments.squared_distance) <= reasonable_distance(problem, question.noise, question.start))
+    far = ~(np.sqrt(moments.squared_distance) <= reasonable_distance(problem, question.noise))
     values = {name: np.where(far, np.inf, found[name]) for name in question.measures}
     return Samples(values, far | ~np.isfinite(moments.gap), "exact")
 

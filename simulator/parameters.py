@@ -15,6 +15,7 @@ from tightrate.rates.symbols.alphabet import LETTERS
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
+VECTORS = frozenset({"d_start", "start"})  # parameters that may be a list, one number for each coordinate
 KEYWORDS: Mapping[str, str] = {"lambda": "lam"}  # symbols that Python keeps for itself, and what stands for them
 
 

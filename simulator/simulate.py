@@ -10,13 +10,13 @@ import numpy as np
 
 from tightrate.common.workload import HOURS
 from tightrate.constructions.noise import Noise
-from tightrate.constructions.problem import PROBLEMS, Problem
+from tightrate.constructions.problem import Problem
 from tightrate.rates.statements.catalogue import theorem as theorem_of
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.batch.randomness import RowSampling
-from tightrate.simulator.by_name import build_noise, build_problem, noise_constructor
+from tightrate.simulator.by_name import build_noise, build_problem, noise_constructor, problem_constructor
 from tightrate.simulator.engine_choice import EXACT_MEASURES, Engine, Method, Question
 from tightrate.simulator.measure import Samples, is_infinite, measure
 from tightrate.simulator.measures import Output
@@ -158,7 +158,10 @@ def _measured(name: str, samples: Samples, question: Question, levels: Sequence[
 
 def _defaults(algorithm: str, problem: str, noise: str | None, values: Mapping[str, Any]) -> dict[str, Any]:
     """The defaults of what was not given; a name with different ones stands once for each, as in "mu of PROBLEM"."""
-    constructors: dict[str, Callable[..., object]] = {problem: PROBLEMS[problem], algorithm: ALGORITHMS[algorithm]}
+    constructors: dict[str, Callable[..., object]] = {
+        problem: problem_constructor(problem),
+        algorithm: ALGORITHMS[algorithm],
+    }
     if noise is not None:
         constructors[noise] = noise_constructor(noise)
     owners = {

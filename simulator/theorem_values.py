@@ -73,6 +73,8 @@ class RunSymbols:
             for constructor in (problem_constructor(problem), ALGORITHMS[algorithm])
         )
         given = {**of_the_problem, **values}
+        if values.get("start") is not None:  # then B and Delta are those of this start
+            given = {name: value for name, value in given.items() if name not in ("B", "Delta")}
         return RunSymbols(make_problem, noise, given, of_the_algorithm, moment_order(theorem, given))
 
     @cached_property

@@ -11,6 +11,7 @@ from typing import Any, cast
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.common.numbers import MOST, SEEDS, number, sized, whole
 from tightrate.constructions.problem import PROBLEMS
+from tightrate.constructions.problem_file import is_problem_file
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS, check_value
 from tightrate.simulator.algorithm import ALGORITHMS
@@ -24,7 +25,7 @@ from tightrate.simulator.by_name import (
 )
 from tightrate.simulator.engine_choice import METHODS, Method
 from tightrate.simulator.measures import MEASURES, OUTPUTS, Output
-from tightrate.simulator.parameters import parameters, takes_any_name
+from tightrate.simulator.parameters import VECTORS, parameters, takes_any_name
 from tightrate.simulator.theorem_values import symbols_of
 
 Value = float | int | bool | str | tuple[Any, ...] | None
@@ -35,6 +36,7 @@ RUN_PARAMETERS: Mapping[str, str] = {
     "sigma": "noise level of one stochastic gradient (0: none)",
     "clients": "workers drawn in every round (all unless given)",
     "replicas": "independent repetitions",
+    "start": "where runs start: a number, or one for each coordinate (0 unless given)",
     "seed": "of the random instance and of the noise",
 }
 LEAST: Mapping[str, int] = {"replicas": 1, "clients": 1, "batch": 1, "seed": 0}  # of whole numbers that are no symbols
@@ -61,7 +63,7 @@ def check_choice(kind: str, *names: object) -> None:
     """
     known = CHOICES[kind]()
     for name in names:
-        if name not in known:
+        if name not in known and not (kind == "problem" and is_problem_file(name)):
             raise unknown_name(kind, str(name), known)
 
 
@@ -109,6 +111,8 @@ def checked(name: str, value: Any, default: Any = None) -> Value:
             return given
     if value is None and default is None and name not in LETTERS:
         return None
+    if name in VECTORS and isinstance(value, list | tuple):
+        return tuple(float(number(name, entry)) for entry in value)
     if name in LEAST:
         return whole(name, value, LEAST[name], SEEDS if name == "seed" else None)
     found = number(name, value)

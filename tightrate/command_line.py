@@ -77,6 +77,10 @@ Papers = Annotated[
     ),
 ]
 Values = Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE...", help="Parameters, such as K=10 R=inf.")]
+ProblemFile = Annotated[
+    Path | None,
+    typer.Option("--problem", metavar="FILE", help="Matrices, minimizers and start of your own: .npz or .toml."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
@@ -543,8 +547,9 @@ def rounds(
 @app.command()
 def simulate(
     algorithm: Annotated[str, typer.Argument(autocompletion=complete("algorithms"))],
-    problem: Annotated[str, typer.Argument(autocompletion=complete("problems"))],
+    problem: Annotated[str | None, typer.Argument(autocompletion=complete("problems"))] = None,
     values: Values = None,
+    problem_file: ProblemFile = None,
     method: Annotated[str, typer.Option(help="auto, exact, rounds or sample.")] = "auto",
     output: Annotated[str, typer.Option(help="Iterate: last, average, weighted, random or auxiliary.")] = "last",
     noise: Annotated[str, typer.Option(help="Law of the gradient noise, or rows for a finite sum.")] = "gaussian",
@@ -569,18 +574,23 @@ def simulate(
     from tightrate.simulator.parameters import spelled
     from tightrate.simulator.simulate import simulate as run
     from tightrate.simulator.validation import known_parameters, method_named, output_named
-    from tightrate.terminal.arguments import read_limit, read_names, read_pairs, read_settings
+    from tightrate.terminal.arguments import own_problem, read_limit, read_names, read_pairs, read_settings
     from tightrate.terminal.documents import json_text, print_json
     from tightrate.terminal.output import console, working
     from tightrate.terminal.simulation import simulation_as_json, simulation_page
 
     hours = read_limit(limit)
     claimed = theorem_of(theorem) if theorem is not None else None
+    if problem_file is not None:
+        values, problem = [*([problem] if problem is not None else []), *(values or [])], own_problem(problem_file)
+    if problem is None:
+        raise TightrateError("missing argument PROBLEM; give the name of one, or --problem FILE")
     at = output_named(output)
     known = known_parameters(algorithm, problem, noise=noise, output=at, theorem=claimed)
     given = read_settings(spelled(read_pairs(values or [])), known)
     if out is not None:
-        check_output(out, [Path(given["file"])] if given.get("file") else [])
+        files = [given.get("file"), problem_file]
+        check_output(out, [Path(file) for file in files if file])
     with working(f"{algorithm} on {problem}"), one_blas_thread():
         found = run(
             algorithm,
@@ -648,6 +658,7 @@ def sweep(
     out: Annotated[Path | None, typer.Option(help="netCDF file for the results; SPEC.nc here by default.")] = None,
     jobs: Jobs = 1,
     scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on this Dask cluster.")] = None,
+    problem_file: ProblemFile = None,
     limit: Limit = "24",
     _papers: Papers = None,
 ) -> None:
@@ -659,7 +670,7 @@ def sweep(
     Example: tightrate sweep examples/krm_sweep.toml --jobs 2
     """
     from tightrate.common.files import check_output, keeps_files
-    from tightrate.terminal.arguments import read_limit
+    from tightrate.terminal.arguments import own_problem, read_limit
     from tightrate.terminal.exponents import exponents_page
     from tightrate.terminal.live_sweep import live, summary
     from tightrate.terminal.output import console, say
@@ -668,7 +679,7 @@ def sweep(
     from tightrate.verify.sweep.run import CellStore, read_sweep, run_sweep
 
     hours = read_limit(limit)
-    described = read_sweep(specification)
+    described = read_sweep(specification, problem=None if problem_file is None else own_problem(problem_file))
     target = Path(f"{specification.stem}.nc") if out is None else out
     check_output(target, [specification])
     store = CellStore(target.with_name(f"{target.name}.cells")) if keeps_files(target) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -86,7 +86,7 @@ class DelayedAdam(DelayedPreconditioner):
     """
 
     beta2: Array
-    bias_correction: bool = False
+    bias_correction: bool = field(default=False, kw_only=True)
 
     def renewed(self, v: Array, gradient: Array) -> Array:
         return self.beta2 * v + (1 - self.beta2) * gradient**2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +30,7 @@ class ServerAdaGrad(Optimizer[ServerState]):
     gamma: Array
     beta1: Array
     damping: Array
-    starts_at_damping: bool = False
+    starts_at_damping: bool = field(default=False, kw_only=True)
 
     def init(self, start: Array) -> ServerState:
         zero = np.zeros_like(start)
@@ -53,7 +53,7 @@ def server_adagrad(
         per_replica("gamma", gamma),
         per_replica("beta1", beta1),
         per_replica("server_damping", damping),
-        bool(starts_at_damping),
+        starts_at_damping=bool(starts_at_damping),
     )
 
 

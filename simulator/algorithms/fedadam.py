@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +36,7 @@ class Adam(Optimizer[AdamState]):
     beta2: Array
     damping: Array
     bias_correction: bool
-    starts_at_damping: bool = False
+    starts_at_damping: bool = field(default=False, kw_only=True)
 
     def init(self, start: Array) -> AdamState:
         zero = np.zeros_like(start)
@@ -86,6 +86,6 @@ def fedadam(
         per_replica("beta2", beta2),
         per_replica("server_damping", server_damping),
         bool(bias_correction),
-        bool(starts_at_damping),
+        starts_at_damping=bool(starts_at_damping),
     )
     return FederatedOptimization(SGD(per_replica("eta", eta)), server)

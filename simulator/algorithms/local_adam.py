@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +36,7 @@ class ClippedAdam(Optimizer[AdamState]):
     beta2: Array
     lam: Array
     rho: Array | None
-    clipping: Clipping = "coordinate"
+    clipping: Clipping = field(default="coordinate", kw_only=True)
 
     def init(self, start: Array) -> AdamState:
         zero = np.zeros_like(start)
@@ -71,7 +71,7 @@ def clipped_adam(
         per_replica("beta2", beta2),
         per_replica("lambda", lam),
         threshold(rho),
-        clipping_named(clipping),
+        clipping=clipping_named(clipping),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from numpy.typing import ArrayLike
@@ -31,7 +31,7 @@ class ScheduleFree(Optimizer[ScheduleFreeState]):
 
     gamma: Array
     beta1: Array
-    counts_the_start: bool = False
+    counts_the_start: bool = field(default=False, kw_only=True)
 
     @property
     def linear(self) -> bool:
@@ -75,5 +75,7 @@ def local_sgd_schedule_free(
     x is the mean of z_1, ..., z_r (Defazio et al. 2024); with `counts_the_start` it is that of z_0, ..., z_r, so
     that the last weight is 1/(r + 2).
     """
-    server = ScheduleFree(per_replica("gamma", gamma), per_replica("beta1", beta1), bool(counts_the_start))
+    server = ScheduleFree(
+        per_replica("gamma", gamma), per_replica("beta1", beta1), counts_the_start=bool(counts_the_start)
+    )
     return FederatedOptimization(SGD(per_replica("eta", eta)), server)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ class SGDM(Optimizer[MomentumState]):
     eta: Array
     beta1: Array
     rho: Array | None
-    clipping: Clipping = "coordinate"
+    clipping: Clipping = field(default="coordinate", kw_only=True)
 
     @property
     def linear(self) -> bool:
@@ -51,7 +51,7 @@ class SGDM(Optimizer[MomentumState]):
 
 def sgdm(eta: ArrayLike, beta1: ArrayLike, rho: ArrayLike, clipping: str = "coordinate") -> SGDM:
     """The optimizer with its parameters checked; rho = inf does not clip."""
-    return SGDM(per_replica("eta", eta), per_replica("beta1", beta1), threshold(rho), clipping_named(clipping))
+    return SGDM(per_replica("eta", eta), per_replica("beta1", beta1), threshold(rho), clipping=clipping_named(clipping))
 
 
 @ALGORITHMS.add("local-sgdm", source="Cheng and Glasgow (2024), Algorithm 2", theorems=("local-sgdm",))

@@ -8,10 +8,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tightrate.common.errors import unknown_name
-from tightrate.constructions.parameters import batch
+from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.simulator.algorithm import ALGORITHMS, Algorithm, Array, worker_mean
-from tightrate.simulator.batch.hyperparameters import per_replica
+from tightrate.simulator.batch.hyperparameters import coordinates, per_replica
 from tightrate.simulator.parameters import shares
 
 Scaling = Literal["adam", "rmsprop", "adahessian", "oasis"]
@@ -62,6 +61,8 @@ class SAVIC(Algorithm[SavicState]):
         return self.uses_curvature or self.client_local
 
     def init(self, start: Array) -> SavicState:
+        if self.d_start is not None and self.d_start.shape[-1] not in (1, start.shape[-1]):
+            raise TightrateError(f"d_start must be a number or {start.shape[-1]} of them, not {self.d_start.shape[-1]}")
         zero = np.zeros_like(start)
         return SavicState(start, zero, zero, zero, 0)
 
@@ -129,7 +130,7 @@ def savic(
     H^2 is the mean of the workers' squared last stochastic gradients (adam, rmsprop), H = v (Hessian v) with a fresh
     random-sign vector v (adahessian, oasis); beta = beta2, and (beta2 - beta2^(p+1))/(1 - beta2^(p+1)) at the p-th
     communication for adam.  `square_of_mean` squares the workers' mean H instead; `client_local` gives every worker
-    its own D, a variant without theory.
+    its own D, a variant without theory.  d_start is a number, or one for each coordinate.
     """
     if scaling not in SCALINGS:
         raise unknown_name("scaling", str(scaling), SCALINGS)
@@ -137,7 +138,7 @@ def savic(
         per_replica("eta", eta),
         per_replica("d_min", d_min),
         per_replica("beta2", beta2),
-        None if d_start is None else batch(d_start=d_start)[0].reshape(-1, 1, 1),
+        None if d_start is None else coordinates("d_start", d_start),
         scaling,
         bool(client_local),
         bool(square_of_mean),

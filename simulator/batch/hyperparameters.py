@@ -27,6 +27,21 @@ def per_replica(name: str, value: ArrayLike) -> Array:
     return values.reshape(-1, 1, 1)
 
 
+def coordinates(name: str, value: ArrayLike) -> Array:
+    """A parameter that may be a vector: a number, (d,) of them, or (replica, 1) or (replica, d) for each replica.
+
+    >>> coordinates("d_start", [0.5, 1.5]).shape, coordinates("d_start", [[0.5], [1.5]]).shape
+    ((1, 1, 2), (2, 1, 1))
+    """
+    values = np.asarray(value, dtype=np.float64)
+    for entry in np.unique(values):
+        check_number(name, float(entry))
+    if values.ndim > 2:
+        raise TightrateError(f"{name} must be a number, a vector (d,) or an array (replica, d), not {values.shape}")
+    rows = values if values.ndim == 2 else values.reshape(1, -1)
+    return rows[:, None, :]
+
+
 def probability(name: str, value: ArrayLike) -> Array:
     """A chance in (0, 1] that broadcasts over (replica, worker, dimension).
 

@@ -11,6 +11,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.common.files import read_text
 from tightrate.common.numbers import read_number
 from tightrate.rates.formulas.macros import Macro, definitions
+from tightrate.simulator.parameters import VECTORS
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 FLAGS = {"true": True, "false": False, "1": True, "0": False}
@@ -66,6 +67,8 @@ def _read_as(default: Any, name: str, text: str) -> Any:
         return text
     if isinstance(default, str):
         return read_name(name, text)
+    if name in VECTORS and "," in text:
+        return tuple(read_number(name, part) for part in text.split(","))
     if not isinstance(default, tuple):
         return read_number(name, text)
     if ";" in text:
@@ -88,6 +91,15 @@ def read_names(text: str) -> tuple[str, ...]:
     (('gap', 'distance'), ())
     """
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def own_problem(file: Path) -> str:
+    """The path of a problem's file as the name of the problem."""
+    from tightrate.constructions.problem_file import is_problem_file  # needs numpy, which few commands do
+
+    if not is_problem_file(str(file)):
+        raise TightrateError(f"--problem takes a file of arrays (.npz) or of lists (.toml), not {file}")
+    return str(file)
 
 
 def read_limit(text: str) -> float:

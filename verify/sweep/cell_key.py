@@ -15,6 +15,7 @@ import numpy as np
 from tightrate.common import paper_files
 from tightrate.common.errors import TightrateError
 from tightrate.common.threads import blas_kernel
+from tightrate.constructions.problem_file import ProblemFile, is_problem_file
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.by_name import noise_constructor, problem_constructor, problem_name
 from tightrate.simulator.measures import MEASURES
@@ -59,6 +60,8 @@ def cell_key(cell: Cell) -> str:
     text = cell.as_json() + json.dumps(dict(environment()), sort_keys=True)
     if not isinstance(cell.problem, str):
         text += f"{cell.problem.__module__} {_importable(cell.problem)}"
+    if isinstance(cell.problem, str) and is_problem_file(cell.problem):
+        text += ProblemFile(cell.problem).digest()
     if any(paper_files.is_own(part.__module__) for part in _parts(cell)):
         text += paper_files.digest()
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -25,6 +25,7 @@ from tightrate.simulator.by_name import Problems, build_algorithm, build_noise
 from tightrate.simulator.compiled.gradient_rounds import step_sizes
 from tightrate.simulator.measure import Samples, moment_notes, reasonable_distance, settles
 from tightrate.simulator.measures import readings, records_of
+from tightrate.simulator.parameters import VECTORS
 from tightrate.simulator.sampled.run import Run
 from tightrate.simulator.sampled.shared_runs import PackedCell, sample_packed
 from tightrate.verify.sweep.cell import Cell, Result, numbers_of, run_cell
@@ -145,6 +146,7 @@ class _Pack:
                 for name, value in _steps(one)
                 if any(cell.steps[name] != value for cell in cells)
             }
+            rows = {name: row[:, None] if name in VECTORS else row for name, row in rows.items()}
             self._algorithms[key] = build_algorithm(one.algorithm, {**one.steps, **rows})
         return self._algorithms[key]
 

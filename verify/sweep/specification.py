@@ -20,7 +20,7 @@ from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.by_name import Builder, problem_constructor, problem_name
 from tightrate.simulator.engine_choice import Method
 from tightrate.simulator.measures import Output
-from tightrate.simulator.parameters import Parameter, parameters, spelled
+from tightrate.simulator.parameters import VECTORS, Parameter, parameters, spelled
 from tightrate.simulator.validation import (
     DEFAULT_NOISE,
     check_choice,
@@ -211,6 +211,8 @@ class Sweep:
         if isinstance(default, tuple):
             raise TightrateError(f"{name} is a list itself; give it as a parameter")
         found = tuple(checked(name, value, default) for value in values)
+        if any(isinstance(value, tuple) for value in found):
+            raise TightrateError(f"{name} with a number for each coordinate is a list itself; give it as a parameter")
         if not found or len(set(found)) != len(found):
             raise TightrateError(f"axis {name} needs distinct values, not {list(found)}")
         return found
@@ -287,7 +289,7 @@ def _texts(name: str, value: Any) -> tuple[str, ...]:
 
 def _check_tunable(name: str, default: Any) -> None:
     plain = default is None or type(default) is float
-    if not plain or is_count(name) or (name in LETTERS and LETTERS[name].below_one):
+    if not plain or is_count(name) or name in VECTORS or (name in LETTERS and LETTERS[name].below_one):
         raise TightrateError(f"{name} cannot be tuned over a logarithmic grid; give it a value or an axis")
 
 

@@ -23,8 +23,8 @@ POLICIES = ("prescribed", "tuned", "fixed")
 TUNED_KEYS = {"from": "low", "to": "high", "points": "points", "replicas": "replicas", "widenings": "widenings"}
 
 
-def read_sweep(path: Path) -> Sweep:
-    """A sweep from a TOML file.
+def read_sweep(path: Path, *, problem: str | None = None) -> Sweep:
+    """A sweep from a TOML file; `problem` stands in for its own, or for the one that it leaves out.
 
     Besides the keys that `Sweep` has, three tables: `[axes]`, each a list of values or
     `{from = 1, to = 1024, points = 11, scale = "log"}`; `[parameters]`, each a value; `[steps]`, each a number,
@@ -32,6 +32,8 @@ def read_sweep(path: Path) -> Sweep:
     """
     content = _parsed(path)
     _check_keys("a sweep", content, KEYS)
+    if problem is not None:
+        content["problem"] = problem
     for key in TABLES:
         if not isinstance(content.get(key, {}), dict):
             raise TightrateError(f"{key} must be a table, for example [{key}]")

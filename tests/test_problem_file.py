@@ -1,0 +1,168 @@
+"""Machines from a file, starts of one's own and parameters that are vectors, from Python, TOML and the command line."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tightrate.common.errors import TightrateError
+from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.huber import huber
+from tightrate.constructions.moved import moved
+from tightrate.constructions.problem_file import ProblemFile
+from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.random_quadratics import random_quadratics
+from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.sampled.sampling import sample
+from tightrate.simulator.simulate import simulate
+from tightrate.verify.sweep.cell_key import cell_key
+from tightrate.verify.sweep.plan import Plan
+from tightrate.verify.sweep.run import run_sweep
+from tightrate.verify.sweep.specification import Sweep
+
+MACHINES = random_quadratics(M=3, d=2, tau=0.5, zeta_star=0.6, seed=1)
+START = np.array([0.5, -1.0])
+RUN = {"eta": 0.1, "K": 4, "R": 5}
+
+
+def archive(folder: Path, **arrays: Any) -> str:
+    path = folder / "machines.npz"
+    np.savez(path, **arrays)
+    return str(path)
+
+
+def test_a_run_on_a_file_is_a_run_on_its_machines_from_its_start(tmp_path: Path) -> None:
+    path = archive(tmp_path, hessians=MACHINES.hessians, minimizers=MACHINES.minimizers, start=START)
+    found = simulate("local-sgd", path, RUN)
+    whole = sample(ALGORITHMS["local-sgd"](eta=0.1), MACHINES, K=4, R=5, start=START)
+    assert found.measures["gap"].mean == pytest.approx(whole.gaps[0, -1], rel=1e-12)
+    problem = ProblemFile(path)()
+    assert float(problem.constants["B"]) == pytest.approx(float(np.linalg.norm(MACHINES.optimum - START)), rel=1e-12)
+    assert max(one.relative_error for one in problem.self_check()) < 1e-9
+    lists = tmp_path / "machines.toml"
+    lists.write_text("curvatures = [[1, 0.5], [0.2, 1]]\nminimizers = [[1, 0], [0, 1]]\n")
+    diagonal = DiagonalQuadratics(np.array([[1, 0.5], [0.2, 1]]), np.array([[1.0, 0], [0, 1]]))
+    rule = ALGORITHMS["local-sgd"](eta=0.1)
+    gap = simulate("local-sgd", str(lists), RUN).measures["gap"].mean
+    assert gap == pytest.approx(sample(rule, diagonal, K=4, R=5).gaps[0, -1], rel=1e-12)
+
+
+def test_a_start_moves_the_run_and_the_distance_that_theorems_speak_of() -> None:
+    values = {**RUN, "M": 3, "d": 2, "seed": 1, "tau": 0.5, "zeta_star": 0.6, "start": (0.5, -1.0)}
+    found = simulate("local-sgd", "random-quadratics", values, theorem="koloskova2020/convex", method="sample")
+    whole = sample(ALGORITHMS["local-sgd"](eta=0.1), MACHINES, K=4, R=5, start=START)
+    assert found.measures["gap"].mean == pytest.approx(whole.gaps[0, -1], rel=1e-12)
+    other = simulate("local-sgd", "random-quadratics", {**values, "start": 0.0}, theorem="koloskova2020/convex")
+    assert found.bound is not None
+    assert other.bound is not None
+    assert found.bound != other.bound
+    with pytest.raises(TightrateError, match="start must be a finite number or 2 of them"):
+        simulate("local-sgd", "random-quadratics", {**values, "start": (1.0, 2.0, 3.0)})
+    with pytest.raises(TightrateError, match="LogisticRegression is not"):
+        simulate("local-sgd", "logistic-regression", {**RUN, "start": 1.0})
+    kinked = huber(M=2, d=3, zeta=0.3)
+    x = np.random.default_rng(1).standard_normal((4, 2, 3))
+    np.testing.assert_allclose(moved(kinked, 0.4).gradient(x), kinked.gradient(x + 0.4), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"hessians": MACHINES.hessians}, "needs minimizers"),
+        ({"minimizers": MACHINES.minimizers}, "and either hessians"),
+        ({"hessians": MACHINES.hessians, "minimisers": MACHINES.minimizers}, "did you mean 'minimizers'"),
+        ({"hessians": MACHINES.hessians * np.nan, "minimizers": MACHINES.minimizers}, "must be finite"),
+        ({"hessians": MACHINES.hessians[:2], "minimizers": MACHINES.minimizers}, r"must be shaped \(3, 2, 2\)"),
+        ({"hessians": MACHINES.hessians[0], "minimizers": MACHINES.minimizers}, "numbers with 3 axes"),
+        ({"hessians": -MACHINES.hessians, "minimizers": MACHINES.minimizers}, "no negative eigenvalue"),
+        ({"hessians": MACHINES.hessians * (1 + 1j), "minimizers": MACHINES.minimizers}, "must be an array of real"),
+        ({"hessians": MACHINES.hessians > 0, "minimizers": MACHINES.minimizers}, "must be numbers with 3 axes"),
+        (
+            {"hessians": MACHINES.hessians + np.array([[0, 0.1], [0, 0]]), "minimizers": MACHINES.minimizers},
+            "must be symmetric",
+        ),
+        (
+            {"hessians": MACHINES.hessians, "minimizers": MACHINES.minimizers, "optimum": np.ones(2)},
+            "the mean gradient does not vanish there",
+        ),
+        ({"curvatures": np.zeros((3, 2)), "minimizers": MACHINES.minimizers}, "the optimum is not unique"),
+        ({"hessians": np.array([object()]), "minimizers": MACHINES.minimizers}, "allow_pickle=False"),
+    ],
+)
+def test_every_field_of_a_file_is_checked(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
+    with pytest.raises(TightrateError, match=message) as caught:
+        simulate("local-sgd", archive(tmp_path, **arrays), RUN)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_none_of_ours(tmp_path: Path) -> None:
+    harmful = tmp_path / "harmful.npz"
+    harmful.write_bytes(pickle.dumps({"hessians": 1}))
+    broken = tmp_path / "broken.toml"
+    broken.write_text("hessians = [[")
+    ragged = tmp_path / "ragged.toml"
+    ragged.write_text("curvatures = [[1, 2], [3]]\nminimizers = [[1, 2], [3, 4]]\n")
+    cases = (
+        (harmful, "no archive"),
+        (broken, "no TOML file"),
+        (ragged, "real numbers"),
+        (tmp_path / "no.npz", "cannot read"),
+    )
+    for path, message in cases:
+        with pytest.raises(TightrateError, match=message):
+            simulate("local-sgd", str(path), RUN)
+
+
+def test_a_sweep_on_a_file_knows_when_the_file_changes(tmp_path: Path) -> None:
+    path = archive(tmp_path, hessians=MACHINES.hessians, minimizers=MACHINES.minimizers)
+    sweep = Sweep(
+        "own",
+        "local-sgd",
+        path,
+        axes={"K": (1, 4)},
+        parameters={"eta": 0.1, "R": 5, "start": [0.5, -1.0]},
+        method="auto",
+    )
+    gaps = run_sweep(sweep)["gap_mean"].to_numpy()
+    rule = ALGORITHMS["local-sgd"](eta=0.1)
+    for gap, K in zip(gaps, (1, 4), strict=True):
+        expected = sample(rule, MACHINES, K=K, R=5, start=START).gaps[0, -1]
+        assert float(gap) == pytest.approx(expected, rel=1e-12)
+    keys = {cell_key(cell) for cell in Plan(sweep).cells}
+    assert keys == {cell_key(cell) for cell in Plan(sweep).cells}
+    archive(tmp_path, hessians=2 * MACHINES.hessians, minimizers=MACHINES.minimizers)
+    assert not keys & {cell_key(cell) for cell in Plan(sweep).cells}
+    with pytest.raises(TightrateError, match="give it as a parameter"):
+        Sweep("own", "local-sgd", path, axes={"start": ((1.0, 2.0),)}, parameters={"eta": 0.1, "K": 1, "R": 5})
+
+
+def test_a_vector_of_scalings_is_one_number_for_each_coordinate_and_not_replicas() -> None:
+    problem = random_quadratics(M=3, d=2, tau=0.5, zeta_star=0.6, seed=1)
+    run = sample(ALGORITHMS["savic"](eta=0.05, d_min=0.1, d_start=[0.5, 1.5]), problem, K=3, R=1)
+    assert run.last.shape == (1, 2)
+    scale = np.sqrt([0.5, 1.5])
+    turned = QuadraticMachines(problem.hessians / (scale[:, None] * scale), problem.minimizers * scale)
+    frozen = sample(ALGORITHMS["local-sgd"](eta=0.05), turned, K=3, R=1).last / scale
+    np.testing.assert_allclose(run.last, frozen, rtol=1e-12)
+    both = sample(ALGORITHMS["savic"](eta=0.05, d_min=0.1, d_start=[[0.5, 1.5], [2.0, 2.0]]), problem, K=3, R=1)
+    np.testing.assert_allclose(both.last[0], run.last[0], rtol=1e-15)
+    values = {**RUN, "eta": 0.05, "K": 3, "R": 1, "M": 3, "d": 2, "seed": 1, "tau": 0.5, "zeta_star": 0.6, "d_min": 0.1}
+    found = simulate("savic", "random-quadratics", {**values, "d_start": [0.5, 1.5]})
+    assert found.measures["gap"].mean == pytest.approx(run.gaps[0, -1], rel=1e-12)
+    with pytest.raises(TightrateError, match="d_start must be a number or 2 of them, not 3"):
+        simulate("savic", "random-quadratics", {**values, "d_start": [0.5, 1.5, 1.0]})
+    swept = Sweep(
+        "scalings",
+        "savic",
+        "random-quadratics",
+        axes={"d_start": (0.5, 2.0)},
+        parameters=values | {"seed": 1},
+        replicas=2,
+    )
+    gaps = run_sweep(swept)["gap_mean"].to_numpy()
+    alone = simulate("savic", "random-quadratics", {**values, "d_start": 2.0}).measures["gap"].mean
+    assert float(gaps[1]) == pytest.approx(alone, rel=1e-12)
