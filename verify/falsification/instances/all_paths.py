@@ -200,7 +200,7 @@ def clipped_trial(theorem: Theorem, point: Point, *, measured: Measured) -> Meas
     n = len(point["K"])
     R = np.minimum(point["most_rounds"], np.floor(MOST_STEPS / point["K"]))
     symbols = symbols_of(theorem, point, R)
-    steps = {name: _repeated(symbols[name], paths) for name in ("eta", "beta1", "rho")}
+    steps: dict[str, Any] = {name: _repeated(symbols[name], paths) for name in ("eta", "beta1", "rho")}
     with_adam = "lambda" in point
     if with_adam:
         adam = local_adam(**steps, beta2=_repeated(symbols["beta2"], paths), lam=_repeated(symbols["lambda"], paths))
