@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 import sympy
@@ -39,7 +40,7 @@ from tightrate.rates.relations.bound_check import (
 from tightrate.rates.relations.conventions import distributed
 from tightrate.rates.statements.catalogue import statements, theorem
 from tightrate.rates.statements.paper_notation import parse_letters
-from tightrate.rates.symbols.alphabet import LETTERS, B, K, L, M, R, T, kind_of, letter, sigma
+from tightrate.rates.symbols.alphabet import LETTERS, B, K, L, M, R, T, declared, kind_of, letter, sigma
 from tightrate.rates.symbols.unit_inference import infer
 from tightrate.rates.symbols.units import Unit
 
@@ -114,6 +115,53 @@ def test_what_stands_beside_a_bound_is_no_part_of_it(case: dict[str, Any]) -> No
 def test_what_is_no_bound_is_refused_with_what_would_be_right(case: dict[str, Any]) -> None:
     with pytest.raises(TightrateError, match=re.escape(case["because"])):
         check_display(case["latex"], neighbours=False)
+
+
+LITERATURE: list[dict[str, Any]] = tomllib.loads((Path(__file__).parent / "literature_bounds.toml").read_text())[
+    "bound"
+]
+
+
+def _value(formula: str) -> complex:
+    """The value of a formula in plain text where every letter has a value that follows from its name."""
+    names = set(re.findall(r"[A-Za-z]\w*", formula)) - {"sqrt", "log", "exp", "min", "max", *LETTERS}
+    expression = parse(formula, {name: declared(name, "number") for name in names}).expression.doit()
+    values = {s: 2 + (crc32(s.name.partition(":")[0].encode()) % 997) / 331 for s in expression.free_symbols}
+    return complex(expression.evalf(subs=values))
+
+
+def _same_terms(found: Sequence[Any], wanted: Sequence[str]) -> bool:
+    """Whether terms have the values of these formulas, in any order."""
+    ours, theirs = (sorted(map(_value, some), key=abs) for some in ([text(t.expression) for t in found], wanted))
+    return len(ours) == len(theirs) and all(abs(a - b) < 1e-9 * abs(b) for a, b in zip(ours, theirs, strict=True))
+
+
+@pytest.mark.parametrize("case", LITERATURE, ids=lambda case: case["id"])
+def test_bounds_of_the_literature(case: dict[str, Any]) -> None:
+    def read() -> Any:
+        again = "changed" in case
+        quick = {"neighbours": False, "regimes": False, "domination": False, "other_readings": again}
+        return check_display(case["latex"], letters=_letters(case), measure=case.get("measure"), **quick)
+
+    if "refused" in case:
+        with pytest.raises(TightrateError, match=re.escape(case["refused"])):
+            read()
+        return
+    found = read()
+    if "terms" in case:
+        assert len(found) == len(case["terms"])
+        for bound, wanted in zip(found, case["terms"], strict=True):
+            assert _same_terms(bound.terms, wanted), [text(term.expression) for term in bound.terms]
+    said = {
+        "agree": [bound.units_consistent for bound in found],
+        "conditions": [list(bound.conditions) for bound in found],
+        "left_out": [list(bound.left_out) for bound in found],
+        "measures": [bound.measures[0] if bound.measures else "" for bound in found],
+    }
+    assert {key: said[key] for key in said if key in case} == {key: case[key] for key in said if key in case}
+    symbols = [one for bound in found for one in bound.symbols]
+    assert set(case.get("marked", [])) <= {one.written for one in symbols if one.source in ("assumed", "unknown")}
+    assert set(case.get("changed", [])) <= {one.written for one in symbols if one.changed}
 
 
 @pytest.mark.parametrize("case", WILD["comparison"], ids=lambda case: case["id"])
@@ -366,6 +414,41 @@ def test_hypotheses_in_chains_and_much_less() -> None:
     assert read_hypotheses(["K >= R", "R >= K"])
 
 
+@pytest.mark.parametrize(
+    ("written", "means"),
+    [
+        (r"T = \Omega(M^3)", [("M^3", "T")]),
+        (r"K=\mathcal{O}(\sqrt{R})", [("K", "sqrt(R)")]),
+        (r"K = \Theta(R)", [("K", "R"), ("R", "K")]),
+        (r"K \in [1, R]", [("1", "K"), ("K", "R")]),
+        (r"\eta\in\left(0,\frac{1}{L}\right]", [("0", "eta"), ("eta", "1/L")]),
+        (r"K\in\{1,\dots,R\}", [("1", "K"), ("K", "R")]),
+        (r"K\le R,\quad M\ge K.", [("K", "R"), ("K", "M")]),
+        (r"K\le R \text{ and } M\ge K", [("K", "R"), ("K", "M")]),
+        (r"if $K \le R$", [("K", "R")]),
+        (r"K, R \ge 2", [("2", "K"), ("2", "R")]),
+        (r"1\le K\le R\ll M", [("1", "K"), ("K", "R"), ("R", "M")]),
+    ],
+)
+def test_hypotheses_in_the_spellings_of_authors(written: str, means: list[tuple[str, str]]) -> None:
+    assert [(text(one.smaller), text(one.larger)) for one in parse_hypotheses(written)] == means
+
+
+@pytest.mark.parametrize(
+    ("written", "because"),
+    [
+        (r"T = \tilde\Omega(K)", "hides no logarithms"),
+        (r"K \ge 1 + O(R)", "stands alone behind its sign"),
+        (r"K \le \Omega(R)", "say opposite things"),
+        (r"K \in \mathbb{N}", "where it is an interval"),
+        ("K is at most R", "a hypothesis is one inequality"),
+    ],
+)
+def test_hypotheses_that_are_none_say_what_is_one(written: str, because: str) -> None:
+    with pytest.raises(TightrateError, match=re.escape(because)):
+        parse_hypotheses(written)
+
+
 # Macros
 
 
@@ -383,6 +466,7 @@ def test_hypotheses_in_chains_and_much_less() -> None:
         (r"\cO(K)", r"\mathcal{O}(K)"),
         (r"\norm[\big]{x}", r"\|x\|"),
         (r"\inner{a}{b}", r"\langle a, b\rangle"),
+        (r"\parens{a + \parens{b}}", r"\left(a + \left(b\right)\right)"),
     ],
 )
 def test_macros_are_written_out(source: str, written: str) -> None:

@@ -68,7 +68,8 @@ _ORDER_NAMES = {"O", "Theta", "Omega", r"\Theta", r"\Omega"}
 class DisplayPart:
     """One bound of a display: its left side (empty if it has none), the relation, the bound and its conditions.
 
-    `between` are the links of a chain between the two; the pieces are what the grammar reads.
+    `between` are the links of a chain between the two; the pieces are what the grammar reads.  `between_pieces` also
+    hold a lower bound in front of what is bounded.
     """
 
     left: str
@@ -79,6 +80,7 @@ class DisplayPart:
     conditions: tuple[str, ...] = ()
     condition_pieces: tuple[Pieces, ...] = ()
     between: tuple[str, ...] = ()
+    between_pieces: tuple[Pieces, ...] = ()
     case: str = ""
 
 
@@ -140,7 +142,7 @@ class _Reader:
     def display(self) -> Display:
         parts: list[DisplayPart] = []
         for segments in self.statements(self.segments()):
-            parts += self.read(segments, parts)
+            parts += list(self.read(segments, parts))
         if not parts:
             raise self.error(None, "expected a formula")
         return Display(self.source, tuple(parts), tuple(self.left_out))
@@ -177,6 +179,10 @@ class _Reader:
                 continue
             raised = bool(current) and current[-1].text in ("_", "^")
             written = None if depth or norm or raised else self.words_at(index)
+            if written is not None and piece.text in _REFERENCES and self.goes_on_behind(current, written[1]):
+                self.left_out.append(f"words '{written[0]}'")
+                index = written[1]
+                continue
             if written is not None:
                 if current and current[-1].text in _JOINTS:
                     raise self.error(piece, f"words have no place in a formula; leave '{written[0]}' out")
@@ -203,6 +209,11 @@ class _Reader:
             index += 1
         if current or words:
             yield _Segment(tuple(current), words, gap, cut)
+
+    def goes_on_behind(self, current: Sequence[Token], index: int) -> bool:
+        """Whether the formula before a reference or footnote visibly goes on at this piece."""
+        after = next((piece for piece in self.pieces[index:] if piece.kind not in ("gap", "row")), None)
+        return bool(current) and after is not None and (after.kind == "relation" or after.text in _JOINTS)
 
     def aligns(self, before: Token, index: int) -> bool:
         """Whether the & here aligns one formula at a sign, rather than standing between two cells of a table."""
@@ -288,6 +299,9 @@ class _Reader:
                 yield current
                 current = [segment]
             else:
+                foreign = next((p for p in segment.pieces[:1] if p.kind == "foreign"), None)
+                if foreign is not None:
+                    raise self.error(foreign, foreign.text)
                 new_line = segment.cut is not None and segment.cut.text == r"\\"
                 reason = "a new line must go on with an operator; give one bound at a time"
                 raise self.error(
@@ -355,7 +369,7 @@ class _Reader:
 
     # One statement
 
-    def read(self, segments: Sequence[_Segment], before: Sequence[DisplayPart]) -> list[DisplayPart]:
+    def read(self, segments: Sequence[_Segment], before: Sequence[DisplayPart]) -> Iterator[DisplayPart]:
         head, *rest = segments
         if head.words and not _JOINING_WORDS.match(head.words.lower()):
             if not _relations(head.pieces) and before:
@@ -366,6 +380,10 @@ class _Reader:
             if piece.kind == "foreign" and "states no bound" in piece.text:
                 raise self.error(piece, piece.text)
         relations = _relations(head.pieces)
+        if len(relations) == 1 and relations[0].text in (">=", ">", ">~", "=") and (inner := _event(head.pieces)):
+            self.left_out.append(f"with probability {self.shown(head.pieces[head.pieces.index(relations[0]) :])}")
+            yield from self.read([replace(head, pieces=inner, words=""), *rest], before)
+            return
         if len(relations) > LINKS:
             raise self.error(relations[LINKS], f"a chain of more than {LINKS} relation signs")
         kinds = {relation.text for relation in relations}
@@ -391,6 +409,11 @@ class _Reader:
         if not links[-1]:
             raise self.error(relations[-1] if relations else None, "expected a formula behind the relation sign")
         left = links[0] if relations else ()
+        signs = {relation.text for relation in relations}
+        enclosed = len(links) == 3 and signs <= _DOWNWARDS and self.is_enclosed(links)
+        if enclosed:  # `lower <= measure <= upper`
+            self.left_out.append(f"the lower bound {self.shown(left)}")
+            left, links = links[1], [links[1], links[0], links[2]]
         if len(links) == 2 and sign in _MIRRORED and left_side(links[1], {}).measure:
             own = left_side(left, {})
             if not (own.measure or own.choices or (own.unit is not None and own.unit.is_pure)):
@@ -413,9 +436,14 @@ class _Reader:
             links[-1],
             tuple(condition_texts),
             tuple(shown),
-            tuple(self.shown(link) for link in links[1:-1]),
+            () if enclosed else tuple(self.shown(link) for link in links[1:-1]),
+            tuple(links[1:-1]),
         )
-        return list(self.cases(part))
+        yield from self.cases(part)
+
+    def is_enclosed(self, links: Sequence[Pieces]) -> bool:
+        """Whether the middle one of three links is a measure, and the first one is not."""
+        return left_side(links[1], {}).measure is not None and left_side(links[0], {}).measure is None
 
     def ends_in_number(self, pieces: Sequence[Token]) -> bool:
         """Whether a number in brackets stands apart at the end, which is no argument of anything."""
@@ -477,6 +505,24 @@ def _relations(pieces: Sequence[Token]) -> list[Token]:
         if piece.kind == "relation" and depth <= 0:
             found.append(piece)
     return found
+
+
+_PROBABILITIES = {"P", "Pr", "Prob", r"\Pr", r"\prob", r"\Prob"}
+
+
+def _event(pieces: Pieces) -> Pieces:
+    r"""The inequality in `\mathbb{P}( ... ) \ge 1 - \delta`; empty where none stands so."""
+    start = next((index for index, piece in enumerate(pieces) if piece.text in ("(", "[", r"\{")), None)
+    if start is None or not _PROBABILITIES & {piece.text for piece in pieces[:start]} or start > 5:
+        return ()
+    depth = 0
+    for stop in range(start, len(pieces)):
+        depth += (pieces[stop].text in _OPENING) - (pieces[stop].text in _CLOSING)
+        if depth == 0:
+            inside = pieces[start + 1 : stop]
+            follows = stop + 1 < len(pieces) and pieces[stop + 1].kind == "relation"
+            return inside if follows and _relations(inside) else ()
+    return ()
 
 
 def _unmatched(pieces: Sequence[Token]) -> bool:

@@ -85,6 +85,9 @@ _HINTS: Mapping[str, str] = {
     r"\wedge": r"write \min(a, b)",
     r"\sum": "a sum over an index is not read; write its value",
     r"\mathbb": "an expectation can only stand on the left of a relation sign, or before a norm or a bracket",
+    r"\lor": r"write \max(a, b)",
+    r"\land": r"write \min(a, b)",
+    ".": "a full stop ends a formula; terms that are left out ('...') are not read, write them",
     r"\dots": "terms that are left out ('...') are not read; write them",
     r"\cdots": "terms that are left out ('...') are not read; write them",
     r"\ldots": "terms that are left out ('...') are not read; write them",
@@ -134,6 +137,7 @@ class Grammar:
         self.readings: dict[str, Reading] = {}
         self.unknown: dict[str, str] = {}
         self.sums: dict[str, Expr] = {}
+        self.orders: list[str] = []
         self.constants: Constants = "explicit"
         self.depth = self.tower = self.operands = 0
         self.open_bars: list[str] = []
@@ -180,6 +184,8 @@ class Grammar:
             reason = "expected a number, a letter or a bracket before" if self.depth else "no bracket is open here"
         elif reason is None and peek.kind == "end":
             reason = "the formula ends where a number, a letter or a bracket is expected"
+        elif reason is None and peek.text in (*_TIMES, "/"):
+            reason = f"expected {what} before this sign"
         elif reason is None and peek.kind == "command":
             near = get_close_matches(peek.text, _COMMANDS, n=1, cutoff=0.7)
             reason = (
@@ -636,21 +642,38 @@ class Grammar:
             if with_logs:
                 raise self.cursor.error("logarithms that are hidden in an exponent are not read; write them", at)
             return ((decay, *_factors(self.bracket())),)
+        self.orders.append(spelling.base.rpartition("\\")[2].rpartition("tilde")[2].strip())
         with_logs |= self.constants == "hidden with logs"
         self.constants = "hidden with logs" if with_logs else "hidden"
         return self.bracket()
+
+    def is_order(self, first: Token) -> bool:
+        """Whether an order such as O(...) begins with this token, and ends where its bracket does."""
+        place = self.cursor.tokens.index(first)
+        depth = 0
+        for token, after in zip(self.cursor.tokens[place:], self.cursor.tokens[place + 1 :], strict=False):
+            depth += (token.text in _OPENINGS) - (token.text in _OPENINGS.values())
+            if depth == 0 and token.text in (")", "]", r"\}"):
+                return after.kind in ("end", "relation") or after.text in (".", ",", ";")
+            if depth == 0 and (token.text in ("+", "-", "*", "/") or token.kind == "number"):
+                return False
+        return False
 
     def is_known(self, word: str) -> bool:
         return word in _FUNCTIONS or spell(word).key in self.known or word in ("pi", "if", "Theta", "Omega")
 
     def take_apart(self, word: Token) -> None:
         """A word that is no letter: in LaTeX letters next to each other, in plain text an error that says so."""
-        if self.cursor.latex:
+        product = [letter for letter in word.text if letter in self.known]
+        is_product = len(product) == len(word.text) <= LONGEST_PRODUCT
+        if self.cursor.latex or (is_product and not self.cursor.source.isascii()):  # as documents print it
             self.cursor.split()
             return
-        product = [letter for letter in word.text if letter in self.known]
-        if len(product) == len(word.text) <= LONGEST_PRODUCT:
+        if is_product:
             raise self.cursor.error(f"unknown letter; did you mean {'*'.join(product)}?")
+        if lost := re.fullmatch(r"([A-Za-z]+)(\d)", word.text):  # copied from a page: LB2 for L B^2
+            letters = "*".join(lost[1])
+            raise self.cursor.error(f"a digit behind a letter; write {letters}^{lost[2]}, or {letters}_{lost[2]}", word)
         raise self.cursor.error(unknown_letter(word.text, spell(word.text), self.known), word)
 
     def meaning(self, spelling: Spelling, at: Token, stop: int, late_subscript: str) -> Expr:
@@ -682,11 +705,14 @@ class Grammar:
         opening, depth = self.cursor.tokens[stop], 0
         if opening.text not in ("(", "["):
             return False
+        is_one_number = self.cursor.tokens[stop + 2].text in _OPENINGS.values()  # f(0)
         for token in self.cursor.tokens[stop:]:
             depth += (token.text in _OPENINGS) - (token.text in _OPENINGS.values())
             if depth == 0:
                 return True
-            if token.kind == "number" or (depth == 1 and token.text in ("+", "-")):
+            if token.kind == "number" and not is_one_number:
+                return False
+            if depth == 1 and token.text in ("+", "-"):
                 return False
         return True
 

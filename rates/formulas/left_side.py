@@ -20,7 +20,7 @@ from sympy import Rational
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas.letter_notation import ACCENTS, UPRIGHT, flat, meanings, spell
 from tightrate.rates.formulas.tokens import Token
-from tightrate.rates.symbols.alphabet import CURVATURE, GRADIENT, SQUARED_GRADIENT, known_letter
+from tightrate.rates.symbols.alphabet import CURVATURE, GRADIENT, SQUARED_GRADIENT, kind_of, known_letter
 from tightrate.rates.symbols.units import LENGTH, PURE, VALUE, Unit
 
 _OPENING = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", r"\lbrace": r"\rbrace"}
@@ -36,7 +36,7 @@ _CHANGED_BY_A_SUBSCRIPT = {r"\delta", "e", "c", "a", "d", "D", "B", "H", "S", "z
 _NAMES = _DISTANCES | _GAPS | _PROBABILITIES | _VARIANCES
 _PLAIN_NORMS = {"", "2", "1", r"\infty", "inf", "F", r"\ell2"}
 
-_NAMES_OF_FORMULAS = "BDGQ"  # alone before an equality sign, often a name for what stands on the right
+_NAMES_OF_FORMULAS = "ABCDGQ"  # alone before an equality sign, often a name for what stands on the right
 
 # One letter that alone is bounded may be one of these; the right side says which.
 _ALONE: Mapping[str, tuple[str, ...]] = {
@@ -82,19 +82,20 @@ class LeftSide:
     @property
     def is_known(self) -> bool:
         """Whether a unit can be compared with that of the right side."""
-        return self.unit is not None or bool(self.choices)
+        return self.unit is not None or bool(self.choices) or self.is_name
 
 
 def left_side(pieces: Sequence[Token], letters: Mapping[str, str], text: str = "") -> LeftSide:
     """The left side that stands in these pieces; `letters` are the author's, by key."""
     kept = [piece for piece in pieces if piece.kind != "gap" and piece.text not in (r"\\", "&")]
+    kept = _unconditional(kept)
     base = flat([piece for piece in kept if piece.text not in ("^", "_", "*", r"\star")])
     count = re.sub(r"(?<=.)(?:\\(?:var)?epsilon|\(\\(?:var)?epsilon\))$", "", base)
     if count != base and count in _ALONE and count not in letters:  # T_eps and T(eps) are counts
         return LeftSide(text, PURE)
     if base in (r"\epsilon", r"\varepsilon", "eps"):
         return LeftSide(text, is_accuracy=True)
-    if base in _ALONE and base not in letters:
+    if base in _ALONE and (base not in letters or kind_of(letters[base]) == "constant"):
         known = [(name, letter.unit) for name in _ALONE[base] if (letter := known_letter(name)) is not None]
         return LeftSide(text, choices=tuple(known), is_name=base in _NAMES_OF_FORMULAS)
     reader = _LeftReader(kept, letters)
@@ -106,6 +107,25 @@ def left_side(pieces: Sequence[Token], letters: Mapping[str, str], text: str = "
         return LeftSide(text)
     measures = {VALUE: "gap", SQUARED_GRADIENT: "squared-gradient", LENGTH**2: "squared-distance", LENGTH: "distance"}
     return LeftSide(text, unit, measures.get(unit) if reader.measures else None)
+
+
+def _unconditional(pieces: Sequence[Token]) -> list[Token]:
+    r"""The pieces without what expectations are conditioned on, `\mid \mathcal{F}_t`."""
+    kept: list[Token] = []
+    depth, since = 0, -1
+    for index, piece in enumerate(pieces):
+        closes = piece.text in _OPENING.values()
+        if since >= 0 and closes and depth == since:
+            since = -1
+        depth += (piece.text in _OPENING) - closes
+        bars = piece.text in ("|", r"\vert") and any(
+            after.text == r"\mathcal" for after in pieces[index + 1 : index + 2]
+        )
+        if since < 0 and depth and (piece.text == r"\mid" or bars):
+            since = depth
+        if since < 0:
+            kept.append(piece)
+    return kept
 
 
 class _LeftReader:

@@ -292,12 +292,12 @@ def read_phrase(cursor: Cursor) -> Spelling | None:
 
 # The usual ways to write the start and the optimum, in the raw text of a phrase: fonts, accents and braces are away.
 _VECTOR = r"(?:[xwzyuvWXZ]|\\theta|\\vartheta|\\omega|\\phi|\\Theta)"
-_START = r"[_^]\(?(?:0,0|[01]|init|in)\)?"
-_OPTIMUM = r"[_^]\(?(?:\*|opt)\)?"
+_START = r"(?:[_^]\(?(?:0,0|[01]|init|in)\)?|0)"
+_OPTIMUM = r"(?:[_^]\(?(?:\*|opt)\)?|\*)"
 _FUNCTION = r"(?:f|F|h|J|\\ell|\\Phi|\\phi|\\varphi|\\Psi|\\psi)"
 _GAP = re.compile(
-    rf"(?:E\[?)?(?P<f>{_FUNCTION}|L(?=\())(?:{_START}|\({_VECTOR}{_START}\))\]?-"
-    rf"(?:(?P=f)(?:[_^]\(?(?:\*|inf|min|opt|low)\)?|\({_VECTOR}{_OPTIMUM}\))"
+    rf"(?:E\[?)?(?P<f>{_FUNCTION}|L(?=\())(?:{_START}|\((?:0|{_VECTOR}{_START})\))\]?-"
+    rf"(?:(?P=f)(?:[_^]\(?(?:\*|inf|min|opt|low)\)?|\*|\({_VECTOR}{_OPTIMUM}\))"
     rf"|(?:inf|min)(?:_?{_VECTOR})?(?P=f)(?:\({_VECTOR}\))?)"
 )
 _DISTANCE = re.compile(rf"(?P<x>{_VECTOR}){_START}-(?P=x){_OPTIMUM}|(?P<y>{_VECTOR}){_OPTIMUM}-(?P=y){_START}")
@@ -367,6 +367,7 @@ def spell(text: str) -> Spelling:
     tightrate.common.errors.TightrateError: column 2, at '*' after 'L': 'L*B' is not one letter
     """
     cursor = Cursor(text)
+    cursor.latex |= "^" in text  # G^0 is a letter with a raised label, whoever writes it
     whole = read_phrase(cursor) if cursor.peek.text == "(" else None
     if whole is None:
         if not starts_letter(cursor.peek):

@@ -189,7 +189,7 @@ def expanded(text: str, own: Mapping[str, Macro] | None = None, usual: Mapping[s
         count += 1
         if count > EXPANSIONS or len(characters) + len(written) > EXPANDED_LENGTH:
             raise TightrateError(f"the macro \\{match[1]} expands without end, or to more than is read")
-        if match[1] in _COMMAND.findall(written) and match[1] not in found and match[1] not in (own or {}):
+        if match[1] in _COMMAND.findall(macro.body) and match[1] not in found and match[1] not in (own or {}):
             continue
         origin = places[match.start() : match.start() + 1]
         inner = _places_of(written, characters, places, position, stop) or origin * len(written)

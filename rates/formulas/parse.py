@@ -18,8 +18,8 @@ What a reader could take in two ways is refused, with the place: `a/b c`, `\log 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise, zip_longest
 from typing import Literal
 
@@ -31,7 +31,7 @@ from tightrate.rates.formulas.display_parts import Display, DisplayPart, take_ap
 from tightrate.rates.formulas.grammar import Grammar, Reading
 from tightrate.rates.formulas.macros import Macro
 from tightrate.rates.formulas.plain_text import plain_name
-from tightrate.rates.formulas.tokens import Token, readable
+from tightrate.rates.formulas.tokens import Readable, Token, pieces_of, readable
 from tightrate.rates.symbols.alphabet import symbol
 from tightrate.rates.symbols.kinds import Constants
 from tightrate.rates.symbols.unit_inference import UnitFact
@@ -46,7 +46,8 @@ class ParsedBound:
     `measure_text` is what stands before the first relation sign, as written, or empty.  Of the rest of the display,
     `conditions` are what the bound holds under, `case` the one of several cases that it is, `left_out` what was not
     read; `readings` says how each symbol was read, `left_formula` is the left side where that is a formula in letters,
-    `facts` are the units of sums over an index and those that assumptions among the conditions give.
+    `facts` are the units of sums over an index and those that assumptions among the conditions give; `links` that
+    every link of a chain between the left side and the bound has the unit of the bound.
     """
 
     terms: tuple[Expr, ...]
@@ -60,6 +61,7 @@ class ParsedBound:
     left_pieces: tuple[Token, ...] = field(default=(), compare=False)
     left_formula: Expr | None = field(default=None, compare=False)
     facts: tuple[UnitFact, ...] = field(default=(), compare=False)
+    links: tuple[UnitFact, ...] = field(default=(), compare=False)
     text: str = field(default="", compare=False)
 
     @property
@@ -178,13 +180,27 @@ def _bound(display: Display, part: DisplayPart, letters: Mapping[str, str] | Non
         part.left_pieces,
         _formula(display, part.left_pieces, letters),
         tuple(facts),
+        tuple(_links(display, part, letters, terms)),
         part.bound,
     )
 
 
-def _formula(display: Display, pieces: tuple[Token, ...], letters: Mapping[str, str] | None) -> Expr | None:
+def _links(
+    display: Display, part: DisplayPart, letters: Mapping[str, str] | None, terms: Sequence[Expr]
+) -> Iterator[UnitFact]:
+    """That the links of a chain have the unit of the bound, as far as they are formulas in letters."""
+    for pieces in part.between_pieces:
+        link = _formula(display, pieces, letters, infer=True)
+        if link is not None and terms and terms[0].is_finite is not False:
+            text = " ".join(display.source.text[pieces[0].start : pieces[-1].start + len(pieces[-1].shown)].split())
+            yield UnitFact(f"the link {text} has the unit of term 1", link, terms[0])
+
+
+def _formula(
+    display: Display, pieces: tuple[Token, ...], letters: Mapping[str, str] | None, infer: bool = False
+) -> Expr | None:
     try:
-        return Add(*Grammar(display.source, letters, pieces).whole()) if pieces else None
+        return Add(*Grammar(display.source, letters, pieces, infer).whole()) if pieces else None
     except TightrateError:
         return None
 
@@ -194,27 +210,96 @@ def _condition(
 ) -> ReadCondition:
     shown = str(text or "")
     try:
-        return ReadCondition(shown, tuple(_chain(Grammar(display.source, letters, pieces))))
+        return ReadCondition(shown, tuple(_members(display.source, pieces, letters)))
     except TightrateError as reason:
         return ReadCondition(shown, unread=str(reason))
 
 
 def _chain(grammar: Grammar) -> Iterator[ParsedInequality]:
-    """The inequalities of a chain such as  a <= b < c, of an equation, or of  x \\in (a, b]."""
+    """The inequalities of a chain such as  a <= b < c, of an equation, or of an order such as  T = Omega(K)."""
     relations = grammar.relations()
     if not relations:
         raise grammar.cursor.error("a hypothesis is one inequality, EXPRESSION >= EXPRESSION (or <=, >~, <~)")
-    sides = []
+    sides: list[Expr] = []
+    orders: list[str] = []
     for relation in (*relations, None):
+        first, known = grammar.cursor.peek, len(grammar.orders)
         sides.append(Add(*grammar.whole(before=relation)))
+        names = grammar.orders[known:]
+        if names and (len(names) > 1 or not sides[:-1] or grammar.constants != "hidden" or not grammar.is_order(first)):
+            raise TightrateError(
+                "an order in a hypothesis stands alone behind its sign, as in K = O(R), and hides no logarithms;"
+                " write >~ or <~ for up to constants"
+            )
+        orders.append(names[0] if names else "")
         if relation is not None:
             grammar.go_past(relation)
-    if grammar.constants != "explicit":
-        raise TightrateError("a hypothesis holds no orders such as O(...); write >~ or <~ for up to constants")
-    for (left, right), relation in zip(pairwise(sides), relations, strict=True):
-        for sign in _SIGNS[relation.text]:
+    for (left, right), relation, order in zip(pairwise(sides), relations, orders[1:], strict=True):
+        for sign in _ORDER_SIGNS[order] if order else _SIGNS[relation.text]:
+            if order and relation.text != "=" and _SIGNS[relation.text][0][0] != sign[0]:
+                raise grammar.cursor.error("this order and this relation sign say opposite things", relation)
             strict, much = relation.text in ("<", ">"), relation.text in ("<<", ">>")
             yield ParsedInequality(left, sign, right, strict, much, grammar.cursor.source.strip())
+
+
+def _members(
+    source: Readable, pieces: Sequence[Token], letters: Mapping[str, str] | None
+) -> Iterator[ParsedInequality]:
+    r"""The inequalities of a hypothesis in pieces: of a chain, or of a membership such as  \eta \in (0, 1/L]."""
+    texts = [piece.text for piece in pieces]
+    if r"\in" not in texts:
+        yield from _chain(Grammar(source, letters, pieces))
+        return
+    place = texts.index(r"\in")
+    interval = list(pieces[place + 1 :])
+    cuts = [index for index, piece in enumerate(interval) if piece.text == "," and _depth(interval[:index]) == 1]
+    dots = {r"\dots", r"\ldots", r"\cdots", "."}
+    ends = [interval[1 : cuts[0]], interval[cuts[-1] + 1 : -1]] if cuts and _depth(interval) == 0 else []
+    between = [piece for piece in interval[cuts[0] + 1 : cuts[-1]] if piece.text != ","] if len(cuts) > 1 else []
+    if not ends or not all(ends) or not all(piece.text in dots for piece in between):
+        raise Grammar(source, letters, pieces[place:]).cursor.error(
+            r"the set of a membership is read where it is an interval, as in \eta \in (0, 1/L]"
+        )
+    low, middle, high = (Add(*Grammar(source, letters, part).whole()) for part in (ends[0], pieces[:place], ends[1]))
+    text = " ".join(source.text[pieces[0].start : pieces[-1].start + len(pieces[-1].shown)].split())
+    yield ParsedInequality(low, "<=", middle, interval[0].text == "(", False, text)
+    yield ParsedInequality(middle, "<=", high, interval[-1].text == ")", False, text)
+
+
+def _depth(pieces: Sequence[Token]) -> int:
+    return sum((piece.text in _OPENING) - (piece.text in _CLOSING) for piece in pieces)
+
+
+def _separate(pieces: Sequence[Token]) -> list[list[Token]]:
+    """The hypotheses of a text: commas, semicolons, gaps and `and` set them apart, words before them are passed."""
+    found: list[list[Token]] = [[]]
+    index = depth = 0
+    while index < len(pieces):
+        piece = pieces[index]
+        index += 1
+        depth += (piece.text in _OPENING) - (piece.text in _CLOSING)
+        if piece.text in (r"\text", r"\mathrm", r"\textrm", r"\mbox") and depth == 0 and index < len(pieces):
+            stop = next((k for k in range(index, len(pieces)) if pieces[k].text == "}"), None)
+            words = {inner.text.lower() for inner in pieces[index + 1 : stop]}
+            if stop is not None and words and words <= _JOINING | _FRONT:
+                found.append([])
+                index = stop + 1
+                continue
+        joins = piece.text in (",", ";") or piece.kind == "gap" or piece.text.lower() in _JOINING
+        if depth == 0 and joins:
+            found.append([])
+        elif not (depth == 0 and piece.kind == "word" and piece.text.lower() in _FRONT and not found[-1]):
+            found[-1].append(piece)
+    kept = [one for one in found if one and any(piece.text != "." for piece in one)]
+    shared: list[list[Token]] = []  # K, R >= 1 says the same of both
+    for number, one in enumerate(kept):
+        signs = [k for k, piece in enumerate(one) if piece.kind == "relation" or piece.text == r"\in"]
+        later = next((more for more in kept[number + 1 :] if any(p.kind == "relation" for p in more)), None)
+        if not signs and later is not None:
+            start = next(k for k, piece in enumerate(later) if piece.kind == "relation")
+            one = [*one, *later[start:]]
+        shared.append(one)
+    return shared
 
 
 def parse_hypotheses(
@@ -224,8 +309,14 @@ def parse_hypotheses(
 
     >>> [(str(one.smaller), str(one.larger)) for one in parse_hypotheses(r"\mu \le \tau \ll L")]
     [('mu', 'tau'), ('tau', 'L')]
+    >>> [(str(one.smaller), str(one.larger)) for one in parse_hypotheses(r"T = \Omega(M^3) and K \in [1, R]")]
+    [('M**3', 'T'), ('1', 'K'), ('K', 'R')]
     """
-    return tuple(_chain(Grammar(readable(text, macros), letters)))
+    source = readable(text, macros)
+    separate = _separate(pieces_of(source.text))
+    if len(separate) == 1 and len(separate[0]) == len(pieces_of(source.text)):
+        return tuple(_members(source, separate[0], letters))
+    return tuple(replace(one, text=text.strip()) for part in separate for one in _members(source, part, letters))
 
 
 def parse_hypothesis(text: str, letters: Mapping[str, str] | None = None) -> ParsedInequality:
@@ -248,4 +339,22 @@ _SIGNS: Mapping[str, tuple[Sign, ...]] = {
     "<": ("<=",), ">": (">=",), "<=": ("<=",), ">=": (">=",), "<~": ("<~",), ">~": (">~",), "<<": ("<~",),
     ">>": (">~",), "=": ("<=", ">="), "~": ("<~", ">~"),
 }  # fmt: skip
+_ORDER_SIGNS: Mapping[str, tuple[Sign, ...]] = {"O": ("<~",), "Omega": (">~",), "Theta": ("<~", ">~")}
+_OPENING, _CLOSING = {"(", "[", "{", r"\{"}, {")", "]", "}", r"\}"}
+_JOINING = {"and"}
+_FRONT = {
+    "if",
+    "when",
+    "whenever",
+    "for",
+    "with",
+    "where",
+    "assume",
+    "assuming",
+    "suppose",
+    "let",
+    "that",
+    "all",
+    "both",
+}
 _DELIMITERS = re.compile(r"^\s*(\$\$?|\\\[|\\\(|\\begin\{[a-z]+\*?\})")  # what opens a display

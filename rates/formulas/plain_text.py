@@ -6,18 +6,19 @@ import re
 from collections.abc import Sequence
 
 from tightrate.rates.formulas.style import Level, Part, Style, signs
-from tightrate.rates.symbols.alphabet import KIND_MARK, kind_of
+from tightrate.rates.symbols.alphabet import KIND_MARK, kind_of, taken
 
 
 def plain_name(name: str) -> str:
     r"""How the command line writes a symbol: its name, without the kind that it was declared as.
 
-    >>> plain_name("zeta_star"), plain_name(r"\mathfrak{p}:moment"), plain_name(r"C_1:constant")
-    ('zeta_star', 'p', 'C_1')
+    >>> plain_name("zeta_star"), plain_name(r"\mathfrak{p}:moment"), plain_name(r"C_1:constant"), plain_name("B:batch")
+    ('zeta_star', 'p', 'C_1', 'B_batch')
     """
     if not kind_of(name):
         return name
-    return re.sub(r"\\(?:math[a-z]+|text[a-z]*|operatorname)|[{}\\]", "", name.rpartition(KIND_MARK)[0])
+    plain = re.sub(r"\\(?:math[a-z]+|text[a-z]*|operatorname)|[{}\\]", "", name.rpartition(KIND_MARK)[0])
+    return f"{plain}_{kind_of(name)}" if taken(name) else plain
 
 
 class PlainText(Style[str]):

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas.letter_notation import Spelling, spell
-from tightrate.rates.symbols.alphabet import known_letter
+from tightrate.rates.symbols.alphabet import kind_of, known_letter, taken
 
 T = TypeVar("T")
 Letters = Mapping[str, str]  # our ASCII names to LaTeX, such as Theorem.letters
@@ -106,7 +106,8 @@ class WithLetters:
 
     def latex_of(self, name: str) -> str:
         known = known_letter(name)
-        return self.letters.get(name) or (known.latex if known is not None else name)
+        own = self.letters.get(name) or (known.latex if known is not None else name)
+        return rf"{own}_{{\mathrm{{{kind_of(name)}}}}}" if taken(name) else own
 
     def spelling(self, name: str) -> Spelling | None:
         """The parts of a letter; None where a paper writes a formula for it."""

@@ -28,6 +28,7 @@ from tightrate.rates.relations.conventions import (
     OTHER_MEANINGS,
     alpha_at_most_two,
     constants,
+    counts_elsewhere,
     distributed,
     with_condition_number,
     with_conventional_logarithms,
@@ -400,7 +401,8 @@ def _read_symbol(reading: Reading, given: set[str]) -> ReadSymbol:
     except TightrateError:
         key, base = "", ""
     if reading.how == "unknown":
-        return ReadSymbol(reading.written, reading.name, meaning, "unknown")
+        others = (*OTHER_MEANINGS[key], "unknown") if counts_elsewhere(reading.name) else OTHER_MEANINGS.get(key, ())
+        return ReadSymbol(reading.written, reading.name, meaning, "unknown", others if key == base else ())
     if key in given:
         return ReadSymbol(reading.written, reading.name, meaning, "declared")
     meanings = OTHER_MEANINGS.get(key, ()) if key == base or "_" in key else ()
@@ -510,6 +512,8 @@ def _question(
         frozenset(carriers),
         (*facts, *bound.facts),
         frozenset(letters.values()),
+        bound.links,
+        frozenset(letters.values()),
     )
 
 
@@ -545,6 +549,9 @@ def _check_parsed(
         quick = Effort(neighbours=False, regimes=False, domination=whole)
 
         def answer_with(one: ReadSymbol, other: str) -> str:
+            if other == "unknown":
+                freed = replace(question, open=question.open | {one.name})
+                return _in_words(_check(bound.terms, freed, usable, quick), whole)
             swap = {symbol(one.name): symbol(_name_of_meaning(one, other))}
             return _in_words(_check([term.xreplace(swap) for term in bound.terms], question, usable, quick), whole)
 

@@ -13,7 +13,7 @@ from sympy import Add, Expr, Max, Mul, Pow, Symbol, log
 
 from tightrate.rates.orders.moment_order import ALPHA
 from tightrate.rates.orders.special_factors import exceeds_one
-from tightrate.rates.symbols.alphabet import K, R, T, declared, kind_of, known_letter, symbol
+from tightrate.rates.symbols.alphabet import KINDS, K, Letter, R, T, declared, kind_of, known_letter, letter, symbol
 
 # Symbols whose common meanings differ, by key, with the other names that papers give them.
 OTHER_MEANINGS: Mapping[str, tuple[str, ...]] = {
@@ -28,6 +28,11 @@ OTHER_MEANINGS: Mapping[str, tuple[str, ...]] = {
     "n": ("M", "samples"),
     "N": ("M", "clients"),
     "S": ("sampled",),
+    "m": ("M", "samples"),
+    "k": ("T", "R"),
+    "t": ("T", "R"),
+    "E": ("K",),
+    "I": ("K",),
     "a": ("constant",),
     "c": ("constant", "cosine"),
     "e": ("constant",),
@@ -38,6 +43,17 @@ OTHER_MEANINGS: Mapping[str, tuple[str, ...]] = {
     "rho": ("weak", "number"),
     **{f"{step}_{where}": ("eta",) for step in ("eta", "gamma") for where in "gs"},
 }
+
+
+def counts_elsewhere(name: str) -> bool:
+    """Whether a symbol that nobody declared is a number in all of its common meanings, as n and N are.
+
+    >>> counts_elsewhere(declared("n", "unknown")), counts_elsewhere(declared("H", "unknown"))
+    (True, False)
+    """
+    others = OTHER_MEANINGS.get(name.rpartition(":")[0], ()) if kind_of(name) == "unknown" else ()
+    return bool(others) and all(letter(declared("x", o) if o in KINDS else o).unit.is_pure for o in others)
+
 
 # Read as constants where nobody says otherwise: in a bound they stand for numbers.
 CONSTANTS = ("c", "C", r"\text{const}", "c'", "C'", *(f"{c}_{i}" for c in "cC" for i in range(4)))
@@ -176,15 +192,22 @@ def leading_count(total: Expr) -> Expr | None:
     >>> from tightrate.rates.symbols.alphabet import K, R, gamma, L
     >>> leading_count(K + 1), leading_count(gamma + R - 1), leading_count(K * R + 1), leading_count(L + K)
     (K, R, K*R, None)
+    >>> leading_count(symbol(declared("kappa", "kappa")) + K) is None
+    True
     """
     rest = [summand for summand in total.args if not summand.is_number]
     counts = [summand for summand in rest if exceeds_one(summand) and not summand.could_extract_minus_sign()]
     counts = [c for c in counts if all(_is_whole(s) for s in c.free_symbols)]
     others = [summand for summand in rest if summand not in counts]
-    shifts = all(isinstance(o, Symbol) and (k := known_letter(o.name)) is not None and k.unit.is_pure for o in others)
+    shifts = all(isinstance(o, Symbol) and (k := known_letter(o.name)) is not None and _is_shift(k) for o in others)
     if len(counts) != 1 or not shifts or (len(rest) == len(total.args) and not others) or len(others) > 1:
         return None
     return counts[0].as_coeff_Mul()[1]
+
+
+def _is_shift(letter: Letter) -> bool:
+    """Whether a letter beside a count can be a fixed shift, such as gamma in gamma + T, rather than a quantity."""
+    return letter.unit.is_pure and not letter.is_at_least_one
 
 
 def _is_whole(letter: Symbol) -> bool:

@@ -9,6 +9,7 @@ import sympy
 from sympy import Expr
 
 from tightrate.rates.formulas.left_side import LeftSide
+from tightrate.rates.relations.conventions import counts_elsewhere
 from tightrate.rates.statements.measures import Measure
 from tightrate.rates.symbols.alphabet import GRADIENT, SQUARED_GRADIENT, STEP, kind_of, letter, meaning_of, symbol
 from tightrate.rates.symbols.unit_inference import Inferred, UnitFact, infer
@@ -39,7 +40,8 @@ class UnitQuestion:
 
     That is a measure that was named, or the left side; `facts` are what stands beside the bound.  `hidden` says that an
     order hides constants, `carriers` are constants that may carry a unit, `declared` letters keep their unit even where
-    an assumption gives them another one.
+    an assumption gives them another one.  `links` are those of a chain; `open` are symbols that nobody declared and
+    that may have a unit although others write counts with them.
     """
 
     named: Measure | None = None
@@ -48,6 +50,8 @@ class UnitQuestion:
     carriers: frozenset[str] = frozenset()
     facts: tuple[UnitFact, ...] = ()
     declared: frozenset[str] = frozenset()
+    links: tuple[UnitFact, ...] = ()
+    open: frozenset[str] = frozenset()
 
     @property
     def targets(self) -> list[tuple[str, Unit | None]]:
@@ -86,11 +90,12 @@ def check_units(terms: Sequence[Expr], question: UnitQuestion) -> UnitAnswer:
     >>> check_units([L * B**2 / eps], UnitQuestion(hidden=True)).notes[-1]
     'eps is the accuracy of a function value'
     """
-    names = {s.name for part in _expressions(terms, question.facts) for s in part.free_symbols}
+    names = {s.name for part in _expressions(terms, (*question.facts, *question.links)) for s in part.free_symbols}
     assumed = [fact for fact in question.facts if fact.defines]
     stated = {s.name for part in _expressions((), assumed) for s in part.free_symbols} - question.declared
     stated = {name for name in stated if kind_of(name) in ("", "unknown", "constant")}
-    unknown = {name for name in names if name == "eps" or kind_of(name) == "unknown"} | stated
+    undeclared = {name for name in names if kind_of(name) == "unknown"}
+    unknown = {n for n in undeclared if n in question.open or not counts_elsewhere(n)} | (names & {"eps"}) | stated
     unknown |= question.carriers & names
     left = question.left
     target, label, found, why = _best(terms, question, unknown)
@@ -104,10 +109,12 @@ def check_units(terms: Sequence[Expr], question: UnitQuestion) -> UnitAnswer:
             notes.append(f"the left side {left.text} is read as: {meaning_of(label)}")
     if left is not None and not left.is_known and not left.is_accuracy and left.text:
         notes.append(f"the left side {left.text} was not understood, so its unit is not compared")
-    if why and target is not None and question.named is None:  # do the terms at least agree with each other?
+    if (
+        why and (target is not None or question.links) and question.named is None
+    ):  # do the terms at least agree with each other?
         alone, alone_why = _infer(terms, None, unknown, question.facts)
-        pure = {unit for unit in alone.of_terms if unit is not None} <= {PURE}
-        if not alone_why and question.hidden and pure and not unknown:
+        pure = all(unit is not None and unit.is_pure for unit in alone.of_terms)
+        if not alone_why and question.hidden and pure and all(alone.units.get(n, PURE).is_pure for n in unknown):
             notes.append("the right side is a pure number: the order hides constants that have units")
             return UnitAnswer(alone.of_terms, _errors(terms, unknown), True, alone.units, notes=tuple(notes))
         found = alone if not alone_why else found
@@ -139,7 +146,7 @@ def _best(
     names = {s.name for term in terms for s in term.free_symbols}
     steps = names & set(_STEPS) if names & (_SCALING | _NORMALIZING) else set()
     tried = [
-        (target, label, *_infer(terms, target, unknown | more, question.facts))
+        (target, label, *_infer(terms, target, unknown | more, (*question.facts, *question.links)))
         for more in ([set(), steps] if steps else [set()])
         for label, target in question.targets
     ]

@@ -10,6 +10,8 @@ from tightrate.rates.formulas.parse import parse
 from tightrate.rates.statements import catalogue
 from tightrate.rates.symbols.alphabet import KINDS, LETTERS, declared, known_letter, letter
 
+_FORMULA = re.compile(r"[-+*/^(\\]|^[0-9.]+$")  # what marks the right side of a pair as a formula
+
 
 def parse_letters(text: str) -> dict[str, str]:
     r"""`--letters`: pairs PAPER=ALPHABET, the id of a paper or of a theorem, or several of these, separated by commas.
@@ -36,7 +38,7 @@ def parse_letters(text: str) -> dict[str, str]:
         except TightrateError as wrong:
             reason = f"--letters {part!r}: the left side must be one letter of the paper ({wrong})"
             raise TightrateError(reason) from None
-        if name not in LETTERS and source in LETTERS:
+        if source in LETTERS and not (name in LETTERS or name in KINDS or _FORMULA.search(name)):
             raise TightrateError(f"--letters {part!r}: pairs are PAPER=ALPHABET; did you mean '{name}={source}'?")
         letters[source] = _named(part, source, name)
     return letters
@@ -46,7 +48,7 @@ def _named(pair: str, source: str, name: str) -> str:
     """The name of the alphabet, the declared name, or the formula, that a pair gives a letter."""
     if name in KINDS and name not in LETTERS:
         return declared(source, name)
-    if name not in LETTERS and re.search(r"[-+*/^(\\]|^[0-9.]+$", name):
+    if name not in LETTERS and _FORMULA.search(name):
         try:
             parse(name)
         except TightrateError as wrong:

@@ -288,6 +288,16 @@ def kind_of(name: str) -> str:
     return name.rpartition(KIND_MARK)[2] if KIND_MARK in name else ""
 
 
+def taken(name: str) -> bool:
+    """Whether a declared symbol is written like a letter of the alphabet, so that it must be shown with its kind.
+
+    >>> taken("B:number"), taken("N:clients"), taken("B")
+    (True, False, False)
+    """
+    written = name.rpartition(KIND_MARK)[0]
+    return written in LETTERS or any(letter.latex == written for letter in LETTERS.values())
+
+
 def known_letter(name: str) -> Letter | None:
     """The letter of that name, of the alphabet or declared; None if it is neither."""
     if name in LETTERS:
