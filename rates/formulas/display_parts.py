@@ -406,6 +406,9 @@ class _Reader:
             sign = relations[-2].text
         if sign in ("<<", ">>"):
             raise self.error(relations[-1], r"a hypothesis and no bound; write it with --given, or \lesssim, \gtrsim")
+        empty = next((sign for sign, link in zip(relations, links[1:-1], strict=False) if not link), None)
+        if empty is not None:
+            raise self.error(empty, "expected a formula between this relation sign and the next")
         if not links[-1]:
             raise self.error(relations[-1] if relations else None, "expected a formula behind the relation sign")
         left = links[0] if relations else ()

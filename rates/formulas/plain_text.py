@@ -18,6 +18,8 @@ def plain_name(name: str) -> str:
     if not kind_of(name):
         return name
     plain = re.sub(r"\\(?:math[a-z]+|text[a-z]*|operatorname)|[{}\\]", "", name.rpartition(KIND_MARK)[0])
+    if re.fullmatch(r"\w+\^\w+", plain):  # a raised label, as in G^0, is no power
+        plain = plain.replace("^", "_")
     return f"{plain}_{kind_of(name)}" if taken(name) else plain
 
 

@@ -10,7 +10,7 @@ either way is "undecided", with the reason, and never passes for a proof.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from dataclasses import field as default
@@ -42,7 +42,7 @@ from tightrate.rates.orders.certificate import (
 )
 from tightrate.rates.orders.linear_program import minimize, shortest_direction
 from tightrate.rates.orders.moment_order import ALPHA
-from tightrate.rates.orders.normal_form import Form, form_of, listed
+from tightrate.rates.orders.normal_form import Form, form_of, listed, printed
 from tightrate.rates.orders.special_factors import argument_of_logarithm, exponent_terms, is_exponential, larger_part
 from tightrate.rates.orders.undecidable import UndecidableError
 from tightrate.rates.symbols.hypothesis import Given, Hypothesis
@@ -146,6 +146,7 @@ def is_proved(left: Side, right: Side, given: Given = (), budget: Budget | None 
 def _answer(question: OrderQuestion, budget: Budget, proofs_only: bool = False) -> OrderResult:
     proofs: list[CaseProof] = []
     doubt = ""
+    budget.check()
     for case, low, high, usable in question.parts():
         budget.check()
         prover = _Prover(question.field, question.alpha, [(h, excess(h, question.field)) for h in usable], budget)
@@ -274,7 +275,7 @@ class _Prover:
         grows: list[dict[str, Fraction]] = []
         decays: list[dict[str, Fraction]] = []
         logarithms: list[dict[str, Fraction]] = []
-        for factor, exponent in sorted(difference.exponents, key=str):
+        for factor, exponent in sorted(difference.exponents, key=lambda pair: printed(pair[0])):
             if is_exponential(factor):
                 (_, argument), *_ = exponent_terms(factor)
                 (decays if value_at(exponent, alpha) > 0 else grows).append(
@@ -307,7 +308,7 @@ def _minus(first: dict[str, Fraction], second: dict[str, Fraction]) -> dict[str,
     return {name: first.get(name, Fraction(0)) - second.get(name, Fraction(0)) for name in {*first, *second}}
 
 
-Direction: TypeAlias = dict[Expr, Fraction]
+Direction: TypeAlias = dict[Expr, int]  # up to a positive factor
 
 
 @dataclass(frozen=True)
@@ -376,17 +377,18 @@ class Implications:
 
     def is_refuted(self, forms: Sequence[Direction]) -> bool:
         """Whether all of these, which should not all be negative, are so along a direction that obeys the facts."""
-        for u in self.directions:
+        for place, u in enumerate(self.directions):
             if all(_along(form, u) < 0 for form in forms) and all(_along(f, u) >= 0 for f in self.more):
+                self.directions.insert(0, self.directions.pop(place))  # what answered last is tried first
                 return True
         if not all(forms):
             return False
-        strict = [{str(factor): -value for factor, value in form.items()} for form in forms]
-        weak = [{str(factor): value for factor, value in f.items()} for f in (*self.numbers, *self.more)]
+        strict = [{printed(factor): Fraction(-value) for factor, value in form.items()} for form in forms]
+        weak = [{printed(factor): Fraction(value) for factor, value in f.items()} for f in (*self.numbers, *self.more)]
         found = shortest_direction(strict, weak)
         if found is not None:
             letters = {factor for f in (*forms, *self.numbers, *self.more) for factor in f}
-            self.directions.append({factor: found[str(factor)] for factor in letters if str(factor) in found})
+            self.directions.append(_whole({f: found[printed(f)] for f in letters if printed(f) in found}))
         return found is not None
 
     def implies_clause(self, low: Clause, high: Clause) -> bool:
@@ -397,11 +399,17 @@ class Implications:
 
 def _at_one_alpha(form: Form, interval: Interval | None) -> Direction:
     alpha = interval and inside(interval)
-    return {factor: value for factor, exponent in form.exponents if (value := value_at(exponent, alpha))}
+    return _whole({factor: value for factor, exponent in form.exponents if (value := value_at(exponent, alpha))})
 
 
-def _along(form: Direction, direction: Direction) -> Fraction:
-    return sum((value * direction.get(factor, Fraction(0)) for factor, value in form.items()), Fraction(0))
+def _whole(numbers: Mapping[Expr, Fraction]) -> Direction:
+    """Fractions times the least number that makes all of them whole."""
+    scale = lcm(*(number.denominator for number in numbers.values()))
+    return {factor: number.numerator * (scale // number.denominator) for factor, number in numbers.items()}
+
+
+def _along(form: Direction, direction: Direction) -> int:
+    return sum(value * direction[factor] for factor, value in form.items() if factor in direction)
 
 
 @dataclass(frozen=True)
@@ -418,7 +426,7 @@ class _FarkasProgram:
         columns = [dict((-form).exponents) for form in self.left] + [dict(form.exponents) for form in self.right]
         columns += [dict((-form).exponents) for form in self.facts]
         zero, one = self.field.zero, self.field.one
-        factors = sorted({factor for column in columns for factor in column}, key=str)
+        factors = sorted({factor for column in columns for factor in column}, key=printed)
         rows = [[column.get(factor, zero) for column in columns] + [zero] for factor in factors]
         low, high, rest = len(self.left), len(self.right), len(self.facts)
         rows.append([one] * low + [zero] * (high + rest) + [one])

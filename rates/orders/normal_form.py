@@ -55,7 +55,7 @@ class Form:
     @cached_property
     def sort_key(self) -> tuple[tuple[str, str], ...]:
         """An order of forms that does not depend on hashes."""
-        return tuple(sorted((str(factor), str(exponent)) for factor, exponent in self.exponents))
+        return tuple(sorted((printed(factor), printed(exponent)) for factor, exponent in self.exponents))
 
     @property
     def factors(self) -> set[Expr]:
@@ -68,6 +68,7 @@ class Form:
 
 
 Clauses = tuple[frozenset[Form], ...]
+printed = lru_cache(maxsize=8192)(str)  # printing is what sorting forms takes most time for
 
 
 def listed(clause: frozenset[Form]) -> list[Form]:
@@ -119,7 +120,8 @@ def without_logarithms(expression: Expr) -> Expr:
 def in_alphabet(expression: Any) -> Any:
     """The expression with the symbols of the alphabet, as it is given back to users."""
     letters = {s: known.symbol for s in expression.free_symbols if (known := known_letter(s.name)) is not None}
-    return expression.xreplace(letters)
+    changed = {own: usual for own, usual in letters.items() if own != usual}
+    return expression.xreplace(changed) if changed else expression
 
 
 def _absolute(argument: Expr) -> Expr:
@@ -158,6 +160,15 @@ def clauses(expression: Expr, field: Any, outer: Outer = "max") -> Clauses:
     [1, 2, 2]
     """
     return _NormalForm(field, outer).of(expression)
+
+
+@lru_cache(maxsize=4096)
+def _in_field(exponent: Expr, field: Any) -> Any:
+    """An exponent as an element of the field; None where it is none."""
+    with suppress(CoercionFailed, ValueError):
+        if not exponent.has(sympy.Float):
+            return field.from_sympy(exponent) * field.one  # drops a stale hash that sympy may leave
+    return None
 
 
 @dataclass(frozen=True)
@@ -221,10 +232,10 @@ class _NormalForm:
 
     def scale(self, base: Expr, exponent: Expr) -> Any:
         """An exponent in the field."""
-        with suppress(CoercionFailed, ValueError):
-            if not exponent.has(sympy.Float):
-                return self.field.from_sympy(exponent) * self.field.one  # drops a stale hash that sympy may leave
-        raise UndecidableError(f"{exponent} is not an exact exponent (in {Pow(base, exponent, evaluate=False)})")
+        found = _in_field(exponent, self.field)
+        if found is None:
+            raise UndecidableError(f"{exponent} is not an exact exponent (in {Pow(base, exponent, evaluate=False)})")
+        return found
 
     def exponential(self, expression: Expr) -> Form:
         """The form of exp(c1 X1 + c2 X2 + ...), each exp(-X) a letter of its own."""

@@ -27,6 +27,7 @@ from tightrate.rates.orders.linear_program import shortest_direction
 from tightrate.rates.orders.moment_order import sign_for_all_alpha
 from tightrate.rates.orders.normal_form import Form, field_of, form_of, in_alphabet, standardized
 from tightrate.rates.orders.special_factors import exponent_terms, is_exponential, larger_part
+from tightrate.rates.orders.undecidable import UndecidableError
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.symbols.hypothesis import Given, Hypothesis
 
@@ -95,13 +96,18 @@ def _irredundant(inequalities: Sequence[Hypothesis], given: Given) -> tuple[Hypo
     return tuple(kept)
 
 
+class LargeRegionError(UndecidableError):
+    """A region of more inequalities than anybody reads."""
+
+
 def where_dominated(
-    left: Expr, right: Expr, given: Given = (), budget: Budget | None = None
+    left: Expr, right: Expr, given: Given = (), budget: Budget | None = None, most: int | None = None
 ) -> tuple[tuple[Hypothesis, ...], ...]:
     """When left <~ right: every one of the lists must contain an inequality that holds; () means always.
 
     Inequalities that follow from the hypotheses, or that another one in the list makes superfluous, are left out.  Of
-    a bound with cases the hypotheses must choose one.  Raises TightrateError once the budget (of 10 s) is spent.
+    a bound with cases the hypotheses must choose one.  Raises TightrateError once the budget (of 10 s) is spent, or
+    where there are more than `most` lists before those that follow from others are left out.
 
     >>> from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
     >>> local = L * B**2 / (K * R) + sympy.cbrt(L * sigma**2 * B**4 / (K * R**2))
@@ -126,8 +132,10 @@ def where_dominated(
             pairs = [MonomialInequality(a, b) for a in low for b in high]
             if any(map(known.implies, pairs)) or (len(pairs) > 1 and known.implies_clause(low, high)):
                 continue
-            pairs.sort(key=lambda pair: str(pair.hypothesis(field)))
+            pairs.sort(key=lambda pair: (pair.small.sort_key, pair.large.sort_key))
             lists.append(tuple(_strongest(pairs, known)))
+            if most is not None and len(lists) > most:
+                raise LargeRegionError(f"its region has more than {most} inequalities")
     found = [tuple(pair.hypothesis(field) for pair in either) for either in _irreplaceable(lists, known)]
     return tuple(tuple(_readable(inequality) for inequality in either) for either in sorted(found, key=str))
 

@@ -23,7 +23,7 @@ from tightrate.rates.orders.budget import Budget
 from tightrate.rates.orders.contradiction import Inequality, contradictory
 from tightrate.rates.orders.domination import OrderComparison, compare, dominated, is_proved
 from tightrate.rates.orders.many_comparisons import MonomialSums
-from tightrate.rates.orders.regimes import where_dominated
+from tightrate.rates.orders.regimes import LargeRegionError, as_usual, where_dominated
 from tightrate.rates.relations.conventions import (
     OTHER_MEANINGS,
     alpha_at_most_two,
@@ -60,6 +60,9 @@ from tightrate.rates.symbols.unit_inference import UnitFact
 from tightrate.rates.symbols.units import LENGTH, VALUE, Unit, unit_of
 
 MOST_TERMS_READ_AGAIN = 4  # for longer bounds another meaning of a letter is only tried on the units
+MOST_INEQUALITIES = 20  # of one regime
+SECONDS = 1.5  # of computing, for which terms are dominated, regimes and neighbours of one bound
+SECONDS_READ_AGAIN = 0.4  # of computing, for what all other meanings of letters change beside units
 
 Relation = Literal["A<=B", "A>=B", "A~B", "incomparable", "undecided"]
 
@@ -255,6 +258,7 @@ def compare_bounds(first: Side, second: Side, given: Given = ()) -> BoundCompari
     hypotheses = [*given, *_conditions(first), *_conditions(second)]
     notes: list[str] = []
     answer = _compare(_sides(first, second), hypotheses, notes, _is_fixed(first, second), budget)
+    notes += _hidden_logarithms(first, second)
     symbols = _both(first, second)
     relation_of = partial(_relation_with, first, second, hypotheses, budget)
     present = {s.name for side in (first, second) for term in terms_of(side) for s in term.free_symbols}
@@ -262,6 +266,18 @@ def compare_bounds(first: Side, second: Side, given: Given = ()) -> BoundCompari
         _with_changes(_possible(one, present), partial(relation_of, one), answer.relation) for one in symbols
     )
     return BoundComparison(answer, tuple(notes), symbols)
+
+
+def _hidden_logarithms(first: Side, second: Side) -> list[str]:
+    """That an order with a tilde hides logarithms, of whose powers a comparison knows nothing."""
+
+    def hides(side: Side) -> bool:
+        stated = side.bound.constants if isinstance(side, Theorem) else None
+        return (side.constants if isinstance(side, ParsedBound) else stated) == "hidden with logs"
+
+    hidden = [name for name, side in (("A", first), ("B", second)) if hides(side)]
+    verb = "hides" if len(hidden) == 1 else "hide"
+    return [f"{' and '.join(hidden)} {verb} logarithms, so that the answer is up to logarithms"] if hidden else []
 
 
 def _sides(first: Side, second: Side) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
@@ -433,7 +449,8 @@ def _possible(one: ReadSymbol, present: set[str]) -> ReadSymbol:
     return replace(one, others=tuple(other for other in one.others if other not in present))
 
 
-def _with_changes(one: ReadSymbol, answer_with: Callable[[str], str], answer: str) -> ReadSymbol:
+def _with_changes(one: ReadSymbol, answer_with: Callable[[str], str], answer: str = "") -> ReadSymbol:
+    """The symbol with the meanings that give another answer, in words, than `answer`."""
     changed = []
     for other in one.others:
         try:
@@ -546,16 +563,20 @@ def _check_parsed(
     symbols = tuple(_possible(one, present) for one in symbols_read(bound, letters))
     if effort.other_readings:
         whole = effort.domination and len(found.terms) <= MOST_TERMS_READ_AGAIN
-        quick = Effort(neighbours=False, regimes=False, domination=whole)
+        again = Effort(effort.neighbours and whole, effort.regimes and whole, whole, other_readings=False)
+        budget = Budget(SECONDS_READ_AGAIN)
 
-        def answer_with(one: ReadSymbol, other: str) -> str:
+        def answer_with(one: ReadSymbol, other: str) -> CheckedBound:
             if other == "unknown":
                 freed = replace(question, open=question.open | {one.name})
-                return _in_words(_check(bound.terms, freed, usable, quick), whole)
+                return _check(bound.terms, freed, usable, Effort(False, False, False), budget)
             swap = {symbol(one.name): symbol(_name_of_meaning(one, other))}
-            return _in_words(_check([term.xreplace(swap) for term in bound.terms], question, usable, quick), whole)
+            terms = [term.xreplace(swap) for term in bound.terms]
+            units = _check(terms, question, usable, Effort(False, False, False), budget)
+            more = whole and units.units_consistent and not budget.is_spent
+            return _check(terms, question, usable, again, budget) if more else units
 
-        symbols = tuple(_with_changes(one, partial(answer_with, one), _in_words(found, whole)) for one in symbols)
+        symbols = tuple(_with_changes(one, partial(_differences, answer_with, found, one, again)) for one in symbols)
     facts = {fact.place for fact in bound.facts}
     unread = tuple(
         f"condition not used: {c.text}"
@@ -571,14 +592,67 @@ def _check_parsed(
     )
 
 
-def _in_words(found: CheckedBound, whole: bool) -> str:
-    """What another reading may change, in words: whether units agree, and (`whole`) which terms are dominated."""
-    if not found.units_consistent:
-        return "units do not agree"
-    if not whole:
-        return "units agree"
-    dominated_terms = [term.name for term in found.terms if term.dominated]
-    return ", ".join(["units agree", *(f"{name} dominated" for name in dominated_terms)])
+def _differences(
+    answer_with: Callable[[ReadSymbol, str], CheckedBound],
+    answer: CheckedBound,
+    one: ReadSymbol,
+    effort: Effort,
+    other: str,
+) -> str:
+    """What a check says otherwise where a symbol means something else, in words; empty where it says the same."""
+    if not effort.domination and other != "unknown" and _unit_of_meaning(one.name) == _unit_of_meaning(other):
+        return ""  # only units are compared, and they are the same
+    if other == "unknown" and answer.units_consistent:
+        return ""
+    found = answer_with(one, other)
+    said: list[str] = []
+    if found.units_consistent != answer.units_consistent:
+        said.append("units agree" if found.units_consistent else "units do not agree")
+    if not found.units_consistent and not answer.units_consistent:
+        return ""
+    unit = found.terms[0].unit if found.terms else None
+    if found.units_consistent and answer.units_consistent and unit is not None and unit != answer.terms[0].unit:
+        said.append(f"its unit is {unit}")
+    if effort.domination and found.units_consistent and other != "unknown":
+        back = {symbol(_name_of_meaning(one, other)): symbol(one.name)}
+        said += _changed_order(answer, found, back)
+        said += _changed_neighbours(answer, found) if effort.neighbours else []
+    return "; ".join(said)
+
+
+def _unit_of_meaning(name: str) -> Unit:
+    return letter(name if known_letter(name) is not None else declared(name, name)).unit
+
+
+def _changed_order(answer: CheckedBound, found: CheckedBound, back: Mapping[Expr, Expr]) -> Iterator[str]:
+    """Which terms another reading dominates, and where each is the largest, as far as that differs."""
+    for ours, theirs in zip(answer.terms, found.terms, strict=False):
+        if ours.dominated != theirs.dominated and theirs.dominated is not None:
+            yield f"{theirs.name} {'is' if theirs.dominated else 'is not'} dominated"
+    for name, lists in found.regimes.items():
+        if name not in answer.regimes or len(found.regimes) < 2:
+            continue
+        translated = [[Hypothesis(h.smaller.xreplace(back), h.larger.xreplace(back)) for h in one] for one in lists]
+        if _ratios(translated) != _ratios(answer.regimes[name]):
+            where = "; and ".join(" or ".join(_inequality_text(h) for h in one) for one in lists)
+            yield f"{name} is the largest {f'where {where}' if where else 'always'}"
+
+
+def _ratios(lists: Sequence[Sequence[Hypothesis]]) -> set[frozenset[Expr]]:
+    """Inequalities up to the way in which they are written."""
+    return {frozenset(sympy.powdenest(h.smaller / h.larger, force=True) for h in one) for one in lists}
+
+
+def _inequality_text(hypothesis: Hypothesis) -> str:
+    left, sign, right = as_usual(hypothesis)
+    return f"{text_of(left)} {sign} {text_of(right)}"
+
+
+def _changed_neighbours(answer: CheckedBound, found: CheckedBound) -> Iterator[str]:
+    """The entries of the catalogue that only another reading agrees with."""
+    ours, theirs = ({n.theorem.id for n in one.neighbours if n.relation == "A~B"} for one in (answer, found))
+    if theirs - ours:
+        yield f"it agrees with {', '.join(sorted(theirs - ours))}"
 
 
 def _is_monomial(hypothesis: Hypothesis) -> bool:
@@ -601,11 +675,13 @@ def check_bound(
     return _check(terms, UnitQuestion(_named_measure(measure)), given, Effort(neighbours=neighbours))
 
 
-def _check(terms: Sequence[Expr], question: UnitQuestion, given: Given, effort: Effort) -> CheckedBound:
+def _check(
+    terms: Sequence[Expr], question: UnitQuestion, given: Given, effort: Effort, budget: Budget | None = None
+) -> CheckedBound:
     terms = distributed(terms)
     units = check_units(terms, question)
     usual, notes = _under_conventions(terms)
-    budget = Budget()
+    budget = budget or Budget(SECONDS)
     given = [_usual_hypothesis(h) if isinstance(h, Hypothesis) else h for h in given]
     checked = []
     for index, expression in enumerate(terms):
@@ -699,14 +775,21 @@ def _regimes(
         rest = {other: term for other, term in remaining.items() if other != name}
         refused: list[str] = []
         try:
-            found = where_dominated(Add(*rest.values()), expression, given, budget)
+            found = where_dominated(Add(*rest.values()), expression, given, budget, MOST_INEQUALITIES)
+        except LargeRegionError as reason:
+            unknown[name] = str(reason)
+            continue
         except TightrateError as reason:
             if budget.is_spent:
                 unknown[name] = str(reason)
                 continue
-            refused = [other for other, term in rest.items() if not _has_region(term, expression, given, budget)]
+            refused = _without_region(rest, expression, given, budget)
             usable = [term for other, term in rest.items() if other not in refused]
-            found = where_dominated(Add(*usable), expression, given) if usable else ()
+            try:
+                found = where_dominated(Add(*usable), expression, given, budget, MOST_INEQUALITIES) if usable else ()
+            except TightrateError as why:
+                unknown[name] = str(why)
+                continue
             if not rest:
                 unknown[name] = f"{_special_factor(expression) or expression} has no region of monomial inequalities"
                 continue
@@ -723,9 +806,20 @@ def _regimes(
     return regimes, unknown
 
 
+def _without_region(rest: Mapping[str, Expr], expression: Expr, given: Given, budget: Budget) -> list[str]:
+    """The terms against which there is no region of monomial inequalities: first those with special factors, if any."""
+    special = [other for other, term in rest.items() if _special_factor(term) is not None]
+    plain = Add(*(term for other, term in rest.items() if other not in special))
+    if _special_factor(expression) is None and special and plain != 0 and _has_region(plain, expression, given, budget):
+        return [other for other in special if not _has_region(rest[other], expression, given, budget)]
+    return [other for other, term in rest.items() if not _has_region(term, expression, given, budget)]
+
+
 def _has_region(left: Expr, right: Expr, given: Given, budget: Budget) -> bool:
     try:
-        where_dominated(left, right, given, budget)
+        where_dominated(left, right, given, budget, MOST_INEQUALITIES)
+    except LargeRegionError:
+        return True
     except TightrateError:
         return False
     return True
@@ -780,8 +874,10 @@ def _neighbours(terms: Sequence[Expr], measure: str, given: Given, budget: Budge
         theirs = known[entry.id] if entry.id in known else frozenset(entry.theorem.bound.letters)
         if not _comparable(theirs, letters):
             continue
-        relation = compare(total, entry.theorem.bound.expression, given, budget).relation
-        if relation in ("A~B", "A<=B", "A>=B"):
+        other = entry.theorem.bound.expression
+        at_most, at_least = is_proved(total, other, given, budget), is_proved(other, total, given, budget)
+        if at_most or at_least:
+            relation: Relation = "A~B" if at_most and at_least else "A<=B" if at_most else "A>=B"
             found.append(Neighbour(entry.theorem, relation))
     ranking = {"A~B": 0, "A<=B": 1, "A>=B": 2}
     return tuple(sorted(found, key=lambda neighbour: ranking[neighbour.relation]))

@@ -100,16 +100,16 @@ def with_conventional_logarithms(expression: Expr) -> Expr:
 
 
 def with_positive_logarithms(expression: Expr) -> Expr:
-    """log X as log max(2, X), unless X is surely at least 1: bounds never mean a logarithm that vanishes.
+    """log X as log max(2, X): bounds never mean a logarithm that vanishes.
 
     >>> from tightrate.rates.symbols.alphabet import K, eps
     >>> with_positive_logarithms(log(1 / eps)), with_positive_logarithms(log(K))
-    (log(Max(2, 1/eps)), log(K))
+    (log(Max(2, 1/eps)), log(Max(2, K)))
     """
 
     def floored(logarithm: Expr) -> Expr:
         (argument,) = logarithm.args
-        if argument.is_number or isinstance(argument, (Max, Add)) or exceeds_one(argument):
+        if argument.is_number or isinstance(argument, (Max, Add)):
             return logarithm
         return log(Max(2, argument))
 

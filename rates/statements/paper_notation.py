@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.rates.formulas.letter_notation import meanings, spell
@@ -31,8 +32,14 @@ def parse_letters(text: str) -> dict[str, str]:
     for part in filter(None, (part.strip() for part in re.split(r"[,;](?![^{]*\})", text))):
         source, equals, name = (piece.strip() for piece in part.partition("="))
         if not equals:
+            if source.partition("/")[0] not in catalogue.paper_ids():
+                near = get_close_matches(source, catalogue.paper_ids(), n=1)
+                meant = f"did you mean {near[0]!r}?" if near else "write a pair such as H=L, or the id of a paper"
+                raise TightrateError(f"--letters {part!r}: neither a pair LETTER=NAME nor a paper; {meant}")
             letters |= _notation(source)
             continue
+        if not name:
+            raise TightrateError(f"--letters {part!r}: what is {source}? write {source}=NAME, such as {source}=L")
         try:
             spell(source)
         except TightrateError as wrong:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 
 import sympy
 from sympy import Expr
@@ -20,6 +20,9 @@ from tightrate.common.errors import TightrateError
 
 class UnitError(TightrateError):
     """Two units that must agree do not, or a pure number was needed."""
+
+
+_reduced = lru_cache(maxsize=4096)(sympy.cancel)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Unit:
     def __post_init__(self) -> None:
         for name in ("length", "value", "scaling"):
             exponent = sympy.sympify(getattr(self, name), strict=True)
-            object.__setattr__(self, name, exponent if exponent.is_Rational else sympy.cancel(exponent))
+            object.__setattr__(self, name, exponent if exponent.is_Rational else _reduced(exponent))
 
     def __mul__(self, other: Unit) -> Unit:
         return Unit(self.length + other.length, self.value + other.value, self.scaling + other.scaling)
