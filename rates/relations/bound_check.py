@@ -704,9 +704,12 @@ def _check(
     is_one = bool(measures) and (
         question.named is not None or len(measures) == 1 or measures[0] in _ONE_MEASURE.values()
     )
-    listed = _neighbours(usual, measures[0], given, budget) if effort.neighbours and is_one else ()
     if budget.is_spent:
         notes.append(f"not everything was compared within {budget.seconds:g} s of computing")
+    listed: tuple[Neighbour, ...] = ()
+    if effort.neighbours and is_one:
+        listed, all_compared = _neighbours(usual, measures[0], given)
+        notes += [] if all_compared else ["not every entry of the catalogue was compared, for lack of time"]
     return CheckedBound(
         tuple(checked),
         units.consistent,
@@ -862,25 +865,31 @@ def _is_dominated(index: int, terms: Sequence[Expr], given: Given, budget: Budge
     return True
 
 
-def _neighbours(terms: Sequence[Expr], measure: str, given: Given, budget: Budget) -> tuple[Neighbour, ...]:
-    """The comparable upper and lower bounds of the catalogue for the same measure, closest relation first."""
+def _neighbours(terms: Sequence[Expr], measure: str, given: Given) -> tuple[tuple[Neighbour, ...], bool]:
+    """The comparable upper and lower bounds of the catalogue for the same measure, closest relation first.
+
+    With them comes whether all entries were compared within the usual budget.
+    """
     total = Add(*terms)
     letters = {symbol.name for symbol in total.free_symbols}
-    found = []
     known = symbols_of_bounds(measure)
-    for entry in statements():
-        if entry.measure != measure or entry.kind == "exact":
-            continue
-        theirs = known[entry.id] if entry.id in known else frozenset(entry.theorem.bound.letters)
-        if not _comparable(theirs, letters):
-            continue
-        other = entry.theorem.bound.expression
+    comparable = [
+        entry.theorem
+        for entry in statements()
+        if entry.measure == measure
+        and entry.kind != "exact"
+        and _comparable(known.get(entry.id) or frozenset(entry.theorem.bound.letters), letters)
+    ]
+    budget = Budget()  # from here on: the formulas of the entries have been read
+    found = []
+    for entry in comparable:
+        other = entry.bound.expression
         at_most, at_least = is_proved(total, other, given, budget), is_proved(other, total, given, budget)
         if at_most or at_least:
             relation: Relation = "A~B" if at_most and at_least else "A<=B" if at_most else "A>=B"
-            found.append(Neighbour(entry.theorem, relation))
+            found.append(Neighbour(entry, relation))
     ranking = {"A~B": 0, "A<=B": 1, "A>=B": 2}
-    return tuple(sorted(found, key=lambda neighbour: ranking[neighbour.relation]))
+    return tuple(sorted(found, key=lambda neighbour: ranking[neighbour.relation])), not budget.is_spent
 
 
 def _comparable(theirs: Collection[str], letters: Collection[str]) -> bool:
