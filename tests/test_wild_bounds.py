@@ -224,7 +224,7 @@ STYLES: dict[str, Callable[[str, list[str]], str]] = {
 
 
 def _pieces(latex: str) -> list[str]:
-    return re.findall(r"\\[A-Za-z]+|\\.|\d+|[^\s]", latex)
+    return re.findall(r"\\(?:begin|end)\{\w+\}|\\[A-Za-z]+|\\.|\d+|[^\s]", latex)
 
 
 def _signed(latex: list[str]) -> list[str]:
