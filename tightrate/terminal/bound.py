@@ -54,14 +54,14 @@ def _symbol_lines(symbols: Sequence[ReadSymbol]) -> Iterator[Text]:
     for one in symbols:
         mark = "?" if one.source in ("assumed", "unknown") else " "
         how = {"declared": "from --letters", "convention": "usual", "assumed": "assumed", "unknown": "unknown"}
-        yield Text(f"{mark} {one.written}: {one.meaning} ({how[one.source]})")
+        yield Text(f"{mark} {one.written}: {as_text(one.meaning)} ({how[one.source]})")
         answers = dict(changed.rsplit(": ", 1) for changed in one.changed)
         elsewhere = [
             f"{meaning} (then {answers[meaning]})" if meaning in answers else meaning
             for meaning in map(meaning_of, one.others)
         ]
         if elsewhere:
-            yield Text(f"    elsewhere: {'; '.join(elsewhere)}")
+            yield Text(f"    elsewhere: {as_text('; '.join(elsewhere))}")
 
 
 def comparison_page(sides: Sequence[Theorem | ParsedBound], comparison: BoundComparison) -> RenderableType:
