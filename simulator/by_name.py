@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -33,6 +34,35 @@ def problem_constructor(problem: Builder) -> Callable[..., Problem]:
 def problem_name(problem: Builder) -> str:
     """What the problem is called."""
     return problem if isinstance(problem, str) else getattr(problem, "__name__", "a problem of your own")
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """A problem that is made already, as a function that makes it."""
+
+    problem: Problem
+
+    def __call__(self) -> Problem:
+        """The problem."""
+        return self.problem
+
+    @property
+    def __name__(self) -> str:
+        """What it is called."""
+        return type(self.problem).__name__
+
+
+def as_builder(problem: Builder | Problem) -> Builder:
+    """A problem by the name that the registry has it under, or what makes it.
+
+    >>> as_builder(PROBLEMS["rank-one-pair"])
+    'rank-one-pair'
+    """
+    if isinstance(problem, Problem):
+        return Given(problem)
+    if callable(problem) and (name := PROBLEMS.name_of(problem)) in PROBLEMS.entries():
+        return name if PROBLEMS[name] is problem else problem
+    return problem
 
 
 def noise_names() -> tuple[str, ...]:

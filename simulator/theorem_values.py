@@ -57,14 +57,14 @@ class RunSymbols:
 
     @staticmethod
     def of(
-        theorem: Theorem,
+        theorem: Theorem | None,
         algorithm: str,
         problem: Builder,
         noise: Noise | RowSampling | None,
         values: Mapping[str, Any],
         make_problem: Callable[[], Problem],
     ) -> RunSymbols:
-        """The symbols of a theorem at the run with these parameters.
+        """The symbols of a theorem, or of none, at the run with these parameters.
 
         A default of the problem counts as given, one of the algorithm where the problem has no such constant.
         """
@@ -75,7 +75,8 @@ class RunSymbols:
         given = {**of_the_problem, **values}
         if values.get("start") is not None:  # then B and Delta are those of this start
             given = {name: value for name, value in given.items() if name not in ("B", "Delta")}
-        return RunSymbols(make_problem, noise, given, of_the_algorithm, moment_order(theorem, given))
+        order = 2.0 if theorem is None else moment_order(theorem, given)
+        return RunSymbols(make_problem, noise, given, of_the_algorithm, order)
 
     @cached_property
     def _problem(self) -> Problem:

@@ -20,11 +20,12 @@ from tightrate.verify.assertions.flips import smallest
 from tightrate.verify.assertions.paths import NOT_SHOWN, Exponents, PathFit, fit_path, judge_path
 from tightrate.verify.assertions.thresholds import MOST_LOGARITHMS
 from tightrate.verify.claim import judge
-from tightrate.verify.exponents.exponent_test import ExponentTest, Path, Tuning
+from tightrate.verify.exponents.exponent_test import ExponentTest, Path
 from tightrate.verify.exponents.run import exponents, judge_exponents, run_exponent_test
 from tightrate.verify.mutation.exponents import exponent_experiments
 from tightrate.verify.registry import CLAIMS
 from tightrate.verify.session import Session
+from tightrate.verify.sweep.tuning import Tuned
 
 EXPERIMENTS = exponent_experiments("full")
 TESTS = {name: experiment.test for name, experiment in EXPERIMENTS.items()}
@@ -358,7 +359,7 @@ def test_a_test_measures_exactly_what_a_plain_run_finds() -> None:
 def test_a_tuned_step_is_the_best_of_a_finer_grid() -> None:
     test = replace(TESTS["koloskova2020/exponent-heterogeneity"], paths=(Path("R", 10, points=4, fixed={"K": 8}),))
     coarse = run_exponent_test(test)
-    fine = run_exponent_test(replace(test, tuned=(Tuning("eta", 1 / (K * R * L), 1 / L, points=2001),)))
+    fine = run_exponent_test(replace(test, tuned={"eta": Tuned(1 / (K * R * L), 1 / L, points=2001, closed="high")}))
     assert (fine.measured <= coarse.measured * (1 + 1e-12)).all()
     assert (coarse.measured <= 1.01 * fine.measured).all()
 

@@ -120,7 +120,15 @@ def test_whoever_watches_a_terminal_sees_cells_time_left_and_the_current_estimat
 
 def test_a_diverging_cell_is_recorded() -> None:
     dataset = run_sweep(
-        Sweep("x", "local-sgd", "random-quadratics", {"K": (4,), "R": (300,)}, {"eta": 50.0, "M": 2}, replicas=3)
+        Sweep(
+            "x",
+            "local-sgd",
+            "random-quadratics",
+            {"K": (4,), "R": (300,)},
+            {"eta": 50.0, "M": 2},
+            replicas=3,
+            method="sample",
+        )
     )
     assert dataset["diverged"].item() == 3
     assert np.isinf(dataset["gap"]).all()

@@ -48,7 +48,6 @@ _PUBLIC = {
     "Design": "tightrate.verify.exponents.design",
     "ExponentTest": "tightrate.verify.exponents.exponent_test",
     "Path": "tightrate.verify.exponents.exponent_test",
-    "Tuning": "tightrate.verify.exponents.exponent_test",
     "run_exponent_test": "tightrate.verify.exponents.run",
     "judge_exponents": "tightrate.verify.exponents.run",
     "exponents": "tightrate.verify.exponents.of_sweep",

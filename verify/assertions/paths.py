@@ -258,7 +258,8 @@ class MeasuredPath:
     """What was measured along a path, over one axis with the coordinate `n`, which grows from 1.
 
     The symbols move as powers of n, with the exponents `along`, so that the term dominates the rest of its bound by
-    `margin`.  `design` is what a third party needs to walk the path again.
+    `margin`.  `design` is what a third party needs to walk the path again.  Where a tuned step lies at an end of its
+    grid the path is not `interior`: the best step is another one, and a slow decay contradicts nothing.
     """
 
     measurement: Measurement
@@ -266,6 +267,7 @@ class MeasuredPath:
     margin: float
     replicas: float = 0.0
     design: Mapping[str, Any] = field(default_factory=dict)
+    interior: bool = True
 
     @property
     def n(self) -> Array:
@@ -352,8 +354,16 @@ class Exponents:
 
     def judged(self, path: MeasuredPath, fit: PathFit) -> PathVerdict:
         """The verdict on one path with such a fit."""
-        return judge_path(
+        found = judge_path(
             fit, self.side, hidden=self.hides_logarithms, shown=self.shows(path), span=path.span, replicas=path.replicas
+        )
+        if path.interior or found.status != "violated":
+            return found
+        return PathVerdict(
+            "inconclusive",
+            f"{found.reason}, but the tuned step lies at an end of its grid",
+            False,
+            "a wider grid of steps",
         )
 
     def sharper(self, path: MeasuredPath, fit: PathFit) -> dict[str, float]:

@@ -18,18 +18,9 @@ from tightrate.simulator.measures import Output
 from tightrate.verify.assertions.paths import Side
 from tightrate.verify.exponents.design import UNITS, Along, Design, isolate
 from tightrate.verify.session import Profile
+from tightrate.verify.sweep.tuning import Tuned
 
 WORKERS: Mapping[str, tuple[float, float]] = {"M": (1, 64)}  # that are run
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """A step that is tuned at every point: the least mean over a geometric grid between two expressions, refined."""
-
-    letter: str
-    low: Expr | float
-    high: Expr | float
-    points: int = 41
 
 
 @dataclass(frozen=True)
@@ -48,8 +39,9 @@ class ExponentTest:
     """What is run to see one term of a theorem.
 
     The problem's parameters are the symbols of their own names unless `instance` says otherwise; the algorithm's are
-    the theorem's symbols unless tuned.  `matched_by` names a statement that bounds the same from the other side: then
-    the exponents must agree on both.  `noise` is the symbol of the noise level.  `fixed`, `within`, `derived`, `given`,
+    the theorem's symbols unless `tuned`: then the least mean over a grid that widens itself where its ends are not
+    closed, and is refined once.  `matched_by` names a statement that bounds the same from the other side: then the
+    exponents must agree on both.  `noise` is the symbol of the noise level.  `fixed`, `within`, `derived`, `given`,
     `below`, `guides` and `margin` are those of `isolate`.  `logarithm` is what a bound up to
     logarithms hides beside the term, its argument and its power.  `most_replicas` limits sampling (quick profile, full
     profile).
@@ -63,7 +55,7 @@ class ExponentTest:
     paths: tuple[Path, ...]
     output: Output = "last"
     instance: Mapping[str, Expr | float | str] = field(default_factory=dict)
-    tuned: tuple[Tuning, ...] = ()
+    tuned: Mapping[str, Tuned] = field(default_factory=dict)
     matched_by: str = ""
     noise: str = "sigma"
     fixed: Mapping[str, float] = field(default_factory=dict)

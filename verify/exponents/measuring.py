@@ -7,9 +7,8 @@ everything else is sampled, with replicas sized from a pilot.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,7 @@ from tightrate.verify.exponents.exponent_test import ExponentTest
 from tightrate.verify.exponents.resolved_bound import along, as_expression
 from tightrate.verify.measurement import Measurement, Named
 from tightrate.verify.session import Session
+from tightrate.verify.sweep.tuning import Tuning, tune_finely
 
 Array = NDArray[np.float64]
 Steps = Mapping[str, Array]
@@ -42,11 +42,15 @@ EXACT_MEASURES = ("gap", "squared-distance", "distance")
 
 @dataclass(frozen=True)
 class Measured:
-    """The theorem's measure along a path, at the steps used, with how many replicas, and how many were needed."""
+    """The theorem's measure along a path, at the steps used, with how many replicas, and how many were needed.
+
+    `interior` is 1 where the tuned steps lie inside their grids.
+    """
 
     measurement: Measurement
     replicas: int = 0
     needed: int = 0
+    interior: Array = field(default_factory=lambda: np.ones(1))
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ def measure_along(test: ExponentTest, design: Design, session: Session) -> Measu
     for i, problem in enumerate(problems):
         check_class(problem, {name: points[i].symbols[name] for name in bounding}, test.problem)
     instances = Instances(test, name, points, problems)
-    some_step = {tuning.letter: np.ones(1) for tuning in test.tuned}
+    some_step = dict.fromkeys(test.tuned, np.ones(1))
     questions = [instances.question(points[i], some_step, problem) for i, problem in enumerate(problems)]
     if all(question.exact_obstacle() is None for question in questions):
         return _exact(instances)
@@ -142,12 +146,13 @@ def _exact(instances: Instances) -> Measured:
             _least(test, points[i], partial(_expectation, instances, points[i], problem=problem))
             for i, problem in enumerate(problems)
         ]
-        means, steps = np.array([mean for mean, _ in found]), _together(test, found)
+        means, steps, inside = _best(found), _together(test, found), _inside(found)
     else:
-        means, steps = np.empty(len(problems)), {}
+        means, steps, inside = np.empty(len(problems)), {}, np.ones(len(problems))
         for members in _same_problem(instances):
             means[members] = _expectation(instances, points[members], {}, problem=problems[members[0]])
-    return _measured(instances, means, means * _relative_rounding(instances, means), steps, 0, 0)
+    found_here = _measured(instances, means, means * _relative_rounding(instances, means), steps, 0, 0)
+    return replace(found_here, interior=inside)
 
 
 def _same_problem(instances: Instances) -> list[list[int]]:
@@ -177,34 +182,22 @@ def _relative_rounding(instances: Instances, means: Array) -> Array:
 # --- Tuned steps ------------------------------------------------------------------------------------------------------
 
 
-def _least(test: ExponentTest, at: Points, values: Callable[[Steps], Array]) -> tuple[float, Mapping[str, float]]:
-    """The least of `values` over the grids of all tuned steps together, then once more around the best point."""
-    ends = {one.letter: (_end(one.low, at), _end(one.high, at)) for one in test.tuned}
-    best = np.inf
-    chosen: dict[str, float] = {}
-    for _ in range(2):
-        grids = [np.geomspace(*ends[one.letter], one.points) for one in test.tuned]
-        mesh = np.array(list(product(*grids))).T
-        steps = {one.letter: row for one, row in zip(test.tuned, mesh, strict=True)}
-        found = np.asarray(values(steps))
-        found = np.where(np.isfinite(found), found, np.inf)
-        place = int(np.argmin(found))
-        if found[place] < best:
-            best, chosen = float(found[place]), {name: float(row[place]) for name, row in steps.items()}
-        for one, grid in zip(test.tuned, grids, strict=True):
-            ratio = grid[1] / grid[0]
-            low, high = ends[one.letter]
-            ends[one.letter] = (max(low, chosen[one.letter] / ratio), min(high, chosen[one.letter] * ratio))
-    return best, chosen
+def _least(test: ExponentTest, at: Points, values: Callable[[Steps], Array]) -> Tuning:
+    """The least of `values` over the grids of all tuned steps together."""
+    tuned = {name: one.at(at.symbols) for name, one in test.tuned.items()}
+    return tune_finely(tuned, lambda steps, _replicas: np.asarray(values(steps)))
 
 
-def _end(value: Any, at: Points) -> float:
-    symbols = {name: np.array([number]) for name, number in at.symbols.items()}
-    return float(along(as_expression("a tuned step", value), symbols, 1)[0])
+def _best(found: Sequence[Tuning]) -> Array:
+    return np.array([float(one.means.min()) for one in found])
 
 
-def _together(test: ExponentTest, found: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, Array]:
-    return {one.letter: np.array([chosen[one.letter] for _, chosen in found]) for one in test.tuned}
+def _together(test: ExponentTest, found: Sequence[Tuning]) -> dict[str, Array]:
+    return {name: np.array([one.steps[name] for one in found]) for name in test.tuned}
+
+
+def _inside(found: Sequence[Tuning]) -> Array:
+    return np.array([float(one.interior) for one in found])
 
 
 # --- Samples ----------------------------------------------------------------------------------------------------------
@@ -222,8 +215,8 @@ def _sampled(instances: Instances, n: Array, session: Session) -> Measured:
             _least(test, points[i], partial(_samples, instances, points[i], problem=problem))
             for i, problem in enumerate(problems)
         ]
-        means = np.array([mean for mean, _ in found])
-        return _measured(instances, means, certain, _together(test, found), 1, 1)
+        tuned = _measured(instances, _best(found), certain, _together(test, found), 1, 1)
+        return replace(tuned, interior=_inside(found))
 
     def at_every_point(replicas: int, **use: str) -> list[Array]:
         axes = [{"test": test.id, "point": i, "seed": session.seed, **use} for i in range(count)]

@@ -23,7 +23,8 @@ def run_exponent_test(test: ExponentTest, session: Session | None = None) -> xr.
     """Design every path and measure along it.
 
     Dimensions (path, point), shorter paths filled up with nan: `n`, `measured`, `stderr`, `margin`, every symbol by its
-    name; over (path): `replicas`, and how many were `needed`.
+    name, and `interior`, 0 where a tuned step lies at an end of its grid; over (path): `replicas`, and how many were
+    `needed`.
     """
     session = session or Session()
     parts, designs = [], test.designs()
@@ -37,6 +38,7 @@ def run_exponent_test(test: ExponentTest, session: Session | None = None) -> xr.
                 "measured": measurement.measured,
                 "stderr": measurement.stderr,
                 "margin": ("point", design.margins),
+                "interior": ("point", found.interior + np.zeros(len(design.n))),
                 **measurement.symbols,
             },
             coords={"point": np.arange(len(design.n))},
@@ -81,7 +83,8 @@ def measured_paths(data: xr.Dataset) -> dict[str, MeasuredPath]:
         along = {symbol: Fraction(power) for symbol, power in design["along"].items()}
         measurement = Measurement.of(one, "measured", what=data.attrs["measure"], stderr="stderr")
         margin, replicas = float(one.margin.min()), float(one.replicas.max())
-        found[name] = MeasuredPath(measurement, along, margin, replicas, design)
+        interior = bool((one.interior > 0).all()) if "interior" in one else True
+        found[name] = MeasuredPath(measurement, along, margin, replicas, design, interior)
     return found
 
 

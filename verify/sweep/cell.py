@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import ceil
 from time import perf_counter
 from typing import Any
@@ -57,7 +57,7 @@ class Cell:
 
     def as_json(self) -> str:
         """The one text of these inputs, whatever the order in which they were given."""
-        tuned = {name: asdict(own) for name, own in self.tuned.items()}
+        tuned = {name: own.as_json() for name, own in self.tuned.items()}
         return json.dumps({**vars(self), "problem": problem_name(self.problem), "tuned": tuned}, sort_keys=True)
 
     @property
@@ -92,7 +92,7 @@ class Cell:
 
     def engine(self, problem: Problem, noise: Noise | RowSampling | None) -> Engine:
         """The engine that the cell asks for, or the cheapest that can answer where it leaves the choice."""
-        lowest = {name: tuned.low for name, tuned in self.tuned.items()}
+        lowest = {name: tuned.value(0) for name, tuned in self.tuned.items()}
         question = self.question(problem, noise, {**self.steps, **lowest})
         return question.engine(self.method, (self.algorithm, problem_name(self.problem)))
 

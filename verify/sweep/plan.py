@@ -21,6 +21,7 @@ from tightrate.simulator.parameters import parameters
 from tightrate.simulator.theorem_values import RunSymbols, symbols_of
 from tightrate.verify.sweep.cell import Cell, numbers_of
 from tightrate.verify.sweep.specification import ADVICE, NAMED, Sweep, Value, text_of
+from tightrate.verify.sweep.step_rule import StepRule
 from tightrate.verify.sweep.tuning import Tuned
 
 SYMBOL = "symbol: "  # what the variables of a dataset are called that hold a theorem's symbols
@@ -38,7 +39,7 @@ class Plan:
         for at in self.coordinates:
             try:
                 symbols = {} if self.theorem is None else self._symbols_at(self.theorem, at)
-                cell = self._cell(at, symbols)
+                cell = self._cell(at, {**symbols, **self._for_rules(at, symbols)})
                 symbols |= numbers_of(cell.steps)
                 self._check_bound(symbols, cell)
             except TightrateError as reason:
@@ -55,9 +56,9 @@ class Plan:
             noise=noise,
             values={name: value for name, value in at.items() if name not in NAMED},
             steps=self._steps(algorithm, at, symbols),
-            tuned={name: step for name, step in sweep.steps.items() if isinstance(step, Tuned)},
+            tuned={name: step.at(symbols) for name, step in sweep.steps.items() if isinstance(step, Tuned)},
             output=sweep.output,
-            method=sweep.method,
+            method=sweep.method or "sample",
             measures=sweep.measures,
             replicas=sweep.replicas,
             relative_error=sweep.relative_error,
@@ -76,7 +77,9 @@ class Plan:
                 continue
             if name in at:
                 found[name] = at[name]
-            elif step is not None and step != "prescribed":
+            elif isinstance(step, StepRule):
+                found[name] = _checked_step(name, step, step.at(symbols, at))
+            elif isinstance(step, int | float):
                 found[name] = float(step)
             elif name in prescribed:
                 found[name] = symbols[name]
@@ -89,9 +92,16 @@ class Plan:
 
     def _symbols_at(self, theorem: Theorem, at: Mapping[str, Value]) -> dict[str, float]:
         """The theorem's symbols in a cell, the steps that it prescribes and that nothing else decides among them."""
+        run = self._run(theorem, at)
+        symbols = run.known(symbols_of(theorem))
+        decided = {*at, *(name for name, step in self.sweep.steps.items() if not isinstance(step, str))}
+        return symbols | {name: _step(theorem, name, symbols) for name in theorem.steps if name not in decided}
+
+    def _run(self, theorem: Theorem | None, at: Mapping[str, Value]) -> RunSymbols:
+        """The symbols of a cell, as far as they are asked for."""
         algorithm, problem, noise = (self.sweep.chosen(name, at) for name in NAMED)
         of_the_instance = {"seed": self.sweep.seed, **at}
-        run = RunSymbols.of(
+        return RunSymbols.of(
             theorem,
             algorithm,
             problem,
@@ -99,9 +109,18 @@ class Plan:
             at,
             lambda: self.problems.get(problem, of_the_instance),
         )
-        symbols = run.known(symbols_of(theorem))
-        decided = {*at, *(name for name, step in self.sweep.steps.items() if step != "prescribed")}
-        return symbols | {name: _step(theorem, name, symbols) for name in theorem.steps if name not in decided}
+
+    def _for_rules(self, at: Mapping[str, Value], symbols: Mapping[str, float]) -> dict[str, float]:
+        """The symbols that the rules of steps need and the theorem does not."""
+        rules = {name: one for name, one in self.sweep.steps.items() if isinstance(one, StepRule | Tuned) and one.needs}
+        numbers = {name: float(one) for name, one in self.sweep.steps.items() if isinstance(one, int | float)}
+        wanted = {letter for one in rules.values() for letter in one.needs} - {*symbols, *numbers}
+        found = {**numbers, **(self._run(self.theorem, at).known(wanted) if wanted else {})}
+        for name, one in rules.items():
+            missing = [letter for letter in one.needs if letter not in {*symbols, *found}]
+            if missing:
+                raise TightrateError(f"the step {name} needs {', '.join(missing)}; {ADVICE}")
+        return found
 
     def _check_bound(self, symbols: Mapping[str, float], cell: Cell) -> None:
         """Refuse a bound that could not be evaluated before anything runs."""
@@ -168,6 +187,12 @@ def _step(theorem: Theorem, name: str, symbols: Mapping[str, float]) -> float:
             " parameters"
         )
     return found
+
+
+def _checked_step(name: str, rule: StepRule, value: float) -> float:
+    if not 0 < value < float("inf"):
+        raise TightrateError(f"the step {name} = {rule.text} is {value:g}, which is no step")
+    return value
 
 
 def described(name: str) -> dict[str, str]:

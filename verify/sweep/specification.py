@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from itertools import product
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
+import xarray as xr
+from sympy import Expr
 
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.common.numbers import SEEDS, number, whole
@@ -16,8 +18,9 @@ from tightrate.constructions.parameters import check_memory
 from tightrate.rates.statements import catalogue
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.rates.symbols.units import Unit
 from tightrate.simulator.algorithm import ALGORITHMS
-from tightrate.simulator.by_name import Builder, problem_constructor, problem_name
+from tightrate.simulator.by_name import Builder, as_builder, problem_constructor, problem_name
 from tightrate.simulator.engine_choice import Method
 from tightrate.simulator.measures import Output
 from tightrate.simulator.parameters import VECTORS, Parameter, parameters, spelled
@@ -34,9 +37,11 @@ from tightrate.simulator.validation import (
 )
 from tightrate.simulator.validation import Value as Value
 from tightrate.verify.notebook_tables import html_table, latex_table
+from tightrate.verify.sweep.step_rule import StepRule, formula, step_rule
 from tightrate.verify.sweep.tuning import Tuned
 
-Step = float | Literal["prescribed"] | Tuned
+Step: TypeAlias = float | str | Expr | Callable[..., float] | xr.DataArray | StepRule | Tuned
+"""A number, "prescribed" by the theorem, a formula in the letters, a function, values over axes, or tuned."""
 
 DEFAULT_MEASURES: Mapping[Method, tuple[str, ...]] = {
     "sample": ("gap", "distance"),
@@ -57,14 +62,18 @@ class Sweep:
     `axes` maps names of parameters to the values that are swept; `parameters` gives every other parameter of the
     problem, the algorithm, the noise (its level `sigma` among them) and the theorem.  `noise` is a law by name, or
     "rows" for a finite sum.  "algorithm", "problem" and "noise" can be axes of names: the field of that name is then
-    left out, and every cell takes those of the parameters that are its own.  `steps` says how a parameter of the
-    algorithm is chosen: a number, "prescribed" by the theorem in every cell from its symbolic expression, or `Tuned`
-    in every cell; what is not said there, nor given as an axis or a parameter, is prescribed where the theorem
-    prescribes it.  `problem` may be a function of your own, which takes what it needs by name; `theorem` is an id of
-    the catalogue, or a theorem of your own.
+    left out, and every cell takes those of the parameters that are its own.  `algorithm` and `problem` are names, or
+    what the registries have under them; `problem` may also be a `Problem`, or a function of your own that makes one and
+    takes what it needs by name; `theorem` is an id of the catalogue, or a theorem of your own.
+
+    `steps` says how a parameter of the algorithm is chosen in every cell: a number, "prescribed" by the theorem from
+    its symbolic expression, a formula in the letters such as "1/(L*K)" (text, or sympy), a function that takes symbols
+    by name (`lambda K, L: 1 / (L * K)`), an array of values over some of the axes, or `Tuned`.  What is not said there,
+    nor given as an axis or a parameter, is prescribed where the theorem prescribes it.
 
     `method` "exact" takes expectations in closed form, "rounds" draws one Gaussian vector for each round, "sample"
-    takes every step, "auto" is the first of these that can answer.  A sampled cell has `replicas` replicas; with
+    takes every step, "auto" is the first of these that can answer; unless said it is "auto" without noise and "sample"
+    with noise.  A sampled cell has `replicas` replicas; with
     `relative_error` so many that the standard error of every measure's mean is at most that fraction of it: as a
     pilot of `replicas` others says, but no more than `most_replicas`.
 
@@ -84,7 +93,7 @@ class Sweep:
     noise: str = DEFAULT_NOISE
     steps: Mapping[str, Step] = field(default_factory=dict)
     measures: tuple[str, ...] = ()
-    method: Method = "sample"
+    method: Method | Literal[""] = ""
     relative_error: float | None = None
     most_replicas: int = 100_000
     common: tuple[str, ...] = ()
@@ -102,7 +111,7 @@ class Sweep:
             "theorem": "" if self.statement is None else self.statement.id,
             **axes,
             "parameters": ", ".join(f"{name} = {value}" for name, value in self.parameters.items()),
-            "steps": ", ".join(f"{name}: {step}" for name, step in self.steps.items()),
+            "steps": ", ".join(f"{name}: {_step_as_json(step)}" for name, step in self.steps.items()),
             "replicas": str(self.replicas) if self.method != "exact" else "",
         }
 
@@ -111,6 +120,7 @@ class Sweep:
             object.__setattr__(self, name, _texts(name, getattr(self, name)))
         for name in ("axes", "parameters", "steps"):
             object.__setattr__(self, name, spelled(getattr(self, name)))
+        self._take_names()
         self._check_names()
         known = {**self._known(), **dict.fromkeys(NAMED, "")}
         self._check_places(known)
@@ -130,12 +140,25 @@ class Sweep:
                 raise unknown_name("axis in common", name, axes)
         object.__setattr__(self, "axes", axes)
         object.__setattr__(self, "parameters", given)
-        object.__setattr__(self, "measures", self.measures or DEFAULT_MEASURES[self.method])
+        method: Method = self.method or ("sample" if self._noisy(axes, given) else "auto")
+        object.__setattr__(self, "measures", self.measures or DEFAULT_MEASURES[self.method or "sample"])
+        object.__setattr__(self, "method", method)
         check_replicas(self.replicas, self.relative_error, self.most_replicas)
         whole("seed", self.seed, 0, SEEDS)
-        for name, step in self.steps.items():
-            self._check_step(name, step)
+        object.__setattr__(self, "steps", {name: self._step(name, step) for name, step in self.steps.items()})
         self._check_size()
+
+    def _take_names(self) -> None:
+        """Objects that the registries have under a name become that name."""
+        if callable(self.algorithm):
+            object.__setattr__(self, "algorithm", ALGORITHMS.name_of(self.algorithm))
+        if not isinstance(self.problem, str):
+            object.__setattr__(self, "problem", as_builder(self.problem))
+
+    def _noisy(self, axes: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+        """Whether any cell has noise."""
+        levels = axes.get("sigma", (given.get("sigma", 0.0),))
+        return self.choices("noise") != (DEFAULT_NOISE,) or any(level != 0 for level in levels)
 
     def _check_size(self) -> None:
         """Refuse what would fill the memory before a cell has run."""
@@ -182,7 +205,7 @@ class Sweep:
         if not isinstance(self.name, str) or not isinstance(self.theorem, str | Theorem | None):
             raise TightrateError(f"name and theorem must be texts, not {self.name!r} and {self.theorem!r}")
         check_choice("output", self.output)
-        check_choice("method", self.method)
+        check_choice("method", self.method or "sample")
         check_choice("measure", *self.measures)
         if len(set(self.measures)) != len(self.measures):
             raise TightrateError(f"every measure is listed once, not {', '.join(self.measures)}")
@@ -217,7 +240,8 @@ class Sweep:
             raise TightrateError(f"axis {name} needs distinct values, not {list(found)}")
         return found
 
-    def _check_step(self, name: str, step: Step) -> None:
+    def _step(self, name: str, step: Step) -> Step:
+        """The step in its one form: a number, "prescribed", a rule, or tuned."""
         algorithms: dict[str, Mapping[str, Parameter]] = {
             rule: parameters(ALGORITHMS[rule]) for rule in self.choices("algorithm")
         }
@@ -229,16 +253,31 @@ class Sweep:
             raise unknown_name(f"step of {' and of '.join(algorithms)}", name, of_any)
         if name in {*self.axes, *self.parameters}:
             raise TightrateError(f"{name} is both a step and an axis or a parameter; give it once")
+        if isinstance(step, StepRule):
+            return step
         if isinstance(step, Tuned):
             _check_tunable(name, of_any[name])
-        elif step == "prescribed":
+            for end in (step.low, step.high):
+                if isinstance(end, Expr):
+                    formula(f"step {name}", end, self._units(name))
+            return step
+        if isinstance(step, str) and step == "prescribed":
             if self.statement is None:
                 raise TightrateError(f"no theorem is named that could prescribe {name}; give theorem = 'paper/label'")
             self.statement.step(name)
-        elif isinstance(step, str):
-            raise TightrateError(f"step {name} must be a number, prescribed or tuned, not {step!r}")
-        else:
-            checked(name, step, of_any[name])
+            return step
+        found = step_rule(name, step, self.axes, self._units(name))
+        return found if isinstance(found, StepRule) else cast(float, checked(name, step, of_any[name]))
+
+    def _units(self, name: str) -> list[Unit]:
+        """The units that a step may have: the alphabet's, and those that theorems about the algorithm give it."""
+        if name not in LETTERS:
+            return []
+        about = {one for rule in self.choices("algorithm") for one in ALGORITHMS.describe(rule).theorems}
+        own = [catalogue.statement(one).units for one in sorted(about)]
+        if self.statement is not None:
+            own.append(self.statement.bound.units)
+        return list(dict.fromkeys([LETTERS[name].unit, *(units[name] for units in own if name in units)]))
 
     @property
     def statement(self) -> Theorem | None:
@@ -276,9 +315,13 @@ class Sweep:
             "problem": problem_name(self.problem),
             "axes": {name: list(values) for name, values in self.axes.items()},
             "theorem": None if self.statement is None else self.statement.id,
-            "steps": {name: asdict(step) if isinstance(step, Tuned) else step for name, step in self.steps.items()},
+            "steps": {name: _step_as_json(step) for name, step in self.steps.items()},
             "measures": list(self.measures),
         }
+
+
+def _step_as_json(step: Step) -> Any:
+    return step.as_json() if isinstance(step, Tuned) else step.text if isinstance(step, StepRule) else step
 
 
 def _texts(name: str, value: Any) -> tuple[str, ...]:

@@ -20,7 +20,14 @@ KEYS = tuple(field.name for field in fields(Sweep))
 TABLES = ("axes", "parameters", "steps")
 AXIS_KEYS = ("from", "to", "points", "scale")
 POLICIES = ("prescribed", "tuned", "fixed")
-TUNED_KEYS = {"from": "low", "to": "high", "points": "points", "replicas": "replicas", "widenings": "widenings"}
+TUNED_KEYS = {
+    "from": "low",
+    "to": "high",
+    "points": "points",
+    "replicas": "replicas",
+    "widenings": "widenings",
+    "closed": "closed",
+}
 
 
 def read_sweep(path: Path, *, problem: str | None = None) -> Sweep:
@@ -28,7 +35,8 @@ def read_sweep(path: Path, *, problem: str | None = None) -> Sweep:
 
     Besides the keys that `Sweep` has, three tables: `[axes]`, each a list of values or
     `{from = 1, to = 1024, points = 11, scale = "log"}`; `[parameters]`, each a value; `[steps]`, each a number,
-    `"prescribed"` or `{policy = "tuned", from = 0.01, to = 1.0, points = 9, replicas = 32, widenings = 12}`.
+    `"prescribed"`, a formula in the letters such as `"1/(L*K)"`, or `{policy = "tuned", from = 0.01, to = 1.0, points =
+    9, replicas = 32, widenings = 12}`, whose ends may be formulas, too.
     """
     content = _parsed(path)
     _check_keys("a sweep", content, KEYS)
@@ -68,11 +76,12 @@ def _axis(name: str, values: Any) -> tuple[Value, ...]:
 
 
 def _step(name: str, policy: Any) -> Step:
-    if policy == "prescribed":
-        return "prescribed"
-    if isinstance(policy, str | list):
+    if isinstance(policy, str):
+        return policy
+    if isinstance(policy, list):
         raise TightrateError(
-            f'step {name} must be a number, "prescribed" or {{policy = "tuned", from = 0.01, to = 1.0}}, not {policy!r}'
+            f'step {name} must be a number, "prescribed", a formula such as "1/(L*K)" or'
+            f' {{policy = "tuned", from = 0.01, to = 1.0}}, not {policy!r}'
         )
     if not isinstance(policy, dict):
         return number(f"step {name}", policy)

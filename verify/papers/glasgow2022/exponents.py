@@ -6,8 +6,8 @@ from sympy import Rational
 
 from tightrate.rates.symbols.alphabet import L
 from tightrate.verify.exponents.exponent_claim import exponent_claims
-from tightrate.verify.exponents.exponent_test import Tuning
 from tightrate.verify.exponents.instances import KR, SLOW
+from tightrate.verify.sweep.tuning import Tuned
 
 exponent_claim = exponent_claims(__name__)
 
@@ -19,6 +19,6 @@ lower_optimization = exponent_claim(
     problem="log-spaced-quadratic",
     instance=SLOW,
     fixed={"sigma": 0, "zeta_star": 0, "M": 2},
-    tuned=(Tuning("eta", Rational(1, 100) / L, 2 / L, points=61),),
+    tuned={"eta": Tuned(Rational(1, 100) / L, 2 / L, points=61, closed="high")},
     paths=KR,
 )

@@ -6,8 +6,9 @@ from sympy import Rational
 
 from tightrate.rates.symbols.alphabet import K, L, R, tau, zeta_star
 from tightrate.verify.exponents.exponent_claim import exponent_claims
-from tightrate.verify.exponents.exponent_test import Path, Tuning
+from tightrate.verify.exponents.exponent_test import Path
 from tightrate.verify.exponents.instances import BALANCED, KRM, PAIR, SLOW, STEPS_TO_TUNE, WITH_LOCAL_STEPS
+from tightrate.verify.sweep.tuning import Tuned
 
 exponent_claim = exponent_claims(__name__)
 
@@ -21,7 +22,7 @@ optimization = exponent_claim(
     problem="rank-one-pair",
     instance={"cosine": 1 - 1 / (6 * R)},
     fixed={"sigma": 0, "zeta_star": 0, "M": 2},
-    tuned=(Tuning("eta", Rational(1, 100) / (K * L), 1 / L, points=201),),
+    tuned={"eta": Tuned(Rational(1, 100) / (K * L), 1 / L, points=201, closed="high")},
     matched_by="patel2024/thm9-vanilla",
     paths=(Path("K", 1e6, fixed={"R": 100}), Path("R", 1e6, fixed={"K": 16})),
 )
@@ -35,7 +36,7 @@ statistical = exponent_claim(
     instance=SLOW,
     output="average",
     fixed={"zeta_star": 0},
-    tuned=(Tuning("eta", 1 / (L * K * R), 1 / L, points=31),),
+    tuned={"eta": Tuned(1 / (L * K * R), 1 / L, points=31, closed="high")},
     matched_by="patel2024/thm9-vanilla",
     margin=10,
     paths=KRM,

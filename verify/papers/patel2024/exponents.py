@@ -8,15 +8,16 @@ from sympy import Rational, sqrt
 from tightrate.rates.papers.patel2024.theorem_27 import thm27_logarithm
 from tightrate.rates.symbols.alphabet import B, K, L, Q, R, eta, mu, tau, zeta, zeta_opt, zeta_star
 from tightrate.verify.exponents.exponent_claim import exponent_claims
-from tightrate.verify.exponents.exponent_test import Path, Tuning
+from tightrate.verify.exponents.exponent_test import Path
 from tightrate.verify.exponents.instances import BALANCED, PAIR, STEPS_TO_TUNE, WITH_LOCAL_STEPS
+from tightrate.verify.sweep.tuning import Tuned
 
 exponent_claim = exponent_claims(__name__)
 
-TWO_SIDED_STEPS = (
-    Tuning("eta", Rational(1, 1000) / (K * L), 1 / L, points=13),
-    Tuning("gamma", Rational(1, 10), 2000 * K, points=61),
-)
+TWO_SIDED_STEPS = {
+    "eta": Tuned(Rational(1, 1000) / (K * L), 1 / L, points=13, closed="high"),
+    "gamma": Tuned(Rational(1, 10), 2000 * K, points=61),
+}
 
 thm27_statistical = exponent_claim(
     "patel2024/exponent-thm27-statistical",
@@ -113,7 +114,7 @@ thm15_heterogeneity = exponent_claim(
     instance={"zeta": zeta / 2, "tau": tau, "mu": BALANCED.subs(zeta_star, zeta)},
     output="average",
     fixed={"M": 2, "sigma": 0, "Q": 0, "tau": 0.5},
-    tuned=(Tuning("eta", 1 / (K * R * L), 1 / (2 * L), points=61),),
+    tuned={"eta": Tuned(1 / (K * R * L), 1 / (2 * L), points=61, closed="high")},
     paths=(
         Path("R", 1e5, points=9, fixed={"K": 16}),
         Path("K", 1e5, points=9, within=WITH_LOCAL_STEPS),

@@ -6,8 +6,9 @@ import sympy
 
 from tightrate.rates.symbols.alphabet import B, K, L, R, mu, zeta
 from tightrate.verify.exponents.exponent_claim import exponent_claims
-from tightrate.verify.exponents.exponent_test import Path, Tuning
+from tightrate.verify.exponents.exponent_test import Path
 from tightrate.verify.exponents.instances import KINKED, KRM, SLOW
+from tightrate.verify.sweep.tuning import Tuned
 
 exponent_claim = exponent_claims(__name__)
 
@@ -20,7 +21,7 @@ statistical = exponent_claim(
     instance=SLOW,
     output="average",
     fixed={"zeta": 0},
-    tuned=(Tuning("eta", 1 / (L * K * R), 1 / L, points=31),),
+    tuned={"eta": Tuned(1 / (L * K * R), 1 / L, points=31, closed="high")},
     matched_by="glasgow2022/lower",
     margin=10,
     paths=KRM,
@@ -35,7 +36,7 @@ heterogeneity = exponent_claim(
     instance={"zeta": zeta, "mu": sympy.cbrt(zeta**2 / (L * B**2 * R**2)) / 4},
     output="average",
     fixed={"sigma": 0, "M": 2},
-    tuned=(Tuning("eta", 1 / (K * R * L), 1 / L, points=49),),
+    tuned={"eta": Tuned(1 / (K * R * L), 1 / L, points=49, closed="high")},
     matched_by="glasgow2022/lower",
     margin=4,
     paths=(
@@ -52,7 +53,7 @@ strongly_convex_heterogeneity = exponent_claim(
     problem="asymmetric-quadratic",
     instance={"zeta": zeta},
     fixed={"sigma": 0, "M": 2, "mu": 0.5},
-    tuned=(Tuning("eta", 1 / (K * R * L), 1 / L, points=49),),
+    tuned={"eta": Tuned(1 / (K * R * L), 1 / L, points=49, closed="high")},
     logarithm=sympy.log(mu * K * R / L) ** 2,  # of the best step log(mu K R/L)/(mu K R)
     margin=10,
     paths=(
