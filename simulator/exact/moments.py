@@ -219,6 +219,7 @@ def _stacked(
             gap = np.einsum("...ij,...ij->...", hessian if hessian.ndim == 2 else hessian[:, None], squares) / 2
             squared = np.trace(squares, axis1=-2, axis2=-1)
             spread = squares - means[..., :, None] * means[..., None, :]
+        gap, squared = (np.where(value < 0, 0.0, value) for value in (gap, squared))  # rounding of what is 0
         undefined = np.isnan(means).all(axis=-1) & average & (rounds == 0)
         gap, squared = (np.where(np.isfinite(value) | undefined, value, np.inf) for value in (gap, squared))
         return Moments(problem.optimum[..., None, :] + means, gap, squared, spread, None)

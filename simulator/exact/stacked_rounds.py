@@ -14,7 +14,7 @@ so a method that is not affine is refused.  Mean and covariance then move togeth
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
 from typing import Any
@@ -35,11 +35,16 @@ from tightrate.simulator.round_algorithm import Mask, RoundAlgorithm, Workers, o
 
 MOST_COORDINATES = 512  # of the stacked state: its covariance is their square
 MOST_NUMBERS = 1 << 25  # of the states of all probes together
+MOST_WORK = 3e8  # of all steps of all probes
+MOST_STEPS = 1 << 14
 MOST_OUTCOMES = 256
 TOO_MANY_COINS = f"exact moments follow every outcome of a round's coins, at most {MOST_OUTCOMES}: give a smaller K"
 TRIED = 4  # random states for each size that must go where the maps say
 SIZES = (1.0, 1e-4, 1e4, 1e8)
 CLOSE = 1e-9
+ROUNDING = 1e-14  # of a fixed point, relative to the distance that a run goes
+STILL = 1e-14  # relative: directions in which all maps move less are conserved
+AT_REST = 1e-12  # relative: a state that moves less is taken for a fixed point
 
 
 @dataclass(frozen=True)
@@ -168,7 +173,9 @@ class StackedForm:
             raise TightrateError(
                 f"exact moments with every worker's state need at most {MOST_COORDINATES} coordinates, not {self.n}"
             )
-        if np.isfinite(K) and (self.n + 1) * K * M * d > MOST_NUMBERS * 64:
+        steps = 0.0 if np.isinf(K) or self._made_of_steps else K
+        probes = self.n + 1 + (0 if noise is None else steps * M * d)
+        if steps > MOST_STEPS or probes * steps * M * d > MOST_WORK:
             raise TightrateError(f"exact moments with every worker's state take every step, and K = {K:g} is too many")
         if problem.optimum.ndim > 1:
             raise TightrateError("exact moments with every worker's state take one instance of a problem at a time")
@@ -381,6 +388,10 @@ class StackedForm:
         counters, done, communications, steps, found = list(self._counters), 0, 0.0, 0, []
         outcomes, visits, after = self.outcomes(counters)
         constant = not self.changes_with_the_round
+        rest, kept = np.zeros(self.n), np.eye(self.n)
+        if constant:
+            rest, outcomes, kept = _from_fixed_point(outcomes, e)
+            e = kept @ (e - rest)
         powers = constant and len(outcomes) == 1
         last = int(max(rounds, default=0)) * self.units_in_a_round
         if not powers:
@@ -397,17 +408,33 @@ class StackedForm:
                 if not constant:
                     outcomes, visits, after = self.outcomes(counters)
                 e, C = _mixed(outcomes, e, C)
+                e, C = kept @ e, kept @ C @ kept
                 communications += sum(one.probability * one.communications for one in outcomes)
                 counters = after
             done += units
             steps = done * visits
-            found.append(self._read(e, C, counters, steps, communications))
+            found.append(
+                self._read(e, rest, C, counters, steps, communications, float(np.linalg.norm(x0 - self.offset)))
+            )
         return found
 
-    def _read(self, e: Array, C: Array, counters: Sequence[Any], steps: int, communications: float) -> StackedMoments:
+    def _read(
+        self,
+        e: Array,
+        rest: Array,
+        C: Array,
+        counters: Sequence[Any],
+        steps: int,
+        communications: float,
+        size: float,
+    ) -> StackedMoments:
+        """What a mean displacement e from `rest` and a covariance say; `size` is that of the start."""
         row, constant = self.output(counters)
         away = self._here.optimum
-        mean = row @ e + constant - away
+        at_rest = row @ rest + constant - away
+        if rest.any() and np.abs(at_rest).max() <= ROUNDING * size:
+            at_rest = np.zeros_like(at_rest)  # the fixed point is the optimum
+        mean, e = row @ e + at_rest, e + rest
         square = row @ C @ row.T + np.outer(mean, mean)
         if self._q is None:
             return StackedMoments(mean, square, None, None, communications)
@@ -429,6 +456,28 @@ class _AnyCoins(_ProbedWorkers):
     def coin(self, name: str, p: Array | float) -> Mask:  # noqa: ARG002
         self.tossed += 1
         return np.full((1, 1, 1), self.tossed % 2 == 0)
+
+
+def _from_fixed_point(outcomes: Sequence[Outcome], start: Array) -> tuple[Array, list[Outcome], Array]:
+    """The state at which every outcome leaves a run from `start`, and the maps seen from it; 0 where there is none.
+
+    Displacements from a fixed point keep their digits however small they become, those of a state do not.  Neither do
+    they move in directions that no outcome changes (a sum over the workers that is conserved): the projection onto the
+    others takes rounding away.
+    """
+    parts = [part for one in outcomes for part in (one.change, one.covariance)]
+    maps = np.concatenate([part / (np.abs(part).max() or 1.0) for part in parts], axis=1)
+    directions, sizes, _ = np.linalg.svd(maps, full_matrices=False)
+    still = directions[:, sizes <= STILL * sizes.max(initial=0.0)]
+    change = sum((one.probability * one.change for one in outcomes), np.zeros_like(outcomes[0].change))
+    shift = sum((one.probability * one.shift for one in outcomes), np.zeros_like(start))
+    moved = change @ np.linalg.lstsq(change @ change, -(change @ start + shift), rcond=1e-12)[0]
+    rest = start + moved
+    size = 1 + np.abs(rest).max() + max(np.abs(one.shift).max() for one in outcomes)
+    if not all((np.abs(one.change @ rest + one.shift) <= AT_REST * size).all() for one in outcomes):
+        return np.zeros_like(start), list(outcomes), np.eye(len(start))
+    seen_from_it = [replace(one, shift=np.zeros_like(one.shift)) for one in outcomes]
+    return rest, seen_from_it, np.eye(len(start)) - still @ still.T
 
 
 def _mixed(outcomes: Sequence[Outcome], e: Array, C: Array) -> tuple[Array, Array]:

@@ -31,6 +31,10 @@ class AsSeen(Algorithm[Any]):
     def __init__(self, algorithm: RoundAlgorithm[Any]) -> None:
         self._algorithm = algorithm
 
+    def __getattr__(self, name: str) -> Any:
+        """Its parameters, which measures of one's own may need."""
+        return getattr(self._algorithm, name)
+
     def init(self, start: Array) -> Any:
         return self._algorithm.init(start)
 
