@@ -1,6 +1,7 @@
 # make reproduce   set up .venv with what that needs, run the main job, end in a report to look at
 # make test        set up .venv for the tests, run them
 # make lint        set up .venv for the checks of the source, run them
+# make mutation    the tests against mutants of the source
 # make soak        the long tests: every command under thousands of inputs, the report on two kernels
 PYTHON ?= python3
 VENV   ?= .venv
@@ -12,7 +13,7 @@ DOCS   := $(VENV)/.docs-ready
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 SETUP  := pyproject.toml constraints.txt
 
-.PHONY: reproduce test soak lint browser-test docs docs-pages clean
+.PHONY: reproduce test soak mutation lint browser-test docs docs-pages clean
 .DELETE_ON_ERROR:
 
 # An environment that lacks pip (made by a run that was stopped) or lies elsewhere (of a copied checkout) is made anew.
@@ -67,6 +68,11 @@ SEEDS ?= 20
 soak: $(TESTS)
 	@$(BIN)/python -m pytest -n 2 -m soak
 	@$(BIN)/python -m tightrate.verify.soak --seeds $(SEEDS)
+
+# Mutants of the modules in pyproject.toml, or of ONLY; some seconds for each of several hundred.
+mutation: $(TESTS)
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[mutation]'
+	@$(BIN)/python tests/mutation_testing.py $(ONLY)
 
 lint: $(LINT)
 	@$(BIN)/python -m ruff check .

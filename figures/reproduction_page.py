@@ -29,6 +29,7 @@ def reproduction_page(report: Report) -> str:
         )
         for finding in report.findings
     ]
+    weak = [(f"`{finding.claim.id}`", finding.verdict.weak) for finding in report.findings if finding.verdict.weak]
     columns = ("Claim", "Theorem", "Verdict", "Expected", "Predicted", "Measured")
     return f"""# Reproduction
 
@@ -40,6 +41,11 @@ installation excluded: {outcome}. Profile `{session.profile}`, seed {session.see
 ## Verdicts
 
 {_table(columns, verdicts)}
+## Weak evidence
+
+Claims of which a much sharper version would have stood, too: by a factor of 10000, or by an exponent of 1/3.
+
+{_table(("Claim", "What would have stood"), weak)}
 ## Wall times
 
 {_table(("Experiment", "Seconds"), times)}"""

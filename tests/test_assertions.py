@@ -20,7 +20,7 @@ from tightrate.verify.assertions.assertion import Assertion, Controlled, Every, 
 from tightrate.verify.assertions.bounded import AtLeast, AtMost
 from tightrate.verify.assertions.equal import Equal, Vanishes
 from tightrate.verify.assertions.limit import Limits, Line
-from tightrate.verify.assertions.order import Order, at_most, not_at_most
+from tightrate.verify.assertions.order import Order, at_most, equivalent, not_at_most
 from tightrate.verify.assertions.power_law import PowerLaw, fit_power_law, replicas_needed
 from tightrate.verify.assertions.symbolic import Symbolic
 from tightrate.verify.assertions.trend import Scaling
@@ -365,3 +365,42 @@ def test_the_smallest_wrong_exponent_of_a_power_law_is_where_the_judge_itself_tu
         for size, wrong in ((0.99, False), (1.01, True)):
             changed = replace(law, predicted={"K": -1 + sharper * size * power})
             assert (changed.check().status == "violated") == wrong
+
+
+@pytest.mark.parametrize("off", [0.0, 4e-11, -6e-11])
+def test_the_smallest_change_of_an_equality_is_where_the_judge_itself_turns(off: float) -> None:
+    exact = xr.DataArray([1.0, 3.0, 1e3], dims="x")
+    found = Measurement(exact * (1 + off * xr.DataArray([1.0, 0.5, 0.0], dims="x")), "it")
+    change = Equal(found, exact).check().evidence["would be violated"]["if changed by a relative amount of"]
+    for size, wrong in ((0.999, False), (1.001, True)):
+        turned = [Equal(found, exact * (1 + sign * size * change)).check().status == "violated" for sign in (1, -1)]
+        assert any(turned) == wrong
+
+
+@pytest.mark.parametrize("side", ["equal", "at most"])
+def test_the_smallest_wrong_exponent_of_a_limit_is_where_the_judge_itself_turns(side: Any) -> None:
+    x = 2.0 ** np.arange(8)
+    line = Line("x", x, x * np.exp(-1 / x), 1.0, side)
+    limits = Limits([line], "it", "1", 0.05)
+    size = limits.check().evidence["would be violated"]["if sharper by an exponent of"]["x"]
+    changes = (-1, 1) if side == "equal" else (-1,)
+    for share, wrong in ((0.98, False), (1.02, True)):
+        statuses = [
+            replace(limits, lines=[replace(line, exponent=1 + sign * share * size)]).check().status for sign in changes
+        ]
+        assert ("violated" in statuses) == wrong
+
+
+def test_an_order_says_which_exponent_would_turn_it() -> None:
+    tight = Order(equivalent(L * B**2 / R, 2 * L * B**2 / R)).check()
+    assert tight.evidence["would be violated"]["if sharper by an exponent of"] == {"B": 0.001}
+    loose = Order((at_most(1 / R**2, 1 / R),)).check().evidence
+    assert loose["would be violated"]["if sharper by an exponent of"] == {"R": 2.0}
+    assert "weak evidence" in loose
+
+
+def test_facts_say_how_much_room_their_ranges_have() -> None:
+    facts = Facts({"near": Fact(2.0, at_most=3.0), "far": Fact(1.0, at_most=1e6)}).check().evidence
+    assert facts["would be violated"]["if a range were narrower by a factor of"] == {"near": 1.5, "far": 1e6}
+    assert "weak evidence" not in facts
+    assert "weak evidence" in Facts({"far": Fact(1.0, at_most=1e6)}).check().evidence

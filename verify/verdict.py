@@ -37,6 +37,15 @@ def fitted_power(base: str, estimate: float, low: float, high: float) -> str:
     return f"{base}^{estimate:z.{digits}f} ({low:z.{digits}f} to {high:z.{digits}f})"
 
 
+def weakness(evidence: Mapping[str, Any]) -> str:
+    """Why evidence is weak: for the whole, or for every one of its parts."""
+    if "weak evidence" in evidence:
+        return str(evidence["weak evidence"])
+    parts = [part for part in evidence.values() if isinstance(part, Mapping) and "verdict" in part]
+    reasons = list(map(weakness, parts))
+    return "; ".join(dict.fromkeys(reasons)) if reasons and all(reasons) else ""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a test found.
@@ -53,6 +62,18 @@ class Verdict:
     interval: tuple[float, float] | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
     witness: Mapping[str, Any] | None = None
+
+    @property
+    def weak(self) -> str:
+        """Why this is weak evidence: a much sharper statement would have stood, too; empty where none would.
+
+        >>> part = {"verdict": "consistent", "weak evidence": "a bound 10000 times sharper would have stood"}
+        >>> Verdict("consistent", "It holds.", "-", "-", evidence={"a": part, "b": part}).weak
+        'a bound 10000 times sharper would have stood'
+        >>> Verdict("consistent", "It holds.", "-", "-", evidence={"a": part, "b": {"verdict": "consistent"}}).weak
+        ''
+        """
+        return "" if self.status not in ("consistent", "confirmed") else weakness(self.evidence)
 
     def rows(self) -> dict[str, str]:
         """What a small table says of the verdict."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
+from tightrate.verify.assertions.flips import flips
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.verdict import Status, Verdict
 
@@ -165,6 +167,17 @@ class Fact:
             return replace(self, at_most=self.value - step, at_least=float("-inf"))
         return replace(self, at_least=self.value + step, at_most=float("inf"))
 
+    @property
+    def room(self) -> float:
+        """The factor by which the range would have to be narrower to leave the number out; 1 where it lies at an end.
+
+        >>> Fact(2.0, at_most=6.0).room, Fact(0.0, at_most=0.0).room, Fact(0.0, at_most=1.0).room
+        (3.0, 1.0, inf)
+        """
+        ends = [(self.value, self.at_most), (self.at_least, self.value)]
+        ratios = [high / low if low > 0 else 1.0 if high <= low else math.inf for low, high in ends]
+        return min(ratios)
+
     def __str__(self) -> str:
         low = f">= {self.at_least:.4g}" if self.at_least > float("-inf") else ""
         high = f"<= {self.at_most:.4g}" if self.at_most < float("inf") else ""
@@ -204,10 +217,20 @@ class Facts:
             sentence = f"All {len(numbers)} numbers lie where they should{f': {self.what}' if self.what else ''}."
             verdict = Verdict(self.passed, sentence, ranges, found, evidence={**numbers, **self.also})
         wrong = [f"{name} is {fact.value:.4g}, not {fact}" for name, fact in self.facts.items() if not fact.holds]
+        if not wrong and verdict.status in ("consistent", "confirmed"):
+            return replace(verdict, evidence=self._flips(verdict.evidence))
         if not wrong or verdict.status in ("violated", "error"):
             return verdict
         sentence = f"Not as stated: {'; '.join(wrong)}."
         return replace(verdict, status="violated", sentence=sentence, measured=wrong[0], witness=numbers)
+
+    def _flips(self, evidence: Mapping[str, Any]) -> dict[str, Any]:
+        """The evidence with the room of every range beside what would have turned the main assertion."""
+        rooms = flips(ranges={name: fact.room for name, fact in self.facts.items()})
+        if self.main is None:
+            return {**evidence, **rooms}
+        known = {**evidence.get("would be violated", {}), **rooms.get("would be violated", {})}
+        return {**evidence, **({"would be violated": known} if known else {})}
 
     def mutants(self) -> Mapping[str, Assertion]:
         """Each range moved so that it leaves its number out, and the mutants of the main assertion."""

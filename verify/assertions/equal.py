@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.assertions.flips import flips
 from tightrate.verify.measurement import Measurement, Named
 from tightrate.verify.verdict import Verdict
 
@@ -67,7 +69,7 @@ class Equal:
             return Verdict("error", f"{what}: there is nothing to compare.", *texts, evidence=evidence)
         if bool(within.all()):
             sentence = f"{what} agrees to rounding in all {measured.size} comparisons."
-            return Verdict("confirmed", sentence, *texts, evidence=evidence)
+            return Verdict("confirmed", sentence, *texts, evidence=evidence | self._flips(measured, exact, matter))
         known = np.isfinite(measured) & np.isfinite(exact)
         if bool((within | ~known).all()):
             sentence = f"{what}: in {int((~known).sum())} of {measured.size} comparisons one side is not a number."
@@ -80,6 +82,14 @@ class Equal:
             evidence=evidence,
             witness=self.measurement.witness(place, measured=measured, exact=exact),
         )
+
+    def _flips(self, measured: Named, exact: Named, matter: Named) -> dict[str, Any]:
+        """The least relative change of the closed form that leaves one comparison outside of what is allowed."""
+        if not bool(matter.any()):
+            return flips(change=0.0)  # the closed form is zero to rounding: any other value differs from it
+        off = ((measured - exact) / exact).where(matter)
+        larger, smaller = (self.relative + off) / (1 - self.relative), (self.relative - off) / (1 + self.relative)
+        return flips(change=float(np.minimum(larger, smaller).min()))
 
     def mutants(self) -> Mapping[str, Assertion]:
         """The closed form off by more than the tolerance."""
@@ -125,7 +135,7 @@ class Vanishes:
             return Verdict("error", sentence, *texts, evidence=evidence)
         if bool(within.all()):
             sentence = f"{what} vanishes to rounding in all {residual.size} comparisons."
-            return Verdict("confirmed", sentence, *texts, evidence=evidence)
+            return Verdict("confirmed", sentence, *texts, evidence=evidence | flips(change=0.0))  # of 0: anything else
         place = (residual / allowed).where(~within).fillna(-np.inf).argmax(...)
         sentence = f"{what} does not vanish in {int((~within).sum())} of {residual.size} comparisons."
         witness = self.measurement.witness(place, residual=residual, allowed=allowed)

@@ -33,14 +33,23 @@ def smallest(wrong: Callable[[float], bool], most: float = MOST, digits: float =
     return high
 
 
-def flips(factor: float | None = None, exponents: Mapping[str, float] | None = None) -> dict[str, Any]:
+def flips(
+    factor: float | None = None,
+    exponents: Mapping[str, float] | None = None,
+    *,
+    change: float | None = None,
+    ranges: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     """Evidence for a verdict: the factor by which a bound would have to be sharper for the same judge to call it
-    violated, and the least exponents by which it would have to be; infinite where none would do.
+    violated, and the least exponents by which it would have to be; infinite where none would do.  `change` is the least
+    relative change of an equality's prediction, `ranges` are the factors by which ranges would have to be narrower.
 
     >>> flips(2.0, {"K": 0.1})
     {'would be violated': {'if sharper by a factor of': 2.0, 'if sharper by an exponent of': {'K': 0.1}}}
     >>> flips(exponents={"K": 0.5})["weak evidence"]
     'no exponent that is wrong by less than 1/3 would have been noticed'
+    >>> flips(change=1e-10)
+    {'would be violated': {'if changed by a relative amount of': 1e-10}}
     """
     found: dict[str, Any] = {}
     weak = []
@@ -52,5 +61,13 @@ def flips(factor: float | None = None, exponents: Mapping[str, float] | None = N
         found["if sharper by an exponent of"] = {name: round(value, 5) for name, value in exponents.items()}
         if factor is None and not min(exponents.values()) <= WEAK_EXPONENT:
             weak.append("no exponent that is wrong by less than 1/3 would have been noticed")
+    if change is not None:
+        found["if changed by a relative amount of"] = change
+        if not change <= WEAK_EXPONENT:
+            weak.append("no prediction that is wrong by less than a third would have been noticed")
+    if ranges:
+        found["if a range were narrower by a factor of"] = dict(ranges)
+        if factor is None and not exponents and not min(ranges.values()) <= WEAK_FACTOR:
+            weak.append(f"ranges {WEAK_FACTOR:g} times narrower would have stood")
     evidence: dict[str, Any] = {"would be violated": found} if found else {}
     return {**evidence, **({"weak evidence": "; ".join(weak)} if weak else {})}

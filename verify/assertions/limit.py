@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.assertions.flips import flips, smallest
 from tightrate.verify.assertions.thresholds import SETTLED
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.verdict import Verdict
@@ -121,7 +123,14 @@ class Limits:
             )
             return Verdict("inconclusive", sentence, *texts, evidence=evidence)
         sentence = f"{what}: every one of {len(lines)} slopes comes within {resolution:g} of its limit."
-        return Verdict("consistent", sentence, *texts, evidence=evidence)
+        sharper = {line.name: smallest(partial(self._is_wrong, line)) for line in lines}
+        return Verdict("consistent", sentence, *texts, evidence=evidence | flips(exponents=sharper))
+
+    def _is_wrong(self, line: Line, size: float) -> bool:
+        """Whether an exponent that is wrong by so much, towards either side that counts, would be violated."""
+        changes = (-size, size) if line.side == "equal" else (-size,)
+        lines = (replace(line, exponent=line.exponent + change) for change in changes)
+        return any(not one.arrived(self.resolution) and not one.on_its_way for one in lines)
 
     def mutants(self) -> Mapping[str, Assertion]:
         """One line's exponent wrong by half a power: too small, so that decay is too slow for either side."""

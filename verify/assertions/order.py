@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from math import inf
 from typing import Any
+
+from sympy import Expr, Rational, Symbol, sympify
 
 from tightrate.rates.formulas.display import text
 from tightrate.rates.orders.certificate import Side, check_witness
 from tightrate.rates.orders.certificate_check import check_certificate
 from tightrate.rates.orders.domination import OrderResult, dominated
+from tightrate.rates.orders.moment_order import ALPHA
 from tightrate.rates.relations.upper_against_lower import PairCheck, checks
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import decay, decay_lower
 from tightrate.rates.symbols.hypothesis import Given
 from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.assertions.flips import flips
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.verdict import Verdict
 
@@ -80,6 +87,23 @@ def _side(side: Statement) -> tuple[str, Side]:
     return text(side.expression if isinstance(side, Bound) else side), side
 
 
+LADDER = (Rational(1, 1000), Rational(1, 10), Rational(1, 3), Rational(2))
+TRIES = 150  # comparisons that are decided again to find the smallest change that turns one
+
+
+def letters_of(one: Comparison) -> set[Symbol]:
+    """The letters of both sides."""
+    sides = (side.expression if isinstance(side, Bound) else sympify(side) for side in (one.left, one.right))
+    return set().union(*(side.free_symbols for side in sides)) - {ALPHA, decay, decay_lower}
+
+
+def scaled(side: Side, factor: Expr) -> Side:
+    """A side times a factor."""
+    if not isinstance(side, Bound):
+        return sympify(side) * factor
+    return replace(side, terms=tuple(replace(term, expression=term.expression * factor) for term in side.terms))
+
+
 @dataclass(frozen=True)
 class Order:
     """All comparisons come out as asserted: those that hold by a certificate, the others by a path, each checked
@@ -119,7 +143,26 @@ class Order:
             "refuted by a path": sum(not one.holds for one in decided.values()),
         }
         found = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
+        evidence |= flips(exponents=self._sharper())
         return Verdict("confirmed", f"{found}; all checked again.", predicted, found, evidence=evidence)
+
+    def _sharper(self) -> Mapping[str, float]:
+        """The first letter whose exponent, changed on one side of one comparison, turns it, and by how much.
+
+        The changes on the ladder are tried one after another, the smallest first; infinite where none of them does.
+        """
+        changes = (
+            (size, one, letter, sign)
+            for size in LADDER
+            for one in self.comparisons
+            for letter in sorted(letters_of(one), key=lambda found: found.name)
+            for sign in (1, -1)
+        )
+        for size, one, letter, sign in islice(changes, TRIES):
+            changed = scaled(one.left, letter ** (sign * size))
+            if dominated(changed, one.right, one.given).relation == ("fails" if one.holds else "holds"):
+                return {letter.name: float(size)}
+        return {"any letter that was tried": inf}
 
     def _named(self) -> dict[str, Comparison]:
         """The comparisons by name, numbered where one occurs again."""

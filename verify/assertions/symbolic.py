@@ -10,6 +10,7 @@ from sympy import Expr
 
 from tightrate.rates.formulas.display import text
 from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.assertions.flips import flips
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.verdict import Status, Verdict
 
@@ -56,7 +57,8 @@ class Symbolic:
         done = [f"simplifies the difference to 0 in all {len(differences)} identities"] if differences else []
         done += [f"finds the sign of all {len(excesses)} inequalities"] if excesses else []
         sentence = f"Computer algebra {' and '.join(done)}."
-        return Verdict("confirmed", sentence, predicted, predicted, evidence=evidence)
+        exact = flips(change=0.0) if differences else {}  # any change of an identity is one
+        return Verdict("confirmed", sentence, predicted, predicted, evidence=evidence | exact)
 
     def mutants(self) -> Mapping[str, Assertion]:
         """One side doubled; one sign turned around."""
