@@ -46,7 +46,7 @@ def scalings(point: Point, scaling: Scaling, symbols: dict[str, Array]) -> Array
     states = []
     for i in range(COORDINATES):
         method = savic(
-            eta=1.0, d_min=symbols["d_min"], beta2=symbols["beta2"], d_start=first[:, i], scaling=scaling
+            eta=1.0, d_min=symbols["d_min"], beta2=symbols["beta2"], d_start=first[:, [i]], scaling=scaling
         )  # fmt: skip
         state = method.init(np.zeros((len(first), 1, 1)))
         found = []

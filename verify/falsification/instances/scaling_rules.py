@@ -34,7 +34,7 @@ Measured = Literal["entry", "change", "growth"]
 def matrices(point: Point, scaling: Scaling, symbols: dict[str, Array]) -> Array:
     """One entry of the matrix after every update, (update, n), from a start between d_min and d_max."""
     start = symbols["d_min"] + point["start"] * (symbols["d_max"] - symbols["d_min"])
-    method = savic(eta=1.0, d_min=symbols["d_min"], beta2=symbols["beta2"], d_start=start, scaling=scaling)
+    method = savic(eta=1.0, d_min=symbols["d_min"], beta2=symbols["beta2"], d_start=start[:, None], scaling=scaling)
     state = method.init(np.zeros((len(start), 1, 1)))
     state = method.observe_curvature(state, state.x)  # the first one is the start
     found = [state.D_hat[:, 0, 0]]

@@ -69,7 +69,7 @@ class Instances:
             eta=repeated(self.letters["eta"]),
             d_min=repeated(self.letters["d_min"]),
             beta2=repeated(self.letters["beta2"]),
-            d_start=None if of_distance else repeated(self.letters["d_start"]),
+            d_start=None if of_distance else repeated(self.letters["d_start"])[:, None],
             scaling=scaling,
         )
         run = sample(
