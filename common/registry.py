@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
+from html import escape
 from importlib import import_module
 from types import ModuleType
-from typing import Generic, TypeVar
+from typing import Any, TypeVar
 
 from tightrate.common import paper_files
 from tightrate.common.errors import TightrateError, unknown_name
@@ -23,10 +24,15 @@ G = TypeVar("G")
 
 
 @dataclass(frozen=True)
-class Registry(Generic[F]):
+class Registry(Mapping[str, F]):
     """The functions (or objects) of `package`, and of papers of one's own, that are marked as a `kind`, by name.
 
-    Mark with `@registry.add("name")`; read with `registry["name"]`, `registry.names()` and `registry.match("a*")`.
+    Mark with `@registry.add("name")`.  A mapping from names, in alphabetical order: `registry["name"]`, `in`, `len`,
+    iteration; `registry.match("a*")` has the names of patterns, `registry.search("word")` those that say a word.
+
+    >>> from tightrate.simulator.algorithm import ALGORITHMS
+    >>> "local-sgd" in ALGORITHMS, ALGORITHMS.search("two stages")
+    (True, ('two-stage',))
     """
 
     package: str
@@ -58,6 +64,38 @@ class Registry(Generic[F]):
         if name not in self.entries():
             raise unknown_name(self.kind, name, self.entries())
         return self.entries()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries())
+
+    def __len__(self) -> int:
+        return len(self.entries())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.entries()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The entry of that name, or the default."""
+        return self.entries().get(name, default)
+
+    def search(self, text: str) -> tuple[str, ...]:
+        """The names of the entries that say a text: in their name, or in the first paragraph of their docstring."""
+        sought = text.lower()
+        return tuple(name for name, one in self.entries().items() if sought in f"{name} {self._about(one)}".lower())
+
+    def _about(self, one: F) -> str:
+        words = getattr(one, "statement", None) or getattr(one, "title", None) or getattr(one, "__doc__", None) or ""
+        return " ".join(str(words).split("\n\n")[0].split())
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name}  {self._about(one)}" for name, one in self.entries().items())
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{escape(self._about(one))}</td></tr>"
+            for name, one in self.entries().items()
+        )
+        return f"<div><b>{len(self)} {escape(self.kind)}s</b><table>{rows}</table></div>"
 
     def name_of(self, function: object) -> str:
         """The name that a function is found by; its own name where it is not marked."""

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Any, Literal
 
 import numpy as np
 
+from tightrate.common.errors import TightrateError
 from tightrate.common.workload import HOURS
 from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import Problem
 from tightrate.rates.statements.catalogue import theorem as theorem_of
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
-from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.algorithm import ALGORITHMS, Algorithm
 from tightrate.simulator.batch.randomness import RowSampling
-from tightrate.simulator.by_name import build_noise, build_problem, noise_constructor, problem_constructor
+from tightrate.simulator.by_name import (
+    Builder,
+    as_builder,
+    build_noise,
+    build_problem,
+    noise_constructor,
+    problem_constructor,
+    problem_name,
+)
 from tightrate.simulator.engine_choice import EXACT_MEASURES, Engine, Method, Question
 from tightrate.simulator.measure import Samples, is_infinite, measure
 from tightrate.simulator.measures import Output
@@ -65,21 +75,45 @@ class Simulation:
     conditions: tuple[Checked, ...] = ()
     bound: float | None = None
 
+    def rows(self) -> dict[str, str]:
+        """What a small table says."""
+        told = {
+            name: "diverged" if one.mean is None else f"{one.mean:.6g}{f' ± {one.stderr:.2g}' if one.stderr else ''}"
+            for name, one in self.measures.items()
+        }
+        bound = {} if self.bound is None else {"bound": f"{self.bound:.6g}"}
+        return {**told, **bound, "method": self.method, **{f"note {i}": note for i, note in enumerate(self.notes, 1)}}
+
+    def __str__(self) -> str:
+        return "\n".join([self.status, *(f"  {name}  {text}" for name, text in self.rows().items())])
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self.rows().items()
+        )
+        return f"<div><b>{self.status}</b><table>{cells}</table></div>"
+
 
 def simulate(
-    algorithm: str,
-    problem: str,
-    values: Mapping[str, Any],
+    algorithm: str | Callable[..., Algorithm[Any]],
+    problem: Builder | Problem,
+    values: Mapping[str, Any] | None = None,
     *,
     method: Method = "auto",
     output: Output = "last",
     noise: str = DEFAULT_NOISE,
     measures: Sequence[str] = (),
     quantiles: Sequence[float] = (),
-    theorem: str | None = None,
+    theorem: str | Theorem | None = None,
     hours: float = HOURS,
+    **more: Any,
 ) -> Simulation:
-    """Run `algorithm` on `problem`; see RUN_PARAMETERS for the parameters of a run, the rest are their own.
+    """Run `algorithm` on `problem`, by their names or as what the registries have under them; a problem may also be a
+    `Problem`, or a function of your own that makes one.
+
+    Parameters are given in a mapping or as keywords: those of the run (`K`, `R`, `sigma`, `clients`, `replicas`,
+    `seed`), and those of the algorithm, the problem and the noise, in the units of the alphabet.  Raises
+    TightrateError, in one line, for what is unknown, missing or impossible.
 
     `exact` finds expectations in closed form, for linear updates on quadratic problems (K and R of any size, K
     = inf where it exists); `rounds` draws one Gaussian vector for each round, which has the same law; `sample`
@@ -91,19 +125,29 @@ def simulate(
     >>> found = simulate("local-sgd", "rank-one-pair", {"cosine": 0.5, "eta": 1.0, "K": float("inf"), "R": 1})
     >>> found.method, round(found.measures["gap"].mean, 12)
     ('exact', 0.046875)
+    >>> from tightrate.constructions.problem import PROBLEMS
+    >>> simulate(ALGORITHMS["local-sgd"], PROBLEMS["rank-one-pair"], cosine=0.5, eta=1, K=4, R=2).status
+    'ok'
     """
+    rule = algorithm if isinstance(algorithm, str) else ALGORITHMS.name_of(algorithm)
+    if not isinstance(algorithm, str) and ALGORITHMS.get(rule) is not algorithm:
+        raise TightrateError(
+            f"{rule} is not in the registry: mark what makes it with ALGORITHMS.add, in a paper of your own"
+        )
+    builder = as_builder(problem)
+    given = {**(values or {}), **more}
     check_choice("method", method)
     check_choice("output", output)
     check_choice("noise", noise)
     check_choice("measure", *measures)
     for level in quantiles:
         check_fraction("a quantile", level)
-    claimed = theorem_of(theorem) if theorem is not None else None
-    values = checked_run(algorithm, problem, spelled(values), noise=noise, output=output, theorem=claimed)
+    claimed = theorem_of(theorem) if isinstance(theorem, str) else theorem
+    values = checked_run(rule, builder, spelled(given), noise=noise, output=output, theorem=claimed)
     question = Question.about(
-        algorithm,
+        rule,
         values,
-        build_problem(problem, values),
+        build_problem(builder, values),
         build_noise(noise, values),
         K=values["K"],
         R=values["R"],
@@ -113,12 +157,12 @@ def simulate(
         clients=values.get("clients"),
         distribution=bool(quantiles),
     )
-    engine = question.engine(method, (algorithm, problem))
+    engine = question.engine(method, (rule, problem_name(builder)))
     question = replace(question, measures=measures or _default_measures(question, engine))
     replicas, seed = values.get("replicas", 1 if question.certain else REPLICAS), values.get("seed", 0)
     samples = measure(question, engine, replicas=replicas, seed=seed, hours=hours)
     found = {name: _measured(name, samples, question, quantiles) for name in question.measures}
-    defaults = _defaults(algorithm, problem, None if question.noise is None else noise, values)
+    defaults = _defaults(rule, builder, None if question.noise is None else noise, values)
     told = {name: _told(value) for name, value in {**defaults, **values}.items()}
     law = {} if noise == DEFAULT_NOISE else {"noise": noise}
     simulation = Simulation(
@@ -128,7 +172,7 @@ def simulate(
         {**told, "seed": seed, "output": output, **law},
         samples.notes,
     )
-    return simulation if claimed is None else _compared(simulation, claimed, algorithm, problem, question, values)
+    return simulation if claimed is None else _compared(simulation, claimed, rule, builder, question, values)
 
 
 def _default_measures(question: Question, engine: Engine) -> Sequence[str]:
@@ -156,10 +200,10 @@ def _measured(name: str, samples: Samples, question: Question, levels: Sequence[
     return Measured(samples.mean(name), None if np.isnan(error) else error, quantiles)
 
 
-def _defaults(algorithm: str, problem: str, noise: str | None, values: Mapping[str, Any]) -> dict[str, Any]:
+def _defaults(algorithm: str, problem: Builder, noise: str | None, values: Mapping[str, Any]) -> dict[str, Any]:
     """The defaults of what was not given; a name with different ones stands once for each, as in "mu of PROBLEM"."""
     constructors: dict[str, Callable[..., object]] = {
-        problem: problem_constructor(problem),
+        problem_name(problem): problem_constructor(problem),
         algorithm: ALGORITHMS[algorithm],
     }
     if noise is not None:
@@ -197,7 +241,7 @@ def _compared(
     found: Simulation,
     claimed: Theorem,
     algorithm: str,
-    problem: str,
+    problem: Builder,
     question: Question,
     values: Mapping[str, Any],
 ) -> Simulation:

@@ -195,7 +195,7 @@ def check_replicas(replicas: Any, relative_error: float | None, most: Any) -> No
 
 def checked_run(
     algorithm: str,
-    problem: str,
+    problem: Builder,
     values: Mapping[str, Any],
     *,
     noise: str = DEFAULT_NOISE,

@@ -10,7 +10,87 @@ Names load on first use, so that importing the package is cheap.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what an editor and a type checker see; the names below are loaded when they are used
+    from tightrate.common.errors import TightrateError as TightrateError
+    from tightrate.constructions.noise import NOISES as NOISES
+    from tightrate.constructions.noise import GaussianNoise as GaussianNoise
+    from tightrate.constructions.noise import Noise as Noise
+    from tightrate.constructions.problem import PROBLEMS as PROBLEMS
+    from tightrate.constructions.problem import Problem as Problem
+    from tightrate.constructions.quadratics import QuadraticMachines as QuadraticMachines
+    from tightrate.figures.figure import FIGURES as FIGURES
+    from tightrate.figures.figure import figure as figure
+    from tightrate.rates.formulas.parse import parse as parse
+    from tightrate.rates.orders.domination import dominated as dominated
+    from tightrate.rates.relations.questions import check_bound as check_bound
+    from tightrate.rates.relations.questions import compare as compare
+    from tightrate.rates.relations.questions import regimes as regimes
+    from tightrate.rates.relations.questions import rounds as rounds
+    from tightrate.rates.statements.bound import Bound as Bound
+    from tightrate.rates.statements.bound import Term as Term
+    from tightrate.rates.statements.builder import Stated as Stated
+    from tightrate.rates.statements.builder import Statement as Statement
+    from tightrate.rates.statements.builder import Statements as Statements
+    from tightrate.rates.statements.builder import read as read
+    from tightrate.rates.statements.builder import stated as stated
+    from tightrate.rates.statements.catalogue import paper as paper
+    from tightrate.rates.statements.catalogue import paper_ids as paper_ids
+    from tightrate.rates.statements.catalogue import theorem as theorem
+    from tightrate.rates.statements.catalogue import theorem_ids as theorem_ids
+    from tightrate.rates.statements.catalogue import theorems as theorems
+    from tightrate.rates.statements.own_symbols import symbol as symbol
+    from tightrate.rates.statements.theorem import Condition as Condition
+    from tightrate.rates.statements.theorem import Paper as Paper
+    from tightrate.rates.statements.theorem import Provenance as Provenance
+    from tightrate.rates.statements.theorem import Theorem as Theorem
+    from tightrate.rates.symbols.alphabet import LETTERS as LETTERS
+    from tightrate.rates.symbols.hypothesis import Hypothesis as Hypothesis
+    from tightrate.simulator.algorithm import ALGORITHMS as ALGORITHMS
+    from tightrate.simulator.algorithm import Algorithm as Algorithm
+    from tightrate.simulator.algorithm import worker_mean as worker_mean
+    from tightrate.simulator.batch.randomness import RowSampling as RowSampling
+    from tightrate.simulator.exact.local_gradient_descent import round_map as round_map
+    from tightrate.simulator.exact.moments import exact_moments as exact_moments
+    from tightrate.simulator.measures import MEASURES as MEASURES
+    from tightrate.simulator.measures import measure as measure
+    from tightrate.simulator.sampled.sampling import sample as sample
+    from tightrate.simulator.simulate import Simulation as Simulation
+    from tightrate.simulator.simulate import simulate as simulate
+    from tightrate.simulator.worst_case.worst_case import WorstCase as WorstCase
+    from tightrate.simulator.worst_case.worst_case import tuned_worst_case as tuned_worst_case
+    from tightrate.verify.assertions.bounded import Bounded as Bounded
+    from tightrate.verify.claim import Claim as Claim
+    from tightrate.verify.claim import Finding as Finding
+    from tightrate.verify.claim import claim as claim
+    from tightrate.verify.experiment import Experiment as Experiment
+    from tightrate.verify.experiment import experiment as experiment
+    from tightrate.verify.exponents.design import Design as Design
+    from tightrate.verify.exponents.design import isolate as isolate
+    from tightrate.verify.exponents.exponent_test import ExponentTest as ExponentTest
+    from tightrate.verify.exponents.exponent_test import Path as Path
+    from tightrate.verify.exponents.of_sweep import SweepExponents as SweepExponents
+    from tightrate.verify.exponents.of_sweep import exponents as exponents
+    from tightrate.verify.exponents.run import judge_exponents as judge_exponents
+    from tightrate.verify.exponents.run import run_exponent_test as run_exponent_test
+    from tightrate.verify.falsification.falsify import falsify as falsify
+    from tightrate.verify.measurement import Measurement as Measurement
+    from tightrate.verify.own_papers import load_paper as load_paper
+    from tightrate.verify.registry import CLAIMS as CLAIMS
+    from tightrate.verify.registry import judge as judge
+    from tightrate.verify.session import Session as Session
+    from tightrate.verify.sweep.run import CellStore as CellStore
+    from tightrate.verify.sweep.run import Sweep as Sweep
+    from tightrate.verify.sweep.run import Tuned as Tuned
+    from tightrate.verify.sweep.run import measurement as measurement
+    from tightrate.verify.sweep.run import read_sweep as read_sweep
+    from tightrate.verify.sweep.run import run_sweep as run_sweep
+    from tightrate.verify.sweep.run import spaced as spaced
+    from tightrate.verify.verdict import Verdict as Verdict
+    from tightrate.verify.worst_case_sweep import worst_case as worst_case
+
+    __version__: str
 
 _PUBLIC = {
     "Bound": "tightrate.rates.statements.bound",
@@ -21,7 +101,6 @@ _PUBLIC = {
     "theorem": "tightrate.rates.statements.catalogue",
     "theorems": "tightrate.rates.statements.catalogue",
     "parse": "tightrate.rates.formulas.parse",
-    "compare": "tightrate.rates.orders.domination",
     "dominated": "tightrate.rates.orders.domination",
     "PROBLEMS": "tightrate.constructions.problem",
     "QuadraticMachines": "tightrate.constructions.quadratics",
@@ -41,7 +120,7 @@ _PUBLIC = {
     "Measurement": "tightrate.verify.measurement",
     "measurement": "tightrate.verify.sweep.run",
     "Bounded": "tightrate.verify.assertions.bounded",
-    "judge": "tightrate.verify.claim",
+    "judge": "tightrate.verify.registry",
     "read_sweep": "tightrate.verify.sweep.run",
     "run_sweep": "tightrate.verify.sweep.run",
     "isolate": "tightrate.verify.exponents.design",
@@ -71,6 +150,25 @@ _PUBLIC = {
     "claim": "tightrate.verify.claim",
     "figure": "tightrate.figures.figure",
     "FIGURES": "tightrate.figures.figure",
+    "compare": "tightrate.rates.relations.questions",
+    "check_bound": "tightrate.rates.relations.questions",
+    "rounds": "tightrate.rates.relations.questions",
+    "regimes": "tightrate.rates.relations.questions",
+    "Claim": "tightrate.verify.claim",
+    "Finding": "tightrate.verify.claim",
+    "Simulation": "tightrate.simulator.simulate",
+    "SweepExponents": "tightrate.verify.exponents.of_sweep",
+    "Noise": "tightrate.constructions.noise",
+    "RowSampling": "tightrate.simulator.batch.randomness",
+    "Condition": "tightrate.rates.statements.theorem",
+    "Provenance": "tightrate.rates.statements.theorem",
+    "Statement": "tightrate.rates.statements.builder",
+    "theorem_ids": "tightrate.rates.statements.catalogue",
+    "paper_ids": "tightrate.rates.statements.catalogue",
+    "Hypothesis": "tightrate.rates.symbols.hypothesis",
+    "LETTERS": "tightrate.rates.symbols.alphabet",
+    "MEASURES": "tightrate.simulator.measures",
+    "spaced": "tightrate.verify.sweep.run",
 }
 
 __all__ = sorted(_PUBLIC)

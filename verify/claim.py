@@ -19,7 +19,7 @@ from tightrate.rates.statements.theorem import Erratum, Theorem
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.experiment import Experiment
 from tightrate.verify.measurement import Measurement
-from tightrate.verify.notebook_tables import html_table, latex_table
+from tightrate.verify.notebook_tables import html_table, latex_table, text_table
 from tightrate.verify.session import Profile, Session
 from tightrate.verify.verdict import Status, Verdict
 
@@ -208,6 +208,9 @@ class Finding:
     def as_expected(self) -> bool:
         """Whether the verdict is the one that the claim states."""
         return self.verdict.status == self.claim.expected
+
+    def __str__(self) -> str:
+        return text_table(f"{self.claim.id}: {self.verdict.status}", self._rows())
 
     def _repr_html_(self) -> str:
         return html_table(f"{self.claim.id}: {self.verdict.status}", self._rows())

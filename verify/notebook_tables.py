@@ -19,6 +19,18 @@ def html_table(title: str, rows: Mapping[str, str]) -> str:
     return f"<div><b>{escape(title)}</b><table>{''.join(cells)}</table></div>"
 
 
+def text_table(title: str, rows: Mapping[str, str]) -> str:
+    """The same as plain text.
+
+    >>> print(text_table("consistent", {"K": "1", "empty": ""}))
+    consistent
+      K  1
+    """
+    shown = {name: text for name, text in rows.items() if text}
+    size = max(map(len, shown), default=0)
+    return "\n".join([title, *(f"  {name.ljust(size)}  {text}" for name, text in shown.items())])
+
+
 def html_rows(title: str, rows: Sequence[Mapping[str, str]]) -> str:
     """A bold title over a table with a column for each key.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tightrate.common.errors import TightrateError
 from tightrate.common.registry import Registry
-from tightrate.verify.claim import Claim
-from tightrate.verify.session import Profile
+from tightrate.verify.claim import Claim, Finding
+from tightrate.verify.claim import judge as judge_claim
+from tightrate.verify.session import Profile, Session
 
 CLAIMS: Registry[Claim] = Registry("tightrate.verify.papers", "claim")
 
@@ -18,3 +19,12 @@ def claims_of(profile: Profile, *patterns: str) -> tuple[Claim, ...]:
         names = ", ".join(claim.id for claim in matching)
         raise TightrateError(f"only the full profile runs {names}; add --profile full")
     return found
+
+
+def judge(claim: Claim | str, session: Session | None = None) -> Finding:
+    """Run a claim's experiments (or take their results from the session) and judge it; a claim may be given by its id.
+
+    >>> judge("patel2024/coordinate-pair").as_expected
+    True
+    """
+    return judge_claim(CLAIMS[claim] if isinstance(claim, str) else claim, session or Session())

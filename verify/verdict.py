@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tightrate.verify.notebook_tables import html_table, latex_table
+from tightrate.verify.notebook_tables import html_table, latex_table, text_table
 
 Status = Literal["confirmed", "consistent", "violated", "inconclusive", "not-applicable", "error"]
 
@@ -84,6 +84,9 @@ class Verdict:
             "measured": self.measured,
             "witness": witness,
         }
+
+    def __str__(self) -> str:
+        return text_table(self.status, self.rows())
 
     def _repr_html_(self) -> str:
         return html_table(self.status, self.rows())

@@ -16,7 +16,7 @@ minibatch
 
 # %%
 # Without a hypothesis neither is smaller.
-found = tr.compare(local.bound.expression, minibatch.bound.expression)
+found = tr.compare(local, minibatch)
 print(found.relation)
 
 # %%

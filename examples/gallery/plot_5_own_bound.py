@@ -6,12 +6,11 @@ Text is read by a grammar, never run as code. What comes out has units, exponent
 """
 
 import tightrate as tr
-from tightrate.rates.relations.bound_check import check_bound
 
 bound = tr.parse(
     r"\frac{HB^2}{KR} + \frac{\sigma B}{\sqrt{MKR}} + \frac{(H\sigma^2B^4)^{1/3}}{K^{1/3}R^{2/3}}", {"H": "L"}
 )
-checked = check_bound(bound.terms)
+checked = tr.check_bound(bound)
 print("units agree:", checked.units_consistent, "for", ", ".join(checked.measures))
 
 for term in checked.terms:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from html import escape
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 import sympy
 from sympy import Add, Expr
@@ -21,7 +22,7 @@ from tightrate.rates.formulas.macros import Macro
 from tightrate.rates.formulas.parse import ParsedBound, ParsedInequality, parse, parse_display, parse_hypotheses
 from tightrate.rates.orders.budget import Budget
 from tightrate.rates.orders.contradiction import Inequality, contradictory
-from tightrate.rates.orders.domination import OrderComparison, compare, dominated, is_proved
+from tightrate.rates.orders.domination import OrderComparison, OrderResult, compare, dominated, is_proved
 from tightrate.rates.orders.many_comparisons import MonomialSums
 from tightrate.rates.orders.regimes import LargeRegionError, as_usual, where_dominated
 from tightrate.rates.relations.conventions import (
@@ -159,6 +160,34 @@ class BoundComparison:
     def relation(self) -> Relation:
         """The relation."""
         return self.order.relation
+
+    @property
+    def forward(self) -> OrderResult:
+        """Whether A <~ B, with a certificate or a witness."""
+        return self.order.forward
+
+    @property
+    def backward(self) -> OrderResult:
+        """Whether B <~ A."""
+        return self.order.backward
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**self.order.as_dict(), "notes": list(self.notes)}
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        return (
+            f"<div><b>{escape(self.relation)}</b>{''.join(f'<p>{escape(one)}</p>' for one in self._lines()[1:])}</div>"
+        )
+
+    def _lines(self) -> list[str]:
+        found = self.order.as_dict()
+        directions = {"A <~ B": self.forward, "B <~ A": self.backward}
+        told = [f"{name}: {one.relation}{f' ({one.reason})' if one.reason else ''}" for name, one in directions.items()]
+        return [str(found["relation"]), *told, *(f"note: {one}" for one in self.notes)]
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

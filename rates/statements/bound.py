@@ -209,6 +209,21 @@ class Bound:
             return "no"
         return "yes"
 
+    def __str__(self) -> str:
+        """The formula on one line, with what it bounds.
+
+        >>> from tightrate.rates.statements.catalogue import theorem
+        >>> print(theorem("patel2024/prop7-constant").bound)
+        gap >= L B²/(108 R)
+        """
+        sign = {"upper": "<", "lower": ">", "exact": ""}[self.kind]
+        relation = f"{sign}=" if self.constants == "explicit" else f"{sign}~"
+        return f"{self.measure.name} {relation} {' + '.join(map(display.unicode, self.expressions))}"
+
+    def latex(self) -> str:
+        """The formula in LaTeX."""
+        return display.sum_latex(self.expressions)
+
     def _repr_latex_(self) -> str:
         """The formula in a notebook."""
         return f"$\\displaystyle {display.sum_latex(self.expressions)}$"

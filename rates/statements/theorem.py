@@ -18,7 +18,7 @@ from sympy.logic.boolalg import Boolean
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas import display
-from tightrate.rates.formulas.inline import as_html
+from tightrate.rates.formulas.inline import as_html, as_text
 from tightrate.rates.statements.bibliography import Reference, reference
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.setting import Setting
@@ -287,6 +287,14 @@ class Theorem:
     def letters(self) -> Mapping[str, str]:
         """Our letters to the paper's LaTeX letters: the paper's notation, with this statement's own on top."""
         return {**self.paper.notation, **self.notation}
+
+    def __str__(self) -> str:
+        """Id, title, statement, formula in our letters, conditions and provenance, one on each line."""
+        conditions = [f"  if {as_text(one.text)}" for one in self.conditions]
+        source = f"  {self.provenance.meaning} ({self.provenance.where})"
+        return "\n".join(
+            [f"{self.id}  {as_text(self.title)}", as_text(self.statement), f"  {self.bound}", *conditions, source]
+        )
 
     def _repr_latex_(self) -> str:
         """The formula in the paper's letters, in a notebook."""

@@ -73,7 +73,7 @@ def _claim(test: ExponentTest, module: str) -> Claim:
 
     asserted.__doc__ = TWO_SIDED if test.matched_by else ONE_SIDED
     experiment = ExponentExperiment(test.id.replace("/", "-"), run, test, module)  # files cannot have a slash
-    return Claim(test.id, partial(sentence, test), test.theorem, "scaling", asserted, (experiment,), cost=test.cost)
+    return Claim(test.id, partial(sentence, test), test.theorem_id, "scaling", asserted, (experiment,), cost=test.cost)
 
 
 def sentence(test: ExponentTest) -> str:
@@ -93,6 +93,6 @@ is of no larger order than that term along $R$.
     along = ", ".join(f"${name}$" for name in test.symbols)
     matched = f", as {test.matched_by} has it from the other side" if test.matched_by else ""
     return (
-        f"Where the term {test.term!r} of {test.theorem} dominates, the {statement(test.theorem).measure} of"
+        f"Where the term {test.term!r} of {test.theorem_id} dominates, the {statement(test.theorem_id).measure} of"
         f" {test.algorithm}{tuned} on {test.problem} {how} along {along}{matched}."
     )

@@ -14,6 +14,8 @@ from sympy import Expr
 from sympy.logic.boolalg import Boolean
 
 from tightrate.rates.statements.catalogue import statement
+from tightrate.rates.statements.catalogue import theorem as catalogued
+from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.measures import Output
 from tightrate.verify.assertions.paths import Side
 from tightrate.verify.exponents.design import UNITS, Along, Design, isolate
@@ -40,15 +42,15 @@ class ExponentTest:
 
     The problem's parameters are the symbols of their own names unless `instance` says otherwise; the algorithm's are
     the theorem's symbols unless `tuned`: then the least mean over a grid that widens itself where its ends are not
-    closed, and is refined once.  `matched_by` names a statement that bounds the same from the other side: then the
-    exponents must agree on both.  `noise` is the symbol of the noise level.  `fixed`, `within`, `derived`, `given`,
-    `below`, `guides` and `margin` are those of `isolate`.  `logarithm` is what a bound up to
-    logarithms hides beside the term, its argument and its power.  `most_replicas` limits sampling (quick profile, full
-    profile).
+    closed, and is refined once.  `theorem` is an id, or a theorem of your own; `matched_by` names a statement that
+    bounds the same from the other side: then the exponents must agree on both.  `noise` is the symbol of the noise
+    level.  `fixed`, `within`, `derived`, `given`, `below`, `guides` and `margin` are those of `isolate`.  `logarithm`
+    is what a bound up to logarithms hides beside the term, its argument and its power.  `most_replicas` limits
+    sampling (quick profile, full profile).
     """
 
     id: str
-    theorem: str
+    theorem: str | Theorem
     term: str
     algorithm: str
     problem: str
@@ -72,8 +74,18 @@ class ExponentTest:
     @property
     def side(self) -> Side:
         """From which side the exponents are bounded; no formula is built to say so."""
-        kind = statement(self.theorem).kind
+        kind = self.theorem.bound.kind if isinstance(self.theorem, Theorem) else statement(self.theorem).kind
         return "both" if self.matched_by or kind == "exact" else kind
+
+    @property
+    def theorem_id(self) -> str:
+        """The id of the theorem."""
+        return self.theorem.id if isinstance(self.theorem, Theorem) else self.theorem
+
+    @property
+    def claimed(self) -> Theorem:
+        """The theorem with its formulas."""
+        return self.theorem if isinstance(self.theorem, Theorem) else catalogued(self.theorem)
 
     @property
     def symbols(self) -> tuple[str, ...]:

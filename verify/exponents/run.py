@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import xarray as xr
 
-from tightrate.rates.statements.catalogue import statement, theorem
+from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.verify.assertions.paths import Exponents, MeasuredPath
 from tightrate.verify.exponents.exponent_test import ExponentTest
@@ -48,16 +48,16 @@ def run_exponent_test(test: ExponentTest, session: Session | None = None) -> xr.
     data = xr.concat(parts, dim=xr.DataArray(names, dims="path", name="path"), join="outer")
     return data.assign_attrs(
         test=test.id,
-        theorem=test.theorem,
+        theorem=test.theorem_id,
         term=test.term,
-        measure=statement(test.theorem).measure,
+        measure=test.claimed.bound.measure.name,
         designs=json.dumps({name: design.as_dict() for name, design in zip(names, designs, strict=True)}),
     )
 
 
 def exponents(test: ExponentTest, data: xr.Dataset, about: Theorem | None = None) -> Exponents:
     """That the exponents in the data of a test are those of its term; of its own theorem unless another is given."""
-    found = theorem(test.theorem) if about is None else about
+    found = test.claimed if about is None else about
     return Exponents(
         found,
         test.term,
