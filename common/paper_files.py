@@ -56,6 +56,18 @@ def load(path: Path | str) -> ModuleType:
     return _run(name, file)
 
 
+def add(name: str, contents: Mapping[str, Any]) -> ModuleType:
+    """A paper without a file: what a specification, such as a sweep's, declares for the rest of the program."""
+    parent = sys.modules.setdefault(PACKAGE, ModuleType(PACKAGE))
+    vars(parent).setdefault("__path__", [])
+    module = ModuleType(f"{PACKAGE}.{name}")
+    vars(module).update(contents, **{DIGEST: sha256(repr(sorted(contents.items())).encode()).hexdigest()})
+    module.__file__ = None
+    sys.modules[module.__name__] = module
+    setattr(parent, name, module)
+    return module
+
+
 def load_here(path: str, digest: str) -> None:
     """Load in another process what this digest was taken of; a file that is another one there is refused."""
     found = load(path)
@@ -78,7 +90,7 @@ def loaded() -> tuple[ModuleType, ...]:
 
 def files() -> tuple[ModuleType, ...]:
     """The modules of those papers that are files."""
-    return tuple(module for module in loaded() if module.__name__.startswith(f"{PACKAGE}."))
+    return tuple(module for module in _of_files(_parent()) if module.__file__ is not None)
 
 
 def with_helpers() -> Iterator[ModuleType]:

@@ -18,8 +18,7 @@ from tightrate.rates.statements.measures import BUILT_IN as BUILT_IN_OF_BOUNDS
 from tightrate.rates.statements.measures import OWN as OF_BOUNDS
 from tightrate.rates.statements.measures import Measure
 from tightrate.rates.statements.own_symbols import unit_named
-from tightrate.rates.symbols.alphabet import SQUARED_GRADIENT
-from tightrate.rates.symbols.units import LENGTH, PURE, VALUE, Unit
+from tightrate.rates.symbols.units import LENGTH, Unit
 from tightrate.simulator.algorithm import Array
 from tightrate.simulator.moreau_envelope import mean_gradient
 from tightrate.simulator.sampled.recording import OWN as RECORDER
@@ -108,14 +107,17 @@ def _of_bounds(name: str, take: Take, record: str | None = None, degree: int = 2
     return RunMeasure(BUILT_IN_OF_BOUNDS[name].meaning, BUILT_IN_OF_BOUNDS[name].unit, take, record, degree)
 
 
+def _recorded_as(name: str, degree: int = 2) -> RunMeasure:
+    """A measure that is recorded under its own name."""
+    return _of_bounds(name, _whole(name), name, degree)
+
+
 BUILT_IN: Mapping[str, RunMeasure] = {
     "gap": _of_bounds("gap", lambda _run, problem, output: problem.gap(output)),
     "distance": _of_bounds("distance", _distance, degree=1),
     "squared-distance": _of_bounds("squared-distance", lambda *found: _distance(*found) ** 2),
     "squared-gradient": _of_bounds("squared-gradient", _squared_gradient),
-    "mean-gap": RunMeasure(
-        "mean suboptimality of all local iterates of all workers", VALUE, _whole("mean-gap"), "mean-gap"
-    ),
+    "mean-gap": _recorded_as("mean-gap"),
     "consensus-error": _of_bounds("consensus-error", _last("consensus"), "consensus"),
     "squared-consensus": RunMeasure(
         "largest squared distance of two workers just before a communication, over all rounds",
@@ -123,33 +125,13 @@ BUILT_IN: Mapping[str, RunMeasure] = {
         lambda run, _problem, _output: run.records["largest-consensus"].max(axis=-1),
         "largest-consensus",
     ),
-    "least-gradient-norm": RunMeasure(
-        "least squared gradient norm at the start of a round",
-        SQUARED_GRADIENT,
-        _whole("least-gradient-norm"),
-        "least-gradient-norm",
+    "least-gradient-norm": _recorded_as("least-gradient-norm"),
+    "stationarity": _recorded_as("stationarity"),
+    "envelope-stationarity": _of_bounds(
+        "envelope-stationarity", _whole("envelope-stationarity"), "envelope-stationarity"
     ),
-    "stationarity": RunMeasure(
-        "mean squared gradient norm over all local steps, in the algorithm's own norm",
-        SQUARED_GRADIENT,
-        _whole("stationarity"),
-        "stationarity",
-    ),
-    "envelope-stationarity": RunMeasure(
-        "the same for the gradient of the Moreau envelope with parameter lambda/L in the preconditioner's norm",
-        SQUARED_GRADIENT,
-        _whole("envelope-stationarity"),
-        "envelope-stationarity",
-    ),
-    "envelope-gap": RunMeasure(
-        "suboptimality of the last iterate for the Moreau envelope with parameter 1/L",
-        VALUE,
-        _last("envelope-gap"),
-        "envelope-gap",
-    ),
-    "communications": RunMeasure(
-        "how often the workers communicated", PURE, _whole("communications"), "communications", degree=0
-    ),
+    "envelope-gap": _of_bounds("envelope-gap", _last("envelope-gap"), "envelope-gap"),
+    "communications": _recorded_as("communications", degree=0),
 }
 
 OWN = "__run_measure__"  # what a function of one's own is marked with
@@ -191,7 +173,7 @@ def measure(
     own_unit = unit_named(unit, f"measure {name}")
 
     def mark(function: Function) -> Function:
-        told = meaning or (inspect.getdoc(function) or name).splitlines()[0].rstrip(".")
+        told = meaning or _as_a_phrase((inspect.getdoc(function) or name).splitlines()[0])
         take: Take = cast(Take, function)
         if of == "state":
             recorder = type(name, (AtTheEnd,), {"take": staticmethod(function), "__module__": function.__module__})
@@ -202,6 +184,11 @@ def measure(
         return function
 
     return mark
+
+
+def _as_a_phrase(sentence: str) -> str:
+    """A docstring's first line as the built-in measures are told: it begins small and ends without a stop."""
+    return (sentence[0].lower() + sentence[1:] if sentence[1:2].islower() else sentence).rstrip(".")
 
 
 def _recorded(function: Callable[..., Any], name: str) -> Take:

@@ -30,7 +30,7 @@ def own_results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def no_papers() -> Iterator[None]:
     """No test knows the papers of another."""
     yield
-    for module in paper_files.files():
+    for module in (one for one in paper_files.loaded() if one.__name__.startswith(paper_files.PACKAGE)):
         paper_files.forget(module)
 
 

@@ -17,7 +17,7 @@ from command_runs import is_one_line, run_child
 from tightrate.command_line import main
 from tightrate.common.errors import TightrateError
 from tightrate.common.files import check_output, write_whole
-from tightrate.verify.user_paper.template import new_paper
+from tightrate.verify.new_paper import new_paper
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -7,16 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tightrate.verify.claim import check
+from tightrate.verify.own_papers import load_paper
 from tightrate.verify.session import Session
-from tightrate.verify.user_paper.judge import asserted, continued, run_claim
-from tightrate.verify.user_paper.load import load_paper
 from tightrate.verify.verdict import Verdict
 
 PAPER = '''
 import numpy as np
+import tightrate as tr
 from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.verify.user_paper import OwnClaim, OwnTheorem
 
 def machine(curvatures, optimum, M=1):
     """M equal diagonal quadratics."""
@@ -49,8 +47,13 @@ def apart(L, mu):
     """Two quadratics with different curvatures and optima."""
     return QuadraticMachines(np.array([[[L]], [[mu]]]), np.array([[1.0], [0.0]]))
 
-theorem = OwnTheorem(title="t", statement="s", {theorem})
-claim = OwnClaim(statement="c", theorem=theorem, {claim})
+PAPER = tr.Paper("own", title="t")
+
+@tr.Statements(PAPER).upper("thm1", "t", provenance=tr.stated("here"), {shared})
+def theorem():
+    return tr.Stated({formulas})
+
+claim = tr.trial("holds", "c", theorem=theorem, {claim})
 '''
 
 
@@ -73,23 +76,16 @@ class Case:
 
     def judged(self, folder: Path, terms: str = "") -> Verdict:
         """The verdict through the path of users' papers, without a look at the formula's neighbours."""
-        path = self.written(folder, terms)
-        _, claims = load_paper(path)
-        claim = claims["claim"]
-        source, session = claim.theorem.built("own"), Session()
-        results = run_claim(path, claim, source, session)
-        return check(asserted(source, results, continued(path, claim, source, session)), source)
+        claim = load_paper(self.written(folder, terms)).claim
+        return claim.judge(claim.data[0](Session()))
 
     def written(self, folder: Path, terms: str = "") -> Path:
         """The paper in a file."""
-        theorem = (
-            f"terms={terms or self.terms}, algorithm={self.algorithm!r}, measure={self.measure!r},"
-            f" constants={self.constants!r}, steps={self.steps}"
-        )
+        shared = f"algorithm={self.algorithm!r}, measure={self.measure!r}, constants={self.constants!r}"
         claim = f"problem={self.problem}, axes={self.axes}, parameters={self.parameters}, output={self.output!r}"
         path = folder / "own.py"
-        text = PAPER.replace("{theorem}", theorem).replace("{claim}", claim + self.more)
-        path.write_text(text, encoding="utf-8")
+        text = PAPER.replace("{formulas}", f"{terms or self.terms}, steps={self.steps}")
+        path.write_text(text.replace("{shared}", shared).replace("{claim}", claim + self.more), encoding="utf-8")
         return path
 
 

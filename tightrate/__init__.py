@@ -148,6 +148,7 @@ _PUBLIC = {
     "worker_mean": "tightrate.simulator.algorithm",
     "Problem": "tightrate.constructions.problem",
     "claim": "tightrate.verify.claim",
+    "trial": "tightrate.verify.trial",
     "figure": "tightrate.figures.figure",
     "FIGURES": "tightrate.figures.figure",
     "compare": "tightrate.rates.relations.questions",

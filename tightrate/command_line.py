@@ -6,6 +6,7 @@ import gc
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
@@ -31,7 +32,7 @@ from tightrate.terminal.listing import (
 if TYPE_CHECKING:
     from tightrate.figures.style import Columns, Family, Notation
     from tightrate.rates.statements.theorem import Theorem
-    from tightrate.verify.session import Profile, Session
+    from tightrate.verify.session import Profile
 
 app = typer.Typer(
     name="tightrate",
@@ -786,37 +787,50 @@ def verify(
 
     Example: tightrate verify 'patel2024/*'
     """
+    from tightrate.rates.formulas.inline import as_text
+    from tightrate.terminal.bound import bound_as_json, bound_page
     from tightrate.terminal.documents import print_json
-    from tightrate.terminal.output import console, progress
+    from tightrate.terminal.output import console, progress, say
     from tightrate.terminal.verdicts import report_card
     from tightrate.verify.cache.result_cache import default_store
     from tightrate.verify.claim import judge_all
     from tightrate.verify.findings_json import finding_as_json
-    from tightrate.verify.own_papers import claims_in, load_paper
+    from tightrate.verify.own_papers import claims_in, load_paper, own_paper_ids, with_formulas
     from tightrate.verify.registry import claims_of
     from tightrate.verify.session import Session
-    from tightrate.verify.user_paper.load import claims_in as own_claims_in
 
     if (power and (claims or papers)) or (report is not None and not papers):
         raise TightrateError("give one of CLAIM..., --paper FILE.py and --power; --report goes with --paper")
     if power:
         return _report_power(_profile(profile), as_json)
-    if papers and not claims and any(map(own_claims_in, papers)):
-        with progress() as watcher:
-            own = Session(profile=_profile(profile), seed=seed, jobs=jobs, progress=watcher)
-            return max([_judge_own_paper(paper, own, report, as_json) for paper in papers])
     if papers and not claims:
         claims = list(claims_in(*map(load_paper, papers)))
         if not claims:
             raise TightrateError(f"{papers[0]} has no claims; see the file that tightrate new-paper writes")
     chosen = claims_of(_profile(profile), *(claims or ["*"]))
-    with progress() as watcher:
-        session = Session(_profile(profile), seed, jobs, watcher, default_store())
+    store = default_store()
+    kept = telling(f"finished cells are kept in {store.folder}, run it again to go on") if papers else nullcontext()
+    with progress() as watcher, kept:
+        session = Session(_profile(profile), seed, jobs, watcher, store)
         findings = judge_all(chosen, session)
+    own = with_formulas([one for one in findings if papers and one.claim.paper in own_paper_ids()], session)
+    page = None
+    if report is not None:
+        from tightrate.figures.own_paper_page import write_page
+
+        page = write_page(report, own, session, papers or [])
     if as_json:
-        print_json([finding_as_json(finding) for finding in findings])
+        bounds = {one.finding.claim.id: bound_as_json(one.checked) if one.checked else None for one in own}
+        told = [{"bound": bounds[one.claim.id]} if one.claim.id in bounds else {} for one in findings]
+        print_json([{**finding_as_json(one), **bound} for one, bound in zip(findings, told, strict=True)])
     else:
+        for one in {one.theorem.id: one for one in own}.values():
+            say(f"{one.theorem.id}  {as_text(one.theorem.title)}")
+            console().print(bound_page(one.checked) if one.checked else f"The formula is not decided: {one.unchecked}")
+            say("")
         console().print(report_card(findings))
+        if page is not None:
+            say(f"The page: {page}")
     return 0 if all(finding.as_expected for finding in findings) else 1
 
 
@@ -835,35 +849,6 @@ def _report_power(profile: Profile, as_json: bool) -> int:
     else:
         console().print(power_page(report))
     return 0 if report.passed else 1
-
-
-def _judge_own_paper(path: Path, session: Session, report: Path | None, as_json: bool) -> int:
-    """`verify --paper FILE.py`."""
-    from tightrate.terminal.bound import bound_as_json, bound_page
-    from tightrate.terminal.documents import print_json
-    from tightrate.terminal.output import console, say
-    from tightrate.terminal.verdicts import report_card
-    from tightrate.verify.findings_json import finding_as_json
-    from tightrate.verify.user_paper.judge import judge_paper
-
-    found = judge_paper(path, session)
-    page = None
-    if report is not None:
-        from tightrate.figures.user_paper_page import write_page
-
-        page = write_page(report, found)
-    if as_json:
-        bounds = [bound_as_json(one.checked) if one.checked else None for one in found]
-        print_json([{**finding_as_json(one.finding), "bound": bound} for one, bound in zip(found, bounds, strict=True)])
-    else:
-        for one in {str(one.theorem.bound.expression): one for one in found}.values():
-            page_of_bound = bound_page(one.checked) if one.checked else f"The formula is not decided: {one.unchecked}"
-            console().print(page_of_bound)
-            say("")
-        console().print(report_card([one.finding for one in found]))
-        if page is not None:
-            say(f"The page: {page}")
-    return 0 if all(one.finding.as_expected for one in found) else 1
 
 
 def _profile(name: str) -> Profile:
@@ -983,15 +968,20 @@ def reproduce(
 def new_paper_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Such as doe2026.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the file.")] = Path(),
+    bound: Annotated[
+        str | None, typer.Option("--from-bound", metavar="BOUND", help="State this bound, LaTeX or plain text.")
+    ] = None,
+    letters: Letters = None,
+    measure: Annotated[str | None, typer.Option(metavar="NAME", help="What the bound is about, such as gap.")] = None,
 ) -> None:
     """Start a paper of your own: a small commented file with one theorem, one problem and one claim.
 
     Example: tightrate new-paper doe2026
     """
     from tightrate.terminal.output import say
-    from tightrate.verify.user_paper.template import new_paper
+    from tightrate.verify.new_paper import new_paper
 
-    path = new_paper(name, out)
+    path = new_paper(name, out, bound=bound, letters=letters, measure=measure)
     say(f"{path} is written; run: tightrate verify --paper {path}")
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+
+import xarray as xr
 
 from tightrate.common import paper_files
 from tightrate.common.errors import TightrateError, check_one_of
 from tightrate.constructions.noise import NOISES
 from tightrate.constructions.problem import PROBLEMS
+from tightrate.rates.relations.bound_check import CheckedBound, check_theorem
 from tightrate.rates.statements import catalogue
 from tightrate.rates.statements.builder import Statement
 from tightrate.rates.statements.theorem import Paper, Theorem
@@ -22,8 +26,9 @@ from tightrate.simulator.measures import MEASURES
 from tightrate.simulator.parameters import parameters
 from tightrate.simulator.sampled.recording import RECORDERS
 from tightrate.simulator.validation import RUN_PARAMETERS
-from tightrate.verify.claim import Claim
+from tightrate.verify.claim import Claim, Finding
 from tightrate.verify.registry import CLAIMS
+from tightrate.verify.session import Session
 
 
 def load_paper(path: Path | str) -> ModuleType:
@@ -93,10 +98,14 @@ def _placed(function: Callable[..., object]) -> Iterator[None]:
         raise TightrateError(f"{paper_files.place_of(error) or begins}: {error}") from None
 
 
+def own_paper_ids() -> tuple[str, ...]:
+    """The ids of all papers of one's own."""
+    return tuple(name for name in catalogue.paper_ids() if name not in catalogue.built_in_ids())
+
+
 def papers_of(module: ModuleType) -> tuple[Paper, ...]:
     """The papers that a module has."""
-    own = [name for name in catalogue.paper_ids() if name not in catalogue.built_in_ids()]
-    return tuple(catalogue.paper(name) for name in own if module in catalogue.modules_of(name))
+    return tuple(catalogue.paper(name) for name in own_paper_ids() if module in catalogue.modules_of(name))
 
 
 def claims_in(*modules: ModuleType) -> tuple[str, ...]:
@@ -106,3 +115,41 @@ def claims_in(*modules: ModuleType) -> tuple[str, ...]:
 
 def _claims(module: ModuleType) -> list[Claim]:
     return [value for value in vars(module).values() if isinstance(value, Claim)]
+
+
+@dataclass(frozen=True)
+class OwnFinding:
+    """A finding on a paper of one's own, what the theorem's formula alone says, and the results behind it.
+
+    `checked` is None where the order algebra cannot decide the formula, and `unchecked` says why.
+    """
+
+    finding: Finding
+    checked: CheckedBound | None
+    unchecked: str
+    results: tuple[xr.Dataset, ...]
+
+    @property
+    def theorem(self) -> Theorem:
+        """The theorem that the claim is about."""
+        return self.finding.claim.theorem
+
+
+def with_formulas(findings: Sequence[Finding], session: Session) -> tuple[OwnFinding, ...]:
+    """The findings with what their theorems' formulas say, each formula looked at once."""
+    known: dict[str, tuple[CheckedBound | None, str]] = {}
+    found = []
+    for finding in findings:
+        theorem = finding.claim.theorem
+        if theorem.id not in known:
+            known[theorem.id] = _formula(theorem)
+        ran = [session.cached[one.name][0] for one in finding.claim.data if one.name in session.cached]
+        found.append(OwnFinding(finding, *known[theorem.id], tuple(ran)))
+    return tuple(found)
+
+
+def _formula(theorem: Theorem) -> tuple[CheckedBound | None, str]:
+    try:
+        return check_theorem(theorem), ""
+    except TightrateError as reason:
+        return None, str(reason)

@@ -116,7 +116,7 @@ def condition_content(condition: Condition) -> Content:
         return [f"{condition.text} (in words only)"]
     if condition.relation.has(sympy.Mod):  # divisibility is said in words
         return [condition.text]
-    return [f"{condition.text}: ", condition.relation]
+    return [condition.relation] if condition.wordless else [f"{condition.text}: ", condition.relation]
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ from tightrate.rates.symbols.alphabet import (
     letter,
     meaning_of,
     symbol,
+    with_definitions,
 )
 from tightrate.rates.symbols.hypothesis import Given, Hypothesis
 from tightrate.rates.symbols.kinds import Kind
@@ -690,6 +691,21 @@ def _is_monomial(hypothesis: Hypothesis) -> bool:
     )
 
 
+def check_theorem(theorem: Theorem) -> CheckedBound:
+    """Check the bound of a theorem, its terms by their names; it is no neighbour of its own."""
+    bound = theorem.bound
+    found = check_bound(list(bound.expressions), measure=bound.measure.name)
+    if len(found.terms) == len(bound.terms):  # no term was taken apart
+        names = {checked.name: own.name for checked, own in zip(found.terms, bound.terms, strict=True)}
+        found = replace(
+            found,
+            terms=tuple(replace(term, name=names[term.name]) for term in found.terms),
+            regimes={names[name]: regime for name, regime in found.regimes.items()},
+            unknown_regimes={names[name]: why for name, why in found.unknown_regimes.items()},
+        )
+    return replace(found, neighbours=tuple(one for one in found.neighbours if one.theorem.id != theorem.id))
+
+
 def check_bound(
     terms: Sequence[Expr], *, measure: str | None = None, given: Given = (), neighbours: bool = True
 ) -> CheckedBound:
@@ -775,14 +791,17 @@ def _measures(units: UnitAnswer, question: UnitQuestion) -> tuple[str, ...]:
     if len(found) != 1:
         return ()
     (unit,) = found
-    names = [m.name for m in MEASURES.values() if m.unit == unit]
+    names = [m.name for m in MEASURES.values() if m.unit == unit and not m.of_runs]
     return tuple(sorted(names, key=lambda name: name != _ONE_MEASURE.get(unit)))
 
 
 def _under_conventions(terms: Sequence[Expr]) -> tuple[list[Expr], list[str]]:
     """The terms as the order algebra takes them, and what was taken for granted."""
     notes: list[str] = []
-    usual = [with_positive_logarithms(with_conventional_logarithms(term)) for term in terms]
+    known = {one.name: known_letter(one.name) for term in terms for one in term.free_symbols}
+    short = {name: one.defined for name, one in sorted(known.items()) if one is not None and one.defined is not None}
+    notes += [f"{name} = {text_of(formula)} where terms are compared" for name, formula in short.items()]
+    usual = [with_positive_logarithms(with_conventional_logarithms(with_definitions(term))) for term in terms]
     usual, by_kappa = with_condition_number(usual)
     usual, by_total = with_total_steps(usual)
     usual, moment = with_heavy_tails(usual)

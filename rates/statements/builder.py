@@ -163,7 +163,8 @@ class Statement(Common):
 def _condition(one: Condition | Boolean | str, letters: Mapping[str, str]) -> Condition:
     if isinstance(one, Condition):
         return one
-    return Condition(one, relation_of(one, letters)) if isinstance(one, str) else Condition(str(one), one)
+    relation = relation_of(one, letters) if isinstance(one, str) else one
+    return Condition(str(one), relation, wordless=relation is not None)
 
 
 Decorator = Callable[[Callable[[], Formulas]], Statement]

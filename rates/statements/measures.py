@@ -15,12 +15,16 @@ from tightrate.rates.symbols.units import LENGTH, PURE, VALUE, Unit
 
 @dataclass(frozen=True)
 class Measure:
-    """What a bound bounds: a name, its formula in LaTeX, its unit."""
+    """What a bound bounds: a name, its formula in LaTeX, its unit.
+
+    A measure `of_runs` is one that no bound of the catalogue is about.
+    """
 
     name: str
     latex: str
     unit: Unit
     meaning: str
+    of_runs: bool = False
 
 
 BUILT_IN: Mapping[str, Measure] = {
@@ -169,6 +173,42 @@ BUILT_IN: Mapping[str, Measure] = {
         ),
         Measure("scaling-entry", r"D^t_{ii}", Unit(scaling=1), "largest entry of the scaling matrix"),
         Measure("hutchinson", r"|v\odot\nabla^2f\,v|_i", CURVATURE, "largest entry of a Hutchinson sample"),
+        Measure(
+            "mean-gap",
+            r"\frac1{MKR}\sum_{m,t}F(x_t^m)-F(x^\star)",
+            VALUE,
+            "mean suboptimality of all local iterates of all workers",
+            of_runs=True,
+        ),
+        Measure(
+            "least-gradient-norm",
+            r"\min_{r<R}\|\nabla F(x_r)\|^2",
+            SQUARED_GRADIENT,
+            "least squared gradient norm at the start of a round",
+            of_runs=True,
+        ),
+        Measure(
+            "stationarity",
+            r"\frac1{KR}\sum_t\|\nabla F(\bar x_t)\|^2_{H_t^{-1}}",
+            SQUARED_GRADIENT,
+            "mean squared gradient norm over all local steps, in the algorithm's own norm",
+            of_runs=True,
+        ),
+        Measure(
+            "envelope-stationarity",
+            r"\frac1{KR}\sum_t\|\nabla F_\gamma(\bar x_t)\|^2_{H_t^{-1}}",
+            SQUARED_GRADIENT,
+            "the same for the gradient of the Moreau envelope with parameter lambda/L in the preconditioner's norm",
+            of_runs=True,
+        ),
+        Measure(
+            "envelope-gap",
+            r"F_{1/L}(x_R)-\min F",
+            VALUE,
+            "suboptimality of the last iterate for the Moreau envelope with parameter 1/L",
+            of_runs=True,
+        ),
+        Measure("communications", "C", PURE, "how often the workers communicated", of_runs=True),
     )
 }
 

@@ -69,10 +69,14 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Condition:
-    """A hypothesis of a theorem: in words and, where numbers can decide it, as a relation between letters."""
+    """A hypothesis of a theorem: in words and, where numbers can decide it, as a relation between letters.
+
+    `wordless` says that the text is the relation itself, as it was written.
+    """
 
     text: str
     relation: Boolean | None = None
+    wordless: bool = False
 
     @property
     def symbols(self) -> frozenset[str]:

@@ -12,7 +12,7 @@ from time import monotonic, sleep
 from typing import Any, Protocol, TypeVar
 
 from tightrate.common.errors import TightrateError
-from tightrate.common.paper_files import carried
+from tightrate.common.paper_files import carried, place_of
 from tightrate.common.processes import ATTEMPTS, in_processes
 from tightrate.common.threads import one_blas_thread
 from tightrate.common.workload import HOURS
@@ -90,9 +90,15 @@ def attempted(run: Callable[[], Found], expected: Mapping[str, str] = NO_DEMANDS
     try:
         return run()
     except TightrateError as error:
-        return Failure(str(error), True)
+        return Failure(f"{_place(error)}{error}", True)
     except Exception as error:  # an exhausted memory, a damaged installation: whatever one cell meets
-        return Failure(" ".join(f"{type(error).__name__}: {error}".split()), False)
+        return Failure(" ".join(f"{_place(error)}{type(error).__name__}: {error}".split()), False)
+
+
+def _place(error: Exception) -> str:
+    """Where in a paper of one's own it was raised, if it was."""
+    place = place_of(error)
+    return "" if place is None else f"{place}: "
 
 
 def other_versions(expected: Mapping[str, str]) -> list[str]:

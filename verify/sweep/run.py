@@ -73,6 +73,21 @@ def run_sweep(
     refuse_endless(f"sweep {sweep.name}", sweep.numbers, hours)
     with one_blas_thread():
         plan = Plan(sweep)
+    return run_plan(plan, jobs=jobs, scheduler=scheduler, store=store, progress=progress, watch=watch, hours=hours)
+
+
+def run_plan(
+    plan: Plan,
+    *,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    store: CellStore | None = None,
+    progress: Progress = silent,
+    watch: Watch | None = None,
+    hours: float = HOURS,
+) -> xr.Dataset:
+    """Run the cells of a plan and label the results; see `run_sweep`."""
+    sweep = plan.sweep
     keys = ["" if store is None else cell_key(cell) for cell in plan.cells]
     results = [None if store is None else store.read(key) for key in keys]
     todo = [index for index, result in enumerate(results) if result is None]

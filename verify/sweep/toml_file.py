@@ -8,16 +8,19 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from tightrate.common import paper_files
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.common.files import read_text
 from tightrate.common.numbers import number
+from tightrate.rates.statements.own_symbols import read_symbol
+from tightrate.rates.symbols.alphabet import DECLARED, LETTERS
 from tightrate.verify.sweep.specification import Step, Sweep, Value, spaced
 from tightrate.verify.sweep.tuning import Tuned
 
 LONGEST = 300  # characters of what a parser says
 MOST_BYTES = 1 << 20  # of a specification; a list of a hundred thousand values takes less
-KEYS = tuple(field.name for field in fields(Sweep))
-TABLES = ("axes", "parameters", "steps")
+KEYS = (*(field.name for field in fields(Sweep)), "symbols")
+TABLES = ("axes", "parameters", "steps", "symbols")
 AXIS_KEYS = ("from", "to", "points", "scale")
 POLICIES = ("prescribed", "tuned", "fixed")
 TUNED_KEYS = {
@@ -36,7 +39,9 @@ def read_sweep(path: Path, *, problem: str | None = None) -> Sweep:
     Besides the keys that `Sweep` has, three tables: `[axes]`, each a list of values or
     `{from = 1, to = 1024, points = 11, scale = "log"}`; `[parameters]`, each a value; `[steps]`, each a number,
     `"prescribed"`, a formula in the letters such as `"1/(L*K)"`, or `{policy = "tuned", from = 0.01, to = 1.0, points =
-    9, replicas = 32, widenings = 12}`, whose ends may be formulas, too.
+    9, replicas = 32, widenings = 12}`, whose ends may be formulas, too.  A fourth
+    table, `[symbols]`, declares symbols that the alphabet does not have, each as a kind ("count"), a formula ("L/mu")
+    or a table of what `tightrate.rates.statements.own_symbols.symbol` takes; they are known from then on.
     """
     content = _parsed(path)
     _check_keys("a sweep", content, KEYS)
@@ -45,12 +50,25 @@ def read_sweep(path: Path, *, problem: str | None = None) -> Sweep:
     for key in TABLES:
         if not isinstance(content.get(key, {}), dict):
             raise TightrateError(f"{key} must be a table, for example [{key}]")
+    _declare(path.stem, content.pop("symbols", {}))
     for key in ("axes", "algorithm", "problem"):
         if key not in content and key not in content.get("axes", {}):
             raise TightrateError(f"{path} has no {key}; a sweep needs algorithm, problem and [axes]")
     axes = {name: _axis(name, values) for name, values in content["axes"].items()}
     steps = {name: _step(name, policy) for name, policy in content.get("steps", {}).items()}
     return Sweep(**{"name": path.stem, **content, "axes": axes, "steps": steps})
+
+
+def _declare(name: str, symbols: Mapping[str, Any]) -> None:
+    """Make the symbols known; names that are taken are refused."""
+    if not symbols:
+        return
+    module = paper_files.add(f"symbols_of_{name}", {DECLARED: {own: read_symbol(own, symbols[own]) for own in symbols}})
+    try:
+        len(LETTERS)
+    except TightrateError:
+        paper_files.forget(module)
+        raise
 
 
 def _parsed(path: Path) -> dict[str, Any]:

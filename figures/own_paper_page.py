@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,17 @@ from matplotlib.figure import Figure
 
 from tightrate.common.errors import TightrateError
 from tightrate.common.files import write_whole
-from tightrate.figures.figure import FigureSpec, save
+from tightrate.figures.figure import FIGURES, FORMATS, FigureSpec, save
 from tightrate.figures.html import page, sentence
 from tightrate.figures.output_folder import publish
 from tightrate.figures.style import Columns
 from tightrate.rates.symbols.monomial import monomial
 from tightrate.verify.findings_json import finding_as_json
+from tightrate.verify.own_papers import OwnFinding
 from tightrate.verify.session import Session
 from tightrate.verify.sweep.run import provenance
-from tightrate.verify.user_paper.judge import OwnFinding
+from tightrate.verify.trial import TRIAL
 
-FORMATS = ("pdf", "png", "svg")
 OF_THE_REPORT = "reproduction.md"  # a file that only the report of all claims has
 
 
@@ -48,75 +48,66 @@ def measured_and_bound(data: xr.Dataset, columns: Columns) -> Figure:
     return picture
 
 
-def write_page(folder: Path, found: Sequence[OwnFinding]) -> Path:
+def write_page(folder: Path, found: Sequence[OwnFinding], session: Session, papers: Sequence[Path]) -> Path:
     """Publish index.html with its figures, the data behind each and the verdicts as JSON; returns the page's path.
 
     Like the report of all claims it replaces a folder only if nobody has changed anything there.
     """
     if (folder / OF_THE_REPORT).exists():
         raise TightrateError(f"{folder} holds the report of all claims; give another folder for a paper of your own")
-    publish(lambda fresh: _write(fresh, found), folder)
+    publish(lambda fresh: _write(fresh, found, session, papers), folder)
     return folder / "index.html"
 
 
-def _write(folder: Path, found: Sequence[OwnFinding]) -> None:
-    name = found[0].theorem.paper.id
+def _write(folder: Path, found: Sequence[OwnFinding], session: Session, papers: Sequence[Path]) -> None:
+    names = dict.fromkeys(one.finding.claim.paper for one in found)
     surprising = sum(not one.finding.as_expected for one in found)
     lead = f"{len(found)} claim{'s' if len(found) > 1 else ''}, " + (
         f"{surprising} with another verdict than expected" if surprising else "every verdict as expected"
     )
-    making = [("seed", str(found[0].results.attrs["seed"])), *provenance().items()]
-    claims = [_shown(one, folder) for one in found]
-    text = page("user_paper.html", name=name, lead=lead, claims=claims, making=making)
+    making = [("seed", str(session.seed)), *provenance().items()]
+    claims = [_shown(one, folder, session, papers) for one in found]
+    text = page("own_paper.html", name=", ".join(names), lead=lead, claims=claims, making=making)
     verdicts = json.dumps([finding_as_json(one.finding) for one in found], indent=2, ensure_ascii=False)
     write_whole(folder / "index.html", lambda part: part.write_text(text, encoding="utf-8"))
     write_whole(folder / "verdicts.json", lambda part: part.write_text(verdicts + "\n", encoding="utf-8"))
 
 
-def _shown(found: OwnFinding, folder: Path) -> dict[str, Any]:
-    """What the template shows of one claim; its figure is saved beside the page."""
+def _shown(found: OwnFinding, folder: Path, session: Session, papers: Sequence[Path]) -> dict[str, Any]:
+    """What the template shows of one claim; the figures of its experiments are saved beside the page."""
     claim = found.finding.claim
-    key = claim.id.partition("/")[2]
-    spec = FigureSpec(
-        key, claim.statement, "", claim.data[0], (f"{found.results.attrs['measure']}_mean",), measured_and_bound
-    )
-    paths = save(spec, found.results, folder / "figures", FORMATS)
-    drawing = next(path for path in paths if path.suffix == ".svg").read_text(encoding="utf-8")
+    pictures = [picture for data in found.results for picture in _pictures(found, data, folder / "figures")]
+    options = "".join(f" --paper {path}" for path in papers) + _options(session)
     return {
         "found": found,
-        "key": key,
+        "key": claim.id.partition("/")[2],
         "undecided": found.unchecked if found.checked is None else "",
         "terms": _terms(found),
         "neighbours": _neighbours(found),
-        "procedure": _procedure(found).split("\n\n"),
-        "drawing": Markup(drawing[drawing.index("<svg") :]),
-        "files": [path.name for path in paths],
-        "command": f"tightrate verify --paper {found.theorem.provenance.where}{_seed(found)}",
+        "procedure": claim.procedure,
+        "pictures": pictures,
+        "command": f"tightrate verify {claim.id}{options}",
     }
 
 
-def _procedure(found: OwnFinding) -> str:
-    """What was run and how it was judged, in words."""
-    data = found.results
-    grid = ", ".join(f"{size} values of {name}" for name, size in data.bound.sizes.items())
-    sampled = bool((data[f"{data.attrs['measure']}_stderr"] > 0).any())
-    how = "the mean over replicas, with its standard error" if sampled else "the expectation in closed form"
-    noise = f" with {data.attrs['noise']} noise" if data.attrs["noisy"] else ""
-    judged = (
-        "The bound is compared by value in every cell; five standard errors on the wrong side are a violation."
-        if found.theorem.bound.constants == "explicit"
-        else "Constants are hidden: the exponents along the axes are compared with those of the dominating term."
-    )
-    return (
-        f"{data.attrs['algorithm']}{noise} was run in {data.bound.size} cells ({grid}); measured is {how} of the"
-        f" {found.theorem.bound.measure.meaning}, {data.attrs['output']} iterate.\n\nThe theorem's conditions were"
-        f" checked in every cell at the instance's own constants. {judged}"
-    )
+def _pictures(found: OwnFinding, data: xr.Dataset, folder: Path) -> Iterator[dict[str, Any]]:
+    """The figures of an experiment: measured and bound where it is a trial, and those that draw it."""
+    claim = found.finding.claim
+    specs = [spec for spec in FIGURES.entries().values() if spec.experiment.name == data.attrs["experiment"]]
+    if TRIAL in data.attrs:
+        needs = (f"{data.attrs['measure']}_mean", "bound")
+        name = claim.id.replace("/", "-")
+        specs.insert(0, FigureSpec(name, claim.statement, "", claim.data[0], needs, measured_and_bound))
+    for spec in specs:
+        paths = save(spec, data, folder, FORMATS)
+        drawing = next(path for path in paths if path.suffix == ".svg").read_text(encoding="utf-8")
+        yield {"drawing": Markup(drawing[drawing.index("<svg") :]), "files": [path.name for path in paths]}
 
 
-def _seed(found: OwnFinding) -> str:
-    default = Session().seed
-    return "" if found.results.attrs["seed"] == default else f" --seed {found.results.attrs['seed']}"
+def _options(session: Session) -> str:
+    default = Session()
+    profile = "" if session.profile == default.profile else f" --profile {session.profile}"
+    return profile + ("" if session.seed == default.seed else f" --seed {session.seed}")
 
 
 def _terms(found: OwnFinding) -> list[list[str]]:
