@@ -730,6 +730,7 @@ def exponents(
         Path | None, typer.Option("--figure", metavar="OUT", help="Draw it: .pdf, .png or .svg.")
     ] = None,
     as_json: AsJson = False,
+    _papers: Papers = None,
 ) -> int:
     """Fitted exponents of a sweep beside a theorem's.
 

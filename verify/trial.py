@@ -267,7 +267,7 @@ def _run(plan: Plan, source: Theorem, jobs: int, store: CellStore | None, progre
 
 
 def _lowest(cell: Cell) -> dict[str, Any]:
-    return {**cell.steps, **{name: tuned.low for name, tuned in cell.tuned.items()}}
+    return {**cell.steps, **{name: tuned.value(0) for name, tuned in cell.tuned.items()}}
 
 
 def _is_certain(cell: Cell, problem: Problem) -> bool:
