@@ -90,6 +90,11 @@ class Algorithm(Rule[State]):
         return False
 
     @property
+    def looks_at_gradient(self) -> bool:
+        """Whether a round starts with a look at a fresh stochastic gradient of every worker at its point."""
+        return False
+
+    @property
     def remembers_workers(self) -> bool:
         """Whether workers differ by their place in the arrays, so that all must take part in all rounds."""
         return self.uses_curvature
@@ -101,6 +106,10 @@ class Algorithm(Rule[State]):
 
     def observe_curvature(self, state: State, H: Array) -> State:  # noqa: ARG002
         """The state after a look at H; called at the start and after every communication if `uses_curvature`."""
+        return state
+
+    def observe_gradient(self, state: State, gradient: Array) -> State:  # noqa: ARG002
+        """The state after a look at the gradient; called at the start of every round if `looks_at_gradient`."""
         return state
 
 

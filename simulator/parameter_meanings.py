@@ -24,6 +24,7 @@ OWN_MEANING: Mapping[str, str] = {
     "scaling": "whose scaling matrix: adam, rmsprop, adahessian or oasis",
     "client_local": "whether every client keeps a scaling matrix of its own",
     "square_of_mean": "whether the workers' mean gradient is squared, or their squares averaged",
+    "synchronized": "whether the scaling looks at the synchronized iterate, or at the last local gradients",
     "switch": "round from which the second stage runs",
     "second_eta": "inner step of the second stage",
     "clipping": "coordinate: every coordinate by itself; global: the whole vector",

@@ -125,6 +125,8 @@ def one_round(algorithm: Algorithm[Any], state: Any, workers: Workers) -> Any:
     """One round of a method, however it is written."""
     if isinstance(algorithm, RoundAlgorithm):
         return algorithm.round(state, workers)
+    if algorithm.looks_at_gradient:
+        state = algorithm.observe_gradient(state, workers.gradient(algorithm.point(state), averaged=False))
     for _ in range(workers.K):
         state = algorithm.local_step(state, workers.gradient(algorithm.point(state)))
     return algorithm.synchronize(state)

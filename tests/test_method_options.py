@@ -123,3 +123,29 @@ def test_nesterov_with_growing_momentum() -> None:
     rule = ALGORITHMS["nesterov-minibatch-sgd-growing"](eta=eta)
     np.testing.assert_allclose(exact_moments(rule, PROBLEM, K=1, R=R).last.mean[0], x, rtol=1e-11)
     np.testing.assert_allclose(sample(rule, PROBLEM, K=1, R=R).last[0], x, rtol=1e-11)
+
+
+@pytest.mark.parametrize("square_of_mean", [False, True])
+def test_savic_with_the_scaling_of_the_synchronized_iterate(square_of_mean: bool) -> None:
+    """D at t_p is made of fresh gradients at the synchronized iterate, and of the ones before."""
+    K, R, eta, d_min, beta2 = 3, 4, 0.05, 0.3, 0.6
+    draws = noise(K, R)
+    looks = iter(stream(SEED, replica=0, use="scaling").standard_normal((R, M, D)) * SIGMA / np.sqrt(D))
+    x, square = np.zeros((M, D)), np.zeros(D)
+    for p in range(R):
+        xi = next(looks)
+        seen = np.array([gradient(m, x[m]) + xi[m] for m in range(M)])
+        H2 = seen.mean(axis=0) ** 2 if square_of_mean else (seen**2).mean(axis=0)
+        square = H2 if p == 0 else beta2 * square + (1 - beta2) * H2
+        for _ in range(K):
+            xi = next(draws)
+            x = np.array(
+                [x[m] - eta * (gradient(m, x[m]) + xi[m]) / np.maximum(d_min, np.sqrt(square)) for m in range(M)]
+            )
+        x = np.repeat(x.mean(axis=0)[None], M, axis=0)
+    own = {"eta": eta, "d_min": d_min, "beta2": beta2, "scaling": "rmsprop", "square_of_mean": square_of_mean}
+    np.testing.assert_allclose(found("savic", K, R, **own, synchronized=True), x[0], rtol=1e-11)
+    assert np.abs(found("savic", K, R, **own) - x[0]).max() > 1e-4
+    rule = ALGORITHMS["savic"](eta=eta, synchronized=True)
+    run = sample(rule, PROBLEM, K=K, R=R, noise=GaussianNoise(SIGMA), seed=SEED, clients=2)
+    assert np.isfinite(run.last).all()

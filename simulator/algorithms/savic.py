@@ -49,6 +49,12 @@ class SAVIC(Algorithm[SavicState]):
     scaling: Scaling
     client_local: bool
     square_of_mean: bool
+    synchronized: bool = False
+
+    @property
+    def looks_at_gradient(self) -> bool:
+        """Whether the gradients of the scaling are fresh ones at the synchronized iterate."""
+        return self.synchronized and not self.uses_curvature
 
     @property
     def uses_curvature(self) -> bool:
@@ -71,12 +77,18 @@ class SAVIC(Algorithm[SavicState]):
 
     def local_step(self, state: SavicState, gradient: Array) -> SavicState:
         if state.p == 0 and not self.uses_curvature:
+            if self.synchronized:
+                raise TightrateError("the scaling from the synchronized iterate needs a look at it: use a sampled run")
             state = self._renewed(state, gradient)
         return state._replace(x=state.x - self.eta * gradient / state.D_hat, gradient=gradient)
 
     def synchronize(self, state: SavicState) -> SavicState:
         state = state._replace(x=worker_mean(state.x))
-        return state if self.uses_curvature else self._renewed(state, state.gradient)
+        return state if self.uses_curvature or self.synchronized else self._renewed(state, state.gradient)
+
+    def observe_gradient(self, state: SavicState, gradient: Array) -> SavicState:
+        """Renew the scaling with fresh stochastic gradients at the synchronized iterate."""
+        return self._renewed(state, gradient)
 
     def observe_curvature(self, state: SavicState, H: Array) -> SavicState:
         """Renew the scaling with H = v (Hessian v) of every worker at its iterate."""
@@ -112,6 +124,7 @@ def savic(
     scaling: Scaling = "adam",
     client_local: bool = False,
     square_of_mean: bool = False,
+    synchronized: bool = False,
 ) -> SAVIC:
     """SAVIC: local SGD scaled by a diagonal matrix that is renewed at communications only.
 
@@ -130,7 +143,11 @@ def savic(
     H^2 is the mean of the workers' squared last stochastic gradients (adam, rmsprop), H = v (Hessian v) with a fresh
     random-sign vector v (adahessian, oasis); beta = beta2, and (beta2 - beta2^(p+1))/(1 - beta2^(p+1)) at the p-th
     communication for adam.  `square_of_mean` squares the workers' mean H instead; `client_local` gives every worker
-    its own D, a variant without theory.  d_start is a number, or one for each coordinate.
+    its own D, a variant without theory.
+
+    Which gradients make H: with `synchronized` those of H^{t_p}, fresh ones at the iterate synchronized at the time
+    t_p, independent of the steps that follow; without, each worker's last local gradient before the communication.
+    AdaHessian and OASIS look at the synchronized iterate in any case.  d_start is a number, or one for each coordinate.
     """
     if scaling not in SCALINGS:
         raise unknown_name("scaling", str(scaling), SCALINGS)
@@ -142,6 +159,7 @@ def savic(
         scaling,
         bool(client_local),
         bool(square_of_mean),
+        bool(synchronized),
     )
 
 

@@ -133,7 +133,7 @@ class Block:
         if self.eta is not None:
             return self._at_once(self.eta)
         recording = recorded(self.algorithm, state)
-        if recording is not None and self.clients is None and not observers:
+        if recording is not None and self.clients is None and not observers and not self.algorithm.looks_at_gradient:
             compiled = self._compiled(recording)
             if compiled is not None:
                 return compiled
@@ -201,11 +201,12 @@ class Block:
         """One step after the other: in place where the rule could be recorded, and as it is written elsewhere."""
         algorithm, K = self.algorithm, int(self.K)
         oracle_of_the_round = self._oracles(K * self.R)
+        look = self._look()
         replay = None if recording is None else compiled_step(self.backend, recording, self._entries)
 
         def local_steps(state: Any) -> Any:
             oracle, drawn = oracle_of_the_round()
-            state = state if clients is None or drawn is None else clients.enter(state, drawn)
+            state = look(state if clients is None or drawn is None else clients.enter(state, drawn))
             if recording is not None:
                 recording.load(state)
                 state = recording.state
@@ -225,14 +226,28 @@ class Block:
 
         return local_steps
 
+    def _look(self) -> Callable[[Any], Any]:
+        """What adds a look at a fresh stochastic gradient to the state at the start of a round."""
+        algorithm = self.algorithm
+        if not algorithm.looks_at_gradient:
+            return lambda state: state
+        oracles = self._oracles(self.R, use="scaling")
+
+        def look(state: Any) -> Any:
+            g = np.empty(self.x0.shape)
+            oracles()[0](algorithm.point(state), g)
+            return algorithm.observe_gradient(state, g)
+
+        return look
+
     @property
     def _entries(self) -> float:
         """How many numbers the local steps of all rounds change."""
         return float(self.K) * self.R * self.x0.size
 
-    def _oracles(self, T: int) -> Callable[[], tuple[Oracle, Clients | None]]:
+    def _oracles(self, T: int, **use: str) -> Callable[[], tuple[Oracle, Clients | None]]:
         """The stochastic gradient oracle of one round after the other; with clients, those of the round are drawn."""
-        problem, steps = self.problem, self._noise_steps(T)
+        problem, steps = self.problem, self._noise_steps(T, **use)
         if self.clients is not None:
             draw = self._draws()
 
@@ -256,11 +271,11 @@ class Block:
         M, S = self.problem.workers, self.clients
         return lambda: np.stack([generator.permutation(M)[:S] for generator in generators])[own]
 
-    def _noise_steps(self, T: int) -> NoiseSteps | RowSteps | None:
-        """The noise of the next T steps."""
+    def _noise_steps(self, T: int, **use: str) -> NoiseSteps | RowSteps | None:
+        """The noise of the next T steps, from streams of their own for another use."""
         if self.noise is None:
             return None
-        streams, (replicas, workers, d) = self.randomness.streams(), self.x0.shape
+        streams, (replicas, workers, d) = self.randomness.streams(**use), self.x0.shape
         if isinstance(self.noise, RowSampling):
             return RowSteps(self.noise, check_rows(self.problem), streams, T, workers, replicas)
         steps = noise_steps(self.backend, self.noise, streams, T, workers, d)
