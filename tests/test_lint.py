@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import pytest
 
@@ -109,6 +110,33 @@ def test_included_files_are_read_with_their_own_places(tmp_path: Path) -> None:
     assert not linted(tmp_path, "\\input{loop}\n", "loop.tex").findings
 
 
+def assert_is_sarif(log: dict[str, Any]) -> None:
+    """What SARIF 2.1.0 demands of the objects that occur (sections 3.13, 3.14, 3.18, 3.19, 3.27 to 3.30, 3.49)."""
+    assert log["version"] == "2.1.0"
+    assert set(log) <= {"$schema", "version", "runs"}
+    for one_run in log["runs"]:
+        assert set(one_run) <= {"tool", "results", "columnKind"}
+        assert one_run["columnKind"] in ("utf16CodeUnits", "unicodeCodePoints")
+        driver = one_run["tool"]["driver"]
+        assert isinstance(driver["name"], str)
+        ids = [rule["id"] for rule in driver["rules"]]
+        assert len(set(ids)) == len(ids)
+        for rule in driver["rules"]:
+            assert set(rule) <= {"id", "shortDescription", "fullDescription", "help"}
+            assert all(isinstance(rule[key]["text"], str) and rule[key]["text"] for key in set(rule) - {"id"})
+        for result in one_run["results"]:
+            assert set(result) <= {"ruleId", "ruleIndex", "level", "message", "locations"}
+            assert ids[result["ruleIndex"]] == result["ruleId"]
+            assert result["level"] in ("none", "note", "warning", "error")
+            assert isinstance(result["message"]["text"], str)
+            for location in result["locations"]:
+                physical = location["physicalLocation"]
+                assert not set(physical["artifactLocation"]["uri"]) & set(' \\{}<>^`|"')
+                region = physical["region"]
+                assert region["startLine"] >= 1
+                assert region["startColumn"] >= 1
+
+
 def test_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     def run(*arguments: str) -> tuple[object, str, str]:
         monkeypatch.setattr(sys, "argv", ["tightrate", *arguments])
@@ -122,7 +150,9 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     assert status == 1
     found = json.loads(out)
     assert {"file", "line", "column", "code", "severity", "message"} == set(found[0])
-    (written,) = json.loads(sarif.read_text())["runs"]
+    log = json.loads(sarif.read_text())
+    assert_is_sarif(log)
+    (written,) = log["runs"]
     assert [one["ruleId"] for one in written["results"]] == [one["code"] for one in found]
     status, out, _ = run("lint", str(EXAMPLES / "clean" / "paper.tex"), "--verbose")
     assert status == 0
@@ -231,6 +261,13 @@ TWO = r"$$F(x_R) - F^\star \lesssim \frac{LB^2}{R} + \frac{\sigma B}{\sqrt{MKR}}
         ("[A](#one) matches [B](#two) for $K = 1$.", False),
         ("[A](#one) recovers [B](#two) when $K = 1$.", False),
         ("[A](#one) dominates [B](#two).", False),
+        ("[B](#two) is dominated by [A](#one).", False),
+        ("[A](#one) is dominated by [B](#two).", True),
+        ("[A](#one) was improved by [B](#two).", True),
+        ("[A](#one) has been improved upon by [B](#two).", True),
+        ("[B](#two) was later improved by [A](#one).", False),
+        ("[A](#one) is matched by [B](#two).", True),
+        ("[A](#one) was not improved by [B](#two).", False),
         ("[B](#two) does not improve on [A](#one).", False),
         ("[B](#two) may improve on [A](#one), and sometimes improves on [A](#one).", False),
         ("[B](#two) improves on [A](#one) in the dependence on $M$.", False),
@@ -240,6 +277,23 @@ TWO = r"$$F(x_R) - F^\star \lesssim \frac{LB^2}{R} + \frac{\sigma B}{\sqrt{MKR}}
 def test_claims_between_bounds(tmp_path: Path, claim: str, refuted: bool) -> None:
     found = linted(tmp_path, f"# One {{#one}}\n\n{ONE}\n\n# Two {{#two}}\n\n{TWO}\n\n# Discussion\n\n{claim}\n")
     assert [code for _, code in codes(found)] == ["TR501"] * refuted
+
+
+RIGHT = {path.name: path for path in sorted((Path(__file__).parent / "right_manuscripts").iterdir())}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_no_alarm_on_right_manuscripts_of_many_fields(name: str) -> None:
+    found = lint(RIGHT[name])
+    assert not codes(found)
+    assert found.document.statements
+
+
+def test_both_ends_of_a_chain_have_one_unit(tmp_path: Path) -> None:
+    text = r"$\mathbb{E}[F(x_R)-F^\star] \le \frac{B^2}{KR} \le \frac{LB^2}{R}$"
+    assert codes(linted(tmp_path, text)) == [(1, "TR102")]
+    right = text.replace(r"\frac{B^2}{KR}", r"\frac{LB^2}{KR}")
+    assert not codes(linted(tmp_path, right))
 
 
 def test_own_paper_is_read_rightly() -> None:

@@ -17,6 +17,7 @@ import pytest
 import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sympy.printing.str import StrPrinter
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas.assumptions import assumption
@@ -25,9 +26,11 @@ from tightrate.rates.formulas.left_side import left_side
 from tightrate.rates.formulas.macros import definitions, expanded, plainer
 from tightrate.rates.formulas.parse import parse, parse_display, parse_hypotheses
 from tightrate.rates.formulas.tokens import tokens
+from tightrate.rates.orders import domination
 from tightrate.rates.orders.budget import Budget
 from tightrate.rates.orders.domination import compare, is_proved
 from tightrate.rates.relations.bound_check import (
+    attributed,
     check_bound,
     check_display,
     compare_bounds,
@@ -39,7 +42,7 @@ from tightrate.rates.relations.bound_check import (
 )
 from tightrate.rates.relations.conventions import distributed
 from tightrate.rates.statements.catalogue import statements, theorem
-from tightrate.rates.statements.paper_notation import parse_letters
+from tightrate.rates.statements.paper_notation import papers_of_letters, parse_letters
 from tightrate.rates.symbols.alphabet import LETTERS, B, K, L, M, R, T, declared, kind_of, letter, sigma
 from tightrate.rates.symbols.unit_inference import infer
 from tightrate.rates.symbols.units import Unit
@@ -174,6 +177,25 @@ def test_comparisons(case: dict[str, Any]) -> None:
     given = read_hypotheses(case.get("given", []), letters)
     found = compare_bounds(read_bound(case["A"], letters), read_bound(case["B"], letters), given)
     assert found.relation == case["relation"], found.notes
+
+
+KNOWN: list[dict[str, Any]] = tomllib.loads((Path(__file__).parent / "literature_comparisons.toml").read_text())[
+    "comparison"
+]
+
+
+@pytest.mark.parametrize("case", KNOWN, ids=lambda case: f"{case['A']} | {case['B']}")
+def test_comparisons_whose_answer_is_known(case: dict[str, Any]) -> None:
+    letters = _letters(case)
+    given = read_hypotheses(case.get("given", []), letters)
+    found = compare_bounds(read_bound(case["A"], letters), read_bound(case["B"], letters), given)
+    assert found.relation == case["relation"], found.notes
+
+
+def test_hidden_logarithms_are_said() -> None:
+    found = compare_bounds(read_bound(r"\tilde O\left(\frac1T\right)"), read_bound(r"O\left(\frac1T\right)"))
+    assert found.relation == "A~B"
+    assert any("A hides logarithms" in note for note in found.notes)
 
 
 HINT = re.compile(r"--letters '(.*)=NAME'")
@@ -373,6 +395,46 @@ def test_symbols_are_echoed_and_ambiguous_ones_are_marked() -> None:
     assert by_letter[r"\tau"].source == "assumed"
     assert "local steps per round" in [letter(name).meaning for name in by_letter[r"\tau"].others if name in LETTERS]
     assert by_letter["C_1"].meaning == "an absolute constant"
+
+
+def test_the_echo_tells_pairs_from_a_papers_conventions_from_assumptions() -> None:
+    written = "koloskova2020, N=M"
+    (found,) = check_display(r"\frac{\tau L D^2}{N R} + \sigma D", letters=parse_letters(written), neighbours=False)
+    by_letter = {one.written: one for one in attributed(found.symbols, papers_of_letters(written))}
+    assert by_letter["N"].source == "declared"
+    assert (by_letter[r"\tau"].source, by_letter[r"\tau"].paper) == ("paper", "koloskova2020")
+    assert by_letter["D"].source == "assumed"
+    assert by_letter[r"\sigma"].source == "convention"
+
+
+def test_other_meanings_that_change_regimes_are_shown_with_them() -> None:
+    (found,) = check_display(r"\frac{\tau\Delta}{R} + \frac{L\Delta}{KR}", letters={"K": "K"}, neighbours=False)
+    changed = {one.written: one.changed for one in found.symbols if one.changed}
+    assert any("units do not agree" in answer for answer in changed[r"\tau"])
+    assert not any(one.changed for one in found.symbols if one.written != r"\tau")
+    (other,) = check_display(r"\frac{LB^2}{T} + \frac{LB^2}{KR^2}", neighbours=False)
+    answers = [answer for one in other.symbols if one.written == "K" for answer in one.changed]
+    assert any("term" in answer for answer in answers)
+
+
+def test_the_work_of_a_check_does_not_explode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linear programs, and printed expressions, of the longest bounds of the catalogue: counted, as time varies."""
+    work = {"programs": 0, "printed": 0}
+
+    def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            work[name] += 1
+            return function(*arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(domination, "minimize", counted("programs", domination.minimize))
+    monkeypatch.setattr(domination, "shortest_direction", counted("programs", domination.shortest_direction))
+    monkeypatch.setattr(StrPrinter, "doprint", counted("printed", StrPrinter.doprint))
+    expressions = theorem("cheng2024/thmC3-plain").bound.expressions
+    check_display(sum_latex(expressions), measure="steps", neighbours=False)
+    assert work["programs"] < 4_000
+    assert work["printed"] < 8_000
 
 
 def test_an_accuracy_has_one_unit_in_a_display() -> None:

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
@@ -369,8 +370,8 @@ def compare(
 
     Example: tightrate compare patel2024/thm9 'L*B^2/R + sigma*B/sqrt(M*K*R)' --given 'K >= sigma^2*R/(L*B)^2'
     """
-    from tightrate.rates.relations.bound_check import compare_bounds, read_bound, read_hypotheses
-    from tightrate.rates.statements.paper_notation import parse_letters
+    from tightrate.rates.relations.bound_check import attributed, compare_bounds, read_bound, read_hypotheses
+    from tightrate.rates.statements.paper_notation import papers_of_letters, parse_letters
     from tightrate.terminal.arguments import read_macros
     from tightrate.terminal.bound import comparison_as_json, comparison_page
     from tightrate.terminal.documents import print_json
@@ -380,6 +381,7 @@ def compare(
     own = read_macros(macros)
     left, right = read_bound(first, spelled, own), read_bound(second, spelled, own)
     found = compare_bounds(left, right, read_hypotheses(given or [], spelled, own))
+    found = replace(found, symbols=attributed(found.symbols, papers_of_letters(letters or "")))
     if as_json:
         print_json({"A": first, "B": second, **comparison_as_json(found)})
     else:
@@ -409,13 +411,14 @@ def check_bound_command(
     from tightrate.rates.formulas.assumptions import is_assumption
     from tightrate.rates.relations.bound_check import (
         as_hypotheses,
+        attributed,
         check_display,
         check_table,
         compare_table,
         read_inequalities,
         read_table,
     )
-    from tightrate.rates.statements.paper_notation import parse_letters
+    from tightrate.rates.statements.paper_notation import papers_of_letters, parse_letters
     from tightrate.terminal.arguments import read_macros
     from tightrate.terminal.bound import bound_as_json, bounds_page, table_page
     from tightrate.terminal.documents import print_json
@@ -432,6 +435,8 @@ def check_bound_command(
             found = check_display(
                 bound, letters=spelled, macros=own, measure=measure, given=assumed, assumptions=assumptions
             )
+        papers = papers_of_letters(letters or "")
+        found = tuple(replace(one, symbols=attributed(one.symbols, papers)) for one in found)
         if as_json:
             documents = [bound_as_json(one) for one in found]
             print_json(documents[0] if len(documents) == 1 else {"bounds": documents})

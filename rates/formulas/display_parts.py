@@ -119,7 +119,7 @@ def _without_surroundings(source: Readable) -> tuple[Readable, tuple[str, ...]]:
         source = Readable(marks[2].join(blanks), source.written, source.places)
     found = list(re.finditer(r"\$\$(.*?)\$\$|\$(.*?)\$|\\\[(.*?)\\\]|\\\((.*?)\\\)", source.text, re.DOTALL))
     if not found:
-        return source, ()
+        return _without_plain_words(source)
     if len(found) > 1:
         place = source.place(found[1].start())
         raise failure(source.written, place, "$", "a second formula begins here; give one display at a time")
@@ -129,6 +129,21 @@ def _without_surroundings(source: Readable) -> tuple[Readable, tuple[str, ...]]:
     words = tuple(part.strip() for part in outside if part.strip(" \t\n.,;:"))
     kept = re.sub(r"[^\n]", " ", outside[0]) + found[0].group() + re.sub(r"[^\n]", " ", outside[1])
     return Readable(kept, source.written, source.places), words
+
+
+_PLAIN_TAIL = re.compile(
+    r"(?<=[\s)])(?:(?:communication|total|stochastic|gradient|local|oracle|per|worker|workers|client|rounds?|iterations"
+    r"|steps|samples|evaluations|queries|calls|bits|epochs|communications|gradients|time|rate)[\s.,]*)+$"
+)
+
+
+def _without_plain_words(source: Readable) -> tuple[Readable, tuple[str, ...]]:
+    """Plain text without words behind the formula, as in `O(1/eps^2) iterations`."""
+    tail = _PLAIN_TAIL.search(source.text) if "\\" not in source.text else None
+    if tail is None or not source.text[: tail.start()].strip():
+        return source, ()
+    kept = source.text[: tail.start()] + " " * (len(source.text) - tail.start())
+    return Readable(kept, source.written, source.places), (tail[0].strip(" .,"),)
 
 
 class _Reader:
@@ -179,6 +194,10 @@ class _Reader:
                 continue
             raised = bool(current) and current[-1].text in ("_", "^")
             written = None if depth or norm or raised else self.words_at(index)
+            if written is not None and current and (sign := _in_words(written[0])):
+                current.append(Token("relation", sign, written[0], piece.start))
+                index = written[1]
+                continue
             if written is not None and piece.text in _REFERENCES and self.goes_on_behind(current, written[1]):
                 self.left_out.append(f"words '{written[0]}'")
                 index = written[1]
@@ -371,6 +390,7 @@ class _Reader:
 
     def read(self, segments: Sequence[_Segment], before: Sequence[DisplayPart]) -> Iterator[DisplayPart]:
         head, *rest = segments
+        head = self.without_citation(head)
         if head.words and not _JOINING_WORDS.match(head.words.lower()):
             if not _relations(head.pieces) and before:
                 raise self.error(head.pieces[0], "what stands here is no bound; leave it out")
@@ -426,7 +446,7 @@ class _Reader:
             self.left_out.append(f"the name {self.shown(left)}")
             links = links[1:]
             left = links[0]
-        if left and links[-1][-1].text == ")" and self.ends_in_number(links[-1]):
+        if links[-1][-1].text == ")" and self.ends_in_number(links[-1]):
             raise self.error(
                 links[-1][-3],
                 r"an equation number or a factor? write \quad before a number of the equation, or leave it out",
@@ -448,9 +468,27 @@ class _Reader:
         """Whether the middle one of three links is a measure, and the first one is not."""
         return left_side(links[1], {}).measure is not None and left_side(links[0], {}).measure is None
 
+    def without_citation(self, segment: _Segment) -> _Segment:
+        """The segment without numbers in square brackets behind it, as in [12] and [3, 7]."""
+        pieces = segment.pieces
+        start = max((index for index, piece in enumerate(pieces) if piece.text == "["), default=0)
+        inside = pieces[start + 1 : -1]
+        if not start or pieces[-1].text != "]" or not inside:
+            return segment
+        before = pieces[start - 1]
+        apart = before.kind in ("number", "word") or before.text in (")", "]", "}")
+        if not apart or before.text in ("O", "Omega") or not all(p.kind == "number" or p.text == "," for p in inside):
+            return segment
+        self.left_out.append(f"reference {self.shown(pieces[start:])}")
+        return replace(segment, pieces=pieces[:start])
+
     def ends_in_number(self, pieces: Sequence[Token]) -> bool:
         """Whether a number in brackets stands apart at the end, which is no argument of anything."""
-        if len(pieces) < 4 or pieces[-2].kind != "number" or pieces[-3].text != "(" or pieces[-4].text != "}":
+        if len(pieces) < 4 or pieces[-2].kind != "number" or pieces[-3].text != "(":
+            return False
+        if pieces[-4].text in (")", "]"):
+            return self.source.text[: pieces[-3].start].endswith(" ")
+        if pieces[-4].text != "}":
             return False
         depth, index = 1, len(pieces) - 5
         while index >= 0 and depth:
@@ -508,6 +546,22 @@ def _relations(pieces: Sequence[Token]) -> list[Token]:
         if piece.kind == "relation" and depth <= 0:
             found.append(piece)
     return found
+
+
+_SIGNS_IN_WORDS = (
+    ("~", r"(?:is|are|scales?|grows?|decays?)\s+(?:(?:of|on|in|at)\s+)?(?:the\s+)?(?:order(?:\s+of)?|as|like)"),
+    ("<=", r"(?:is|are)\s+(?:at\s+most|bounded(?:\s+from\s+above)?\s+by|no\s+(?:more|larger)\s+than)"),
+    (">=", r"(?:is|are)\s+(?:at\s+least|bounded\s+from\s+below\s+by|no\s+(?:less|smaller)\s+than)"),
+)
+
+
+def _in_words(words: str) -> str:
+    """The relation sign that words say, such as `is at most`; empty for other words.
+
+    >>> _in_words("is of order"), _in_words("is at most"), _in_words("for all")
+    ('~', '<=', '')
+    """
+    return next((sign for sign, phrase in _SIGNS_IN_WORDS if re.fullmatch(phrase, words.strip().lower())), "")
 
 
 _PROBABILITIES = {"P", "Pr", "Prob", r"\Pr", r"\prob", r"\Prob"}

@@ -549,7 +549,8 @@ class Grammar:
             raise self.cursor.error(f"expected the arguments of {name} in brackets")
         with inside:
             value = _sum(self.operand())
-        follows = self.cursor.peek.text == "/" or self.starts_operand()
+        goes_on = self.starts_operand() and self.cursor.peek.text not in _FUNCTION_COMMANDS
+        follows = self.cursor.peek.text == "/" or goes_on
         if follows and opening.text not in _FRACTIONS:
             raise self.cursor.error(f"how far {name} reaches has two readings; put its argument in brackets")
         return [value]

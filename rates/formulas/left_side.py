@@ -212,6 +212,10 @@ class _LeftReader:
             mark = self.text
             self.index += 1
             found += mark + (flat(self.piece()) if mark != "'" else "")
+        after = self.pieces[self.index + 1].text if self.index + 1 < len(self.pieces) else ""
+        if self.text == "*" and after in ("", "-", "+", *_OPENING.values()):  # f(x) - f*, in plain text
+            self.index += 1
+            found += "_*"
         return found
 
     def of(self, pieces: Sequence[Token]) -> Unit:

@@ -11,6 +11,7 @@ mathematical characters of unicode are read as their LaTeX commands, spacing, si
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -356,9 +357,29 @@ class Readable:
         return self.places[start] if start < len(self.places) else len(self.written)
 
 
+_RAISED = re.compile(r"<(?P<tag>su[pb])>(?P<inside>[^<>]*)</(?P=tag)>")
+_ENTITY = re.compile(r"&(?:#\d+|#x[0-9A-Fa-f]+|[A-Za-z]+);")
+
+
+def _from_page(text: str) -> str:
+    """Text copied from a page: raised and lowered text, entities, and the tilde of O~(, each in its old length.
+
+    >>> _from_page("O~(n<sup>2</sup>&le;1)")
+    'Õ (n^{2}        ≤   1)'
+    """
+
+    def raised(match: re.Match[str]) -> str:
+        mark = "^" if match["tag"] == "sup" else "_"
+        return f"{mark}{{{match['inside']}}}".ljust(len(match[0]))
+
+    text = _RAISED.sub(raised, text)
+    text = _ENTITY.sub(lambda match: html.unescape(match[0]).ljust(len(match[0])), text)
+    return text if is_latex(text) and "\\" in text else re.sub(r"(?<![A-Za-z])O~(?=\()", "Õ ", text)
+
+
 def readable(source: str, macros: Mapping[str, Macro] | None = None) -> Readable:
     """The formula without what only changes its look, its macros written out."""
-    written = unicodedata.normalize("NFC", source[: LENGTH + 1])
+    written = unicodedata.normalize("NFC", _from_page(source[: LENGTH + 1]))
     if len(written) > LENGTH:
         raise TightrateError(f"a formula of {len(source)} characters; at most {LENGTH} are read")
     found = expanded(written, macros)

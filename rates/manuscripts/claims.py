@@ -23,6 +23,9 @@ _AT_MOST: frozenset[Relation] = frozenset(["A<=B", "A~B"])
 _AT_LEAST: frozenset[Relation] = frozenset(["A>=B", "A~B"])
 _SAME: frozenset[Relation] = frozenset(["A~B"])
 _ORDERED: frozenset[Relation] = frozenset(["A<=B", "A>=B", "A~B"])
+_PASSIVE = (
+    r"(?:(?:is|are|was|were|(?:has|have)\s+been|gets?)\s+)(?:strictly\s+|always\s+|later\s+|since\s+|further\s+)?"
+)
 _VERBS: tuple[tuple[str, frozenset[Relation]], ...] = (
     (r"(?:strictly\s+|always\s+)?improves?(?:\s+(?:on|upon|over))?(?!d)", _AT_MOST),
     (r"(?:strictly\s+)?(?:sharpens?|tightens?|strengthens?)(?!ed)", _AT_MOST),
@@ -30,7 +33,9 @@ _VERBS: tuple[tuple[str, frozenset[Relation]], ...] = (
     (r"(?:is|are)\s+(?:never|no)\s+(?:worse|larger|weaker)\s+than", _AT_MOST),
     (r"(?:is|are)\s+at\s+least\s+as\s+good\s+as", _AT_MOST),
     (r"(?:is|are)\s+(?:strictly\s+|always\s+)?(?:worse|weaker|larger|looser)\s+than", _AT_LEAST),
-    (r"(?:is|are)\s+(?:dominated|improved)\s+by", _AT_LEAST),
+    (rf"{_PASSIVE}(?:dominated|improved(?:\s+(?:on|upon))?|sharpened|tightened|strengthened)\s+(?:by|in)", _AT_LEAST),
+    (rf"{_PASSIVE}recovered\s+(?:by|from|as\s+a\s+special\s+case\s+of)", _AT_LEAST),
+    (rf"{_PASSIVE}(?:exactly\s+)?matched\s+by", _SAME),
     (r"recovers?(?!ed)", _AT_MOST),
     (r"(?:exactly\s+)?(?:matches|match|equals|coincides?\s+with|agrees?\s+with)", _SAME),
     (r"(?:is|are)\s+(?:the\s+same\s+as|of\s+the\s+same\s+order\s+as|equivalent\s+to)", _SAME),

@@ -227,7 +227,9 @@ def other_explanation(
     left = one.left.unit if one.left is not None else None
     wanted = left if left is not None else units[0] if units else None
     clear = len(units) == len(one.terms) and not any(term.unit_error for term in one.terms)
-    if wanted is not None and clear and all((unit / wanted).length == (unit / wanted).value == 0 for unit in units):
+    ratios = [unit / wanted for unit in units] if wanted is not None and clear else []
+    scaled = any(ratio.scaling != 0 for ratio in ratios)
+    if scaled and all(ratio.length == ratio.value == 0 for ratio in ratios):
         return "the units agree up to a scaling matrix"
     if one.hidden and kind != "step size" and drops_constants(one):
         return "the order hides constants that have units"
@@ -237,7 +239,8 @@ def other_explanation(
         base = _plain_base(symbol.written)
         if symbol.source == "declared" or not base:
             continue
-        for elsewhere in (*OTHER_MEANINGS.get(base, ()), *_ELSEWHERE.get(base, ())):
+        open_unit = ("unknown",) if symbol.source == "unknown" else ()
+        for elsewhere in (*OTHER_MEANINGS.get(base, ()), *_ELSEWHERE.get(base, ()), *open_unit):
             if (kind == "step size" and base == "eta") or (base == "mu" and not _BESIDE_ONE.search(latex)):
                 continue
             name = declared(symbol.written, elsewhere) if elsewhere in KINDS else elsewhere

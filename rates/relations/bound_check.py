@@ -81,15 +81,16 @@ class ReadSymbol:
     """How one symbol of a bound was read: as written, as what, on whose word, and what else papers mean by it.
 
     `others` are the other common meanings where nobody said which; `changed` are those of them that change the answer,
-    with the answer.
+    with the answer.  `paper` is the one whose conventions say so, empty where a letter was declared by itself.
     """
 
     written: str
     name: str
     meaning: str
-    source: Literal["declared", "convention", "assumed", "unknown"]
+    source: Literal["declared", "paper", "convention", "assumed", "unknown"]
     others: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    paper: str = ""
 
 
 @dataclass(frozen=True)
@@ -436,6 +437,20 @@ def symbols_read(bound: ParsedBound, letters: Mapping[str, str] | None = None) -
     for reading in bound.readings:
         found.setdefault(reading.name, _read_symbol(reading, given))
     return tuple(found.values())
+
+
+def attributed(symbols: Sequence[ReadSymbol], papers: Mapping[str, str]) -> tuple[ReadSymbol, ...]:
+    """The symbols, those that the conventions of a paper name with that paper; `papers` go by the key of a letter."""
+
+    def one(symbol_read: ReadSymbol) -> ReadSymbol:
+        try:
+            paper = papers.get(spell(symbol_read.written).key, "")
+        except TightrateError:
+            paper = ""
+        is_theirs = symbol_read.source == "declared" and paper
+        return replace(symbol_read, source="paper", paper=paper) if is_theirs else symbol_read
+
+    return tuple(map(one, symbols))
 
 
 def _read_symbol(reading: Reading, given: set[str]) -> ReadSymbol:

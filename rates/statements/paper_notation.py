@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from difflib import get_close_matches
 
 from tightrate.common.errors import TightrateError, unknown_name
@@ -29,8 +31,7 @@ def parse_letters(text: str) -> dict[str, str]:
     ('L', 'zeta_opt')
     """
     letters: dict[str, str] = {}
-    for part in filter(None, (part.strip() for part in re.split(r"[,;](?![^{]*\})", text))):
-        source, equals, name = (piece.strip() for piece in part.partition("="))
+    for part, source, equals, name in _pairs(text):
         if not equals:
             if source.partition("/")[0] not in catalogue.paper_ids():
                 near = get_close_matches(source, catalogue.paper_ids(), n=1)
@@ -49,6 +50,31 @@ def parse_letters(text: str) -> dict[str, str]:
             raise TightrateError(f"--letters {part!r}: pairs are PAPER=ALPHABET; did you mean '{name}={source}'?")
         letters[source] = _named(part, source, name)
     return letters
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str, str, str]]:
+    """The parts of `--letters`, each whole, and its left side, sign and right side."""
+    for part in filter(None, (part.strip() for part in re.split(r"[,;](?![^{]*\})", text))):
+        source, equals, name = (piece.strip() for piece in part.partition("="))
+        yield part, source, equals, name
+
+
+def papers_of_letters(text: str) -> dict[str, str]:
+    """Whose conventions say what a letter is: the id that `--letters` names, by the key of the letter.
+
+    >>> found = papers_of_letters("koloskova2020, n=M")
+    >>> found.get("tau"), found.get("n")
+    ('koloskova2020', None)
+    """
+    papers: dict[str, str] = {}
+    for _, source, equals, _name in _pairs(text):
+        if equals:
+            papers.pop(spell(source).key, None)
+            continue
+        for latex in _notation(source):
+            with suppress(TightrateError):  # a formula that a paper writes for a letter is none
+                papers[spell(latex).key] = source
+    return papers
 
 
 def _named(pair: str, source: str, name: str) -> str:

@@ -294,8 +294,9 @@ def taken(name: str) -> bool:
     >>> taken("B:number"), taken("N:clients"), taken("B")
     (True, False, False)
     """
-    written = name.rpartition(KIND_MARK)[0]
-    return written in LETTERS or any(letter.latex == written for letter in LETTERS.values())
+    written, _, kind = name.rpartition(KIND_MARK)
+    is_latex = kind != "constant" and any(letter.latex == written for letter in LETTERS.values())
+    return written in LETTERS or is_latex
 
 
 def known_letter(name: str) -> Letter | None:

@@ -42,6 +42,7 @@ def _symbol_as_json(one: ReadSymbol) -> dict[str, Any]:
         "name": plain_name(one.name),
         "meaning": one.meaning,
         "source": one.source,
+        "paper": one.paper or None,
         "other_meanings": [meaning_of(other) for other in one.others],
         "changed_answers": list(one.changed),
     }
@@ -53,7 +54,13 @@ def _symbol_lines(symbols: Sequence[ReadSymbol]) -> Iterator[Text]:
         yield Text("Read as", "bold")
     for one in symbols:
         mark = "?" if one.source in ("assumed", "unknown") else " "
-        how = {"declared": "from --letters", "convention": "usual", "assumed": "assumed", "unknown": "unknown"}
+        how = {
+            "declared": "from --letters",
+            "paper": f"by the conventions of {one.paper}",
+            "convention": "usual",
+            "assumed": "assumed",
+            "unknown": "unknown",
+        }
         yield Text(f"{mark} {one.written}: {as_text(one.meaning)} ({how[one.source]})")
         answers = dict(changed.rsplit(": ", 1) for changed in one.changed)
         elsewhere = [

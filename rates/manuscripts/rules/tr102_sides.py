@@ -40,6 +40,9 @@ def sides_of_different_units(document: Document) -> Iterator[Finding]:
             continue
         (unit,) = units
         wanted = str(left.unit) if left.unit is not None else "the unit of a count"
+        if left.unit == unit:  # then a link of the chain between the two differs
+            yield finding_of(one, "TR102", "error", "; ".join(one.checked.contradiction))
+            continue
         message = f"the left side {left.text} has {_article(wanted)}, the right side {_article(str(unit))}"
         yield finding_of(one, "TR102", "error", message)
 
