@@ -151,7 +151,8 @@ def measure(
 
     It gives one number for each replica, of what a run ends with: of "output" it takes the run, its problem and the
     output, (replica, dimension), and `record`, if any, of `RECORDERS` is recorded; of "state" it takes the method's
-    state after the last communication, its arrays (replica, worker, dimension), the algorithm, and the problem.  `unit`
+    state after the last communication, its arrays (replica, worker, dimension), the algorithm, whose parameters are
+    numbers or (replica, 1, 1), and the problem.  `unit`
     is a `Unit`, or a formula that has it ("B^2"); `meaning` is the first line of the docstring unless given; `degree`
     as in `RunMeasure`.  Raises TightrateError for a name that is taken.
 

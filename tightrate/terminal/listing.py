@@ -5,13 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tightrate.common.errors import LISTS, TightrateError, UnknownNameError, unknown_name
 from tightrate.common.kept import kept
-from tightrate.common.paper_files import loaded
+from tightrate.common.paper_files import digest, loaded
 
 if TYPE_CHECKING:
     from tightrate.rates.statements.theorem import Provenance
@@ -56,9 +57,15 @@ def listing(kind: str, folder: Path | None = None) -> Listing:
     if kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
     if loaded():
-        return collected(kind)
+        return _with_papers(kind, digest())
     columns, rows = kept(kind, lambda: collected(kind), folder)
     return tuple(columns), [tuple(row) for row in rows]
+
+
+@lru_cache(maxsize=len(KINDS))
+def _with_papers(kind: str, _papers: str) -> Listing:
+    """The rows of a kind while papers of one's own are as they are."""
+    return collected(kind)
 
 
 def collected(kind: str) -> Listing:
