@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # what an editor and a type checker see; the names below are 
     from tightrate.rates.statements.builder import Stated as Stated
     from tightrate.rates.statements.builder import Statement as Statement
     from tightrate.rates.statements.builder import Statements as Statements
+    from tightrate.rates.statements.builder import memory as memory
     from tightrate.rates.statements.builder import read as read
     from tightrate.rates.statements.builder import stated as stated
     from tightrate.rates.statements.catalogue import paper as paper
@@ -55,6 +56,8 @@ if TYPE_CHECKING:  # what an editor and a type checker see; the names below are 
     from tightrate.simulator.exact.moments import exact_moments as exact_moments
     from tightrate.simulator.measures import MEASURES as MEASURES
     from tightrate.simulator.measures import measure as measure
+    from tightrate.simulator.round_algorithm import RoundAlgorithm as RoundAlgorithm
+    from tightrate.simulator.round_algorithm import Workers as Workers
     from tightrate.simulator.sampled.sampling import sample as sample
     from tightrate.simulator.simulate import Simulation as Simulation
     from tightrate.simulator.simulate import simulate as simulate
@@ -87,6 +90,7 @@ if TYPE_CHECKING:  # what an editor and a type checker see; the names below are 
     from tightrate.verify.sweep.run import read_sweep as read_sweep
     from tightrate.verify.sweep.run import run_sweep as run_sweep
     from tightrate.verify.sweep.run import spaced as spaced
+    from tightrate.verify.trial import trial as trial
     from tightrate.verify.verdict import Verdict as Verdict
     from tightrate.verify.worst_case_sweep import worst_case as worst_case
 
@@ -139,12 +143,15 @@ _PUBLIC = {
     "Paper": "tightrate.rates.statements.theorem",
     "Statements": "tightrate.rates.statements.builder",
     "Stated": "tightrate.rates.statements.builder",
+    "memory": "tightrate.rates.statements.builder",
     "read": "tightrate.rates.statements.builder",
     "stated": "tightrate.rates.statements.builder",
     "symbol": "tightrate.rates.statements.own_symbols",
     "measure": "tightrate.simulator.measures",
     "NOISES": "tightrate.constructions.noise",
     "Algorithm": "tightrate.simulator.algorithm",
+    "RoundAlgorithm": "tightrate.simulator.round_algorithm",
+    "Workers": "tightrate.simulator.round_algorithm",
     "worker_mean": "tightrate.simulator.algorithm",
     "Problem": "tightrate.constructions.problem",
     "claim": "tightrate.verify.claim",
