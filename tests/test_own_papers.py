@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from tightrate.command_line import app
+from tightrate.command_line import app, main
 from tightrate.common import paper_files
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.noise import NOISES
@@ -523,3 +523,19 @@ kappa = "L/mu"
         path.write_text(text.replace('p = "probability"', wrong))
         with pytest.raises(TightrateError, match=message):
             read_sweep(path)
+
+
+def test_a_method_that_fails_in_its_own_file_is_one_line_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "own_method.py"
+    path.write_text(
+        "import tightrate as tr\n\n\n@tr.ALGORITHMS.add('broken')\ndef broken(*, eta):\n"
+        '    """Divides by zero."""\n    return eta / 0\n'
+    )
+    words = ["tightrate", "simulate", "broken", "random-quadratics", "eta=0.1", "K=2", "R=2", "--paper", str(path)]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert re.fullmatch(r"tightrate: .*own_method\.py, line 7: .*\n", capsys.readouterr().err)

@@ -16,6 +16,7 @@ import typer
 
 from tightrate.common.errors import TightrateError, UnknownNameError, unknown_name
 from tightrate.common.numbers import SEEDS, read_whole
+from tightrate.common.paper_files import guarded
 from tightrate.terminal.ending import ended, refusal, telling
 from tightrate.terminal.listing import (
     KINDS,
@@ -128,7 +129,7 @@ def main() -> NoReturn:
 def _answer() -> int:
     try:
         _check_own_code()
-        status = app(standalone_mode=False)
+        status = guarded(lambda: app(standalone_mode=False))
     except typer.TyperException as error:
         return refusal(error.format_message())
     except UnknownNameError as error:

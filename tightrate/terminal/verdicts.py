@@ -40,7 +40,7 @@ def summary(findings: Sequence[Finding]) -> RenderableType:
     surprises = [finding for finding in findings if not finding.as_expected]
     closing = f"{len(surprises)} UNEXPECTED:" if surprises else "every verdict as expected."
     told = [line for finding in surprises for line in _finding_lines(finding)]
-    return Group(tally(findings), Text(), Text(f"{len(findings)} claims, {closing}"), *told)
+    return Group(tally(findings), Text(), Text(f"{len(findings)} claim{'s' * (len(findings) > 1)}, {closing}"), *told)
 
 
 def _apart(findings: Sequence[Finding]) -> list[tuple[str, list[Finding]]]:
