@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -383,3 +384,17 @@ def test_results_show_as_text_and_as_html() -> None:
     assert "-1/2" in str(found)
     assert "statistical" in str(found)
     assert found._repr_html_().count("<table>") >= 2
+
+
+def test_the_tutorials_python_runs_and_confirms_the_theorem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "docs" / "tutorials" / "check_a_rate.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, names)
+    assert float(names["ratio"].max()) < 1
+    found = exponents(names["found"])
+    assert found.verdict is not None
+    assert found.verdict.status == "consistent"
+    assert {found[axis].exactly for axis in "KRM"} == {-1}
+    assert all(found[axis].low < -1 < found[axis].high for axis in "KRM")
