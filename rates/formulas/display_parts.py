@@ -55,6 +55,7 @@ _NUMBER = re.compile(
     r"[(\[]\s*(?:[A-Z]?\s*\.?\s*\d+(?:\s*\.\s*\d+)*\s*[a-z']?|\\(?:text|mathrm)\s*\{[^{}]*\}[\d. ]*|[a-z]"
     r"|(?:\*|\\star|\\ast|\\dag|\\dagger|\\ddagger|\\diamond|\\clubsuit|\\spadesuit|\\triangle)+)\s*[)\]]"
 )
+_ONLY_NUMBER = re.compile(r"\(\s*\d+(?:\s*\.\s*\d+)*\s*\)")
 LINKS = 40  # relation signs of one chain
 _PLAIN_WORDS = {"for", "forall", "where", "whenever", "when", "provided", "with", "if"}
 _ONE_ACCURACY = re.compile(r"(?:[\d\s{}/^.]|\\[td]?frac)*(?:\\(?:var)?epsilon|eps)(?:[\d\s{}/^.])*")
@@ -288,7 +289,11 @@ class _Reader:
 
     def statements(self, segments: Iterator[_Segment]) -> Iterator[list[_Segment]]:
         current: list[_Segment] = []
-        for segment in segments:
+        for number, segment in enumerate(segments):
+            if number == 0 and not segment.words and _ONLY_NUMBER.fullmatch(self.shown(segment.pieces)):
+                first, segments = segment, iter(list(segments))
+                yield from self.behind_number(first, segments)
+                return
             if not segment.pieces and not segment.words:
                 continue
             if segment.words.startswith("(") and _unmatched(segment.pieces):
@@ -331,6 +336,15 @@ class _Reader:
                 )
         if current:
             yield current
+
+    def behind_number(self, first: _Segment, rest: Iterator[_Segment]) -> Iterator[list[_Segment]]:
+        """The statements behind an equation number in front; the number itself where nothing follows."""
+        others = list(rest)
+        if others:
+            self.left_out.append(f"equation number {self.shown(first.pieces)}")
+            yield from self.statements(iter(others))
+        else:
+            yield [first]
 
     def is_number(self, segment: _Segment) -> bool:
         return bool(_NUMBER.fullmatch(self.shown(segment.pieces))) and (segment.gap or segment.cut is not None)
@@ -400,6 +414,10 @@ class _Reader:
             if piece.kind == "foreign" and "states no bound" in piece.text:
                 raise self.error(piece, piece.text)
         relations = _relations(head.pieces)
+        if relations and relations[-1].text == "=:":  # `bound =: name`
+            place = head.pieces.index(relations[-1])
+            self.left_out.append(f"the name {self.shown(head.pieces[place + 1 :])}")
+            head, relations = replace(head, pieces=head.pieces[:place]), relations[:-1]
         if len(relations) == 1 and relations[0].text in (">=", ">", ">~", "=") and (inner := _event(head.pieces)):
             self.left_out.append(f"with probability {self.shown(head.pieces[head.pieces.index(relations[0]) :])}")
             yield from self.read([replace(head, pieces=inner, words=""), *rest], before)

@@ -246,6 +246,7 @@ def _members(
     source: Readable, pieces: Sequence[Token], letters: Mapping[str, str] | None
 ) -> Iterator[ParsedInequality]:
     r"""The inequalities of a hypothesis in pieces: of a chain, or of a membership such as  \eta \in (0, 1/L]."""
+    pieces = [piece for piece in pieces if piece.text != r"\forall"]
     texts = [piece.text for piece in pieces]
     if r"\in" not in texts:
         yield from _chain(Grammar(source, letters, pieces))
@@ -337,7 +338,7 @@ def parse_hypothesis(text: str, letters: Mapping[str, str] | None = None) -> Par
 
 _SIGNS: Mapping[str, tuple[Sign, ...]] = {
     "<": ("<=",), ">": (">=",), "<=": ("<=",), ">=": (">=",), "<~": ("<~",), ">~": (">~",), "<<": ("<~",),
-    ">>": (">~",), "=": ("<=", ">="), "~": ("<~", ">~"),
+    ">>": (">~",), "=": ("<=", ">="), "=:": ("<=", ">="), "~": ("<~", ">~"),
 }  # fmt: skip
 _ORDER_SIGNS: Mapping[str, tuple[Sign, ...]] = {"O": ("<~",), "Omega": (">~",), "Theta": ("<~", ">~")}
 _OPENING, _CLOSING = {"(", "[", "{", r"\{"}, {")", "]", "}", r"\}"}

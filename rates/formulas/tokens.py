@@ -79,6 +79,7 @@ RELATIONS: Mapping[str, str] = {
     **dict.fromkeys(("=", ":=", r"\coloneqq", "≡", r"\equiv", "≔"), "="),
     **dict.fromkeys(("≍", "≃", "≅", "∼", "≈", "∝", r"\asymp", r"\sim", r"\simeq", r"\cong", r"\approx"), "~"),
     r"\propto": "~",
+    **dict.fromkeys(("=:", "≕", r"\eqqcolon"), "=:"),
     **dict.fromkeys(("<<", "≪", r"\ll", r"\lll"), "<<"),
     **dict.fromkeys((">>", "≫", r"\gg", r"\ggg"), ">>"),
     **dict.fromkeys(("<", r"\lt"), "<"),
@@ -104,7 +105,7 @@ _PIECE = re.compile(
       | (?P<command>\\operatorname\*?|\\[A-Za-z]+|\\.)
       | (?P<number>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)
       | (?P<word>[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*)
-      | (?P<relation><=|>=|=<|<~|>~|:=|<<|>>|[<>=])
+      | (?P<relation><=|>=|=<|<~|>~|:=|=:|<<|>>|[<>=])
       | (?P<symbol>\*\*|\|\||[!-~])""",
     re.VERBOSE | re.ASCII | re.DOTALL,
 )
