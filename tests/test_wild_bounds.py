@@ -433,8 +433,8 @@ def test_the_work_of_a_check_does_not_explode(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(StrPrinter, "doprint", counted("printed", StrPrinter.doprint))
     expressions = theorem("cheng2024/thmC3-plain").bound.expressions
     check_display(sum_latex(expressions), measure="steps", neighbours=False)
-    assert work["programs"] < 4_000
-    assert work["printed"] < 8_000
+    assert work["programs"] < 400
+    assert work["printed"] < 2_000
 
 
 def test_an_accuracy_has_one_unit_in_a_display() -> None:
