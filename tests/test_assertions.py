@@ -19,6 +19,7 @@ from tightrate.rates.symbols.alphabet import B, K, L, R
 from tightrate.verify.assertions.assertion import Assertion, Controlled, Every, Fact, Facts
 from tightrate.verify.assertions.bounded import AtLeast, AtMost
 from tightrate.verify.assertions.equal import Equal, Vanishes
+from tightrate.verify.assertions.flips import flips, smallest
 from tightrate.verify.assertions.limit import Limits, Line
 from tightrate.verify.assertions.order import Order, at_most, equivalent, not_at_most
 from tightrate.verify.assertions.power_law import PowerLaw, fit_power_law, replicas_needed
@@ -404,3 +405,36 @@ def test_facts_say_how_much_room_their_ranges_have() -> None:
     assert facts["would be violated"]["if a range were narrower by a factor of"] == {"near": 1.5, "far": 1e6}
     assert "weak evidence" not in facts
     assert "weak evidence" in Facts({"far": Fact(1.0, at_most=1e6)}).check().evidence
+
+
+@pytest.mark.parametrize(
+    ("how", "limit"), [("factor", 1e4), ("change", 1 / 3), ("exponents", {"K": 1 / 3}), ("ranges", {"K": 1e4})]
+)
+def test_weak_evidence_begins_beyond_its_thresholds(how: str, limit: Any) -> None:
+    beyond = {"K": 1.01 * limit["K"]} if isinstance(limit, dict) else 1.01 * limit
+    sharp = {"K": 1e-3, "R": 10 * limit["K"]} if isinstance(limit, dict) else 1e-3
+    assert "weak evidence" not in flips(**{how: limit})
+    assert "weak evidence" not in flips(**{how: sharp})
+    assert "weak evidence" in flips(**{how: beyond})
+
+
+def test_room_of_ranges_is_weak_only_where_nothing_else_was_asked() -> None:
+    wide = {"it": 1e9}
+    assert "weak evidence" in flips(ranges=wide)
+    assert "weak evidence" not in flips(2.0, ranges=wide)
+    assert "weak evidence" not in flips(exponents={"K": 0.1}, ranges=wide)
+    assert "weak evidence" not in flips(2.0, {"K": 0.9})
+
+
+def test_exponents_are_told_to_five_digits() -> None:
+    told = flips(exponents={"K": 0.1234567})["would be violated"]["if sharper by an exponent of"]
+    assert told == {"K": 0.12346}
+
+
+def test_the_smallest_wrong_size_is_found_between_nothing_and_the_largest() -> None:
+    assert smallest(lambda size: size >= 0) == 0.0
+    assert smallest(lambda size: size < 0) == np.inf
+    assert smallest(lambda size: size > 1.9) == pytest.approx(1.9, abs=1e-4)
+    assert smallest(lambda size: size > 2.5, most=3.0) == pytest.approx(2.5, abs=1e-4)
+    tried = smallest(lambda size: size >= 0.3)
+    assert 0.3 <= tried < 0.3001

@@ -8,7 +8,7 @@ every bound false by a quarter of a power (`make soak`): those that change must 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 import xarray as xr
 from sympy import Expr, Mul, Rational
 
+from tightrate.common.errors import TightrateError
 from tightrate.rates.statements import catalogue
 from tightrate.rates.statements.bound import Term
 from tightrate.rates.statements.catalogue import theorem, theorems
@@ -247,3 +248,22 @@ def test_data_that_follow_the_bounds_say_why() -> None:
     reading = {name: one for name, one in every_experiment().items() if readers(one.run) and not one.gathers}
     following = {name for name, one in reading.items() if follows_the_bounds(one)}
     assert not {name for name in following if not any(known in name for known in FOLLOWERS)}
+
+
+STEPS_ALONE = {"khaled2020/exponent-thm5-statistical"} | {
+    f"khaled2025/exponent-{name}-statistical" for name in ("thm1", "thm2")
+}
+"""Tests of the noise term of a bound at a free step, which has neither K nor R, nor has the path."""
+
+
+@pytest.mark.soak
+def test_wrong_exponents_are_refuted_on_the_paths_that_they_choose() -> None:
+    """Paths follow the bounds; so path and bound are both wrong here, and the claims must not come out."""
+    stood = set()
+    with wrong_exponents():
+        for claim in claims_of("quick", "*/exponent-*"):
+            with suppress(TightrateError):  # no term of that shape dominates any more
+                data = [one(Session()) for one in claim.data]
+                verdict = check(claim.assertion(*data), claim.theorem, claim.outside)
+                stood |= {claim.id} if verdict.status == claim.expected else set()
+    assert stood == STEPS_ALONE
