@@ -78,6 +78,9 @@ def mutants(module: str, tests: Sequence[str]) -> Iterator[Mutant]:
 def main(asked: Sequence[str]) -> int:
     """Print survivors and scores; 1 where a survivor is not explained."""
     known, unexplained = table("mutation"), 0
+    for module in set(asked) - set(known):
+        print(f"no tests are named for {module}; pyproject.toml names some for: {', '.join(known)}", file=sys.stderr)
+        return 2
     for module in asked or known:
         explained = table("mutation-equivalent").get(module, {})
         found = list(mutants(module, known[module]))

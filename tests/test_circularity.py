@@ -42,8 +42,9 @@ def slip(one: Theorem) -> Expr:
 
 
 def slipped(one: Theorem) -> dict[str, Any]:
-    """Bound and steps of a theorem, every term smaller by that; a step made of the theorem's own terms follows them."""
-    factor = slip(one)
+    """Bound and steps of a theorem, every term smaller by that, of a lower bound larger; a step made of the theorem's
+    own terms follows them."""
+    factor = 1 / slip(one) if one.bound.kind == "lower" else slip(one)
     terms = {term.expression: term.expression * factor for term in one.bound.terms if term.expression.free_symbols}
     of_terms = {old: new for old, new in terms.items() if len(old.free_symbols) > 1}
     changed = tuple(Term(term.name, terms.get(term.expression, term.expression)) for term in one.bound.terms)
