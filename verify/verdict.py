@@ -21,19 +21,21 @@ STATUS_MEANING: Mapping[Status, str] = {
 }
 
 
-LEAST_APART = 0.002  # of the ends of an interval that three digits tell apart
+EXACTLY, LEAST_APART = 1e-4, 0.002  # between these the ends of an interval need more than three digits
 
 
 def fitted_power(base: str, estimate: float, low: float, high: float) -> str:
-    """A fitted exponent with its own interval, to three digits or as many as tell its ends apart.
+    """A fitted exponent with its own interval, to three digits or as many as tell its ends apart, five at most.
 
     >>> fitted_power("K", -0.5, -0.51, -0.48)
     'K^-0.500 (-0.510 to -0.480)'
     >>> fitted_power("K", -0.93084, -0.930895, -0.930793)
     'K^-0.93084 (-0.93090 to -0.93079)'
+    >>> fitted_power("K", 0.0, -1e-9, 1e-9)
+    'K^0.000 (0.000 to 0.000)'
     """
     apart = high - low
-    digits = 3 if not 0 < apart < LEAST_APART else min(6, math.ceil(-math.log10(apart)) + 1)
+    digits = math.ceil(-math.log10(apart)) + 1 if EXACTLY < apart < LEAST_APART else 3
     return f"{base}^{estimate:z.{digits}f} ({low:z.{digits}f} to {high:z.{digits}f})"
 
 
