@@ -21,9 +21,9 @@ from tightrate.rates.statements.bound import Term
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import symbol
-from tightrate.verify.assertions.pooled_lines import Pooled
 from tightrate.verify.cache.netcdf import save_dataset
 from tightrate.verify.exponents.of_sweep import exponents
+from tightrate.verify.exponents.pooled_lines import Pooled
 from tightrate.verify.sweep.run import Sweep, Tuned, run_sweep
 
 WITH_LOGS = "dekel2012/convex"  # L B^2/R + sigma B/sqrt(M K R), constants and logarithms hidden

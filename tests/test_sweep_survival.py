@@ -399,7 +399,7 @@ def test_bad_input_stops_at_once_and_says_where(tmp_path: Path) -> None:
 
 
 def test_divergence_is_a_result_and_kept(tmp_path: Path) -> None:
-    sweep = _quick(axes={"K": (4,), "R": (300,)}, parameters={"eta": 50.0})
+    sweep = _quick(axes={"K": (4,), "R": (300,)}, parameters={"eta": 50.0}, method="sample")
     first = run_sweep(sweep, store=CellStore(tmp_path))
     assert first["diverged"].item() == 4
     store = CellStore(tmp_path)

@@ -32,7 +32,6 @@ from tightrate.simulator.theorem_values import check_class
 from tightrate.verify.assertions.assertion import joined
 from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.assertions.paths import EXACTLY, PathFit, Side
-from tightrate.verify.assertions.pooled_lines import FEWEST_LEVELS, Pooled
 from tightrate.verify.assertions.thresholds import (
     CERTAIN,
     DOMINATES,
@@ -42,6 +41,7 @@ from tightrate.verify.assertions.thresholds import (
     TRANSIENT,
 )
 from tightrate.verify.assertions.up_to_constants import NEGLIGIBLE, SHORTEST, TINY, forgiving, trivial_bound
+from tightrate.verify.exponents.pooled_lines import FEWEST_LEVELS, Pooled
 from tightrate.verify.exponents.resolved_bound import substituted
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.sweep.run import measured_names, measurement, symbols_at_cells

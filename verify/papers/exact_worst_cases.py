@@ -12,6 +12,7 @@ chezhegov2024_local_id_c = worst_case_claim("chezhegov2024/local-id-c", __name__
 chezhegov2024_local_het_c_own = worst_case_claim("chezhegov2024/local-het-c-own", __name__)
 dekel2012_fixed_step = worst_case_claim("dekel2012/fixed-step", __name__)
 dekel2012_explicit = worst_case_claim("dekel2012/explicit", __name__)
+khaled2020_identical_convex = worst_case_claim("khaled2020/identical-convex", __name__)
 khaled2020_thm5 = worst_case_claim("khaled2020/thm5", __name__)
 khaled2020_thm5_slides = worst_case_claim("khaled2020/thm5-slides", __name__)
 khaled2020_local_gd = worst_case_claim("khaled2020/local-gd", __name__)

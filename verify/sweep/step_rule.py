@@ -119,7 +119,8 @@ def formula(name: str, given: Formula, units: Collection[Unit] = ()) -> Expr | f
 
     >>> formula("step eta", "B/(sigma*sqrt(K*R))"), formula("step eta", 0.5)
     (B/(sqrt(K)*sqrt(R)*sigma), 0.5)
-    >>> formula("step eta", "1/(mu*L)", [LETTERS["eta"].unit])
+    >>> from tightrate.rates.symbols.alphabet import STEP
+    >>> formula("step eta", "1/(mu*L)", [STEP])
     Traceback (most recent call last):
         ...
     tightrate.common.errors.TightrateError: step eta = 1/(L*mu) has the unit value^-2 length^4, not value^-1 length^2
