@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
+import pytest
 import xarray as xr
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -26,6 +28,12 @@ from tightrate.verify.cache.netcdf import load_dataset
 HALF_A_PAGE, SMALLEST = 5.0, 6.0  # inches, points
 APART = 40  # of 255 levels of grey
 NOTATIONS: tuple[Notation, ...] = ("alphabet", "paper")
+
+
+def first_now(values: Iterable[Any]) -> list[Any]:
+    """The first of them in every run of the tests, the others in `make soak`."""
+    first, *others = values
+    return [first, *(pytest.param(one, marks=pytest.mark.soak) for one in others)]
 
 
 def visible_texts(picture: Figure) -> list[Text]:

@@ -37,8 +37,7 @@ DATA = {exact_minimax.name: lambda: SHAPES[0]}
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=["quick", "full"])
-@pytest.mark.parametrize("family", ["serif", "sans"])
-@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize(("columns", "family"), [(1, "sans"), (2, "serif")])
 def test_labels_are_inside_the_figure_and_apart(shape: xr.Dataset, columns: Columns, family: Family) -> None:
     check_labels(exact_minimax, shape, columns, family)
 

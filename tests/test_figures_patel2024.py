@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from figure_checks import check_files, check_labels
+from figure_checks import check_files, check_labels, first_now
 from kept_results import kept_session
 
 from tightrate.figures.figure import FIGURES
@@ -60,7 +60,7 @@ def test_labels_are_inside_the_figure_and_apart(name: str, columns: Columns, fam
     check_labels(FIGURES[name], DATA[name](), columns, family)
 
 
-@pytest.mark.parametrize("name", [moving_fixed_point.name, who_wins.name])
+@pytest.mark.parametrize("name", first_now([moving_fixed_point.name, who_wins.name]))
 def test_files_are_reproducible(name: str, tmp_path: Path) -> None:
     check_files(FIGURES[name], DATA[name]().copy(), tmp_path)
 

@@ -47,8 +47,7 @@ def own(**changed: Any) -> xr.Dataset:
     return run_sweep(Sweep(**asked))
 
 
-@pytest.mark.parametrize("family", ["serif", "sans"])
-@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize(("columns", "family"), [(1, "sans"), (2, "serif")])
 def test_labels_are_inside_the_figure_and_apart(columns: Columns, family: Family) -> None:
     check_labels(FIGURE, example(), columns, family)
 

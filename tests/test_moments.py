@@ -462,7 +462,7 @@ CHANGING: list[tuple[str, dict[str, float]]] = [
     ("name", "parameters", "R", "eta"),
     [
         *((name, parameters, 50_000, eta) for name, parameters in CHANGING for eta in (1e-9, 0.25)),
-        ("local-sgd-outer-acceleration", {"gamma": 0.75}, 1_000_000, 1e-9),
+        pytest.param("local-sgd-outer-acceleration", {"gamma": 0.75}, 1_000_000, 1e-9, marks=pytest.mark.soak),
     ],
 )
 def test_round_dependent_coefficients_agree_with_fifty_digits(

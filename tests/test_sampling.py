@@ -45,8 +45,13 @@ def same(one: Run, other: Run) -> bool:
 CLIPPED = {"rho": 0.4, "beta2": 0.9, "d_min": 0.3}  # where an algorithm knows them
 
 
-@pytest.mark.parametrize("name", ALGORITHMS.names())
-@pytest.mark.parametrize("problem", [PROBLEM, DIAGONAL])
+IN_BLOCKS = [
+    *((name, PROBLEM) for name in ALGORITHMS.names()),
+    *(pytest.param(name, DIAGONAL, marks=() if "sgd" in name else pytest.mark.soak) for name in ALGORITHMS.names()),
+]
+
+
+@pytest.mark.parametrize(("name", "problem"), IN_BLOCKS)
 def test_blocks_do_not_change_a_bit(name: str, problem: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {**required_of(name), "eta": np.array([0.1, 0.1, 0.3, 0.2, 0.2])}
     given |= {key: value for key, value in CLIPPED.items() if key in parameters(ALGORITHMS[name])}
