@@ -11,7 +11,7 @@ from tightrate.common import paper_files
 from tightrate.verify.cache.result_cache import FOLDER
 from tightrate.verify.session import Session
 
-settings.register_profile("tightrate", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile("tightrate", deadline=None, derandomize=True, max_examples=35)
 settings.load_profile("tightrate")
 
 

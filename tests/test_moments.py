@@ -549,7 +549,10 @@ def test_two_stages_follow_each_other_exactly(problem: QuadraticMachines | Diago
 
 
 @pytest.mark.parametrize(("name", "parameters"), LINEAR)
-@pytest.mark.parametrize("problem", [COMMUTING, APART], ids=["commuting", "not commuting"])
+@pytest.mark.parametrize(
+    "problem",
+    [pytest.param(COMMUTING, id="commuting", marks=pytest.mark.soak), pytest.param(APART, id="not commuting")],
+)
 def test_one_draw_for_each_round_has_the_same_law(
     name: str, parameters: dict[str, float], problem: QuadraticMachines | DiagonalQuadratics
 ) -> None:

@@ -91,7 +91,14 @@ def largest_deviation(problem: Problem, moments: Any, points: np.ndarray, varian
 
 
 @pytest.mark.parametrize(("name", "parameters"), LINEAR + STAGED + DRAWN)
-@pytest.mark.parametrize("problem", [COMMUTING, EQUAL_HESSIANS, APART], ids=["commuting", "equal", "not commuting"])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        pytest.param(COMMUTING, id="commuting", marks=pytest.mark.soak),
+        pytest.param(EQUAL_HESSIANS, id="equal", marks=pytest.mark.soak),
+        pytest.param(APART, id="not commuting"),
+    ],
+)
 def test_sampled_clients_agree_with_sampling(
     name: str, parameters: dict[str, float], problem: QuadraticMachines | DiagonalQuadratics
 ) -> None:

@@ -164,7 +164,7 @@ OF_THEIR_KINDS = {  # tests that must be among those that run
     "test_level_is_the_moment_of_its_order_in_every_dimension[AddedUniform(sigma=0.7, order=2.0)]",
     "test_every_algorithm_is_described[added-averaging]",
     "test_a_method_says_that_it_is_linear_if_it_is[added-averaging]",
-    "test_blocks_do_not_change_a_bit[problem0-added-averaging]",
+    "test_blocks_do_not_change_a_bit[dense-added-averaging]",
     "test_entry[added2026/thm1]",
     "test_paper[added2026]",
     "test_a_claim_comes_out_as_expected_and_its_mutants_do_not[added2026/thm1]",

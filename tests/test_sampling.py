@@ -46,8 +46,9 @@ CLIPPED = {"rho": 0.4, "beta2": 0.9, "d_min": 0.3}  # where an algorithm knows t
 
 
 IN_BLOCKS = [
-    *((name, PROBLEM) for name in ALGORITHMS.names()),
-    *(pytest.param(name, DIAGONAL, marks=() if "sgd" in name else pytest.mark.soak) for name in ALGORITHMS.names()),
+    pytest.param(name, problem, id=f"{kind}-{name}", marks=pytest.mark.soak if later and "sgd" not in name else ())
+    for kind, problem, later in (("dense", PROBLEM, False), ("diagonal", DIAGONAL, True))
+    for name in ALGORITHMS.names()
 ]
 
 
