@@ -84,9 +84,11 @@ lint: $(LINT)
 browser-test: $(TESTS)
 	@$(BIN)/python -m pytest -x tests/browser -m browser
 
-# The site, in docs/_build/html; a warning is an error.
+# The site, in docs/_build/html; a warning is an error.  Links to the proofs are found where their folder is no link.
 docs: $(DOCS)
-	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@rm -rf .site && cp -RL docs .site
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html .site docs/_build/html
+	@rm -rf .site
 	@echo "The site: docs/_build/html/index.html"
 
 # Everything in docs/ and the README that is printed by a command, printed again.
@@ -101,4 +103,4 @@ docs-pages: $(TESTS)
 	@$(BIN)/python docs/refresh.py
 
 clean:
-	rm -rf $(VENV) report build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) report build dist .site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -37,7 +37,7 @@ myst_dmath_double_inline = True
 autosummary_generate = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_default_options = {"members": True}
+autodoc_default_options = {"members": True, "ignore-module-all": True}
 default_role = "code"
 
 sphinx_gallery_conf = {

@@ -1,5 +1,5 @@
 """The one way to write a statement down: a decorator that names it, on a function whose docstring says it in words and
-which returns its formulas.
+which returns its formulas::
 
     PAPER = Paper("doe2026")
     LOCAL = Statements(PAPER, algorithm="local-sgd", problem_class="convex, L-smooth")
