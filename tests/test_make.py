@@ -31,7 +31,7 @@ esac
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     folder = tmp_path / "checkout"
-    folder.mkdir()
+    (folder / "docs").mkdir(parents=True)
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, folder)
     (folder / "python3").write_text(STAND_IN.format(log=tmp_path / "log"))
