@@ -75,7 +75,11 @@ def test_a_bound_in_symbols_of_ones_own_is_evaluated_with_what_they_are_short_fo
     values = {"L": 2.0, "mu": 0.5, "B": 1.0, "R": 8, "p": 0.25, "S": 4, "K": 1, "M": 5, "G_1": 3.0}
     by_hand = (2.0 / 0.5) * 2.0 / 8 * np.exp(-0.25 * 8), 9.0 / (0.5 * 4 * 8)
     assert list(found.bound.terms_at(values).values()) == pytest.approx(by_hand, rel=1e-14)
-    assert found.bound.at({**values, "kappa": 8.0}) == pytest.approx(2 * by_hand[0] + by_hand[1], rel=1e-14)
+    assert found.bound.at({**values, "kappa": values["L"] / values["mu"]}) == found.bound.at(values)
+    with pytest.raises(TightrateError, match=r"kappa = 8\.0 is not L/mu = 4\.0; leave one of them out"):
+        found.bound.at({**values, "kappa": 8.0})
+    with pytest.raises(TightrateError, match="is not L/mu"):
+        found.bound.at({**values, "kappa": np.array([4.0, 8.0])})
     rounds = np.array([8, 16])
     np.testing.assert_allclose(found.bound.at({**values, "R": rounds})[0], sum(by_hand), rtol=1e-14)
     assert [one.status(values) for one in found.conditions] == ["holds", "holds", "holds", "unknown"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache, partial
+from math import isclose
 from numbers import Rational
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # numpy and xarray are imported where arrays are given: a for
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
+ROUNDING = 1e-9  # relative: of a value that is given beside the formula for it
 DIGITS = 50  # working precision of a scalar evaluation: cancellations cost nothing that a float would show
 
 
@@ -37,6 +39,7 @@ def at(expression: Expr, values: Mapping[str, Any] | None = None, /, **more: Any
     given = {**(values or {}), **more}
     names = _names(expression)
     if any(name not in ALPHABET for name in names):
+        _refuse_contradictions(names, given)
         expression = with_definitions(expression, given)
         names = _names(expression)
     if not names:
@@ -50,6 +53,24 @@ def at(expression: Expr, values: Mapping[str, Any] | None = None, /, **more: Any
     if all(map(_is_number, own)):
         return _at_point(expression, {name: float(value) for name, value in zip(names, own, strict=True)})
     return _on_arrays(expression, *own)
+
+
+def _refuse_contradictions(names: Iterable[str], given: Mapping[str, Any]) -> None:
+    """Refuse a value of a symbol that is not what the formula gives that it is short for, to rounding."""
+    for name in names:
+        known = known_letter(name) if name in given and name not in ALPHABET else None
+        if known is None or known.defined is None or not set(_names(known.defined)) <= set(given):
+            continue
+        if not _agree(given[name], formula := at(known.defined, given)):
+            raise TightrateError(f"{name} = {given[name]} is not {known.defined} = {formula}; leave one of them out")
+
+
+def _agree(value: Any, formula: Any) -> bool:
+    """Whether numbers or arrays agree everywhere; labelled arrays meet along their names."""
+    if _is_number(value) and _is_number(formula):
+        return isclose(value, formula, rel_tol=ROUNDING)
+    near = (value == formula) | (abs(value - formula) <= ROUNDING * abs(formula))
+    return bool(near.all())
 
 
 def _check_all_given(names: Iterable[str], given: Collection[str]) -> None:
