@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import os
 import signal
-import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing, contextmanager
 from functools import cache
+from itertools import islice
 from threading import Thread
-from time import sleep
-from typing import Any
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
 
 from tightrate.common.errors import TightrateError
 from tightrate.common.paper_files import carried
+
+if TYPE_CHECKING:
+    from joblib.externals.loky import ProcessPoolExecutor
 
 SAFE: dict[str, str] = {
     "PYTHONSAFEPATH": "1",  # a joblib.py in the current folder is a file like any other
     "PYTHONWARNINGS": "ignore",  # warnings are for developers: leaked semaphores, processes that were renewed
 }
+# What numpy and numba compute with; a process among several has its share of the cores.
+LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMBA")
 ATTEMPTS = 3  # of a call whose process is killed under it
+SECONDS_UNTIL_IDLE_ONES_END = 300.0
+SECONDS_TO_HAND_OVER = 10.0
 SECONDS_BETWEEN_LOOKS = 1.0  # at whether the parent still lives
 Results = Generator[Any, None, None]
 KEYBOARD = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
@@ -59,12 +67,16 @@ def in_processes(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]],
     One process is this one; the others load the same papers of one's own first.  What ran in a process that was killed
     runs again.  Whoever stops listening ends what still runs.
     """
+    workers = min(jobs, len(calls))
+    if workers < 2:
+        yield from (function(*call) for call in calls)
+        return
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     left = dict(enumerate(calls))
     for _ in range(ATTEMPTS):
         try:
-            with closing(_unordered(function, dict(left), jobs)) as found:
+            with closing(_unordered(function, dict(left), workers)) as found:
                 for number, result in found:
                     del left[number]
                     yield result
@@ -74,32 +86,53 @@ def in_processes(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]],
     raise TightrateError(f"processes were killed {ATTEMPTS} times (memory?); run it again, perhaps with fewer jobs")
 
 
-def _unordered(function: Callable[..., Any], calls: Mapping[int, tuple[Any, ...]], jobs: int) -> Results:
+def _unordered(function: Callable[..., Any], calls: Mapping[int, tuple[Any, ...]], workers: int) -> Results:
     """The number and the result of each call, as soon as it is there."""
-    import joblib
+    from joblib.externals.loky import get_reusable_executor
 
-    # One call at a time: what waited for others in its batch would not be heard of when it is finished.
-    parallel = joblib.Parallel(
-        n_jobs=max(1, min(jobs, len(calls))), return_as="generator_unordered", batch_size=1, pre_dispatch="2 * n_jobs"
-    )
+    waiting = iter(calls.items())
+    sent: dict[Future[Any], int] = {}
     with safe_children():
-        with _deaf():
-            results = parallel(
-                joblib.delayed(carried(_numbered, os.getpid(), n, function, call))() for n, call in calls.items()
-            )
+        executor = get_reusable_executor(workers, timeout=SECONDS_UNTIL_IDLE_ONES_END, env=_threads(workers))
         try:
-            for result in results:  # noqa: UP028 ("yield from" would hand on the end and not hear the warning)
-                yield result
+            while True:
+                # No more than the queue to the processes holds, so that each call that is sent is on its way.
+                with _deaf():
+                    for number, call in islice(waiting, min(2 * workers, executor.queue_size) - len(sent)):
+                        task = carried(_beside, os.getpid(), function, call)
+                        sent[executor.submit(task)] = number
+                if not sent:
+                    return
+                finished, _ = wait(sent, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield sent.pop(future), future.result()
         finally:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of calls that are given up: they are meant to be
-                results.close()
+            if sent:
+                _give_up(executor, sent)
 
 
-def _numbered(parent: int, number: int, function: Callable[..., Any], call: tuple[Any, ...]) -> tuple[int, Any]:
-    if os.getpid() != parent:
-        _end_with(parent)
-    return number, function(*call)
+def _give_up(executor: ProcessPoolExecutor, sent: Iterable[Future[Any]]) -> None:
+    """Kill the processes.
+
+    The thread that hands calls to them fails on a call that it is told to forget before it has handed it over.
+    """
+    until = monotonic() + SECONDS_TO_HAND_OVER
+    while monotonic() < until and not all(future.running() or future.done() for future in sent):
+        sleep(0.001)
+    executor.shutdown(wait=True, kill_workers=True)
+
+
+def _threads(workers: int) -> dict[str, str]:
+    """The threads of linear algebra in each process: all together, as many as there are cores."""
+    from joblib import cpu_count
+
+    names = ("VECLIB_MAXIMUM_THREADS", *(f"{library}_NUM_THREADS" for library in LIBRARIES))
+    return {name: os.environ.get(name, str(max(1, cpu_count() // workers))) for name in names}
+
+
+def _beside(parent: int, function: Callable[..., Any], call: tuple[Any, ...]) -> Any:
+    _end_with(parent)
+    return function(*call)
 
 
 @cache

@@ -239,13 +239,15 @@ def test_axes_of_a_thousand_million_points_are_refused_before_they_are_made(tmp_
 
 
 def test_never_more_processes_than_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(
-        "joblib.Parallel", lambda n_jobs, **_: asked.append(n_jobs) or (lambda _calls: (call for call in ()))
-    )
-    for jobs, calls in ((200, 3), (2, 10), (1, 5), (8, 1)):
-        list(in_processes(abs, [(1,)] * calls, jobs))
-    assert asked == [3, 2, 1, 1]
+    def executor(workers: int, **_: object) -> None:
+        raise RuntimeError(str(workers))
+
+    monkeypatch.setattr("joblib.externals.loky.get_reusable_executor", executor)
+    for jobs, calls, workers in ((200, 3, 3), (2, 10, 2)):
+        with pytest.raises(RuntimeError, match=f"^{workers}$"):
+            list(in_processes(abs, [(1,)] * calls, jobs))
+    for jobs, calls in ((1, 5), (8, 1)):  # this process alone
+        assert list(in_processes(abs, [(-1,)] * calls, jobs)) == [1] * calls
 
 
 # Files that are no specification

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pytest
 import xarray as xr
 
+from tightrate.common import processes
 from tightrate.common.errors import TightrateError
 from tightrate.common.processes import in_processes
 from tightrate.terminal import output
@@ -141,6 +145,40 @@ def test_a_process_that_is_killed_every_time_is_reported() -> None:
 
     with pytest.raises(TightrateError, match="were killed 3 times"):
         list(in_processes(fatal, [(1,), (2,)], 2))
+
+
+def test_processes_are_killed_only_when_every_call_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that hands calls over fails on one that it is told to forget before; then the processes would stay."""
+    futures: list[Future[None]] = [Future(), Future()]
+    futures[0].set_running_or_notify_cancel()
+    looks: list[float] = []
+
+    def look(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            futures[1].set_running_or_notify_cancel()
+
+    class Executor:
+        def shutdown(self, **options: bool) -> None:
+            assert options == {"wait": True, "kill_workers": True}
+            assert all(future.running() for future in futures)
+            looks.append(-1.0)
+
+    monkeypatch.setattr(processes, "sleep", look)
+    processes._give_up(Executor(), futures)
+    assert (len(looks), looks[-1]) == (4, -1.0)
+
+
+def test_whoever_stops_listening_ends_what_still_runs() -> None:
+    def slow(seconds: float) -> int:
+        sleep(seconds)
+        return os.getpid()
+
+    with closing(in_processes(slow, [(0.0,), (1000.0,), (1000.0,), (1000.0,)], 2)) as results:
+        process = next(results)
+        os.kill(process, 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
 
 
 def test_a_log_hears_of_progress_now_and_then(
