@@ -10,9 +10,11 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
+import tightrate as tr
 from tightrate.command_line import app
 from tightrate.common import paper_files
 from tightrate.common.errors import TightrateError
+from tightrate.verify.exact_worst_case import AgainstTheorem
 
 HELPER = """
 import numpy as np
@@ -226,6 +228,35 @@ def test_theorems_of_the_file_are_searched_and_held_against_worst_cases(run: Run
     searched = json.loads(run("falsify", "doe2026/thm1", "--json"))
     assert searched[0]["verdict"] == "not-applicable"
     assert "doe2026/holds" in searched[0]["sentence"]
+
+
+def test_a_theorem_of_the_file_is_held_against_exact_worst_cases(run: Run) -> None:
+    """On one machine lazy steps are gradient descent with the step q eta, whose worst case is 1/(4 q eta K R + 2)."""
+    sizes = {"K": 2, "R": 2, "M": 1, "eta": 0.5}
+    given = [f"{name}={value}" for name, value in sizes.items()]
+    against = ("--against", "doe2026/thm1", "--json")
+    document = json.loads(run("worst-case", "lazy-sgd", *given, "q=0.5,1", *against))
+    assert document["conclusion"] == ["certified at these sizes"] * 2
+    assert document["ratio"] == pytest.approx([2 / 6, 4 / 10], rel=1e-6)
+    one = json.loads(run("worst-case", "lazy-sgd", *given, "q=0.5", *against))
+    assert (one["conclusion"], one["bound"]) == ("certified at these sizes", pytest.approx(0.5))
+    makes, theorem = tr.ALGORITHMS["lazy-sgd"], tr.theorem("doe2026/thm1")
+    by_name = tr.worst_case("lazy-sgd", q=0.5, **sizes, theorem="doe2026/thm1")
+    as_function = tr.worst_case(makes, q=0.5, **sizes, theorem=theorem)
+    sizes.pop("eta")
+    as_object = tr.worst_case(makes(eta=0.5, q=0.5), **sizes, theorem=theorem)
+    over = tr.worst_case(makes(eta=0.5, q=0.5), **{**sizes, "R": [1, 2]}, theorem=theorem)
+    assert isinstance(over, xr.Dataset)
+    for found in (by_name, as_function, as_object):
+        assert isinstance(found, AgainstTheorem)
+        assert (found.ratio, found.bound) == (one["ratio"], one["bound"])
+        assert found.ratio == pytest.approx(float(over.ratio.sel(R=2)), rel=1e-6)
+    with pytest.raises(TightrateError, match="is about lazy-sgd, not about local-sgd"):
+        tr.worst_case("local-sgd", eta=0.5, **sizes, theorem=theorem)
+    with pytest.raises(TightrateError, match="has its parameters already: leave q out"):
+        tr.worst_case(makes(eta=0.5), q=0.5, **sizes)
+    with pytest.raises(TightrateError, match="FederatedOptimization is not in the registry"):
+        tr.worst_case(tr.ALGORITHMS["fedavg"](eta=0.5), **sizes, theorem=theorem)
 
 
 def test_the_paper_is_unknown_without_the_option(run: Run) -> None:

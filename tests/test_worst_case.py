@@ -276,8 +276,8 @@ def test_what_has_no_value_for_a_class_is_not_compared(name: str, message: str) 
     [
         ({"algorithm": "local-adam", "eta": 0.1}, "not linear"),
         ({"eta": 1.0, "measure": "distance"}, "unknown measure"),
-        ({"eta": 1.0, "K": 2.5}, "positive whole number"),
-        ({"eta": 1.0, "M": 0}, "positive whole number or inf"),
+        ({"eta": 1.0, "K": 2.5}, "positive integer"),
+        ({"eta": 1.0, "M": 0}, "positive integer"),
         ({"eta": 1.0, "mu": 2.0}, "L > mu"),
         ({"eta": 1.0, "K": 30, "R": 30}, "at most 100 gradients"),
         ({"eta": 1.0, "symmetric": False}, "finite number of workers"),

@@ -95,11 +95,11 @@ def test_the_file_holds_a_proof_and_functions_that_attain_it(tmp_path: Path) -> 
         (("local-sgd", "K=2", "R=2", "eta=1", "M=2", "--class", "one-machine"), "does not go with M=2"),
         (("local-sgd", "K=2", "R=2", "eta=1", "zeta_star=1", "--class", "common-optimum"), "zeta_star=0"),
         (("local-sgd", "K=64", "R=64", "eta=1"), "GiB"),
-        (("local-sgd", "K=inf", "R=2", "eta=1"), "positive whole number"),
-        (("local-sgd", "K=2", "R=-1", "eta=1"), "positive whole number"),
-        (("local-sgd", "K=2", "R=2", "M=1.5", "eta=1"), "positive whole number"),
-        (("local-sgd", "K=2", "R=2", "eta=1", "L=0"), "L > mu"),
-        (("local-sgd", "K=2", "R=2", "eta=1", "B=-1"), "B > 0"),
+        (("local-sgd", "K=inf", "R=2", "eta=1"), "positive integer"),
+        (("local-sgd", "K=2", "R=-1", "eta=1"), "positive integer"),
+        (("local-sgd", "K=2", "R=2", "M=1.5", "eta=1"), "positive integer"),
+        (("local-sgd", "K=2", "R=2", "eta=1", "L=0"), "L must be positive"),
+        (("local-sgd", "K=2", "R=2", "eta=1", "B=-1"), "B must be positive"),
         (("local-sgd", "K=2", "R=2", "eta=1", "mu=nan"), "mu"),
         (("local-sgd", "K=2", "R=2", "eta=one"), "eta"),
         ((*GD, "--against", "patel2024/nothing"), "unknown theorem"),
@@ -108,6 +108,15 @@ def test_the_file_holds_a_proof_and_functions_that_attain_it(tmp_path: Path) -> 
         ((*GD, "--against", "khaled2025/thm1-safe"), "give --output average"),
         ((*GD, "--against", "chezhegov2024/local-id-sc"), "squared-distance"),
         (("local-sgd", "K=2", "R=2", "eta=-1", "--tune", "eta"), "positive"),
+        (("local-sgd", "K=2", "R=2", "eta=1,2", "--tune", "gamma"), "--tune is for one worst case: give eta one value"),
+        (("local-sgd", "K=2,3", "R=2", "eta=1", "--out", "f.json"), "--out is for one worst case: give K one value"),
+        (("local-sgd", "K=2", "R=2", "eta=1,-2"), "eta must be positive and finite, not -2"),
+        (("local-sgd", "K=2", "R=2", "eta=1,"), "eta must be a number"),
+        (("local-sgd", "K=2", "R=2", "eta=1", "M=1,2", "--class", "one-machine"), "does not go with M=2"),
+        (("local-sgd", "K=2", "R=2", "eta=1", "zeta_star=0,1", "--class", "heterogeneous"), "missing zeta_star"),
+        (("local-sgd", "K=2,64", "R=64", "eta=1"), "GiB"),
+        (("local-sgd", "K=2", "R=2", "eta=1", "sigma=0,1"), "without noise"),
+        (("local-sgd-schedule-free", "K=2", "R=2", "eta=1", "counts_the_start=2"), "true or false"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(
@@ -119,6 +128,28 @@ def test_bad_input_is_one_line_and_status_2(
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+# --- Lists -----------------------------------------------------------------------------------------------------------
+
+
+def test_lists_are_a_table_with_the_theorem_beside_every_worst_case() -> None:
+    """Gradient descent's 1/(4 eta R + 2) at every step and number of rounds, last name fastest."""
+    status, found = run("local-sgd", "K=1", "R=1,3", "M=1", "eta=0.5,1")
+    assert (status, found["axes"]) == (0, {"R": [1, 3], "eta": [0.5, 1]})
+    np.testing.assert_allclose(found["upper"], [[1 / 4, 1 / 6], [1 / 8, 1 / 14]], rtol=1e-6)
+    assert found["params"] == {
+        "algorithm": "local-sgd", "measure": "gap", "output": "last", "K": 1, "M": 1, "L": 1, "mu": 0, "B": 1,
+        "zeta_star": 0,
+    }  # fmt: skip
+    compared = ("--against", "patel2024/prop7-constant")
+    status, found = run("local-sgd", "K=2", "R=2", "eta=0.5,1", *compared)
+    assert (status, found["theorem"]) == (0, "patel2024/prop7-constant")
+    assert found["conclusion"] == ["certified at these sizes"] * 2
+    np.testing.assert_allclose(found["ratio"], [108 * 2 / 10, 108 * 2 / 18], rtol=1e-6)  # 1/(4 eta K R + 2)
+    arguments = ["worst-case", "local-sgd", "K=2", "R=2", "eta=0.5,1", *compared]
+    page = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert page.stdout.count("certified") == 2
 
 
 # --- Status, not a crash ---------------------------------------------------------------------------------------------

@@ -1059,6 +1059,8 @@ def worst_case_command(
         str, typer.Option(metavar="NAME,...", help="Steps to choose so that the worst case is least.")
     ] = "",
     out: Annotated[Path | None, typer.Option(help="Write result, certificate and functions to this file.")] = None,
+    jobs: Jobs = 1,
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run lists on this Dask cluster.")] = None,
     as_json: AsJson = False,
     _papers: Papers = None,
 ) -> int:
@@ -1066,50 +1068,49 @@ def worst_case_command(
 
     Over all convex L-smooth functions, for any number of workers.
 
-    Symbols: K, R, M (inf unless given), L, mu, B, zeta_star, and the method's own steps.  Exit status 1 if a theorem is
-    refuted.
+    Symbols: K, R, M (inf unless given), L, mu, B, zeta_star, and the method's own steps; lists such as eta=0.5,1 make a
+    table.  Exit status 1 if a theorem is refuted.
 
     Example: tightrate worst-case local-sgd K=4 R=2 eta=1 --against patel2024/prop7-constant
     """
     from tightrate.common.files import check_output, write_whole
     from tightrate.rates.statements.catalogue import theorem as theorem_of
-    from tightrate.simulator.worst_case.worst_case import CLASSES, tuned_worst_case, worst_case
-    from tightrate.terminal.arguments import read_values
+    from tightrate.simulator.worst_case.settings import defaults_of, of_class
+    from tightrate.simulator.worst_case.worst_case import tuned_worst_case
+    from tightrate.simulator.worst_case.worst_case import worst_case as one_worst_case
+    from tightrate.terminal.arguments import read_lists, read_names, read_pairs
     from tightrate.terminal.documents import json_text, print_json
     from tightrate.terminal.output import console, working
-    from tightrate.terminal.worst_case import worst_case_as_json, worst_case_page
+    from tightrate.terminal.worst_case import worst_case_as_json, worst_case_page, worst_cases_as_json, worst_cases_page
     from tightrate.verify.exact_worst_case import against
+    from tightrate.verify.worst_case_sweep import check_comparable, worst_cases
 
     claimed = theorem_of(theorem) if theorem is not None else None
-    given = read_values(values or [])
-    if given.get("sigma", 0.0) != 0:
-        raise TightrateError("exact worst cases are those of methods without noise; leave sigma out")
-    given.pop("sigma", None)
-    missing = [name for name in ("K", "R") if name not in given]
-    if missing:
-        raise TightrateError(f"missing {', '.join(missing)}; give {missing[0]}=VALUE")
-    if class_name and class_name not in CLASSES:
-        raise unknown_name("class", class_name, CLASSES)
-    if class_name == "one-machine":
-        given.setdefault("M", 1.0)
-    if class_name == "heterogeneous" and given.get("zeta_star", 0.0) == 0:
-        raise TightrateError("missing zeta_star, the heterogeneity of the class; give zeta_star=VALUE")
-    if (class_name == "one-machine") != (given.get("M") == 1) and class_name:
-        raise TightrateError(f"the class {class_name} does not go with M={given.get('M', float('inf')):g}")
-    if class_name == "common-optimum" and given.get("zeta_star", 0.0) != 0:
-        raise TightrateError("the class common-optimum has zeta_star=0; use --class heterogeneous")
+    given = read_lists(read_pairs(values or []), defaults_of(algorithm))
+    settings: dict[str, Any] = {**of_class(class_name, given), "measure": measure, "output": output}
+    lists = [name for name, value in given.items() if isinstance(value, list)]
+    for option, used in (("--out", out is not None), ("--tune", bool(tune))):
+        if lists and used:
+            raise TightrateError(f"{option} is for one worst case: give {lists[0]} one value")
+    if lists:
+        with working(f"worst cases of {algorithm}"):
+            data = worst_cases(algorithm, settings, theorem=claimed, jobs=jobs, scheduler=scheduler)
+        if as_json:
+            print_json(worst_cases_as_json(data))
+        else:
+            console().print(worst_cases_page(data))
+        return 1 if claimed is not None and bool((data.conclusion == "refuted").any()) else 0
     if out is not None:
         check_output(out)
-    settings: dict[str, Any] = {**given, "measure": measure, "output": output}
-    names = [name.strip() for name in tune.split(",") if name.strip()]
+    start = {name: float(settings.pop(name, 1.0)) for name in read_names(tune)}
+    check_comparable(algorithm, {**settings, **start}, claimed)
     steps: dict[str, float] = {}
     with working(f"worst case of {algorithm}"):
-        if names:
-            start = {name: float(given.get(name, 1.0)) for name in names}
-            tuned = tuned_worst_case(algorithm, start, **{k: v for k, v in settings.items() if k not in names})
+        if start:
+            tuned = tuned_worst_case(algorithm, start, **settings)
             found, steps = tuned.worst, dict(tuned.steps)
         else:
-            found = worst_case(algorithm, **settings)
+            found = one_worst_case(algorithm, **settings)
     compared = None if claimed is None else against(claimed, found)
     document = worst_case_as_json(found, compared)
     if out is not None:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tightrate.common.errors import TightrateError
+from tightrate.rates.statements.catalogue import theorem as catalogued
 from tightrate.rates.statements.setting import HETEROGENEITY, SAMPLE_SMOOTHNESS
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.parameters import parameters
-from tightrate.simulator.worst_case.worst_case import WorstCase
+from tightrate.simulator.worst_case.worst_case import Interval
 
 Conclusion = Literal["certified at these sizes", "refuted", "open"]
 TRANSFORMED: Mapping[str, str] = {"distance": "squared-distance"}  # a bound on a root of what is measured
@@ -36,7 +37,7 @@ class AgainstTheorem:
     """The theorem's bound beside the worst case; `reason` says why nothing more can be concluded."""
 
     theorem: Theorem
-    worst: WorstCase
+    worst: Interval
     bound: float
     conclusion: Conclusion
     reason: str
@@ -47,7 +48,7 @@ class AgainstTheorem:
         return self.worst.upper / self.bound if self.bound > 0 else float("inf")
 
 
-def symbols_of(worst: WorstCase, given: Mapping[str, float] | None = None) -> dict[str, float]:
+def symbols_of(worst: Interval, given: Mapping[str, float] | None = None) -> dict[str, float]:
     """The symbols of a theorem at a worst case: those of the programme, what the method has where nothing
     was given, no noise, and what else is given.
 
@@ -65,13 +66,14 @@ def symbols_of(worst: WorstCase, given: Mapping[str, float] | None = None) -> di
     return {**smooth, **quiet, **{name: value for name, value in told.items() if name in LETTERS}, **(given or {})}
 
 
-def against(theorem: Theorem, worst: WorstCase, given: Mapping[str, float] | None = None) -> AgainstTheorem:
-    """What the worst case says of a theorem with explicit constants.
+def against(theorem: str | Theorem, worst: Interval, given: Mapping[str, float] | None = None) -> AgainstTheorem:
+    """What the worst case says of a theorem with explicit constants, by its id or itself.
 
     An upper bound is certified at these sizes where no function of the programme's class does worse, if its own class
     is no larger; it is refuted where some function does, if its own class is no smaller.  A lower bound says that some
     function does at least as badly: certified and refuted change places.
     """
+    theorem = catalogued(theorem) if isinstance(theorem, str) else theorem
     bound = theorem.bound
     if bound.constants != "explicit":
         raise TightrateError(f"{theorem.id} hides its constants: no value can be compared with it")
@@ -83,6 +85,11 @@ def against(theorem: Theorem, worst: WorstCase, given: Mapping[str, float] | Non
             f"{theorem.id} bounds the {bound.measure.name}; give --measure {measured} or another theorem"
         )
     method, output = worst.parameters["algorithm"], worst.parameters["output"]
+    if method not in ALGORITHMS:
+        raise TightrateError(
+            f"{method} is not in the registry: give the method by its name, or by what makes it of its parameters, to"
+            f" hold {theorem.id} against it"
+        )
     if theorem.algorithm != method and not (bound.kind == "lower" and theorem.algorithm in ANY_METHOD):
         raise TightrateError(f"{theorem.id} is about {theorem.algorithm}, not about {method}")
     if theorem.iterate != "any output" and output_of(theorem) != output:
@@ -99,7 +106,7 @@ def against(theorem: Theorem, worst: WorstCase, given: Mapping[str, float] | Non
     return AgainstTheorem(theorem, worst, value, conclusion, reason)
 
 
-def _conclude(theorem: Theorem, worst: WorstCase, bound: float, failing: list[str]) -> tuple[Conclusion, str]:
+def _conclude(theorem: Theorem, worst: Interval, bound: float, failing: list[str]) -> tuple[Conclusion, str]:
     if failing:
         return "open", f"outside the theorem's conditions: {failing[0]}"
     if worst.status == "not solved":
@@ -127,7 +134,7 @@ def _narrower(theorem: Theorem) -> str:
     return f"by smooth convex functions; the theorem's own also have {own}" if own else ""
 
 
-def classes(theorem: Theorem, worst: WorstCase) -> tuple[bool, bool]:
+def classes(theorem: Theorem, worst: Interval) -> tuple[bool, bool]:
     """Whether the theorem's class, at these symbols, is inside that of the programme, and whether it contains it.
 
     Inside: the programme knows of no strong convexity that the theorem does not assume, and bounds heterogeneity at the

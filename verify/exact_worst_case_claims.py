@@ -22,7 +22,8 @@ from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.parameters import construct, parameters
-from tightrate.simulator.worst_case.worst_case import MEASURES, worst_case
+from tightrate.simulator.worst_case.settings import MEASURES
+from tightrate.simulator.worst_case.worst_case import worst_case
 from tightrate.verify.assertions.assertion import Assertion, Undecided
 from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.claim import Claim

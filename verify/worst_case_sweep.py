@@ -10,32 +10,58 @@ import numpy as np
 import xarray as xr
 
 from tightrate.common.errors import TightrateError
-from tightrate.simulator.algorithm import Algorithm
+from tightrate.rates.statements.catalogue import theorem as catalogued
+from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.worst_case import worst_case as programmes
-from tightrate.simulator.worst_case.worst_case import WorstCase
+from tightrate.simulator.worst_case.settings import Method, settings_of
+from tightrate.simulator.worst_case.worst_case import Interval, WorstCase
+from tightrate.verify.exact_worst_case import AgainstTheorem, against
 from tightrate.verify.sweep.execution import NO_DEMANDS, Failure, attempted, run_together
 
-Ends = tuple[float, float, str]
-"""The lower and the upper end of a worst case, and its status."""
+COMPARED = ("bound", "ratio", "conclusion", "reason")
 
 
 def worst_case(
-    algorithm: str | Algorithm[Any], *, jobs: int = 1, scheduler: str | None = None, **settings: Any
-) -> WorstCase | xr.Dataset:
-    """The exact worst case of a method, or many of them where some settings are arrays.
+    algorithm: Method,
+    *,
+    theorem: str | Theorem | None = None,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    **settings: Any,
+) -> WorstCase | AgainstTheorem | xr.Dataset:
+    """The exact worst case of a method, or many of them where some settings are arrays; beside a theorem if one is
+    given, by its id or itself.
 
     `settings` are those of `tightrate.simulator.worst_case.worst_case.worst_case`: K, R, M, L, mu, B, zeta_star,
     measure, output and the method's own steps.  Each one-dimensional array among them is a dimension of the dataset
-    that is returned, with `lower` and `upper` (nan where the programme was not solved) and `status`.  Along the last
-    of them every programme starts where the one before ended.  Rows run on `jobs` processes or on the Dask cluster
-    whose scheduler has the address `scheduler`; the numbers do not depend on where.
+    that is returned, with `lower` and `upper` (nan where the programme was not solved) and `status`; with a theorem
+    also `bound`, `ratio` and `conclusion`, as in the `AgainstTheorem` of a single worst case.  Along the last of them
+    every programme starts where the one before ended.  Rows run on `jobs` processes or on the Dask cluster whose
+    scheduler has the address `scheduler`; the numbers do not depend on where.
 
     >>> worst_case("local-sgd", K=1, R=2, M=1, eta=[0.5, 1.0]).upper.round(6).values.tolist()  # 1/(4 eta R + 2)
     [0.166667, 0.1]
+    >>> worst_case("local-sgd", K=4, R=2, eta=1, theorem="patel2024/prop7-constant").conclusion
+    'certified at these sizes'
     """
+    claimed = catalogued(theorem) if isinstance(theorem, str) else theorem
+    if any(np.ndim(value) > 0 for value in settings.values()):
+        return worst_cases(algorithm, settings, theorem=claimed, jobs=jobs, scheduler=scheduler)
+    check_comparable(algorithm, settings, claimed)
+    found = programmes.worst_case(algorithm, **settings)
+    return found if claimed is None else against(claimed, found)
+
+
+def worst_cases(
+    algorithm: Method,
+    settings: Mapping[str, Any],
+    *,
+    theorem: Theorem | None = None,
+    jobs: int = 1,
+    scheduler: str | None = None,
+) -> xr.Dataset:
+    """The worst case at every combination of the settings that are arrays."""
     axes = {name: np.asarray(value) for name, value in settings.items() if np.ndim(value) > 0}
-    if not axes:
-        return programmes.worst_case(algorithm, **settings)
     for name, values in axes.items():
         if values.ndim != 1 or values.size == 0 or not np.issubdtype(values.dtype, np.number):
             raise TightrateError(f"{name} must be a number or a list of numbers")
@@ -48,19 +74,35 @@ def worst_case(
         places = np.unravel_index(row[0], shape)
         held = {name: axes[name][place].item() for name, place in zip(axes, places, strict=True) if name != last}
         rows.append(Row(row.tolist(), algorithm, {**fixed, **held}, last, tuple(axes[last].tolist())))
-    found: dict[int, Ends] = {}
+        for value in rows[-1].values:
+            check_comparable(algorithm, {**rows[-1].fixed, last: value}, theorem)
+    found: dict[int, Interval] = {}
     for number, outcome in run_together(rows, jobs=jobs, scheduler=scheduler):
         if isinstance(outcome, Failure):
             raise TightrateError(outcome.message)
         found[number] = outcome
-    ordered = [found[number] for number in range(numbers.size)]
-    columns = {
-        name: (tuple(axes), np.array([ends[place] for ends in ordered]).reshape(shape))
-        for place, name in enumerate(("lower", "upper", "status"))
+    every = [found[number] for number in range(numbers.size)]
+    compared = [] if theorem is None else [against(theorem, one) for one in every]
+    unknown = {"unbounded": np.inf, "not solved": np.nan}
+    columns: dict[str, list[Any]] = {
+        "lower": [unknown.get(one.status, one.lower) for one in every],
+        "upper": [unknown.get(one.status, one.upper) for one in every],
+        "status": [one.status for one in every],
+        **{name: [getattr(one, name) for one in compared] for name in COMPARED if compared},
     }
-    told = {name: value for name, value in fixed.items() if isinstance(value, (int, float, str))}
-    name = algorithm if isinstance(algorithm, str) else type(algorithm).__name__
-    return xr.Dataset(columns, coords=dict(axes), attrs={"algorithm": name, **told})
+    told = {name: value for name, value in every[0].parameters.items() if name not in axes}
+    return xr.Dataset(
+        {name: (tuple(axes), np.array(values).reshape(shape)) for name, values in columns.items()},
+        coords=dict(axes),
+        attrs={**told, **({} if theorem is None else {"theorem": theorem.id})},
+    )
+
+
+def check_comparable(algorithm: Method, settings: Mapping[str, Any], theorem: Theorem | None) -> None:
+    """Refuse what is no programme, or nothing that the theorem speaks of, before anything is solved."""
+    asked = settings_of(algorithm, settings)
+    if theorem is not None:
+        against(theorem, Interval(0.0, float("inf"), "not solved", {}, asked.parameters))
 
 
 @dataclass(frozen=True)
@@ -68,22 +110,21 @@ class Row:
     """Programmes that differ in one setting, solved one after the other."""
 
     numbers: Sequence[int]
-    algorithm: str | Algorithm[Any]
+    algorithm: Method
     fixed: Mapping[str, Any]
     along: str
     values: tuple[float, ...]
 
-    def outcomes(self, expected: Mapping[str, str] = NO_DEMANDS) -> list[tuple[int, Ends | Failure]]:
-        """The ends of each, or why there are none."""
+    def outcomes(self, expected: Mapping[str, str] = NO_DEMANDS) -> list[tuple[int, Interval | Failure]]:
+        """The worst case of each, or why there is none."""
         near: list[WorstCase | None] = [None]
 
-        def ends(value: float) -> Ends:
+        def solved(value: float) -> Interval:
             found = programmes.worst_case(self.algorithm, **{**self.fixed, self.along: value}, near=near[0])
             near[0] = found if found.status == "solved" else near[0]
-            known = {"solved": (found.lower, found.upper), "unbounded": (np.inf, np.inf)}
-            return (*known.get(found.status, (np.nan, np.nan)), found.status)
+            return found.interval
 
         return [
-            (number, attempted(lambda value=value: ends(value), expected))  # type: ignore[misc]
+            (number, attempted(lambda value=value: solved(value), expected))  # type: ignore[misc]
             for number, value in zip(self.numbers, self.values, strict=True)
         ]

@@ -6,19 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isinf
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.common.errors import TightrateError
+from tightrate.common.numbers import number
 from tightrate.constructions.interpolated_functions import InterpolatedFunctions
-from tightrate.simulator.algorithm import ALGORITHMS, Algorithm
-from tightrate.simulator.parameters import construct, parameters, spelled
 from tightrate.simulator.worst_case.certificate import check
 from tightrate.simulator.worst_case.programme import (
-    Measure,
     Programme,
     Solution,
     Status,
@@ -26,32 +24,18 @@ from tightrate.simulator.worst_case.programme import (
     general_programme,
     solve,
 )
+from tightrate.simulator.worst_case.settings import Method, settings_of
 from tightrate.simulator.worst_case.trajectory import ExchangeableTrajectory, exchangeable, trajectory
 
 Array = NDArray[np.float64]
-FunctionClass = Literal["heterogeneous", "common-optimum", "one-machine"]
-CLASSES: Mapping[str, str] = {
-    "common-optimum": "M convex functions with a common minimizer (zeta_star = 0)",
-    "heterogeneous": "M convex functions whose gradients at the minimizer of the mean have root mean square zeta_star",
-    "one-machine": "one convex function",
-}
-MEASURES: Mapping[str, str] = {
-    "gap": "F(x_out) - F*",
-    "squared-distance": "|x_out - x*|^2",
-    "squared-gradient": "|grad F(x_out)|^2",
-}
-OUTPUTS = ("last", "average")
-MOST_POINTS = 100  # of one worker: the solver's matrices then take about half a GiB
 ATTAINED = 1e-5  # relative: how near the run of the witness must come to the programme's value
 
 
 @dataclass(frozen=True)
-class WorstCase:
+class Interval:
     """The worst case lies between `lower` and `upper`, in the units of the measure.
 
-    `upper` is proved by `certificate` (see `tightrate.simulator.worst_case.certificate`), infinite where nothing is;
-    `lower` is the value of the functions that the solver found, less what it breaks their inequalities by.  With the
-    status "unbounded" it is larger than the solver's numbers reach, as where steps beyond 2/L diverge.
+    With the status "unbounded" it is larger than the solver's numbers reach, as where steps beyond 2/L diverge.
     `parameters` are all that the programme depends on.
     """
 
@@ -60,15 +44,28 @@ class WorstCase:
     status: Status
     residuals: Mapping[str, float]
     parameters: Mapping[str, float | str]
-    certificate: Mapping[str, Any] = field(repr=False)
-    _solution: Solution = field(repr=False)
-    _trajectory: ExchangeableTrajectory | None = field(repr=False)
 
     @property
     def decided(self) -> bool:
         """Whether the interval is as narrow as the solver's tolerance promises."""
         width = ATTAINED * max(self.lower, 1e-6)
         return self.status == "solved" and self.upper - self.lower <= width
+
+
+@dataclass(frozen=True)
+class WorstCase(Interval):
+    """`upper` is proved by `certificate` (see `tightrate.simulator.worst_case.certificate`), infinite where nothing is;
+    `lower` is the value of the functions that the solver found, less what it breaks their inequalities by.
+    """
+
+    certificate: Mapping[str, Any] = field(repr=False)
+    _solution: Solution = field(repr=False)
+    _trajectory: ExchangeableTrajectory | None = field(repr=False)
+
+    @property
+    def interval(self) -> Interval:
+        """The numbers alone, without what they are proved by."""
+        return Interval(self.lower, self.upper, self.status, self.residuals, self.parameters)
 
     @cached_property
     def witness(self) -> InterpolatedFunctions:
@@ -83,43 +80,30 @@ class WorstCase:
         return _functions(self._solution, self._trajectory, M, self.parameters)
 
 
-def worst_case(
-    algorithm: str | Algorithm[Any],
-    *,
-    K: float,
-    R: float,
-    M: float = float("inf"),
-    L: float = 1.0,
-    mu: float = 0.0,
-    B: float = 1.0,
-    zeta_star: float = 0.0,
-    measure: Measure = "gap",
-    output: Literal["last", "average"] = "last",
-    symmetric: bool = True,
-    near: WorstCase | None = None,
-    **steps: Any,
-) -> WorstCase:
+def worst_case(algorithm: Method, *, near: WorstCase | None = None, **settings: Any) -> WorstCase:
     """The worst case of R rounds of K local steps over all L-smooth, mu-strongly convex functions of any dimension.
 
-    `algorithm` is a name of the registry, with its own parameters as keywords, or an algorithm.  M workers (one, a
-    number, or infinitely many), whose mean has a minimizer at the distance B at most, where the root mean square of
-    their gradients is zeta_star at most.  `symmetric` False solves the programme with every worker's own points: for a
-    few workers, to check the one that uses that they are exchangeable.  `near` is the worst case at similar steps, from
-    which the solver then starts.
+    `algorithm` is a name of the registry, or what makes a method, with the method's own parameters as keywords, or a
+    method that is made already.  The other `settings`: `K` and `R`; `M` workers (one, a number, or, unless given,
+    infinitely many), whose mean has a minimizer at the distance `B` (1) at most, where the root mean square of their
+    gradients is `zeta_star` (0) at most; `L` (1) and `mu` (0); `measure` "gap", "squared-distance" or
+    "squared-gradient", of the `output` "last" or "average".  `symmetric` False solves the programme with every worker's
+    own points: for a few workers, to check the one that uses that they are exchangeable.  `near` is the worst case at
+    similar steps, from which the solver then starts.
 
     >>> found = worst_case("local-sgd", K=1, R=2, M=1, eta=1.0)
     >>> round(found.lower, 6), round(found.upper, 6)  # L B^2/(4 R + 2)
     (0.1, 0.1)
     """
-    rule = algorithm if isinstance(algorithm, Algorithm) else construct(ALGORITHMS[algorithm], _own(algorithm, steps))
-    _check(rule, K, R, M, L, mu, B, zeta_star, measure, output, symmetric)
-    K, R = int(K), int(R)
-    average, unit = output == "average", L * B
-    relative = {"mu": mu / L, "zeta_star": zeta_star / unit}
+    asked = settings_of(algorithm, settings)
+    K, R, M = int(asked.numbers["K"]), int(asked.numbers["R"]), asked.numbers["M"]
+    L, B = asked.numbers["L"], asked.numbers["B"]
+    rule, measure, average, unit = asked.rule, asked.measure, asked.output == "average", L * B
+    relative = {"mu": asked.numbers["mu"] / L, "zeta_star": asked.numbers["zeta_star"] / unit}
     one = M == 1
     steps_of_a_round = 1 if rule.pools_gradients else K
     run: ExchangeableTrajectory | None = None
-    if symmetric:
+    if asked.symmetric:
         run = _in_units(exchangeable(rule, K=K, R=R, average=average), L)
         heterogeneous = {**relative, "zeta_star": 0.0 if one else relative["zeta_star"]}
         programme = exchangeable_programme(run, measure, **heterogeneous, one_machine=one, steps=steps_of_a_round)
@@ -135,8 +119,6 @@ def worst_case(
         "violated interpolation inequality": solution.violation,
         "primal - dual": abs(solution.primal - solution.dual),
     }
-    name = algorithm if isinstance(algorithm, str) else type(algorithm).__name__
-    given = {"K": K, "R": R, "M": M, "L": L, "mu": mu, "B": B, "zeta_star": zeta_star}
     upper = proved.bound * scale if proved is not None else solution.dual * scale
     status = "not solved" if proved is not None and not proved.valid else solution.status
     return WorstCase(
@@ -144,7 +126,7 @@ def worst_case(
         upper=float(upper) if status != "not solved" else float("inf"),
         status=status,
         residuals=residuals,
-        parameters={"algorithm": name, "measure": measure, "output": output, **given, **_told(steps)},
+        parameters=asked.parameters,
         certificate=certificate,
         _solution=solution,
         _trajectory=run,
@@ -161,14 +143,18 @@ class TunedWorstCase:
 
 
 def tuned_worst_case(
-    algorithm: str, tune: Mapping[str, float], *, tolerance: float = 1e-4, **fixed: Any
+    algorithm: Method, tune: Mapping[str, float], *, tolerance: float = 1e-4, spread: float = 0.25, **fixed: Any
 ) -> TunedWorstCase:
     """The exact minimax: the steps in `tune`, from these positive values on, that make the worst case least.
 
-    Nelder and Mead's method in the logarithms of the steps; every programme begins where the one before did.
+    Nelder and Mead's method in the logarithms of the steps, from a triangle (a simplex) whose sides are `spread`;
+    every programme begins where the one before did.
     """
-    if not tune or any(not value > 0 for value in tune.values()):
+    if not tune or any(not 0 < number(name, value) < float("inf") for name, value in tune.items()):
         raise TightrateError("steps to tune need positive values to begin with, for example eta=1 gamma=1")
+    for name in tune:
+        if name in fixed:
+            raise TightrateError(f"{name} is given and to be tuned; its value in `tune` is where the search begins")
     names, count = list(tune), 0
     near: list[WorstCase | None] = [None]
 
@@ -185,69 +171,11 @@ def tuned_worst_case(
         return found.upper if np.isfinite(found.upper) else 1e300
 
     start = np.log(list(tune.values()))
-    simplex = np.vstack([start, start + 0.25 * np.eye(len(start))])
+    simplex = np.vstack([start, start + spread * np.eye(len(start))])
     options = {"initial_simplex": simplex, "xatol": tolerance, "fatol": tolerance * 1e-2, "maxfev": 400}
     best = minimize(value, start, method="Nelder-Mead", options=options)
     found = worst(best.x)
     return TunedWorstCase(dict(zip(names, np.exp(best.x).tolist(), strict=True)), found, count + 1)
-
-
-def _own(algorithm: str, steps: Mapping[str, Any]) -> dict[str, Any]:
-    """The method's own parameters; what it does not have, or misses, is refused."""
-    known, given = parameters(ALGORITHMS[algorithm]), spelled(steps)
-    for name in given:
-        if name not in known:
-            raise unknown_name(f"parameter of {algorithm}", name, known)
-    missing = [name for name, own in known.items() if own.required and name not in given]
-    if missing:
-        raise TightrateError(f"missing {', '.join(missing)}; give {missing[0]}=VALUE")
-    return dict(given)
-
-
-def _told(steps: Mapping[str, Any]) -> dict[str, float | str]:
-    return {name: value if isinstance(value, str) else float(np.max(value)) for name, value in steps.items()}
-
-
-def _check(
-    rule: Algorithm[Any],
-    K: float,
-    R: float,
-    M: float,
-    L: float,
-    mu: float,
-    B: float,
-    zeta_star: float,
-    measure: str,
-    output: str,
-    symmetric: bool,
-) -> None:
-    """Refuse what is no programme, or one that would not fit."""
-    if measure not in get_args(Measure):
-        raise unknown_name("measure", measure, MEASURES)
-    if output not in OUTPUTS:
-        raise unknown_name("output", output, OUTPUTS)
-    for name, count in (("K", K), ("R", R), ("M", M)):
-        if not (count >= 1 and (count == int(count) if not isinf(count) else name == "M")):
-            raise TightrateError(
-                f"{name} must be a positive whole number{' or inf' if name == 'M' else ''}, not {count}"
-            )
-    if not (np.isfinite([L, mu, B, zeta_star]).all() and L > 0 and B > 0 and 0 <= mu < L and zeta_star >= 0):
-        raise TightrateError(
-            "a class needs L > mu >= 0, B > 0 and zeta_star >= 0,"
-            f" not L={L:g} mu={mu:g} B={B:g} zeta_star={zeta_star:g}"
-        )
-    if not rule.linear:
-        raise TightrateError("the method is not linear in the gradients: its worst case is no semidefinite programme")
-    if not symmetric and isinf(M):
-        raise TightrateError("the programme without symmetry needs a finite number of workers")
-    asked = int((1 if rule.pools_gradients else K) * R) + 1
-    points = asked if symmetric else asked * int(M)
-    if points > MOST_POINTS:
-        entries = (points * (points + 1) / 2) ** 2
-        raise TightrateError(
-            f"K = {K:g} and R = {R:g} make Gram matrices of {points} gradients, for which the solver needs about"
-            f" {16 * entries / 2**30:.2g} GiB; at most {MOST_POINTS} gradients are allowed: give smaller K or R"
-        )
 
 
 def _in_units(run: ExchangeableTrajectory, L: float) -> ExchangeableTrajectory:

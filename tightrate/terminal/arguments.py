@@ -58,6 +58,20 @@ def read_settings(pairs: Mapping[str, str], defaults: Mapping[str, Any]) -> dict
     return {name: _read_as(defaults[name], name, text) if name in defaults else text for name, text in pairs.items()}
 
 
+def read_lists(pairs: Mapping[str, str], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """As `read_settings`, where a number may also be a list of numbers with commas between them.
+
+    >>> read_lists({"eta": "0.5,1", "K": "4"}, {"eta": None, "K": None})
+    {'eta': [0.5, 1.0], 'K': 4.0}
+    """
+    several = {
+        name: [read_number(name, part) for part in text.split(",")]
+        for name, text in pairs.items()
+        if "," in text and name in defaults and not isinstance(defaults[name], (bool, str, tuple))
+    }
+    return {name: several.get(name) or read_settings({name: text}, defaults)[name] for name, text in pairs.items()}
+
+
 def _read_as(default: Any, name: str, text: str) -> Any:
     if isinstance(default, bool):
         if text.strip().lower() not in FLAGS:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from tightrate.rates.statements.theorem import Theorem
@@ -23,6 +24,7 @@ from tightrate.verify.session import Session
 
 PROPOSITION = "patel2024/prop7-any-machines"
 START = {"eta": 1.0, "gamma": 1.2}
+FAR, NEAR = 0.25, 0.05  # sides of the triangle that the search for the best steps begins with
 
 
 @experiment("exact-minimax")
@@ -36,17 +38,19 @@ def exact_minimax(session: Session) -> xr.Dataset:
     tolerance = 1e-2 if session.profile == "quick" else 3e-3
     shape = (len(K), len(R))
     columns = {name: np.full(shape, np.nan) for name in ("lower", "upper", "best_eta", "best_gamma")}
+    steps = np.full((*shape, 2), np.nan)  # of their logarithms
     for j, rounds in enumerate(R):
-        start = dict(START)
-        for i, steps in enumerate(K):
-            tune = {"eta": 1.5} if steps == 1 else start
-            fixed = {"gamma": 1.0} if steps == 1 else {}
-            best = tuned_worst_case("local-sgd", tune, tolerance=tolerance, K=steps, R=rounds, **fixed)
+        for i, count in enumerate(K):
+            guess, near = _guess(steps, i, j)
+            tune = {"eta": 1.5} if count == 1 else dict(zip(START, np.exp(guess).tolist(), strict=True))
+            fixed = {"gamma": 1.0} if count == 1 else {}
+            spread = NEAR if near else FAR
+            best = tuned_worst_case("local-sgd", tune, tolerance=tolerance, spread=spread, K=count, R=rounds, **fixed)
             columns["lower"][i, j], columns["upper"][i, j] = best.worst.lower, best.worst.upper
             columns["best_eta"][i, j] = best.steps["eta"]
             columns["best_gamma"][i, j] = best.steps.get("gamma", 1.0)
-            if steps > 1:
-                start = {"eta": best.steps["eta"] / 2, "gamma": best.steps["gamma"]}
+            if count > 1:
+                steps[i, j] = np.log([best.steps[name] for name in START])
     minibatch = [best_gradient_descent(rounds) for rounds in R]
     plain = 1 / (4 * np.outer(K, R) + 2)
     return xr.Dataset(
@@ -55,6 +59,18 @@ def exact_minimax(session: Session) -> xr.Dataset:
         coords={"K": K, "R": R},
         attrs={"L": 1.0, "B": 1.0, "sigma": 0.0, "zeta_star": 0.0, "M": 2, "Q": np.inf, "first": K[1]},
     )
+
+
+def _guess(steps: NDArray[np.float64], i: int, j: int) -> tuple[NDArray[np.float64], bool]:
+    """The logarithms of the steps (K, R, 2) to begin with at one place, from those of smaller K and R, and whether they
+    are near the best: along K and R together where three neighbours are known, along K where two are."""
+    if i > 1 and j > 0:
+        return steps[i - 1, j] + steps[i, j - 1] - steps[i - 1, j - 1], True
+    if i > 2:
+        return 2 * steps[i - 1, j] - steps[i - 2, j], True
+    if j > 0 and i > 0:
+        return steps[i, j - 1], True
+    return np.log(list(START.values())) - [np.log(2.0) * max(i - 1, 0), 0.0], False
 
 
 def best_gradient_descent(R: int) -> float:
