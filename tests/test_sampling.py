@@ -59,7 +59,7 @@ def test_blocks_do_not_change_a_bit(name: str, problem: Any, monkeypatch: pytest
     rule = ALGORITHMS[name](**given)
     options: dict[str, Any] = {
         "K": [3, 2, 3, 1, 3],
-        "R": 40,
+        "R": 12,
         "noise": NOISE,
         "seed": 5,
         "averaging_decay": 0.01,
