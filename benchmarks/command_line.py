@@ -23,10 +23,10 @@ BOUND = "L*B^2/R + sigma*B/sqrt(M*K*R)"
 COMMANDS: Mapping[str, tuple[tuple[str, ...], float]] = {  # what is run, and the most it may take
     "list theorems": (("list", "theorems"), 1.0),
     "list claims": (("list", "claims"), 1.0),
-    "show": (("show", "patel2024/thm27"), 2.5),
-    "evaluate": (("evaluate", "patel2024/prop7-constant", "L=1", "B=1", "R=10"), 2.3),
-    "compare": (("compare", "patel2024/thm9", "woodworth2020a/convex"), 2.5),
-    "check-bound": (("check-bound", BOUND), 5.0),
+    "show": (("show", "patel2024/thm27"), 2.2),
+    "evaluate": (("evaluate", "patel2024/prop7-constant", "L=1", "B=1", "R=10"), 2.0),
+    "compare": (("compare", "patel2024/thm9", "woodworth2020a/convex"), 2.1),
+    "check-bound": (("check-bound", BOUND), 4.2),
     "completion": ((), 1.0),
 }
 TYPED = "tightrate show patel2024/th"
