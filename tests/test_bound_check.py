@@ -215,13 +215,13 @@ def test_the_commands_print_the_contracts_keys(run: Callable[..., tuple[int, str
 )
 def test_hostile_text_is_refused_within_a_second(run: Callable[..., tuple[int, str, str]], hostile: str) -> None:
     run("list", "papers")  # what a first command imports is not the parser's time
-    began = time.perf_counter()
+    began = time.process_time()
     status, out, err = run("check-bound", hostile)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert (status, out, len(err.splitlines())) == (2, "", 1)
 
 
 def test_every_pair_of_terms_decides_fast() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     compare_bounds((L * B**2 / R, sigma * B / (M * K * R) ** Rational(1, 2)), (L * B**2 / (K * R),))
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
