@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from tightrate.simulator.batch.randomness import RowSampling
 from tightrate.simulator.by_name import Builder, problem_constructor
 from tightrate.simulator.parameters import parameters
 
+Value = TypeVar("Value")
+
 LEVELS = ("sigma", "sigma_2alpha", "sigma_inf")
 FROM_BELOW = ("mu", "d_min")  # constants of a class that bound an instance's own from below; the others from above
 ROUNDING = 1e-9  # relative, of an instance's constant
@@ -30,6 +32,18 @@ def symbols_of(theorem: Theorem) -> frozenset[str]:
     expressions = [*theorem.bound.expressions, *theorem.steps.values()]
     found = {symbol.name for expression in expressions for symbol in expression.free_symbols}
     return frozenset(found).union(*(condition.symbols for condition in theorem.conditions))
+
+
+def with_run_parameters(values: Mapping[str, Value]) -> dict[str, Value]:
+    """The values, and the parameters of runs that symbols among them stand for (S for `clients`)."""
+    found = dict(values)
+    for name, value in values.items():
+        known = known_letter(name)
+        if known is None or not known.run:
+            continue
+        if found.setdefault(known.run, value) != value:
+            raise TightrateError(f"{name} is {known.run}, so {name} = {value} and {known.run} = {found[known.run]} clash")
+    return found
 
 
 def moment_order(theorem: Theorem, values: Mapping[str, Any]) -> float:
@@ -45,8 +59,8 @@ class RunSymbols:
     M and d are those of the problem.  sigma, sigma_2alpha and sigma_inf are the 2-, 2 alpha- and inf-norm of the
     coordinates' noise levels in the moment of `order`, 0 without noise, whatever moment the law's own level is of;
     the latter two may be given instead, and sampled rows have only what is given.  What is not `given` is the problem's
-    exact constant (its largest entry), one of the `defaults`, Delta = F(x_0) - F* at x_0 = 0, T = K R, gamma = 1, or
-    what the letter is short for.
+    exact constant (its largest entry), one of the `defaults`, Delta = F(x_0) - F* at x_0 = 0, T = K R, gamma = 1, the
+    parameter of the run that the letter stands for, or what it is short for.
     """
 
     make_problem: Callable[[], Problem]
@@ -119,6 +133,8 @@ class RunSymbols:
         if name == "gamma":
             return 1.0
         known = known_letter(name)
+        if known is not None and known.run:
+            return float(self.given.get(known.run) or self._problem.workers)
         if known is None or known.defined is None:
             return None
         parts = self.known(symbol.name for symbol in known.defined.free_symbols)

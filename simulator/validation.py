@@ -26,7 +26,7 @@ from tightrate.simulator.by_name import (
 from tightrate.simulator.engine_choice import METHODS, Method
 from tightrate.simulator.measures import MEASURES, OUTPUTS, Output
 from tightrate.simulator.parameters import VECTORS, parameters, takes_any_name
-from tightrate.simulator.theorem_values import symbols_of
+from tightrate.simulator.theorem_values import symbols_of, with_run_parameters
 
 Value = float | int | bool | str | tuple[Any, ...] | None
 
@@ -143,6 +143,7 @@ def known_parameters(
     'adam'
     """
     known: dict[str, Any] = dict.fromkeys(RUN_PARAMETERS)
+    known |= dict.fromkeys(name for name, own in LETTERS.items() if own.run)
     if theorem is not None:
         known |= dict.fromkeys(symbols_of(theorem))
     if output == "weighted":
@@ -209,4 +210,4 @@ def checked_run(
     check_level(noise, values, "give {}=VALUE")
     built = {**parameters(problem_constructor(problem)), **parameters(ALGORITHMS[algorithm])}
     check_complete((name for name, own in built.items() if own.required), values, "give {}=VALUE")
-    return found
+    return with_run_parameters(found)

@@ -19,6 +19,7 @@ from tightrate.rates.symbols.units import LENGTH
 from tightrate.simulator.measures import MEASURES
 from tightrate.simulator.simulate import simulate
 from tightrate.verify.own_papers import load_paper
+from tightrate.verify.sweep.run import Sweep, run_sweep
 
 Write = Callable[[str], Path]
 
@@ -29,7 +30,7 @@ import tightrate as tr
 PAPER = tr.Paper("doe2026", title="A title", notation={"L": "H"})
 THEOREM = tr.Statements(PAPER, algorithm="local-sgd", constants="hidden")
 
-S = tr.symbol("S", meaning="clients that take part", counts=True)
+S = tr.symbol("S", meaning="clients that take part", counts=True, run="clients")
 p = tr.symbol("p", meaning="probability of a communication", within="(0, 1]")
 kappa = tr.symbol("kappa", latex=r"\kappa", meaning="condition number", within="[1, inf)", defined="L/mu")
 G_1 = tr.symbol("G_1", latex="G_1", meaning="dissimilarity at infinity", unit="sigma", within="[0, inf)")
@@ -131,6 +132,8 @@ def test_without_the_paper_nothing_of_it_is_known(write: Write) -> None:
         ('unit="sigma"', 'unit="sgima"', r"symbol G_1: .*unknown letter"),
         ('defined="L/mu"', 'defined="L/"', r"symbol kappa: .*line|symbol kappa: column 3"),
         ('tr.symbol("S"', 'tr.symbol("S S"', r"a symbol's name is letters, digits and _"),
+        ('run="clients"', 'run="client"', r"parameter of runs for the symbol S 'client'; did you mean 'clients'"),
+        ("counts=True, ", "", r"symbol S is a run's clients, so it counts: add counts=True"),
         ("counts=True", "count=True", r"line 8: TypeError: .*unexpected keyword argument 'count'"),
         ('tr.measure("half-distance"', 'tr.measure("gap"', r"there is a measure gap already"),
         ('unit="B", latex', 'unit="B+L", latex', r"line 13: .*a sum of different units"),
@@ -147,7 +150,7 @@ def test_a_wrong_declaration_is_one_line(write: Write, old: str, new: str, messa
 
 def test_two_papers_may_share_a_symbol_and_not_its_name(write: Write) -> None:
     load_paper(write(PAPER))
-    other = 'import tightrate as tr\nS = tr.symbol("S", meaning={!r}, counts=True)\n'
+    other = 'import tightrate as tr\nS = tr.symbol("S", meaning={!r}, counts=True, run="clients")\n'
     load_paper(write(other.format("clients that take part"), "same.py"))
     with pytest.raises(TightrateError, match="there is a letter S already; give yours another name"):
         load_paper(write(other.format("something else"), "other.py"))
@@ -165,6 +168,24 @@ def test_measures_of_ones_own_are_measured(write: Write) -> None:
     assert found["spread"].mean == pytest.approx(found["squared-distance"].mean, rel=1e-14)  # synchronized
     automatic = simulate("local-sgd", "rank-one-pair", values, measures=["spread"])
     assert automatic.method == "sample"
+
+
+def test_a_symbol_for_the_clients_of_a_round_is_that_of_the_run(write: Write) -> None:
+    """Given on either side, both have it; a bound is never compared at another number than ran."""
+    load_paper(write(PAPER))
+    values = {"M": 4, "d": 2, "mu": 0.2, "eta": 0.5, "K": 1, "R": 8, "p": 1, "G_1": 1, "tau": 0.5, "zeta_star": 1}
+    rule, problem = "local-sgd", "random-quadratics"
+    bounds, gaps = {}, {}
+    for given in ({"clients": 2}, {"S": 2}, {"S": 4}, {}):
+        found = simulate(rule, problem, {**values, **given}, theorem="doe2026/thm1")
+        bounds[str(given)], gaps[str(given)] = found.bound, found.measures["gap"].mean
+    assert bounds["{'clients': 2}"] == bounds["{'S': 2}"] and gaps["{'clients': 2}"] == gaps["{'S': 2}"]
+    assert bounds["{}"] == bounds["{'S': 4}"] and gaps["{}"] == gaps["{'S': 4}"] != gaps["{'S': 2}"]
+    with pytest.raises(TightrateError, match="S is clients, so S = 2 and clients = 3 clash"):
+        simulate(rule, problem, {**values, "S": 2, "clients": 3}, theorem="doe2026/thm1")
+    swept = run_sweep(Sweep("s", rule, problem, {"S": (2, 4)}, values, theorem="doe2026/thm1", method="exact"))
+    assert swept.gap_mean.values.tolist() == [gaps["{'S': 2}"], gaps["{'S': 4}"]]
+    assert swept.bound.values.tolist() == [bounds["{'S': 2}"], bounds["{}"]]
 
 
 def test_symbols_of_a_table() -> None:

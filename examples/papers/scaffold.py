@@ -10,7 +10,7 @@ The method is `scaffold`, written in simulator/algorithms/scaffold.py.
 import tightrate as tr
 
 PAPER = tr.Paper("scaffold", title="SCAFFOLD: stochastic controlled averaging for federated learning")
-S = tr.symbol("S", meaning="clients that take part in a round", counts=True)
+S = tr.symbol("S", meaning="clients that take part in a round", counts=True, run="clients")
 STATED = tr.Statements(PAPER, algorithm="scaffold", problem_class="every $F_m$ $L$-smooth and $mu$-strongly convex")
 
 
@@ -95,6 +95,6 @@ noise = tr.trial(
     theorem=thm3,
     problem="random-quadratics",
     axes={"K": [2, 4, 8], "R": [2**15, 2**17, 2**19]},
-    parameters={**INSTANCE, "zeta_star": 0.1, "sigma": 1.0, "S": 4},
+    parameters={**INSTANCE, "zeta_star": 0.1, "sigma": 1.0},
     method="exact",
 )

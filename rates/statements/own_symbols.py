@@ -28,6 +28,9 @@ RANGES: Mapping[str, Mapping[str, bool]] = {
 }
 """What a symbol may range over; no symbol is negative."""
 
+OF_RUNS = ("clients",)
+"""Parameters of runs that are no letters, and that a symbol may stand for."""
+
 
 def symbol(
     name: str,
@@ -41,6 +44,7 @@ def symbol(
     chosen: bool = False,
     at_most: tuple[str, ...] = (),
     defined: str | Expr | None = None,
+    run: str = "",
 ) -> Symbol:
     r"""Declare a symbol of one's own, at the top of a paper's file (or of a script), and give it back for formulas.
 
@@ -48,18 +52,19 @@ def symbol(
     a `Unit`, or a formula that has it ("sigma", "L*B^2").  `within` says what it ranges over: one of `RANGES`; `counts`
     makes it a positive whole number, `constant` one of order 1.  `chosen` marks what the method chooses, `at_most`
     names letters that are at least as large wherever both occur.  A symbol that is `defined` is short for a formula,
-    which takes its place in comparisons, and in values where it has none itself.
+    which takes its place in comparisons, and in values where it has none itself.  A symbol for the clients that are
+    drawn in a round says so, `run="clients"`: its value is that of the run, and on an axis it is the run's.
 
     Raises TightrateError for a name that the alphabet has, and for a unit, range or formula that cannot be read.
 
-    >>> S = symbol("S", meaning="clients that take part in a round", counts=True)
+    >>> S = symbol("S", meaning="clients that take part in a round", counts=True, run="clients")
     >>> kappa = symbol("kappa", latex=r"\kappa", meaning="condition number", within="[1, inf)", defined="L/mu")
     >>> kappa / S
     kappa/S
     """
     found = declared_letter(
         name, latex=latex, meaning=meaning, unit=unit, within=within, counts=counts, constant=constant, chosen=chosen,
-        at_most=at_most, defined=defined,
+        at_most=at_most, defined=defined, run=run,
     )  # fmt: skip
     module = sys._getframe(1).f_globals
     module.setdefault(DECLARED, {})[name] = found
@@ -78,6 +83,7 @@ def declared_letter(
     chosen: bool = False,
     at_most: tuple[str, ...] = (),
     defined: str | Expr | None = None,
+    run: str = "",
 ) -> Letter:
     """The letter that is declared; see `symbol`."""
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,40}", name):
@@ -95,6 +101,10 @@ def declared_letter(
         )
     if counts and within not in ("(0, inf)", "[1, inf)"):
         raise TightrateError(f"symbol {name} counts, so it is a positive whole number, not within {within}")
+    if run and run not in OF_RUNS:
+        raise unknown_name(f"parameter of runs for the symbol {name}", str(run), OF_RUNS)
+    if run and not counts:
+        raise TightrateError(f"symbol {name} is a run's {run}, so it counts: add counts=True")
     for other in at_most:
         letter(other)
     return Letter(
@@ -107,6 +117,7 @@ def declared_letter(
         chosen=chosen,
         at_most=tuple(at_most),
         defined=None if defined is None else _formula(f"symbol {name}", defined),
+        run=run,
         **({} if counts else RANGES[within]),
     )
 
@@ -136,7 +147,7 @@ def read_symbol(name: str, told: object) -> Letter:
             "within": "(0, inf)" if of_the_kind.counts else _range_of(of_the_kind),
             **table,
         }
-    known = ("latex", "meaning", "unit", "within", "counts", "constant", "chosen", "at_most", "defined")
+    known = ("latex", "meaning", "unit", "within", "counts", "constant", "chosen", "at_most", "defined", "run")
     for key in table:
         if key not in known:
             raise unknown_name(f"key of symbol {name}", key, ("kind", *known))

@@ -41,7 +41,8 @@ class Letter:
     `below_one` marks fractions in (0, 1), or [0, 1) where they may vanish; `at_most_one` marks those in [0, 1].
     `at_most` names letters that are at least as large in every problem where both occur; `chosen` marks what the method
     chooses, such as a step size, rather than the problem; `unspecified` marks a constant that sources leave open;
-    `defined` is what a letter stands for that is only short for a formula in others.
+    `defined` is what a letter stands for that is only short for a formula in others, `run` the parameter of runs that
+    is meant by it.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Letter:
     chosen: bool = False
     unspecified: bool = False
     defined: Expr | None = None
+    run: str = ""
 
     @property
     def is_at_least_one(self) -> bool:

@@ -32,11 +32,11 @@ class SAVIC(Algorithm[SavicState]):
     """x_m <- x_m - eta g_m / D_hat, the same D_hat for K steps; then x is averaged and D_hat renewed.
 
     D follows rule (2), D^2 <- beta D^2 + (1 - beta) H^2, or rule (3), D <- beta D + (1 - beta) H, and
-    D_hat = max(d_min, |D|) coordinate by coordinate.  H^2 = g^2 with the workers' last stochastic gradients for adam
-    and rmsprop (rule 2); H = v (Hessian v) with a fresh random-sign vector v at the averaged iterate for adahessian
-    (rule 2) and oasis (rule 3).  beta = beta2, and (beta2 - beta2^(p+1))/(1 - beta2^(p+1)) at the p-th communication
-    for adam, which is its bias correction.  The first block (p = 0) has D = H at the start, for adam and rmsprop from
-    the gradients of the first step; with `d_start` given it has D = d_start instead.
+    D_hat = max(d_min, |D|) coordinate by coordinate.  H^2 = g^2 for adam and rmsprop (rule 2), with fresh stochastic
+    gradients at the averaged iterate, or the workers' last local ones if not `synchronized`; H = v (Hessian v) with a
+    fresh random-sign vector v at the averaged iterate for adahessian (rule 2) and oasis (rule 3).  beta = beta2, and
+    (beta2 - beta2^(p+1))/(1 - beta2^(p+1)) at the p-th communication for adam, which is its bias correction.  The first
+    block (p = 0) has D = H at the start, or D = d_start if given.
 
     All workers share one D: from the mean of their squares H^2 (`square_of_mean` False) or from the square of their
     mean H; with `client_local` every worker has its own.
@@ -49,7 +49,7 @@ class SAVIC(Algorithm[SavicState]):
     scaling: Scaling
     client_local: bool
     square_of_mean: bool
-    synchronized: bool = False
+    synchronized: bool = True
 
     @property
     def looks_at_gradient(self) -> bool:
@@ -124,30 +124,31 @@ def savic(
     scaling: Scaling = "adam",
     client_local: bool = False,
     square_of_mean: bool = False,
-    synchronized: bool = False,
+    synchronized: bool = True,
 ) -> SAVIC:
     """SAVIC: local SGD scaled by a diagonal matrix that is renewed at communications only.
 
     Algorithm::
 
-        D from the rule at the start, or d_start; x_m = x_0
+        x_m = x_0; D = H, or d_start, at the first look
         for t = 0, ..., K R - 1, every worker m:
-            x_m <- x_m - eta g_m(x_m) / D_hat
-            after every K-th step:
-                x_m <- mean_n x_n
+            before every K-th step, at the synchronized iterate:
                 D^2 <- beta D^2 + (1 - beta) H^2                  rule (2): adam, rmsprop, adahessian
                 D <- beta D + (1 - beta) H                        rule (3): oasis
                 D_hat = max(d_min, |D|), coordinate by coordinate     rule (4)
+            x_m <- x_m - eta g_m(x_m) / D_hat
+            after every K-th step: x_m <- mean_n x_n
         return the last x; the average runs over every x_m before its step
 
-    H^2 is the mean of the workers' squared last stochastic gradients (adam, rmsprop), H = v (Hessian v) with a fresh
+    H^2 is the mean of the workers' squared stochastic gradients (adam, rmsprop), H = v (Hessian v) with a fresh
     random-sign vector v (adahessian, oasis); beta = beta2, and (beta2 - beta2^(p+1))/(1 - beta2^(p+1)) at the p-th
     communication for adam.  `square_of_mean` squares the workers' mean H instead; `client_local` gives every worker
     its own D, a variant without theory.
 
-    Which gradients make H: with `synchronized` those of H^{t_p}, fresh ones at the iterate synchronized at the time
-    t_p, independent of the steps that follow; without, each worker's last local gradient before the communication.
-    AdaHessian and OASIS look at the synchronized iterate in any case.  d_start is a number, or one for each coordinate.
+    Which gradients make H: those of H^{t_p}, fresh ones at the iterate synchronized at the time t_p, independent of
+    the steps that follow; with `synchronized` false each worker's last local gradient before the communication, and at
+    the start the first, which a deployed method has at hand without another pass.  AdaHessian and OASIS look at the
+    synchronized iterate in any case.  d_start is a number, or one for each coordinate.
     """
     if scaling not in SCALINGS:
         raise unknown_name("scaling", str(scaling), SCALINGS)
@@ -170,13 +171,13 @@ def savic_rmsprop(**shared: Any) -> SAVIC:
 
     Algorithm::
 
-        x_m = x_0, D^2 = H^2 of the first gradients
+        x_m = x_0, D^2 = H^2 at the first look
         for t = 0, ..., K R - 1, every worker m:
-            x_m <- x_m - eta g_m(x_m) / D_hat
-            after every K-th step:
-                x_m <- mean_n x_n
-                D^2 <- beta2 D^2 + (1 - beta2) H^2, H^2 = mean_n g_n^2 of the last stochastic gradients
+            before every K-th step, at the synchronized iterate:
+                D^2 <- beta2 D^2 + (1 - beta2) H^2, H^2 = mean_n g_n^2 of fresh stochastic gradients
                 D_hat = max(d_min, D), coordinate by coordinate
+            x_m <- x_m - eta g_m(x_m) / D_hat
+            after every K-th step: x_m <- mean_n x_n
         return the last x
     """
     return savic(scaling="rmsprop", **shared)

@@ -24,6 +24,7 @@ from tightrate.simulator.by_name import Builder, as_builder, problem_constructor
 from tightrate.simulator.engine_choice import Method
 from tightrate.simulator.measures import Output
 from tightrate.simulator.parameters import VECTORS, Parameter, parameters, spelled
+from tightrate.simulator.theorem_values import with_run_parameters
 from tightrate.simulator.validation import (
     DEFAULT_NOISE,
     check_choice,
@@ -305,7 +306,8 @@ class Sweep:
     def cells(self) -> list[dict[str, Value]]:
         """Every combination of the axes' values with the fixed parameters, in the order of the axes."""
         return [
-            {**self.parameters, **dict(zip(self.axes, values, strict=True))} for values in product(*self.axes.values())
+            with_run_parameters({**self.parameters, **dict(zip(self.axes, values, strict=True))})
+            for values in product(*self.axes.values())
         ]
 
     def as_json(self) -> dict[str, Any]:

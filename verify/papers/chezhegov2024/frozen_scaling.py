@@ -80,6 +80,7 @@ def quadratic_error(generator: np.random.Generator, n: int, power: float = HALF)
     noise = 0.1 * generator.standard_normal((ROUND * ROUNDS, n, M, d))
     state, path = method.init(np.zeros((n, M, d))), []
     for t, xi in enumerate(noise):
+        state = method.observe_gradient(state, problem.gradient(state.x) + xi) if t % ROUND == 0 else state
         state = method.local_step(state, problem.gradient(state.x) + xi)
         state = method.synchronize(state) if (t + 1) % ROUND == 0 else state
         path.append(state.x)
@@ -107,6 +108,8 @@ def logistic_error(generator: np.random.Generator, seed: int, power: float = HAL
     rows = [generator.integers(*ends, size=(*shape[:2], 1)) for _ in range(ROUND * ROUNDS)]
     state, path = method.init(np.zeros(shape)), []
     for t, drawn in enumerate(rows):
+        if t % ROUND == 0:
+            state = method.observe_gradient(state, problem.sampled_gradient(state.x, drawn))
         state = method.local_step(state, problem.sampled_gradient(state.x, drawn))
         state = method.synchronize(state) if (t + 1) % ROUND == 0 else state
         path.append(state.x)

@@ -182,8 +182,7 @@ def adam_bias_correction(session: Session) -> xr.Dataset:
     state = algorithm.init(np.zeros((n, 1, 1)))
     entries: list[Array] = []
     for gradient in gradients:
-        state = algorithm.local_step(state, gradient[:, None, None])
-        state = state if not entries else algorithm.synchronize(state)
+        state = algorithm.observe_gradient(state, gradient[:, None, None])
         entries.append(state.D[:, 0, 0] ** 2)
     t = np.arange(updates)
     powers = np.tril(np.ones((updates, updates)))[..., None] * beta2 ** np.maximum(t[:, None] - t, 0)[..., None]
@@ -265,6 +264,7 @@ def gradients_as_entries(session: Session) -> xr.Dataset:
         algorithm = savic(eta=0.1 / L, d_min=1.0, beta2=0.9, scaling=scaling)
         state: SavicState = algorithm.init(np.zeros((len(B), 2, 1)))
         for _ in range(rounds):
+            state = algorithm.observe_gradient(state, problem.gradient(algorithm.point(state)))
             for _ in range(K):
                 state = algorithm.local_step(state, problem.gradient(algorithm.point(state)))
                 entries[i] = np.maximum(entries[i], state.D_hat.max(axis=(-1, -2)))
