@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.constructions.moved import moved
 from tightrate.constructions.noise import NOISES, Noise
@@ -15,7 +17,7 @@ from tightrate.constructions.problem import PROBLEMS, Problem
 from tightrate.constructions.problem_file import ProblemFile, is_problem_file
 from tightrate.simulator.algorithm import ALGORITHMS, Algorithm
 from tightrate.simulator.batch.randomness import RowSampling
-from tightrate.simulator.parameters import construct, parameters, takes_any_name
+from tightrate.simulator.parameters import VECTORS, construct, parameters, takes_any_name
 
 ROWS = "rows"  # the noise of a finite sum: every stochastic gradient is the mean over `batch` sampled rows
 ARRAYS_OF_A_RUN = 32  # of a number for each worker and coordinate: the problem's, x_0, gradients, noise, the state's
@@ -80,8 +82,13 @@ def noise_constructor(name: str) -> Callable[..., Noise | RowSampling]:
 
 
 def build_algorithm(name: str, values: Mapping[str, Any]) -> Algorithm[Any]:
-    """The algorithm of that name; parameters may be arrays with one entry for each replica."""
-    return construct(ALGORITHMS[name], values)
+    """The algorithm of that name; parameters may be arrays with one entry for each replica.
+
+    The constructor gets these shaped (replica, 1, 1), so that a rule which uses them as they are is one for each
+    replica, and not for each coordinate.
+    """
+    rows = {own: value.reshape(-1, 1, 1) for own, value in values.items() if np.ndim(value) == 1 and own not in VECTORS}
+    return construct(ALGORITHMS[name], {**values, **rows})
 
 
 def build_problem(problem: Builder, values: Mapping[str, Any]) -> Problem:

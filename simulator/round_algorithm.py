@@ -71,8 +71,21 @@ class Workers(ABC):
         found = self._means((x, *others), where)
         return found if others else found[0]
 
+    def mix(self, x: Array, weights: Array, *, where: Mask | bool = True) -> Array:
+        """One communication of a decentralized method: worker m gets sum_n W[m, n] x_n, weights W (worker, worker)."""
+        W = np.asarray(weights, dtype=np.float64)
+        if W.shape[-2:] != (self.taking_part, self.taking_part):
+            raise TightrateError(
+                f"weights must be shaped (worker, worker) = {(self.taking_part, self.taking_part)}, not {W.shape}"
+            )
+        return self._combined((x,), where, W)[0]
+
+    def _means(self, parts: tuple[Array, ...], where: Mask | bool) -> tuple[Array, ...]:
+        return self._combined(parts, where, None)
+
     @abstractmethod
-    def _means(self, parts: tuple[Array, ...], where: Mask | bool) -> tuple[Array, ...]: ...
+    def _combined(self, parts: tuple[Array, ...], where: Mask | bool, weights: Array | None) -> tuple[Array, ...]:
+        """One communication: means over the workers (no weights), or mixtures of them."""
 
     @abstractmethod
     def coin(self, name: str, p: Array | float) -> Mask:
@@ -82,8 +95,11 @@ class Workers(ABC):
         """
 
     @abstractmethod
-    def uniform(self, name: str, *, of_each_worker: bool = False) -> Array:
-        """A number uniform in [0, 1): one for all workers, (replica, 1, 1), or one for each, (replica, worker, 1)."""
+    def uniform(self, name: str, *, of_each_worker: bool = False, of_each_coordinate: bool = False) -> Array:
+        """Numbers uniform in [0, 1): one for all workers, (replica, 1, 1), or one for each, (replica, worker, 1).
+
+        `of_each_coordinate` draws as many as there are coordinates, for the last axis.
+        """
 
 
 class AnsweringWorkers(Workers):
@@ -109,16 +125,21 @@ class AnsweringWorkers(Workers):
     def prox(self, x: Array, step: Array | float) -> Array:  # noqa: ARG002
         raise TightrateError("the method takes proximal steps, which say more of a function than gradients do")
 
-    def _means(self, parts: tuple[Array, ...], where: Mask | bool) -> tuple[Array, ...]:
-        return tuple(np.where(where, worker_mean(part), part) for part in parts)
+    def _combined(self, parts: tuple[Array, ...], where: Mask | bool, weights: Array | None) -> tuple[Array, ...]:
+        return tuple(np.where(where, combined(part, weights), part) for part in parts)
 
     def coin(self, name: str, p: Array | float) -> Mask:  # noqa: ARG002
         self._drawn += 1
         return np.full((1, 1, 1), self._drawn % 2 == 1)
 
-    def uniform(self, name: str, *, of_each_worker: bool = False) -> Array:  # noqa: ARG002
+    def uniform(self, name: str, *, of_each_worker: bool = False, of_each_coordinate: bool = False) -> Array:  # noqa: ARG002
         self._drawn += 1
         return np.full((1, self.taking_part if of_each_worker else 1, 1), self._drawn * 0.618034 % 1)
+
+
+def combined(x: Array, weights: Array | None) -> Array:
+    """What a communication gives every worker: the mean, or with weights W its own mixture sum_n W[m, n] x_n."""
+    return worker_mean(x) if weights is None else np.asarray(weights @ x)
 
 
 def one_round(algorithm: Algorithm[Any], state: Any, workers: Workers) -> Any:

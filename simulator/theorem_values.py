@@ -42,7 +42,9 @@ def with_run_parameters(values: Mapping[str, Value]) -> dict[str, Value]:
         if known is None or not known.run:
             continue
         if found.setdefault(known.run, value) != value:
-            raise TightrateError(f"{name} is {known.run}, so {name} = {value} and {known.run} = {found[known.run]} clash")
+            raise TightrateError(
+                f"{name} is {known.run}, so {name} = {value} and {known.run} = {found[known.run]} clash"
+            )
     return found
 
 

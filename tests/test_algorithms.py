@@ -153,7 +153,9 @@ def test_savic_equals_its_box(scaling: str, variant: dict[str, Any]) -> None:
     parameters = {"eta": 0.05, "d_min": 0.3, "beta2": 0.6, "scaling": scaling, **variant}
     hutchinson = curvature if scaling in ("adahessian", "oasis") else None
     reference = plain.savic(noisy_gradients(), np.zeros(D), M, K, R, curvature=hutchinson, **parameters)
-    np.testing.assert_allclose(run("savic", **parameters, synchronized=False).last[0], reference, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(
+        run("savic", **parameters, synchronized=False).last[0], reference, rtol=1e-11, atol=1e-13
+    )
 
 
 def test_savic_with_a_frozen_scaling_is_local_sgd_in_other_variables() -> None:

@@ -179,8 +179,10 @@ def test_a_symbol_for_the_clients_of_a_round_is_that_of_the_run(write: Write) ->
     for given in ({"clients": 2}, {"S": 2}, {"S": 4}, {}):
         found = simulate(rule, problem, {**values, **given}, theorem="doe2026/thm1")
         bounds[str(given)], gaps[str(given)] = found.bound, found.measures["gap"].mean
-    assert bounds["{'clients': 2}"] == bounds["{'S': 2}"] and gaps["{'clients': 2}"] == gaps["{'S': 2}"]
-    assert bounds["{}"] == bounds["{'S': 4}"] and gaps["{}"] == gaps["{'S': 4}"] != gaps["{'S': 2}"]
+    assert bounds["{'clients': 2}"] == bounds["{'S': 2}"]
+    assert gaps["{'clients': 2}"] == gaps["{'S': 2}"]
+    assert bounds["{}"] == bounds["{'S': 4}"]
+    assert gaps["{}"] == gaps["{'S': 4}"] != gaps["{'S': 2}"]
     with pytest.raises(TightrateError, match="S is clients, so S = 2 and clients = 3 clash"):
         simulate(rule, problem, {**values, "S": 2, "clients": 3}, theorem="doe2026/thm1")
     swept = run_sweep(Sweep("s", rule, problem, {"S": (2, 4)}, values, theorem="doe2026/thm1", method="exact"))

@@ -1,30 +1,41 @@
-"""The replica axis of an algorithm's parameters: how long it is, and the same algorithm for some replicas only."""
+"""The replica axis of an algorithm's parameters: how long it is, and the same algorithm for some replicas only.
+
+Parameters are the arrays of three dimensions, (replica, 1, 1) or (replica, 1, dimension), among what an algorithm
+holds; other arrays (a mixing matrix) are its own affair.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Iterator, Mapping
+from copy import copy
+from dataclasses import is_dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tightrate.common.errors import TightrateError
-from tightrate.simulator.algorithm import Array
+from tightrate.simulator.algorithm import Array, Rule
 
 A = TypeVar("A")
 
 
+def _held(part: Any) -> Mapping[str, Any]:
+    """What a rule holds, by name; nothing of what is no rule."""
+    return vars(part) if isinstance(part, Rule) or (is_dataclass(part) and not isinstance(part, type)) else {}
+
+
 def parameters(algorithm: Any) -> Iterator[Array]:
-    """Every parameter shaped (replica, 1, 1), those of its optimizers included."""
+    """Every parameter with a replica axis, those of its optimizers included."""
     if isinstance(algorithm, np.ndarray):
-        yield algorithm
+        if algorithm.ndim == 3:
+            yield algorithm
     elif isinstance(algorithm, tuple):
         for part in algorithm:
             yield from parameters(part)
-    elif is_dataclass(algorithm):
-        for item in fields(algorithm):
-            yield from parameters(getattr(algorithm, item.name))
+    else:
+        for part in _held(algorithm).values():
+            yield from parameters(part)
 
 
 def replicas_of(algorithm: Any) -> tuple[int, ...]:
@@ -57,13 +68,21 @@ def restrict(algorithm: A, rows: NDArray[np.intp], count: int, shape: tuple[int,
 
     def narrow(part: Any) -> Any:
         if isinstance(part, np.ndarray):
+            if part.ndim != 3:
+                return part
             own = part[rows] if len(part) == count else part
             return own[:1] if np.all(own == own[:1]) else np.broadcast_to(own, shape).copy()
         if isinstance(part, tuple):
             return tuple(narrow(inner) for inner in part)
+        held = _held(part)
+        if not held:
+            return part
+        narrowed = {name: narrow(inner) for name, inner in held.items()}
         if is_dataclass(part) and not isinstance(part, type):
-            return replace(part, **{item.name: narrow(getattr(part, item.name)) for item in fields(part)})
-        return part
+            return replace(part, **narrowed)
+        other = copy(part)
+        vars(other).update(narrowed)
+        return other
 
-    narrowed: A = narrow(algorithm)
-    return narrowed
+    whole: A = narrow(algorithm)
+    return whole

@@ -28,10 +28,10 @@ from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import Problem
 from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.simulator.algorithm import Algorithm, Array, leaves, with_leaves, worker_mean
+from tightrate.simulator.algorithm import Algorithm, Array, leaves, with_leaves
 from tightrate.simulator.batch.replica_axis import replicas_of, restrict
 from tightrate.simulator.exact.affine_gaussian import AffineGaussian
-from tightrate.simulator.round_algorithm import Mask, RoundAlgorithm, Workers, one_round
+from tightrate.simulator.round_algorithm import Mask, RoundAlgorithm, Workers, combined, one_round
 
 MOST_COORDINATES = 512  # of the stacked state: its covariance is their square
 MOST_NUMBERS = 1 << 25  # of the states of all probes together
@@ -110,10 +110,10 @@ class _ProbedWorkers(Workers):
         everywhere[:, list(self._drawn)] = x
         return np.asarray(function(everywhere)[:, list(self._drawn)])
 
-    def _means(self, parts: tuple[Array, ...], where: Mask | bool) -> tuple[Array, ...]:
+    def _combined(self, parts: tuple[Array, ...], where: Mask | bool, weights: Array | None) -> tuple[Array, ...]:
         together = np.asarray(where)
         self.communications += float(together.flat[0])
-        return tuple(np.where(together, worker_mean(part), part) for part in parts)
+        return tuple(np.where(together, combined(part, weights), part) for part in parts)
 
     def coin(self, name: str, p: Array | float) -> Mask:  # noqa: ARG002
         chance = float(np.ravel(p)[0])
@@ -126,7 +126,7 @@ class _ProbedWorkers(Workers):
         self.probability *= chance if heads else 1 - chance
         return np.full((1, 1, 1), heads)
 
-    def uniform(self, name: str, *, of_each_worker: bool = False) -> Array:  # noqa: ARG002
+    def uniform(self, name: str, *, of_each_worker: bool = False, of_each_coordinate: bool = False) -> Array:  # noqa: ARG002
         raise TightrateError(
             f"exact moments need random choices of few outcomes (coins), not the uniform numbers {name!r}"
         )

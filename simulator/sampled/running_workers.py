@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.problem import Problem
-from tightrate.simulator.algorithm import Algorithm, Array, worker_mean
+from tightrate.simulator.algorithm import Algorithm, Array
 from tightrate.simulator.batch.oracles import Clients, check_rows, client_gradient, gradient_oracle
 from tightrate.simulator.batch.randomness import NoiseSteps, RowSteps, Streams
-from tightrate.simulator.round_algorithm import Mask, RoundAlgorithm, Workers
+from tightrate.simulator.round_algorithm import Mask, RoundAlgorithm, Workers, combined
 from tightrate.simulator.sampled.recording import Observer
 
-DRAWN_AHEAD = 256  # random numbers of one name, for each replica
+DRAWN_AHEAD = 256  # random numbers of one name, for each replica and worker
 
 
 class Looked(NamedTuple):
@@ -142,24 +142,25 @@ class RunningWorkers(Workers):
         everywhere[replicas, self._clients] = x
         return np.asarray(function(everywhere)[replicas, self._clients])
 
-    def _means(self, parts: tuple[Array, ...], where: Mask | bool) -> tuple[Array, ...]:
+    def _combined(self, parts: tuple[Array, ...], where: Mask | bool, weights: Array | None) -> tuple[Array, ...]:
         self._look = parts[0]
         for observer in self._observers:
             observer.communicated(where)
         if where is True:
-            return tuple(worker_mean(part) for part in parts)
-        return tuple(np.where(where, worker_mean(part), part) for part in parts)
+            return tuple(combined(part, weights) for part in parts)
+        return tuple(np.where(where, combined(part, weights), part) for part in parts)
 
     def coin(self, name: str, p: Array | float) -> Mask:
-        return self._read(name, 1) < np.asarray(p)
+        return self._read(name, (1, 1)) < np.asarray(p)
 
-    def uniform(self, name: str, *, of_each_worker: bool = False) -> Array:
+    def uniform(self, name: str, *, of_each_worker: bool = False, of_each_coordinate: bool = False) -> Array:
+        coordinates = self._shape[-1] if of_each_coordinate else 1
         if of_each_worker and self._clients is not None:
-            everyone = self._read(name, self.M)
+            everyone = self._read(name, (self.M, coordinates))
             return np.take_along_axis(everyone, self._clients[:, :, None], axis=1)
-        return self._read(name, self.taking_part if of_each_worker else 1)
+        return self._read(name, (self.taking_part if of_each_worker else 1, coordinates))
 
-    def _read(self, name: str, width: int) -> Array:
+    def _read(self, name: str, width: tuple[int, int]) -> Array:
         if not self._random:
             raise TightrateError("the method draws random numbers of its own: it must say random = True")
         if name not in self._numbers:
@@ -168,23 +169,24 @@ class RunningWorkers(Workers):
 
 
 class _Numbers:
-    """Uniform numbers of one name, `width` for each replica and call."""
+    """Uniform numbers of one name, shaped `width` for each replica and call."""
 
-    def __init__(self, streams: Streams, width: int) -> None:
+    def __init__(self, streams: Streams, width: tuple[int, int]) -> None:
         (self._generators, self._own), self._width = streams, width
-        self._place = DRAWN_AHEAD
+        self._place = self._ahead = max(1, DRAWN_AHEAD // width[1])
 
-    def next(self, width: int) -> Array:
-        """The numbers of the next call, (replica, width, 1)."""
+    def next(self, width: tuple[int, int]) -> Array:
+        """The numbers of the next call, (replica, *width)."""
         if width != self._width:
             raise TightrateError(
-                "random numbers of one name are either common to all workers or of each: use two names"
+                "random numbers of one name are either common to all workers or of each, and likewise of coordinates:"
+                " use two names"
             )
-        if self._place == DRAWN_AHEAD:
-            self._block = np.stack([generator.random((DRAWN_AHEAD, width)) for generator in self._generators])
+        if self._place == self._ahead:
+            self._block = np.stack([generator.random((self._ahead, *width)) for generator in self._generators])
             self._place = 0
         self._place += 1
-        return np.asarray(self._block[self._own, self._place - 1, :, None])
+        return np.asarray(self._block[self._own, self._place - 1])
 
 
 class ClientState:

@@ -17,12 +17,14 @@ from tightrate.simulator.batch.replica_axis import common_batch, replicas_of, re
 from tightrate.simulator.client_sampling import check_clients
 from tightrate.simulator.compiled.gradient_rounds import replicas_at_once, step_sizes
 from tightrate.simulator.compiled.kernels import Backend, check_backend
+from tightrate.simulator.replica_check import check_replicas
 from tightrate.simulator.sampled.block import Block, Randomness
 from tightrate.simulator.sampled.recording import RECORDERS
 from tightrate.simulator.sampled.run import Run, joined
 
 __all__ = ["Run", "sample"]
 
+BUILT_IN = "tightrate."  # methods that the tests try
 MOST_BYTES = 4 * 2**30
 NUMBERS_PER_BLOCK = 32768  # of one state array: enough to hide the cost of a numpy call, few enough for the cache
 
@@ -64,6 +66,8 @@ def sample(
     check_backend(backend)
     check_clients(algorithm, problem, clients)
     workers, d = problem.workers if clients is None else clients, problem.dimension
+    if not type(algorithm).__module__.startswith(BUILT_IN):
+        check_replicas(algorithm, workers, d)
     for name in record:
         if name not in RECORDERS:
             raise unknown_name("record", name, RECORDERS)
