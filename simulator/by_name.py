@@ -87,7 +87,11 @@ def build_algorithm(name: str, values: Mapping[str, Any]) -> Algorithm[Any]:
     The constructor gets these shaped (replica, 1, 1), so that a rule which uses them as they are is one for each
     replica, and not for each coordinate.
     """
-    rows = {own: value.reshape(-1, 1, 1) for own, value in values.items() if np.ndim(value) == 1 and own not in VECTORS}
+    rows = {
+        own: value.reshape(-1, 1, 1)
+        for own, value in values.items()
+        if isinstance(value, np.ndarray) and value.ndim == 1 and own not in VECTORS
+    }
     return construct(ALGORITHMS[name], {**values, **rows})
 
 
