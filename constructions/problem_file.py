@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tomllib
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +15,9 @@ import numpy as np
 
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.common.files import read_bytes
+from tightrate.common.numbers import in_range
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
+from tightrate.constructions.fixed_order import eigenvalue_range
 from tightrate.constructions.moved import moved
 from tightrate.constructions.problem import Array, Problem
 from tightrate.constructions.quadratics import QuadraticMachines
@@ -22,6 +25,7 @@ from tightrate.constructions.quadratics import QuadraticMachines
 ENDINGS = (".npz", ".toml")
 FIELDS = {"hessians": 3, "curvatures": 2, "minimizers": 2, "optimum": 1, "start": 1}  # and their dimensions
 MOST_BYTES = 1 << 30  # of all arrays of an archive, unpacked
+MOST_BYTES_OF_TEXT = 8 << 20  # of a file of lists: more are an archive's
 NEARLY_ZERO = 1e-9  # of the mean gradient at a given optimum, and of negative eigenvalues, relative to the largest
 
 
@@ -51,9 +55,7 @@ class ProblemFile:
 
     def __call__(self) -> Problem:
         arrays = self._arrays()
-        for name in arrays:
-            if name not in FIELDS:
-                raise unknown_name(f"array in {self.path}", name, FIELDS)
+        self._check_names(arrays)
         if ("hessians" in arrays) == ("curvatures" in arrays) or "minimizers" not in arrays:
             raise TightrateError(
                 f"{self.path} needs minimizers (M, d) and either hessians (M, d, d) or curvatures (M, d);"
@@ -79,7 +81,8 @@ class ProblemFile:
             problem: Problem = DiagonalQuadratics(found["curvatures"], found["minimizers"], known_optimum=optimum)
         else:
             problem = QuadraticMachines(found["hessians"], found["minimizers"], known_optimum=optimum)
-            lowest, largest = (float(reduce(problem.spectrum[0])) for reduce in (np.min, np.max))
+            ends = eigenvalue_range(problem.hessians)
+            lowest, largest = float(ends[0].min()), float(ends[1].max())
             if lowest < -NEARLY_ZERO * abs(largest):
                 raise TightrateError(
                     f"hessians in {self.path} must have no negative eigenvalue; the least is {lowest:g}"
@@ -90,23 +93,33 @@ class ProblemFile:
         return problem
 
     def _arrays(self) -> dict[str, Any]:
-        content = read_bytes(Path(self.path), MOST_BYTES)
         if self.path.lower().endswith(".toml"):
             try:
-                return tomllib.loads(content.decode())
+                return tomllib.loads(read_bytes(Path(self.path), MOST_BYTES_OF_TEXT).decode())
+            except TightrateError:
+                raise
             except (ValueError, RecursionError) as wrong:
                 raise TightrateError(f"{self.path} is no TOML file: {' '.join(str(wrong).split())}") from None
+        content = read_bytes(Path(self.path), MOST_BYTES)
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                size = sum(one.file_size for one in archive.infolist())
-            if size > MOST_BYTES:
-                raise TightrateError(f"{self.path} unpacks to {size} bytes; at most {MOST_BYTES} are read")
+                members = {one.filename.removesuffix(".npy"): one.file_size for one in archive.infolist()}
+            self._check_names(members)
+            if sum(members.values()) > MOST_BYTES:
+                raise TightrateError(
+                    f"{self.path} unpacks to {sum(members.values())} bytes; at most {MOST_BYTES} are read"
+                )
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except TightrateError:
             raise
         except Exception as wrong:  # a damaged archive may raise anything
             raise TightrateError(f"{self.path} is no archive of numbers: {' '.join(str(wrong).split())}") from None
+
+    def _check_names(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in FIELDS:
+                raise unknown_name(f"array in {self.path}", name, FIELDS)
 
     def _checked(self, name: str, value: Any) -> Array:
         try:
@@ -119,4 +132,5 @@ class ProblemFile:
             raise TightrateError(f"{name} in {self.path} must be numbers with {FIELDS[name]} axes, not {shape}")
         if not np.isfinite(found).all():
             raise TightrateError(f"{name} in {self.path} must be finite")
+        in_range(f"the largest number of {name} in {self.path}", float(np.abs(found).max()))
         return found

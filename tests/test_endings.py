@@ -118,6 +118,36 @@ def test_a_signal_at_any_moment_prints_one_line(wait: float, tmp_path: Path) -> 
     assert (status, is_one_line(error)) == (130, True), error
 
 
+DEEP = """
+import hashlib
+from tightrate.terminal import ending
+ending.SECONDS_TO_ANSWER = 0.2
+
+def deep() -> int:
+    print("computing", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # an hour without a handler, as eigenvectors of many rows take
+    return 0
+
+ending.leave(ending.ended(deep))
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_in_the_middle_of_a_library_ends_the_process(number: signal.Signals, status: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", DEEP],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "computing\n"
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    assert (process.returncode, is_one_line(error)) == (status, True), error
+
+
 def test_a_hangup_that_is_ignored_stays_ignored() -> None:
     """nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -96,6 +96,43 @@ def test_no_other_command_writes_over_what_it_reads(run: Run, tmp_path: Path) ->
     assert snapshot(tmp_path) == before
 
 
+READING: list[tuple[str, ...]] = [
+    ("lint", "paper.tex", "--macros", "macros.tex", "--sarif"),
+    ("simulate", "local-sgd", "K=1", "R=1", "eta=0.1", "--problem", "p.toml", "--out"),
+    ("sweep", "s.toml", "--problem", "p.toml", "--out"),
+    ("worst-case", "local-sgd", "K=1", "R=1", "eta=1", "--out"),
+    ("exponents", "s.nc", "--figure"),
+]
+
+
+@pytest.mark.parametrize("command", READING, ids=lambda command: command[0])
+def test_no_output_is_anything_that_the_same_command_reads(
+    run: Run, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files, a paper of one's own and a module beside that: by their names and by links with any ending."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in {
+        "paper.tex": "$L B^2/R$",
+        "macros.tex": "",
+        "p.toml": "curvatures = [[1, 0.5]]\nminimizers = [[1, 0]]\n",
+        "s.toml": 'algorithm = "local-sgd"\n[axes]\nR = [1, 2]\n[parameters]\nK = 1\neta = 0.1\n',
+        "s.nc": "CDF",
+        "doe.py": "import beside\n",
+        "beside.py": "",
+    }.items():
+        (tmp_path / name).write_text(text)
+    inputs = [word for word in command if (tmp_path / word).is_file()] + ["doe.py", "beside.py"]
+    for name in inputs:
+        (tmp_path / f"{name}.png").symlink_to(name)
+    before = snapshot(tmp_path)
+    for name in inputs:
+        for output in (f"{name}.png",) if command[0] == "exponents" else (name, f"{name}.png"):
+            answer = run(*command, output, "--paper", "doe.py")
+            assert refused(answer), (output, answer)
+            assert "it is the input" in answer[2]
+    assert snapshot(tmp_path) == before
+
+
 @pytest.mark.parametrize("command", [SIMULATE, ("worst-case", "local-sgd", "K=2", "R=1", "eta=1"), ("sweep",)])
 def test_devices_and_pipes_are_written_to_and_never_replaced(
     run: Run, command: tuple[str, ...], spec: Path, tmp_path: Path

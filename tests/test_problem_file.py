@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,8 @@ def test_a_start_moves_the_run_and_the_distance_that_theorems_speak_of() -> None
         ),
         ({"curvatures": np.zeros((3, 2)), "minimizers": MACHINES.minimizers}, "the optimum is not unique"),
         ({"hessians": np.array([object()]), "minimizers": MACHINES.minimizers}, "allow_pickle=False"),
+        ({"hessians": MACHINES.hessians * 1e200, "minimizers": MACHINES.minimizers}, "magnitude from 1e-100 to 1e"),
+        ({"curvatures": np.ones((3, 2)), "minimizers": np.full((3, 2), 1e-200)}, "magnitude from 1e-100 to 1e"),
     ],
 )
 def test_every_field_of_a_file_is_checked(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
@@ -115,6 +119,27 @@ def test_files_that_are_none_of_ours(tmp_path: Path) -> None:
     for path, message in cases:
         with pytest.raises(TightrateError, match=message):
             simulate("local-sgd", str(path), RUN)
+
+
+def test_files_that_would_fill_the_memory_are_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists of a hundred megabytes, an archive of ten thousand others, one that unpacks to more than it should."""
+    lists = tmp_path / "long.toml"
+    with lists.open("wb") as file:
+        file.truncate(100 << 20)
+    many = tmp_path / "many.npz"
+    with zipfile.ZipFile(many, "w") as made:
+        for number in range(10_000):
+            made.writestr(f"{number}.npy", b"")
+    monkeypatch.setattr("tightrate.constructions.problem_file.MOST_BYTES", 1 << 20)
+    bomb = tmp_path / "bomb.npz"
+    np.savez_compressed(bomb, hessians=np.zeros((1, 400, 400)), minimizers=np.zeros((1, 400)))
+    assert bomb.stat().st_size < 1 << 16
+    tracemalloc.start()
+    for path, message in ((lists, "at most"), (many, "unknown array"), (bomb, "unpacks to")):
+        with pytest.raises(TightrateError, match=message):
+            simulate("local-sgd", str(path), RUN)
+    assert tracemalloc.get_traced_memory()[1] < 30e6
+    tracemalloc.stop()
 
 
 def test_a_sweep_on_a_file_knows_when_the_file_changes(tmp_path: Path) -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
 
-from tightrate.terminal.ending import ended
+try:
+    from tightrate.terminal.ending import ended, leave
+except KeyboardInterrupt:  # before anything of this program could answer
+    sys.stderr.write("tightrate: interrupted; nothing is left half-written\n")
+    sys.exit(130)
 
 
-def main() -> NoReturn:
-    """Load the command line and run it."""
-    sys.exit(ended(_loaded))
+def main() -> None:
+    """Load the command line, run it and end the process."""
+    leave(ended(_loaded))
 
 
 def _loaded() -> int:
-    from tightrate.command_line import main as run
+    from tightrate.command_line import answer
 
-    run()
+    return answer()
 
 
 if __name__ == "__main__":

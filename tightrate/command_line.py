@@ -122,11 +122,12 @@ MOST_SECONDS = 1e6
 
 def main() -> NoReturn:
     """Run the command line; bad input is one line on standard error and exit status 2."""
+    sys.exit(ended(answer))
+
+
+def answer() -> int:
+    """The exit status of the command; bad input is one line on standard error and status 2."""
     gc.set_threshold(ALLOCATIONS)
-    sys.exit(ended(_answer))
-
-
-def _answer() -> int:
     try:
         _check_own_code()
         status = guarded(lambda: app(standalone_mode=False))
@@ -481,13 +482,19 @@ def lint(
     from tightrate.common.files import write_whole
     from tightrate.rates.manuscripts.lint import lint as lint_file
     from tightrate.rates.statements.paper_notation import parse_letters
-    from tightrate.terminal.arguments import read_macros
+    from tightrate.terminal.arguments import check_output, read_macros
     from tightrate.terminal.documents import json_text, print_json
     from tightrate.terminal.manuscript import lint_lines
     from tightrate.terminal.output import progress, say
 
     spelled = parse_letters(letters) if letters else None
     own = read_macros(macros)
+    if sarif is not None:
+        check_output(sarif, *files, macros)
+    if report is not None:
+        from tightrate.figures.output_folder import check_output_folder
+
+        check_output_folder(report)
     with progress() as watcher:
         results = [lint_file(path, spelled, own, partial(watcher, path.name)) for path in files]
         page = None
@@ -496,7 +503,6 @@ def lint(
 
             page = write_page(report, results, partial(watcher, "report"))
     if sarif is not None:
-        from tightrate.common.files import write_whole
         from tightrate.terminal.sarif import sarif as as_sarif
 
         document = json_text(as_sarif(results))
@@ -574,14 +580,21 @@ def simulate(
 
     Example: tightrate simulate local-sgd rank-one-pair cosine=0.9 eta=1 K=inf R=20
     """
-    from tightrate.common.files import check_output, write_whole
+    from tightrate.common.files import write_whole
     from tightrate.common.numbers import read_number
     from tightrate.common.threads import one_blas_thread
     from tightrate.rates.statements.catalogue import theorem as theorem_of
     from tightrate.simulator.parameters import spelled
     from tightrate.simulator.simulate import simulate as run
     from tightrate.simulator.validation import known_parameters, method_named, output_named
-    from tightrate.terminal.arguments import own_problem, read_limit, read_names, read_pairs, read_settings
+    from tightrate.terminal.arguments import (
+        check_output,
+        own_problem,
+        read_limit,
+        read_names,
+        read_pairs,
+        read_settings,
+    )
     from tightrate.terminal.documents import json_text, print_json
     from tightrate.terminal.output import console, working
     from tightrate.terminal.simulation import simulation_as_json, simulation_page
@@ -596,8 +609,7 @@ def simulate(
     known = known_parameters(algorithm, problem, noise=noise, output=at, theorem=claimed)
     given = read_settings(spelled(read_pairs(values or [])), known)
     if out is not None:
-        files = [given.get("file"), problem_file]
-        check_output(out, [Path(file) for file in files if file])
+        check_output(out, given.get("file"), problem_file)
     with working(f"{algorithm} on {problem}"), one_blas_thread():
         found = run(
             algorithm,
@@ -676,8 +688,8 @@ def sweep(
 
     Example: tightrate sweep examples/krm_sweep.toml --jobs 2
     """
-    from tightrate.common.files import check_output, keeps_files
-    from tightrate.terminal.arguments import own_problem, read_limit
+    from tightrate.common.files import keeps_files
+    from tightrate.terminal.arguments import check_output, own_problem, read_limit
     from tightrate.terminal.exponents import exponents_page
     from tightrate.terminal.live_sweep import live, summary
     from tightrate.terminal.output import console, say
@@ -688,7 +700,7 @@ def sweep(
     hours = read_limit(limit)
     described = read_sweep(specification, problem=None if problem_file is None else own_problem(problem_file))
     target = Path(f"{specification.stem}.nc") if out is None else out
-    check_output(target, [specification])
+    check_output(target, specification, problem_file)
     store = CellStore(target.with_name(f"{target.name}.cells")) if keeps_files(target) else None
     if store is not None:
         check_output(store.path("probe"))
@@ -745,8 +757,9 @@ def exponents(
 
     Example: tightrate exponents krm_sweep.nc --along K,R,'K R'
     """
-    from tightrate.common.files import check_output, write_whole
+    from tightrate.common.files import write_whole
     from tightrate.rates.statements.catalogue import theorem as theorem_of
+    from tightrate.terminal.arguments import check_output
     from tightrate.terminal.documents import print_json
     from tightrate.terminal.exponents import exponents_page
     from tightrate.terminal.output import console, say
@@ -758,7 +771,7 @@ def exponents(
         kind = figure_out.suffix.removeprefix(".")
         if kind not in ("pdf", "png", "svg"):
             raise TightrateError(f"--figure draws .pdf, .png or .svg, not {figure_out.name}")
-        check_output(figure_out, [file])
+        check_output(figure_out, file)
     found = exponents_of(load_dataset(file), claimed, along=along, measure=measure)
     if figure_out is not None:
         from tightrate.figures.gallery.sweep import file_of
@@ -815,6 +828,10 @@ def verify(
         if not claims:
             raise TightrateError(f"{papers[0]} has no claims; see the file that tightrate new-paper writes")
     chosen = claims_of(_profile(profile), *(claims or ["*"]))
+    if report is not None:
+        from tightrate.figures.output_folder import check_output_folder
+
+        check_output_folder(report)
     store = default_store()
     kept = telling(f"finished cells are kept in {store.folder}, run it again to go on") if papers else nullcontext()
     with progress() as watcher, kept:
@@ -893,8 +910,8 @@ def figure(
 
     Example: tightrate figure k-does-not-help --format pdf,svg --columns 1
     """
-    from tightrate.common.files import check_output
     from tightrate.figures.figure import FIGURES, FORMATS, Look, save, staleness
+    from tightrate.terminal.arguments import check_output
     from tightrate.terminal.output import progress, say
     from tightrate.verify.cache.netcdf import load_dataset
     from tightrate.verify.cache.result_cache import default_store
@@ -922,7 +939,7 @@ def figure(
     look = Look(cast("Columns", columns), cast("Family", family), cast("Notation", notation))
     for name in chosen:
         for ending in ("nc", *kinds):
-            check_output(out / f"{name}.{ending}", [] if source is None else [source])
+            check_output(out / f"{name}.{ending}", source)
     with progress() as watcher:
         session = Session(_profile(profile), jobs=jobs, progress=watcher, store=default_store(), reuse=True)
         if source is None:
@@ -1073,12 +1090,12 @@ def worst_case_command(
 
     Example: tightrate worst-case local-sgd K=4 R=2 eta=1 --against patel2024/prop7-constant
     """
-    from tightrate.common.files import check_output, write_whole
+    from tightrate.common.files import write_whole
     from tightrate.rates.statements.catalogue import theorem as theorem_of
     from tightrate.simulator.worst_case.settings import defaults_of, of_class
     from tightrate.simulator.worst_case.worst_case import tuned_worst_case
     from tightrate.simulator.worst_case.worst_case import worst_case as one_worst_case
-    from tightrate.terminal.arguments import read_lists, read_names, read_pairs
+    from tightrate.terminal.arguments import check_output, read_lists, read_names, read_pairs
     from tightrate.terminal.documents import json_text, print_json
     from tightrate.terminal.output import console, working
     from tightrate.terminal.worst_case import worst_case_as_json, worst_case_page, worst_cases_as_json, worst_cases_page

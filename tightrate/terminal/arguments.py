@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tightrate.common import files, paper_files
 from tightrate.common.errors import TightrateError
 from tightrate.common.files import read_text
 from tightrate.common.numbers import read_number
@@ -105,6 +106,12 @@ def read_names(text: str) -> tuple[str, ...]:
     (('gap', 'distance'), ())
     """
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def check_output(path: Path, *inputs: object) -> None:
+    """Refuse a place that cannot be written, or that the command reads: one of its inputs, or a paper of one's own."""
+    papers = {str(module.__file__) for module in paper_files.with_helpers() if module.__file__ is not None}
+    files.check_output(path, [Path(str(one)) for one in (*inputs, *papers) if one is not None and one != ""])
 
 
 def own_problem(file: Path) -> str:

@@ -6,15 +6,17 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from threading import Event, Thread
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 BAD_INPUT = 2
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 WORDS = {"SIGINT": "interrupted", "SIGTERM": "ended by a signal", "SIGHUP": "ended with its terminal"}
 NOTHING_KEPT = "nothing is left half-written"
+SECONDS_TO_ANSWER = 3.0  # until a signal ends a process whose libraries are deep in a computation
 
 
 class Stopped(BaseException):
@@ -27,8 +29,11 @@ class Stopped(BaseException):
     @property
     def line(self) -> str:
         """What is said to whoever sent the signal."""
-        word = WORDS.get(signal.Signals(self.number).name, "ended by a signal")
-        return f"{word}; {'; '.join(getattr(self, '__notes__', [])) or NOTHING_KEPT}"
+        return f"{_word(self.number)}; {'; '.join(getattr(self, '__notes__', [])) or NOTHING_KEPT}"
+
+
+def _word(number: int) -> str:
+    return WORDS.get(signal.Signals(number).name, "ended by a signal")
 
 
 class OutputLost(BaseException):
@@ -43,8 +48,10 @@ class OutputLost(BaseException):
 def stops_are_raised() -> Iterator[None]:
     """A context in which the first signal to end raises `Stopped`, and a second one ends the process at once."""
     before: dict[int, Any] = {}
+    answered = Event()
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        answered.set()
         for other in before:
             signal.signal(other, signal.SIG_DFL)
         raise Stopped(number)
@@ -56,11 +63,37 @@ def stops_are_raised() -> Iterator[None]:
     except ValueError:  # not in the main thread
         before.clear()
     try:
-        yield
+        with _minded(before, answered):
+            yield
     finally:
         for number, handler in before.items():
             with suppress(ValueError, TypeError):
                 signal.signal(number, handler)
+
+
+@contextmanager
+def _minded(numbers: Collection[int], answered: Event) -> Iterator[None]:
+    """A context in which a signal ends the process even if no handler can run, because a library computes for long."""
+    if not numbers or os.name != "posix":
+        yield
+        return
+    hears, tells = os.pipe()
+    os.set_blocking(tells, False)
+    before = signal.set_wakeup_fd(tells, warn_on_full_buffer=False)
+
+    def mind() -> None:
+        while heard := os.read(hears, 1):
+            if heard[0] in numbers and not answered.wait(SECONDS_TO_ANSWER):
+                _said(f"{_word(heard[0])}; what was finished is kept", 0)
+                os._exit(128 + heard[0])
+        os.close(hears)
+
+    Thread(target=mind, daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(tells)
 
 
 @contextmanager
@@ -132,24 +165,39 @@ def _no_warnings() -> Iterator[None]:
 
 def ended(run: Callable[[], int]) -> int:
     """The exit status of `run`, once all it printed has left; every other end is one line on standard error."""
-    with stops_are_raised(), _own_streams(), _no_warnings():
-        try:
-            status = run()
-            sys.stdout.flush()
-        except Stopped as stop:
-            return _said(stop.line, 128 + stop.number)
-        except KeyboardInterrupt:
-            return _said(f"interrupted; {NOTHING_KEPT}", 130)
-        except OutputLost as lost:
-            _let_go()
-            if isinstance(lost.error, BrokenPipeError):  # whoever read it had enough
-                return 0
-            return _said(f"cannot write the output: {lost.error.strerror or lost.error}", BAD_INPUT)
-        return status
+    try:
+        with stops_are_raised(), _own_streams(), _no_warnings():
+            return _status(run)
+    except Stopped as stop:  # before it ran, or when it had
+        return _said(stop.line, 128 + stop.number)
+
+
+def _status(run: Callable[[], int]) -> int:
+    try:
+        status = run()
+        sys.stdout.flush()
+    except Stopped as stop:
+        return _said(stop.line, 128 + stop.number)
+    except KeyboardInterrupt:
+        return _said(f"interrupted; {NOTHING_KEPT}", 130)
+    except OutputLost as lost:
+        _let_go()
+        if isinstance(lost.error, BrokenPipeError):  # whoever read it had enough
+            return 0
+        return _said(f"cannot write the output: {lost.error.strerror or lost.error}", BAD_INPUT)
+    return status
+
+
+def leave(status: int) -> NoReturn:
+    """End the process: who interrupts it while threads and processes end kills it, and hears nothing more."""
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    sys.exit(status)
 
 
 def _said(line: str, status: int) -> int:
-    with suppress(OutputLost, OSError, ValueError):
+    with suppress(OutputLost, OSError, ValueError, AttributeError):
         sys.stderr.write(f"tightrate: {' '.join(line.split())}\n")
         sys.stderr.flush()
     return status
