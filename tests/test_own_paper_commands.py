@@ -113,6 +113,7 @@ def gap(data, columns):
     picture.add_subplot().plot(data.R, data.gap_mean.isel(K=0, q=0))
     return picture
 '''
+SETTING = "from tightrate.rates.statements.setting import Setting"
 SWEEP = """
 algorithm = "lazy-sgd"
 problem = "own-quadratics"
@@ -224,10 +225,22 @@ def test_claims_and_figures_of_the_file_are_judged_and_drawn(run: Run, tmp_path:
     assert "witness" in output
 
 
-def test_theorems_of_the_file_are_searched_and_held_against_worst_cases(run: Run) -> None:
-    searched = json.loads(run("falsify", "doe2026/thm1", "--json"))
-    assert searched[0]["verdict"] == "not-applicable"
-    assert "doe2026/holds" in searched[0]["sentence"]
+def test_theorems_of_the_file_are_searched_and_held_against_worst_cases(run: Run, tmp_path: Path) -> None:
+    (asked,) = json.loads(run("falsify", "doe2026/thm1", "--json"))  # no search is written for it
+    assert (asked["verdict"], asked["expected"]) == ("consistent", "consistent")
+    assert "No function of the class is worse" in asked["sentence"]
+    (other,) = json.loads(run("falsify", "doe2026/thm2", "--json"))
+    assert other["verdict"] == "not-applicable"
+    assert "doe2026/decays" in other["sentence"]
+    named = PAPER.replace('["eta*H <= 1"]', '["eta*H <= 1"], setting=Setting("lazy-sgd", {"sigma": 0, "zeta": 0})', 1)
+    wrong = named.replace("2*q*eta*K*R", "16*q*eta*K*R").replace("as tr\n", f"as tr\n{SETTING}\n")
+    (tmp_path / "doe.py").write_text(wrong)
+    (refuted,) = json.loads(run("falsify", "doe2026/thm1", "--json", status=1))
+    assert refuted["verdict"] == "violated"
+    again = ("K=2", "R=2", "M=1", "eta=1", "--against", "doe2026/thm1", "--json")
+    document = json.loads(run("worst-case", "lazy-sgd", *again, status=1))
+    assert document["conclusion"] == "refuted"
+    assert document["ratio"] == pytest.approx(16 * 4 / (4 * 4 + 2), rel=1e-6)
 
 
 def test_a_theorem_of_the_file_is_held_against_exact_worst_cases(run: Run) -> None:

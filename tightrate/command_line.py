@@ -1070,7 +1070,7 @@ def worst_case_command(
         str, typer.Option("--class", help="common-optimum, heterogeneous or one-machine; else by M and zeta_star.")
     ] = "",
     measure: Annotated[str, typer.Option(help="gap, squared-distance or squared-gradient.")] = "gap",
-    output: Annotated[str, typer.Option(help="Iterate: last or average.")] = "last",
+    output: Annotated[str, typer.Option(help="Iterate: last, average or weighted.")] = "last",
     theorem: Annotated[str | None, typer.Option("--against", metavar="THEOREM", help="Compare with its bound.")] = None,
     tune: Annotated[
         str, typer.Option(metavar="NAME,...", help="Steps to choose so that the worst case is least.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -20,14 +21,31 @@ TRANSFORMED: Mapping[str, str] = {"distance": "squared-distance"}  # a bound on 
 # What a class may assume without being smaller than that of the programme: constants that it has too, and no noise.
 EXPRESSIBLE = frozenset({"sigma", "zeta_star", "mu", "sigma_star", "sigma_2alpha", SAMPLE_SMOOTHNESS})
 
+CONVEX = re.compile(r"(?<!non-)(?<!weakly )\bconvex\b")
 
-ANY_METHOD = ("any", "distributed zero-respecting")  # of which those that a programme knows are special cases
+# Methods under which the catalogue speaks of what the registry has under another name (without noise), and those that a
+# lower bound for many methods is tried on.
+SAME = {"gradient-descent": "minibatch-sgd"}
+ONE_OF_MANY = {"any": "minibatch-sgd", "distributed zero-respecting": "accelerated-minibatch-sgd"}
+WEIGHTS = "weights $(1 - mu eta / 2)^-(t+1)$"
+
+
+def method_of(theorem: Theorem) -> str | None:
+    """The method of the registry that a programme is written for to hold it against the theorem, if there is one."""
+    name = SAME.get(theorem.algorithm, theorem.algorithm)
+    if name not in ALGORITHMS and theorem.bound.kind == "lower":
+        name = ONE_OF_MANY.get(theorem.algorithm, name)
+    return name if name in ALGORITHMS else None
 
 
 def output_of(theorem: Theorem) -> str | None:
     """Which of the programme's outputs the theorem speaks of."""
     words = theorem.iterate
-    if "weight" in words or "momentum-free" in words:
+    if words == "any output" and theorem.bound.kind == "lower":
+        return "last"
+    if words.startswith("average") and words.endswith(WEIGHTS):
+        return "weighted"
+    if "weight" in words:
         return None
     return "average" if words.startswith("average") else "last" if words.startswith("last") else None
 
@@ -90,7 +108,8 @@ def against(theorem: str | Theorem, worst: Interval, given: Mapping[str, float] 
             f"{method} is not in the registry: give the method by its name, or by what makes it of its parameters, to"
             f" hold {theorem.id} against it"
         )
-    if theorem.algorithm != method and not (bound.kind == "lower" and theorem.algorithm in ANY_METHOD):
+    of_many = bound.kind == "lower" and theorem.algorithm in ONE_OF_MANY
+    if SAME.get(theorem.algorithm, theorem.algorithm) != method and not of_many:
         raise TightrateError(f"{theorem.id} is about {theorem.algorithm}, not about {method}")
     if theorem.iterate != "any output" and output_of(theorem) != output:
         speaks = f"give --output {output_of(theorem)}" if output_of(theorem) else "which no programme has"
@@ -150,8 +169,8 @@ def classes(theorem: Theorem, worst: Interval) -> tuple[bool, bool]:
     )
     spoken |= {name for condition in theorem.conditions for name in condition.symbols}
     convex = mu == 0 or "mu" in spoken
-    if setting is None:
-        return one and convex, False
+    if setting is None:  # its class is known in words alone
+        return one and convex and CONVEX.search(theorem.problem_class) is not None, False
     assumed, bounded = set(setting.constants), setting.bounded()
     identical, common = (bounded.get(name) == 0 for name in ("zeta", "zeta_star"))
     at_optimum = "zeta_star" in bounded or "sigma_star" in assumed  # a symbol, or 0

@@ -18,16 +18,18 @@ from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.admissible_steps import largest_step, mentions
 from tightrate.rates.statements.catalogue import statement
 from tightrate.rates.statements.catalogue import theorem as catalogued
+from tightrate.rates.statements.setting import HETEROGENEITY
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.parameters import construct, parameters
+from tightrate.simulator.worst_case.quadratics import worst_quadratic
 from tightrate.simulator.worst_case.settings import MEASURES
 from tightrate.simulator.worst_case.worst_case import worst_case
 from tightrate.verify.assertions.assertion import Assertion, Undecided
 from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.claim import Claim
-from tightrate.verify.exact_worst_case import TRANSFORMED, classes, output_of, symbols_of
+from tightrate.verify.exact_worst_case import EXPRESSIBLE, TRANSFORMED, classes, method_of, output_of, symbols_of
 from tightrate.verify.experiment import Experiment
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.session import Session
@@ -38,49 +40,78 @@ ZETA_STAR = 0.3  # in units of L B, where a bound speaks of it
 MOMENTUM = 0.5
 IMPROVABLE = 0.5
 EVIDENCE = "exact worst case at these sizes"
+SMALLER_TAU = 0.5  # in units of L, where a lower bound speaks of it: its instances are in the class of every larger one
 ANY_STEP = (0.5, 1.0, 1.5)  # for lower bounds, which hold at every step: a large one makes them trivial
 
 
+def inexpressible(theorem: Theorem) -> str:
+    """Why no programme can be held against the theorem; empty where one can: explicit constants, a method of the
+    registry that is linear in gradients, an iterate and a measure that the programme knows, no symbol that its class
+    does not have, and some admissible point."""
+    bound, method = theorem.bound, method_of(theorem)
+    if bound.constants != "explicit":
+        return "its constants are hidden"
+    if bound.kind == "exact":
+        return "it is about one instance"
+    if TRANSFORMED.get(bound.measure.name, bound.measure.name) not in MEASURES:
+        return f"it bounds the {bound.measure.name}"
+    if method is None:
+        return f"no method of the registry is {theorem.algorithm}"
+    if output_of(theorem) is None:
+        return f"it is about the {theorem.iterate}"
+    known = parameters(ALGORITHMS[method])
+    own = {
+        name: 1 if type(one.default) is int or name == "switch" else 0.1 for name, one in known.items() if one.required
+    }
+    if not construct(ALGORITHMS[method], own).linear:
+        return f"{method} is not linear in gradients"
+    if unknown := sorted({symbol.name for symbol in bound.expression.free_symbols} - OF_CLASS - set(known)):
+        return f"it depends on {', '.join(unknown)}"
+    return "" if any(True for _ in points(theorem, "quick")) else "its conditions hold at no size that is tried"
+
+
 def expressible(theorem: Theorem) -> bool:
-    """Whether a programme can be held against the theorem: a method of the registry that is linear in gradients, its
-    last iterate or uniform average, explicit constants, a measure that the programme knows, and some admissible
-    point."""
-    bound = theorem.bound
-    if bound.constants != "explicit" or bound.kind == "exact" or theorem.algorithm not in ALGORITHMS.names():
-        return False
-    if TRANSFORMED.get(bound.measure.name, bound.measure.name) not in MEASURES or output_of(theorem) is None:
-        return False
-    known = parameters(ALGORITHMS[theorem.algorithm])
-    own = {name: 0.1 for name, one in known.items() if one.required}
-    if not construct(ALGORITHMS[theorem.algorithm], own).linear:
-        return False
-    speaks_of = {symbol.name for symbol in bound.expression.free_symbols}
-    return speaks_of <= KNOWN and any(True for _ in points(theorem, "quick"))
+    """Whether a programme can be held against the theorem."""
+    return not inexpressible(theorem)
 
 
-STEPS = {"eta", "gamma", "momentum"}
-KNOWN = frozenset({"B", "K", "L", "M", "R", "mu", "sigma", "sigma_star", "sigma_2alpha", "zeta_star", "tau", *STEPS})
+OF_CLASS = frozenset({"B", "K", "L", "M", "R", "mu", "sigma", "sigma_star", "sigma_2alpha", "zeta_star", "tau"})
 
 
-def points(theorem: Theorem, profile: str) -> Iterator[dict[str, float]]:
-    """What the programme is asked at: sizes, the class, and the steps that are prescribed, or the largest allowed."""
-    speaks = {symbol.name for symbol in theorem.bound.expression.free_symbols}
-    speaks |= {name for one in theorem.conditions for name in one.symbols}
-    identical = theorem.setting is None or theorem.setting.bounded().get("zeta") == 0
+def points(theorem: Theorem, profile: str) -> Iterator[tuple[dict[str, float], dict[str, float]]]:
+    """What the programme is asked at: sizes, the class, and the steps that are prescribed, or the largest allowed; and
+    what else the theorem is told.
+
+    Two workers stand for any number, whose worst case is the same; one is enough where machines are identical, or
+    heterogeneity is not bounded by anything that a programme knows.
+    """
+    spoken = {symbol.name for symbol in theorem.bound.expression.free_symbols}
+    spoken |= {name for one in theorem.conditions for name in one.symbols}
+    setting, upper = theorem.setting, theorem.bound.kind == "upper"
+    bounded = {} if setting is None else setting.bounded()
     pooled = theorem.algorithm.endswith("minibatch-sgd")
-    heterogeneous = bool(speaks & {"zeta_star", "sigma_star"}) and not identical
-    zeta_star = ZETA_STAR if heterogeneous else 0.0
-    known = parameters(ALGORITHMS[theorem.algorithm])  # two workers stand for any number: the worst case is the same
+    one = (
+        setting is None
+        or bounded.get("zeta") == 0
+        or pooled
+        or (upper and not {"zeta_star"} & set(bounded) and "sigma_star" not in bounded)
+    )
+    zeta_star = ZETA_STAR if spoken & {"zeta_star", "sigma_star"} and bounded.get("zeta_star") != 0 else 0.0
+    method = method_of(theorem)
+    known = parameters(ALGORITHMS[method]) if method else {}
+    defaults = {name: own.default for name, own in known.items() if type(own.default) in (int, float)}
     for K, R in SIZES[profile]:
-        at = {"K": float(K), "R": float(R), "M": 1.0 if identical or pooled else 2.0, "zeta_star": zeta_star}
-        at |= {"L": 1.0, "B": 1.0, "mu": 0.1 if "mu" in speaks else 0.0}
-        symbols: dict[str, Any] = {**at, "sigma": 0.0, "sigma_star": zeta_star, "tau": 1.0, "T": K * R}
+        at = {"K": float(K), "R": float(R), "M": 1.0 if one else 2.0, "zeta_star": 0.0 if one else zeta_star}
+        at |= {"L": 1.0, "B": 1.0, "mu": 0.1 if "mu" in spoken else 0.0}
+        symbols: dict[str, Any] = {**defaults, **at, "sigma": 0.0, "sigma_star": at["zeta_star"], "T": K * R}
+        further = {"tau": 1.0 if upper else SMALLER_TAU}
+        symbols |= further
         steps = {"gamma": 1.0, **({"momentum": MOMENTUM} if "momentum" in known else {})}
         steps |= {name: float(theorem.step_at(name, symbols)) for name in theorem.steps if name in known}
         steps = {name: value for name, value in steps.items() if name in known}
         if "eta" in theorem.steps:
             choices = [steps]
-        elif theorem.bound.kind == "upper" and mentions(theorem.conditions, "eta"):
+        elif upper and mentions(theorem.conditions, "eta"):
             given = {**symbols, **steps}
             decided = [one for one in theorem.conditions if one.relation is not None and one.symbols <= {*given, "eta"}]
             arrays = {name: np.array(value) for name, value in given.items()}
@@ -89,39 +120,61 @@ def points(theorem: Theorem, profile: str) -> Iterator[dict[str, float]]:
             choices = [{**steps, "eta": eta} for eta in ANY_STEP]
         for choice in choices:
             if not any(one.status({**symbols, **choice}) == "fails" for one in theorem.conditions):
-                yield {**at, **choice}
+                yield {**at, **choice}, further
 
 
 def worst_cases_of(theorem: Theorem, profile: str) -> xr.Dataset:
-    """The exact worst case at every point: `lower` and `upper` ends (point), and the symbols there."""
+    """The exact worst case at every point: `lower` and `upper` ends, `attained` by a function of the theorem's own
+    class (nan where none is known; `curvature` where that is a quadratic), and the symbols there."""
     measure = TRANSFORMED.get(theorem.bound.measure.name, theorem.bound.measure.name)
+    method = method_of(theorem)
     rows: list[dict[str, float]] = []
     try:
-        for point in points(theorem, profile):
-            output: Any = output_of(theorem)
-            found = worst_case(theorem.algorithm, **point, measure=measure, output=output)  # type: ignore[arg-type]
+        for point, further in points(theorem, profile):
+            asked: dict[str, Any] = {**point, "measure": measure, "output": output_of(theorem)}
+            found = worst_case(str(method), **asked)
             known = found.status == "solved"
-            ends = {"lower": found.lower, "upper": found.upper} if known else {"lower": np.nan, "upper": np.nan}
-            if theorem.bound.measure.name in TRANSFORMED:
-                ends = {name: float(np.sqrt(value)) for name, value in ends.items()}
             inside, contains = classes(theorem, found)
-            rows.append({**symbols_of(found), **ends, "inside": inside, "contains": contains})
+            ends = {"lower": found.lower, "upper": found.upper} if known else {"lower": np.nan, "upper": np.nan}
+            ends |= {"attained": ends["lower"] if contains else np.nan, "curvature": np.nan}
+            if not contains and _quadratic(theorem) and point["M"] == 1:
+                quadratic = worst_quadratic(str(method), **asked)
+                ends |= {"attained": quadratic.value, "curvature": quadratic.curvature}
+            if theorem.bound.measure.name in TRANSFORMED:
+                ends |= {name: float(np.sqrt(ends[name])) for name in ("lower", "upper", "attained")}
+            rows.append({**symbols_of(found, further), **ends, "inside": inside, "contains": contains})
     except TightrateError as missing:
         if "pip install" not in str(missing):
             raise
         return xr.Dataset(attrs={"missing": str(missing)})
-    names = ["lower", "upper", "inside", "contains", *(name for name in rows[0] if name in LETTERS)]
+    names = [*ENDS, "inside", "contains", *(name for name in rows[0] if name in LETTERS and name not in ENDS)]
     return xr.Dataset({name: ("point", np.array([row[name] for row in rows], dtype=float)) for name in names})
+
+
+ENDS = ("lower", "upper", "attained", "curvature")
+
+
+def _quadratic(theorem: Theorem) -> bool:
+    """Whether the theorem's class, on one machine, is that of all quadratics."""
+    if theorem.setting is None or theorem.bound.kind != "upper":
+        return False
+    assumed = set(theorem.setting.constants) - EXPRESSIBLE - set(HETEROGENEITY)
+    in_words = any(line.relation is None and "sigma" not in line.text for line in theorem.conditions)
+    return assumed == {"Q"} and theorem.setting.constants["Q"] == 0 and not in_words
 
 
 @dataclass(frozen=True)
 class NoWorse:
     """No function of the class does worse than an upper bound, some does as badly as a lower bound; no more is said
-    where the theorem's class and that of the programme differ."""
+    where the theorem's class and that of the programme differ.
+
+    `attained` is the same bound beside what functions of the theorem's own class attain, None where none is known to be
+    of it: by them an upper bound is refuted.
+    """
 
     bounded: Bounded
     decides: bool
-    refutes: bool
+    attained: Bounded | None
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -130,18 +183,22 @@ class NoWorse:
 
     def check(self) -> Verdict:
         """The verdict on the ends of the intervals, with what it shows of the constant."""
+        refuted = None if self.attained is None else self.attained.check()
+        if refuted is not None and refuted.status == "violated":
+            witness = {**(refuted.witness or {}), "functions": self._command(refuted)}
+            sentence = (
+                "Some functions of the class break the bound: the command of the witness builds them."
+                if self.bounded.side == "upper"
+                else "No function of the class does as badly as the bound says: the command of the witness proves it."
+            )
+            evidence = {**refuted.evidence, "evidence": EVIDENCE}
+            return replace(refuted, witness=witness, sentence=sentence, evidence=evidence)
         verdict = self.bounded.check()
         upper = self.bounded.side == "upper"
-        name = f"{'largest' if upper else 'smallest'} measured / bound"
-        ratio = float(verdict.evidence.get(name, np.nan))
+        ratio = float(verdict.evidence.get(f"{'largest' if upper else 'smallest'} measured / bound", np.nan))
         improvable = ratio < IMPROVABLE if upper else ratio > 1 / IMPROVABLE
         evidence = {**verdict.evidence, "evidence": EVIDENCE, "constant improvable at these sizes": improvable}
-        if verdict.status == "violated":
-            witness = {**(verdict.witness or {}), "functions": self._command(verdict)}
-            sentence = "Some functions of the class break the bound: the command of the witness builds them."
-            verdict = replace(verdict, witness=witness, sentence=sentence)
-        allowed = {"consistent": self.decides, "violated": self.refutes}.get(verdict.status, True)
-        if not allowed:
+        if verdict.status == "violated" or (verdict.status == "consistent" and not self.decides):
             sentence = "The theorem's class is not that of the programme, so that the worst case decides nothing."
             return replace(verdict, status="inconclusive", sentence=sentence, evidence=evidence, witness=None)
         if verdict.status == "consistent":
@@ -154,29 +211,47 @@ class NoWorse:
         return replace(verdict, evidence=evidence)
 
     def mutants(self) -> Mapping[str, Assertion]:
-        """A constant just beyond the worst case, and one wrong by a factor 2 where the worst case is that close."""
-        return {how: replace(self, bounded=mutant) for how, mutant in self._beyond().items()}
-
-    def _beyond(self) -> dict[str, Bounded]:
-        inequality = self.bounded.inequality
-        if self.bounded.right is not None:
+        """A constant just beyond what is attained, and one wrong by a factor 2 where that is as close."""
+        if self.attained is None:
             return {}
-        ratio = (self.bounded.measurement.measured / inequality.bound).where(inequality.bound > 0)
+        inequality = self.attained.inequality
+        ratio = (self.attained.measurement.measured / inequality.bound).where(inequality.bound > 0)
         upper = self.bounded.side == "upper"
         closest = float(ratio.max() if upper else ratio.min())
         factors = {closest * (0.99 if upper else 1.01)} | ({0.5} if upper and closest > 0.5 * 1.001 else set())
         factors |= {2.0} if not upper and closest < 2 / 1.001 else set()
-        return {f"constant times {f:.4g}": replace(self.bounded, right=f * inequality.bound) for f in sorted(factors)}
+        return {f"constant times {f:.4g}": self._times(f) for f in sorted(factors)}
+
+    def _times(self, factor: float) -> NoWorse:
+        bounded, attained = (
+            None if one is None else replace(one, right=factor * one.inequality.bound)
+            for one in (self.bounded, self.attained)
+        )
+        assert bounded is not None
+        return replace(self, bounded=bounded, attained=attained)
 
     def _command(self, verdict: Verdict) -> str:
-        told = verdict.witness or {}
-        known = parameters(ALGORITHMS[self.bounded.theorem.algorithm])
-        names = ["K", "R", "M", "mu", "zeta_star", *known]
-        given = " ".join(f"{name}={told[name]:.17g}" for name in dict.fromkeys(names) if name in told)
-        theorem = self.bounded.theorem
+        told, theorem = verdict.witness or {}, self.bounded.theorem
+        method = str(method_of(theorem))
+        steps = [name for name in parameters(ALGORITHMS[method]) if name in told]
+        curvature = told.get("curvature", np.nan)
+        if np.isfinite(curvature):
+            given = {
+                **{name: told[name] for name in ("K", "R", *steps)},
+                "M": 1,
+                "d": 1,
+                "tau": 0,
+                "zeta_star": 0,
+                "B": 1,
+            }
+            given |= {"mu": curvature, "L": curvature}
+            values = " ".join(f"{name}={value:.17g}" for name, value in given.items())
+            return f"tightrate simulate {method} random-quadratics {values} --output {output_of(theorem)}"
+        names = ["K", "R", "M", "mu", "zeta_star", *steps]
+        values = " ".join(f"{name}={told[name]:.17g}" for name in dict.fromkeys(names) if name in told)
         measure = TRANSFORMED.get(theorem.bound.measure.name, theorem.bound.measure.name)
         how = f"--measure {measure} --output {output_of(theorem)} --out FILE"
-        return f"tightrate worst-case {theorem.algorithm} {given} {how}"
+        return f"tightrate worst-case {method} {values} {how}"
 
 
 def no_worse(theorem: Theorem, data: xr.Dataset) -> NoWorse:
@@ -185,8 +260,12 @@ def no_worse(theorem: Theorem, data: xr.Dataset) -> NoWorse:
     rounding = data.upper - data.lower + 1e-7 * abs(data.upper)
     measured = data.upper if upper else data.lower
     measurement = Measurement.of(data, measured, what="the exact worst case", rounding=rounding)
-    decides, refutes = (data.inside, data.contains) if upper else (data.contains, data.inside)
-    return NoWorse(Bounded(theorem, measurement), bool(decides.all()), bool(refutes.all()))
+    bounded = Bounded(theorem, measurement)
+    if not upper:  # refuted where no function of a class that holds the theorem's does as badly
+        return NoWorse(bounded, bool(data.contains.all()), bounded if bool(data.inside.all()) else None)
+    known = bool(data.attained.notnull().all())
+    own = Measurement.of(data, data.attained, what="what functions of the class attain", rounding=1e-7 * data.attained)
+    return NoWorse(bounded, bool(data.inside.all()), Bounded(theorem, own) if known else None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,13 +12,14 @@ import numpy as np
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.common.numbers import whole
 from tightrate.simulator.algorithm import ALGORITHMS, Algorithm
+from tightrate.simulator.measures import OUTPUTS as MEANINGS
 from tightrate.simulator.parameters import construct, parameters, spelled
 from tightrate.simulator.validation import Value, check_complete, check_known, checked
 from tightrate.simulator.worst_case.programme import Measure
 
 Method = str | Callable[..., Algorithm[Any]] | Algorithm[Any]
 """A method by name, what makes it of its parameters, or the method itself."""
-Iterate = Literal["last", "average"]
+Iterate = Literal["last", "average", "weighted"]
 
 CLASSES: Mapping[str, str] = {
     "common-optimum": "M convex functions with a common minimizer (zeta_star = 0)",
@@ -30,7 +31,7 @@ MEASURES: Mapping[str, str] = {
     "squared-distance": "|x_out - x*|^2",
     "squared-gradient": "|grad F(x_out)|^2",
 }
-OUTPUTS: tuple[Iterate, ...] = get_args(Iterate)
+OUTPUTS: Mapping[Iterate, str] = {name: MEANINGS[name] for name in get_args(Iterate)}
 OF_CLASS: Mapping[str, float | None] = {
     "K": None, "R": None, "M": float("inf"), "L": 1.0, "mu": 0.0, "B": 1.0, "zeta_star": 0.0
 }  # fmt: skip
@@ -48,6 +49,13 @@ class Settings:
     measure: Measure
     output: Iterate
     symmetric: bool
+
+    @property
+    def decay(self) -> float | None:
+        """q in the weights (1 - q)^-(t + 1) of the average that is the output; None where it is no average."""
+        if self.output == "weighted":
+            return self.numbers["mu"] * float(cast(float, self.steps["eta"])) / 2
+        return 0.0 if self.output == "average" else None
 
     @property
     def parameters(self) -> dict[str, float | str]:
@@ -75,6 +83,8 @@ def settings_of(algorithm: Method, values: Mapping[str, Any]) -> Settings:
     _check_class(known, symmetric)
     name, rule, own = _method(algorithm, steps, known)
     _check_size(rule, known, symmetric)
+    if output == "weighted" and not ("eta" in own and known["mu"] > 0):
+        raise TightrateError("the weights (1 - mu eta/2)^-(t+1) need mu and the method's eta; give mu=VALUE eta=VALUE")
     return Settings(name, rule, own, known, cast(Measure, measure), cast(Iterate, output), symmetric)
 
 

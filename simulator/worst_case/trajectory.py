@@ -67,19 +67,18 @@ class ExchangeableTrajectory:
         return len(self.start)
 
 
-def trajectory(algorithm: Algorithm[Any], *, K: int, R: int, M: int, average: bool = False) -> Trajectory:
+def trajectory(algorithm: Algorithm[Any], *, K: int, R: int, M: int, decay: float | None = None) -> Trajectory:
     """The points of a method with R rounds of K local steps on M workers.
 
-    The output is that of the last communication, or, with `average`, the uniform average over all local steps of the
-    workers' mean iterate before the step.  A method that is not linear in the gradients is refused.
+    The output is that of the last communication, or, with a `decay` q, the average over all local steps t of the
+    workers' mean iterate before the step, with weights (1 - q)^-(t + 1): uniform where q = 0.  A method that is not
+    linear in the gradients is refused.
     """
     if not algorithm.linear:
         raise TightrateError("the method is not linear in the gradients: its worst case is no semidefinite programme")
     N = _questions(algorithm, K, R, M)
     oracle = _Units(M, N)
-    state, total = _followed(algorithm, oracle.start(), oracle.answer, K, R, M)
-    returned = total if average else algorithm.output(state)[0]
-    output = oracle.place(returned)
+    output = oracle.place(_followed(algorithm, oracle.start(), oracle.answer, K, R, M, decay))
     coefficients = np.stack(oracle.questions, axis=1)  # (M, n, dimension)
     n = coefficients.shape[1]
     own = coefficients[..., 1:].reshape(M, n, M, N)
@@ -89,19 +88,19 @@ def trajectory(algorithm: Algorithm[Any], *, K: int, R: int, M: int, average: bo
     if np.abs(own[..., kept:]).max(initial=0.0) > 0:
         raise TightrateError("the method used a gradient that it has not asked for")
     found = Trajectory(coefficients[..., 0], padded, output)
-    _check(algorithm, found, K, R, average)
+    _check(algorithm, found, K, R, decay)
     return found
 
 
-def exchangeable(algorithm: Algorithm[Any], *, K: int, R: int, average: bool = False) -> ExchangeableTrajectory:
+def exchangeable(algorithm: Algorithm[Any], *, K: int, R: int, decay: float | None = None) -> ExchangeableTrajectory:
     """The same for any number of exchangeable workers, read off a run with two of them."""
-    pair = trajectory(algorithm, K=K, R=R, M=2, average=average)
+    pair = trajectory(algorithm, K=K, R=R, M=2, decay=decay)
     first, second = pair.gradients[0, :, 0], pair.gradients[0, :, 1]
     mirrored = pair.gradients[1, :, 1], pair.gradients[1, :, 0]
     if not (np.allclose(first, mirrored[0], atol=SAME) and np.allclose(second, mirrored[1], atol=SAME)):
         raise TightrateError("the method does not treat its workers alike: give a small number of workers instead")
     found = ExchangeableTrajectory(pair.start[0], 2 * second, first - second, pair.output)
-    three = trajectory(algorithm, K=K, R=R, M=3, average=average).gradients[0]
+    three = trajectory(algorithm, K=K, R=R, M=3, decay=decay).gradients[0]
     as_said = [found.own * (m == 0) + found.mean / 3 for m in range(3)]
     if three.shape[0] != found.points or not np.allclose(np.swapaxes(three, 0, 1), as_said, atol=SAME):
         raise TightrateError("the method depends on the number of workers: give a small number of workers instead")
@@ -109,15 +108,21 @@ def exchangeable(algorithm: Algorithm[Any], *, K: int, R: int, average: bool = F
 
 
 def _followed(
-    algorithm: Algorithm[Any], start: Array, answer: Callable[[Array], Array], K: int, R: int, M: int
-) -> tuple[Any, Array]:
-    """The state after R rounds with an oracle's answers, and the average over all local steps (M, dimension)."""
-    state, seen, total = algorithm.init(start), 0, np.zeros(start.shape[1:])
+    algorithm: Algorithm[Any],
+    start: Array,
+    answer: Callable[[Array], Array],
+    K: int,
+    R: int,
+    M: int,
+    decay: float | None = None,
+) -> Array:
+    """The output (M, dimension) of R rounds with an oracle's answers."""
+    state, weights, total = algorithm.init(start), 0.0, np.zeros(start.shape[1:])
+    weight, growth = 1.0, 1 / (1 - (decay or 0.0))
 
     def look(x: Array) -> None:
-        nonlocal seen, total
-        seen += 1
-        total = total + x[0].mean(axis=0)
+        nonlocal weights, weight, total
+        total, weights, weight = total + weight * x[0].mean(axis=0), weights + weight, weight * growth
 
     workers = AnsweringWorkers(K, M, answer, look)
     for _ in range(R):
@@ -128,7 +133,7 @@ def _followed(
             look(algorithm.averaged(state))
             state = algorithm.local_step(state, answer(algorithm.point(state)))
         state = algorithm.synchronize(state)
-    return state, total / max(seen, 1)
+    return algorithm.output(state)[0] if decay is None else total / weights
 
 
 def _questions(algorithm: Algorithm[Any], K: int, R: int, M: int) -> int:
@@ -176,7 +181,7 @@ class _Units:
         return gradient
 
 
-def _check(algorithm: Algorithm[Any], found: Trajectory, K: int, R: int, average: bool) -> None:
+def _check(algorithm: Algorithm[Any], found: Trajectory, K: int, R: int, decay: float | None) -> None:
     """The method run on random gradients goes where the combinations say: what calls itself linear is tried."""
     generator = np.random.default_rng(0)
     M, n = found.workers, found.points
@@ -190,8 +195,7 @@ def _check(algorithm: Algorithm[Any], found: Trajectory, K: int, R: int, average
             met.append(float(np.abs(expected[:, place] - x[0]).max()))
             return g[None, :, place]
 
-        state, total = _followed(algorithm, np.broadcast_to(p, (1, M, 2)).copy(), answer, K, R, M)
-        returned = total if average else algorithm.output(state)[0]
+        returned = _followed(algorithm, np.broadcast_to(p, (1, M, 2)).copy(), answer, K, R, M, decay)
         met.append(np.abs(expected[:, found.output] - returned).max())
         if max(met) > 1e-9 * (1 + np.abs(expected).max()):
             raise TightrateError("the method is not linear in the gradients, although it says so")

@@ -87,9 +87,9 @@ def worst_case(algorithm: Method, *, near: WorstCase | None = None, **settings: 
     method that is made already.  The other `settings`: `K` and `R`; `M` workers (one, a number, or, unless given,
     infinitely many), whose mean has a minimizer at the distance `B` (1) at most, where the root mean square of their
     gradients is `zeta_star` (0) at most; `L` (1) and `mu` (0); `measure` "gap", "squared-distance" or
-    "squared-gradient", of the `output` "last" or "average".  `symmetric` False solves the programme with every worker's
-    own points: for a few workers, to check the one that uses that they are exchangeable.  `near` is the worst case at
-    similar steps, from which the solver then starts.
+    "squared-gradient", of the `output` "last", "average" or "weighted".  `symmetric` False solves the programme with
+    every worker's own points: for a few workers, to check the one that uses that they are exchangeable.  `near` is the
+    worst case at similar steps, from which the solver then starts.
 
     >>> found = worst_case("local-sgd", K=1, R=2, M=1, eta=1.0)
     >>> round(found.lower, 6), round(found.upper, 6)  # L B^2/(4 R + 2)
@@ -98,17 +98,17 @@ def worst_case(algorithm: Method, *, near: WorstCase | None = None, **settings: 
     asked = settings_of(algorithm, settings)
     K, R, M = int(asked.numbers["K"]), int(asked.numbers["R"]), asked.numbers["M"]
     L, B = asked.numbers["L"], asked.numbers["B"]
-    rule, measure, average, unit = asked.rule, asked.measure, asked.output == "average", L * B
+    rule, measure, unit = asked.rule, asked.measure, L * B
     relative = {"mu": asked.numbers["mu"] / L, "zeta_star": asked.numbers["zeta_star"] / unit}
     one = M == 1
     steps_of_a_round = 1 if rule.pools_gradients else K
     run: ExchangeableTrajectory | None = None
     if asked.symmetric:
-        run = _in_units(exchangeable(rule, K=K, R=R, average=average), L)
+        run = _in_units(exchangeable(rule, K=K, R=R, decay=asked.decay), L)
         heterogeneous = {**relative, "zeta_star": 0.0 if one else relative["zeta_star"]}
         programme = exchangeable_programme(run, measure, **heterogeneous, one_machine=one, steps=steps_of_a_round)
     else:
-        several = trajectory(rule, K=K, R=R, M=int(M), average=average)
+        several = trajectory(rule, K=K, R=R, M=int(M), decay=asked.decay)
         scaled = type(several)(several.start, several.gradients * L, several.output)
         programme = general_programme(scaled, measure, **relative, steps=steps_of_a_round)
     solution = solve(programme, near=near._solution if near else None)

@@ -36,6 +36,7 @@ def local_id_sc() -> Stated:
             "noise drift": 2 * L * eta**2 * (K - 1) * sigma**2 / mu,
         },
         conditions=(VANILLA, QUARTER_STEP),
+        setting=Setting("local-sgd", {"sigma": sigma, "zeta": 0, "mu": mu}),
     )
 
 
