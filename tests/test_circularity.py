@@ -117,6 +117,9 @@ NO_THEOREM = "an attribute of that name, of something else"
 READERS: dict[str, str] = {
     "constructions.structured_noise.PerWorker.bound": NO_THEOREM,
     "verify.exact_worst_case.classes": SIZES,
+    "verify.exact_worst_case.method_of": SIZES,
+    "verify.exact_worst_case.output_of": SIZES,
+    "verify.exact_worst_case_claims._quadratic": SIZES,
     "verify.exact_worst_case_claims.points": "sizes, and the step that is prescribed or the largest that is allowed",
     "verify.exact_worst_case_claims.worst_case_claim.<locals>.worst": SIZES,
     "verify.exact_worst_case_claims.worst_cases_of": SIZES,
