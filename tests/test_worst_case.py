@@ -411,6 +411,19 @@ def test_weighted_averages_are_those_of_the_simulator() -> None:
         worst_case("local-sgd", K=2, R=2, eta=0.4, output="weighted")
 
 
+@pytest.mark.parametrize("output", ["last", "average", "weighted"])
+def test_methods_that_pool_gradients_have_programmes_of_any_k(output: str) -> None:
+    """K equal gradients are one; in a weighted average a round has the weight of its K steps together."""
+    settings: dict[str, Any] = {"R": 3, "M": 2, "eta": 0.7, "mu": 0.2, "output": output}
+    found = worst_case("minibatch-sgd", K=4, **settings)
+    run = sample(ALGORITHMS["minibatch-sgd"](eta=0.7), found.witness, K=4, R=3, averaging_decay={
+        "last": None, "average": 0.0, "weighted": 0.2 * 0.7 / 2
+    }[output])  # fmt: skip
+    returned = run.last if run.average is None else run.average
+    assert float(found.witness.gap(returned)[0]) == pytest.approx(found.upper, rel=1e-5)
+    assert worst_case("minibatch-sgd", K=10**9, **{**settings, "output": "last"}).decided
+
+
 def test_a_method_that_knows_mu_is_told_that_of_the_class() -> None:
     """Accelerated mini-batch SGD has steps for strongly convex functions: as in a run with the same mu."""
     of_class = worst_case("accelerated-minibatch-sgd", K=1, R=3, M=1, mu=0.1, eta=0.8)

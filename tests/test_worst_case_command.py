@@ -108,6 +108,8 @@ def test_the_file_holds_a_proof_and_functions_that_attain_it(tmp_path: Path) -> 
         ((*GD, "--against", "khaled2025/thm1-safe"), "give --output average"),
         ((*GD, "--against", "chezhegov2024/local-id-sc"), "squared-distance"),
         (("local-sgd", "K=2", "R=2", "eta=-1", "--tune", "eta"), "positive"),
+        (("local-sgd", "K=2", "R=2", "eta=1", "M=1e9", "--out", "f.json"), "functions of M = 1000000000 workers"),
+        (("local-sgd", "K=2", "R=2", "eta=1", "--tune", "K"), "K is no step of the method"),
         (("local-sgd", "K=2", "R=2", "eta=1,2", "--tune", "gamma"), "--tune is for one worst case: give eta one value"),
         (("local-sgd", "K=2,3", "R=2", "eta=1", "--out", "f.json"), "--out is for one worst case: give K one value"),
         (("local-sgd", "K=2", "R=2", "eta=1,-2"), "eta must be positive and finite, not -2"),

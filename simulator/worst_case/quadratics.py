@@ -40,7 +40,7 @@ def worst_quadratic(algorithm: Method, **settings: Any) -> WorstQuadratic:
     if asked.numbers["M"] != 1:
         raise TightrateError("the worst quadratic is that of one machine; give M=1")
     L, mu, B = (asked.numbers[name] for name in ("L", "mu", "B"))
-    run = exchangeable(asked.rule, K=int(asked.numbers["K"]), R=int(asked.numbers["R"]), decay=asked.decay)
+    run = exchangeable(asked.rule, K=asked.local_steps, R=int(asked.numbers["R"]), decay=asked.decay)
     moves, power = run.mean + run.own, {"gap": 1, "squared-distance": 0, "squared-gradient": 2}[asked.measure]
 
     def measured(curvatures: Array) -> Array:

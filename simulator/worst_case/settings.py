@@ -51,10 +51,20 @@ class Settings:
     symmetric: bool
 
     @property
+    def local_steps(self) -> int:
+        """The local steps of a round that the programme has: of a method that pools its gradients one, because K equal
+        gradients are one."""
+        return 1 if self.rule.pools_gradients else int(self.numbers["K"])
+
+    @property
     def decay(self) -> float | None:
-        """q in the weights (1 - q)^-(t + 1) of the average that is the output; None where it is no average."""
+        """q in the weights (1 - q)^-(t + 1) of the average over these steps that is the output; None where it is none.
+
+        A step that stands for K equal ones has the weight of all of them.
+        """
         if self.output == "weighted":
-            return self.numbers["mu"] * float(cast(float, self.steps["eta"])) / 2
+            q = self.numbers["mu"] * float(cast(float, self.steps["eta"])) / 2
+            return float(1 - (1 - q) ** (self.numbers["K"] / self.local_steps))
         return 0.0 if self.output == "average" else None
 
     @property

@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 from tightrate.common.errors import TightrateError
 from tightrate.common.numbers import number
 from tightrate.constructions.interpolated_functions import InterpolatedFunctions
+from tightrate.constructions.parameters import check_memory
 from tightrate.simulator.worst_case.certificate import check
 from tightrate.simulator.worst_case.programme import (
     Programme,
@@ -24,7 +25,7 @@ from tightrate.simulator.worst_case.programme import (
     general_programme,
     solve,
 )
-from tightrate.simulator.worst_case.settings import Method, settings_of
+from tightrate.simulator.worst_case.settings import OF_CLASS, Method, defaults_of, settings_of
 from tightrate.simulator.worst_case.trajectory import ExchangeableTrajectory, exchangeable, trajectory
 
 Array = NDArray[np.float64]
@@ -77,6 +78,8 @@ class WorstCase(Interval):
             raise TightrateError("functions are built for exchangeable workers where the programme is solved")
         workers = self.parameters["M"]
         M = 1 if workers == 1 else 2 if isinf(float(workers)) else int(float(workers))
+        entries = M * (self._trajectory.points + 1) ** 2 * M
+        check_memory(entries, f"functions of M = {M} workers (those of M = inf are of two)")
         return _functions(self._solution, self._trajectory, M, self.parameters)
 
 
@@ -96,21 +99,20 @@ def worst_case(algorithm: Method, *, near: WorstCase | None = None, **settings: 
     (0.1, 0.1)
     """
     asked = settings_of(algorithm, settings)
-    K, R, M = int(asked.numbers["K"]), int(asked.numbers["R"]), asked.numbers["M"]
+    K, R, M = asked.local_steps, int(asked.numbers["R"]), asked.numbers["M"]
     L, B = asked.numbers["L"], asked.numbers["B"]
     rule, measure, unit = asked.rule, asked.measure, L * B
     relative = {"mu": asked.numbers["mu"] / L, "zeta_star": asked.numbers["zeta_star"] / unit}
     one = M == 1
-    steps_of_a_round = 1 if rule.pools_gradients else K
     run: ExchangeableTrajectory | None = None
     if asked.symmetric:
         run = _in_units(exchangeable(rule, K=K, R=R, decay=asked.decay), L)
         heterogeneous = {**relative, "zeta_star": 0.0 if one else relative["zeta_star"]}
-        programme = exchangeable_programme(run, measure, **heterogeneous, one_machine=one, steps=steps_of_a_round)
+        programme = exchangeable_programme(run, measure, **heterogeneous, one_machine=one, steps=K)
     else:
         several = trajectory(rule, K=K, R=R, M=int(M), decay=asked.decay)
         scaled = type(several)(several.start, several.gradients * L, several.output)
-        programme = general_programme(scaled, measure, **relative, steps=steps_of_a_round)
+        programme = general_programme(scaled, measure, **relative, steps=K)
     solution = solve(programme, near=near._solution if near else None)
     scale = {"gap": L * B**2, "squared-distance": B**2, "squared-gradient": unit**2}[measure]
     certificate = _certificate(programme, solution, scale)
@@ -152,7 +154,13 @@ def tuned_worst_case(
     """
     if not tune or any(not 0 < number(name, value) < float("inf") for name, value in tune.items()):
         raise TightrateError("steps to tune need positive values to begin with, for example eta=1 gamma=1")
+    own = sorted(set(defaults_of(algorithm)) - {*OF_CLASS, "sigma"})
     for name in tune:
+        if name in OF_CLASS:
+            raise TightrateError(
+                f"{name} is no step of the method, and is not chosen by it; give {name}=VALUE, and tune"
+                f" {' or '.join(own)}"
+            )
         if name in fixed:
             raise TightrateError(f"{name} is given and to be tuned; its value in `tune` is where the search begins")
     names, count = list(tune), 0
