@@ -6,8 +6,6 @@ not depend on the number of workers once there are two.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -73,17 +71,25 @@ def _guess(steps: NDArray[np.float64], i: int, j: int) -> tuple[NDArray[np.float
     return np.log(list(START.values())) - [np.log(2.0) * max(i - 1, 0), 0.0], False
 
 
+def best_step(R: int) -> float:
+    """The constant step, in units of $1/L$, at which the worst gap of R steps of gradient descent is least.
+
+    That gap is $max(1/(2 R h + 1), (1 - h)^(2 R))/2$ at the step $h/L$ (Taylor, Hendrickx and Glineur 2017), least
+    where both are equal.
+
+    >>> round(best_step(1), 12)
+    1.5
+    """
+    return float(brentq(lambda h: 1 / (2 * R * h + 1) - (1 - h) ** (2 * R), 1.0, 2.0, xtol=1e-13))
+
+
 def best_gradient_descent(R: int) -> float:
     """The worst gap of R steps of gradient descent at the best constant step, in units of $L B^2$.
-
-    It is $max(1/(2 R h + 1), (1 - h)^(2 R))/2$ at the step $h/L$ (Taylor, Hendrickx and Glineur 2017), least where both
-    are equal.
 
     >>> best_gradient_descent(1)
     0.125
     """
-    step = brentq(lambda h: 1 / (2 * R * h + 1) - (1 - h) ** (2 * R), 1.0, 2.0, xtol=1e-13)
-    return round(float(0.5 / (2 * R * step + 1)), 12)
+    return round(0.5 / (2 * R * best_step(R) + 1), 12)
 
 
 def _measured(data: xr.Dataset) -> Measurement:
@@ -94,10 +100,17 @@ def _measured(data: xr.Dataset) -> Measurement:
 def _one_local_step(data: xr.Dataset) -> dict[str, Fact]:
     """With K = 1 the method is gradient descent on the average, whose best worst case has a closed form."""
     at_one = data.upper.isel(K=0) / data.best_minibatch
+    step = data.best_eta.isel(K=0) / xr.DataArray([best_step(int(R)) for R in data.R.values], dims="R")
     return {
+        "best step at K = 1 over the closed form, at least": Fact(float(step.min()), at_least=0.99),
+        "best step at K = 1 over the closed form, at most": Fact(float(step.max()), at_most=1.01),
         "worst case at K = 1 over the closed form, at least": Fact(float(at_one.min()), at_least=1 - 1e-6),
         "worst case at K = 1 over the closed form, at most": Fact(float(at_one.max()), at_most=1.01),
     }
+
+
+def _at_largest(best_eta: xr.DataArray) -> xr.DataArray:
+    return (best_eta * best_eta.K).isel(K=-1)
 
 
 @claim(
@@ -120,6 +133,10 @@ def exact_minimax_against_proposition_7(theorem: Theorem, data: xr.Dataset) -> F
         also={
             "minimax gap times 108 R at its largest K, at least": float(ratio.isel(K=-1).min()),
             "minimax gap times 108 R at its largest K, at most": float(ratio.isel(K=-1).max()),
+            "best eta L K at the largest K, at least": float(_at_largest(data.best_eta).min()),
+            "best eta L K at the largest K, at most": float(_at_largest(data.best_eta).max()),
+            "best gamma at the largest K, at least": float(data.best_gamma.isel(K=-1).min()),
+            "best gamma at the largest K, at most": float(data.best_gamma.isel(K=-1).max()),
         },
     )
 
@@ -150,22 +167,14 @@ def local_steps_help_by_two(data: xr.Dataset) -> Facts:
 
 @experiment("heterogeneity-begins-to-bite")
 def heterogeneity_bites(session: Session) -> xr.Dataset:
-    """Over $(K, R)$, at $eta = 1/L$ and $gamma = 1$: the exact worst case `gap` with a common optimum over that of
-    $K R$ steps of gradient descent; and `accelerated`, at $eta = 1/(2 L K)$, that of the outer acceleration over plain
-    averaging."""
+    """Over $(K, R)$, at $eta = 1/L$ and $gamma = 1$: the exact worst case `gap` with a common optimum, and its `excess`
+    over that of $K R$ steps of gradient descent."""
     K = [1, 2, 3, 4] if session.profile == "quick" else [1, 2, 3, 4, 6, 8]
     R = [1, 2] if session.profile == "quick" else [1, 2, 4]
-    gap, faster = np.empty((len(K), len(R))), np.empty((len(K), len(R)))
-    for i, steps in enumerate(K):
-        for j, rounds in enumerate(R):
-            given: dict[str, Any] = {"K": steps, "R": rounds, "M": 2, "eta": 1.0}
-            gap[i, j] = worst_case("local-sgd", **given).upper
-            given["eta"] = 0.5 / steps
-            plain_loop = worst_case("local-sgd", **given).upper
-            faster[i, j] = worst_case("local-sgd-outer-acceleration", **given).upper / plain_loop
+    gap = np.array([[worst_case("local-sgd", K=steps, R=rounds, M=2, eta=1.0).upper for rounds in R] for steps in K])
     plain = 1 / (4 * np.outer(K, R) + 2)
     return xr.Dataset(
-        {"gap": (("K", "R"), gap), "excess": (("K", "R"), gap / plain), "accelerated": (("K", "R"), faster)},
+        {"gap": (("K", "R"), gap), "excess": (("K", "R"), gap / plain)},
         coords={"K": K, "R": R},
         attrs={"L": 1.0, "B": 1.0, "eta": 1.0, "gamma": 1.0, "sigma": 0.0, "zeta_star": 0.0, "M": 2},
     )
@@ -187,9 +196,50 @@ def where_heterogeneity_bites(data: xr.Dataset) -> Facts:
             "largest ratio with K up to 2": Fact(float(data.excess.sel(K=[1, 2]).max()), at_most=1.00001),
             "least ratio with K from 4 on": Fact(float(later.min()), at_least=1.001),
         },
-        also={
-            "ratio with K = 3": float(data.excess.sel(K=3).max()),
-            "outer acceleration over plain averaging, at most": float(data.accelerated.max()),
-            "outer acceleration over plain averaging, at least": float(data.accelerated.min()),
+        also={"ratio with K = 3": float(data.excess.sel(K=3).max())},
+    )
+
+
+@experiment("outer-acceleration-exactly")
+def outer_acceleration(session: Session) -> xr.Dataset:
+    """Over $(K, R)$, at $eta = 1/(2 L K)$ and $gamma = 1$, with a common optimum: the exact worst cases of `plain`
+    averaging and of the `accelerated` outer loop."""
+    K = [1, 2] if session.profile == "quick" else [1, 2, 4]
+    R = [1, 2, 4, 6, 8] if session.profile == "quick" else [1, 2, 3, 4, 5, 6, 8, 12]
+    methods = {"plain": "local-sgd", "accelerated": "local-sgd-outer-acceleration"}
+    columns = {
+        column: np.array(
+            [[worst_case(name, K=steps, R=rounds, M=2, eta=0.5 / steps).upper for rounds in R] for steps in K]
+        )
+        for column, name in methods.items()
+    }
+    return xr.Dataset(
+        {name: (("K", "R"), values) for name, values in columns.items()},
+        coords={"K": K, "R": R},
+        attrs={"L": 1.0, "B": 1.0, "gamma": 1.0, "sigma": 0.0, "zeta_star": 0.0, "M": 2},
+    )
+
+
+@claim(
+    "khaled2025/outer-acceleration-exactly",
+    "At the inner step $1/(2 L K)$ with a common optimum plain averaging is exactly as good as $R$ steps of gradient"
+    " descent at $1/(2 L)$, whatever $K$ is; the accelerated outer loop is worse over few rounds and better over many.",
+    theorem="khaled2025/thm3-safe",
+    kind="exact value",
+    data=outer_acceleration,
+)
+def outer_acceleration_exactly(data: xr.Dataset) -> Facts:
+    """Exact worst cases of both methods: one beside the closed form $L B^2/(2 R + 2)$ (Drori and Teboulle 2014), the
+    other beside the first."""
+    closed_form = data.plain * (2 * data.R + 2)
+    ratio = data.accelerated / data.plain
+    better = data.R.where((ratio < 1).all("K"))
+    return Facts(
+        {
+            "plain averaging over the closed form, at least": Fact(float(closed_form.min()), at_least=1 - 1e-5),
+            "plain averaging over the closed form, at most": Fact(float(closed_form.max()), at_most=1 + 1e-5),
+            "accelerated over plain at the most rounds": Fact(float(ratio.isel(R=-1).max()), at_most=0.9),
+            "accelerated over plain at R = 2": Fact(float(ratio.sel(R=2).min()), at_least=1.1),
         },
+        also={"fewest rounds from which acceleration helps": float(better.min())},
     )
