@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import copy
+import inspect
 import json
+import sys
 from dataclasses import replace
 from functools import partial
 from itertools import permutations
@@ -23,6 +26,8 @@ from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.sampled.sampling import sample
+from tightrate.simulator.simulate import simulate
+from tightrate.simulator.worst_case import certificate
 from tightrate.simulator.worst_case import programme as programmes
 from tightrate.simulator.worst_case import worst_case as module
 from tightrate.simulator.worst_case.certificate import check, main
@@ -113,6 +118,16 @@ def test_the_simulator_attains_the_worst_case_on_its_functions(algorithm: str, s
     assert float(functions.constants["B"]) <= 3.0 * (1 + 1e-6)
     assert float(functions.constants["zeta_star"]) <= 0.5 * (1 + 1e-5)
     assert all(one.relative_error < 1e-4 for one in functions.self_check() if one.attained)
+
+
+@pytest.mark.parametrize("measure", ["gap", "squared-distance", "squared-gradient"])
+@pytest.mark.parametrize(("algorithm", "output"), [("local-sgd", "average"), ("scaffold", "last")])
+def test_the_simulator_attains_every_measure(algorithm: str, output: str, measure: str) -> None:
+    sizes: dict[str, Any] = {"K": 2, "R": 2, "eta": 0.3}
+    of_class = {"L": 2.0, "mu": 0.2, "B": 3.0, "zeta_star": 0.5}
+    found = worst_case(algorithm, M=float("inf"), **sizes, **of_class, measure=measure, output=output)
+    run = simulate(algorithm, found.witness, sizes, method="sample", output=output, measures=[measure])  # type: ignore[arg-type]
+    assert run.measures[measure].mean == pytest.approx(found.upper, rel=1e-5)
 
 
 def halved(steps: dict[str, Any]) -> dict[str, Any]:
@@ -250,6 +265,13 @@ def test_the_checker_reads_files_and_refuses_others(
     assert main([str(bad)]) == 1
     assert main([str(tmp_path / "none.json")]) == 2
     assert main([]) == 2
+
+
+def test_the_checker_needs_numpy_and_the_standard_library_alone() -> None:
+    tree = ast.parse(inspect.getsource(certificate))
+    modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    modules |= {one.name for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names}
+    assert {name.split(".")[0] for name in modules} - set(sys.stdlib_module_names) == {"numpy"}
 
 
 # --- Theorems --------------------------------------------------------------------------------------------------------
