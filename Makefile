@@ -69,10 +69,10 @@ soak: $(TESTS)
 	@$(BIN)/python -m pytest -n 2 -m soak
 	@$(BIN)/python -m tightrate.verify.soak --seeds $(SEEDS)
 
-# Mutants of the modules in pyproject.toml, or of ONLY; some seconds for each of several hundred.
+# Mutants of the modules in pyproject.toml, or of ONLY; some seconds for each of several hundred a module, or of SAMPLE.
 mutation: $(TESTS)
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[mutation]'
-	@$(BIN)/python tests/mutation_testing.py $(ONLY)
+	@$(BIN)/python tests/mutation_testing.py $(if $(SAMPLE),--sample $(SAMPLE)) $(ONLY)
 
 lint: $(LINT)
 	@$(BIN)/python -m ruff check .

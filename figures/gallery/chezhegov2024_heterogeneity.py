@@ -82,7 +82,8 @@ def scaled_heterogeneity(data: xr.Dataset, columns: Columns) -> Figure:
     end_axis(left, x[0] / 1.15, x[-1] * 1.15)
     _fixed_points(right, shown)
     left.set_ylabel(rf"${source.bound.measure.latex}$  in units of ${formula(L * B**2)}$")
-    left.set_title(words("(a) drift grows with $K$, as $zeta_star^2$"))
+    drift = source.bound.term(DRIFT).monomial.exponents["zeta_star"]
+    left.set_title(words(f"(a) drift grows with $K$, as $zeta_star^{drift}$"))
     of_distance = rf"\|x_\infty-x^\star\|_D/\sqrt{{{letter('d_min')}}}"
     right.set_xlabel(rf"${of_distance}$  in units of ${formula(zeta_star / L)}$")
     right.set_title("(b) it stays, whatever the matrix")

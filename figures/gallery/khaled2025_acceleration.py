@@ -81,8 +81,9 @@ def acceleration(data: xr.Dataset, columns: Columns) -> Figure:
     ):
         ax.set_xlabel(words(label))
         end_axis(ax, float(x[0]) / 1.3, float(x[-1]) * 1.3)
-    axes[0].set_title(words("(a) from $R^-1$ to $R^-2$ with the accelerated loop"))
-    axes[1].set_title(words("(b) $K^-1$ with and without it"))
+    plain, accelerated = (f"$R^{exponent(rule, 'R')}$" for rule in ("plain", "accelerated"))
+    axes[0].set_title(words(f"(a) from {plain} to {accelerated} with the accelerated loop"))
+    axes[1].set_title(words(f"(b) $K^{exponent('accelerated', 'K')}$ with and without it"))
     _triangles(axes, data, shown, local_steps, rounds)
     return picture
 

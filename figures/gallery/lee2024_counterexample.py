@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -110,7 +112,9 @@ def _rounds(ax: Axes, data: xr.Dataset) -> None:
     ax.set_xlim(R[0], R[-1])
     exact = source.bound.at({"lambda": data.attrs["lambda"]})
     ax.set_ylim(exact * 1e-3, exact * 8)
-    label_along(ax, (R[0], exact), (R[-1], exact), "FedAda²: $1/81$, all variants", offset=3, color=first.text)
+    label_along(
+        ax, (R[0], exact), (R[-1], exact), f"FedAda²: ${_fraction(exact)}$, all variants", offset=3, color=first.text
+    )
     below = int(np.argmax(sgd < exact * 1e-2))
     ax.annotate(
         "SGD clients", (R[below], sgd[below]), xytext=(-4, -2), textcoords="offset points", ha="right",
@@ -120,6 +124,11 @@ def _rounds(ax: Axes, data: xr.Dataset) -> None:
     slope_triangle(ax, (R[0] * 2.6, exact * 0.3), 9.0, Rational(max(powers)), letter("R"))
     ax.set_xlabel(words("communication rounds $R$"))
     ax.set_ylabel(words("$||grad f(x)||^2$"))
+
+
+def _fraction(value: float) -> Fraction:
+    """A number that is a simple fraction."""
+    return Fraction(value).limit_denominator(1000)
 
 
 def _family(ax: Axes, data: xr.Dataset) -> None:
@@ -139,7 +148,7 @@ def _family(ax: Axes, data: xr.Dataset) -> None:
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(LogLocator(base=100))
         axis.set_minor_locator(NullLocator())
-    ax.text(ratio[0] * 2, limit * 2, "$1/9$", fontsize=SMALL, color=GREY)
+    ax.text(ratio[0] * 2, limit * 2, f"${_fraction(limit)}$", fontsize=SMALL, color=GREY)
     label_along(ax, (ratio[0], floor[0]), (ratio[len(ratio) // 2], floor[len(ratio) // 2]), "proved bound",
                 at=0.6, offset=3, color=second.text)  # fmt: skip
     ax.set_xlabel(words("damping $lambda/G_inf$"))

@@ -115,7 +115,14 @@ def _level_sets(ax: Axes, data: xr.Dataset) -> None:
     ellipse = (axes @ circle).T
     unit = np.abs(ellipse).max()
     for radius in (0.35, 0.7, 1.05, 1.4, 1.75, 2.1):
-        ax.plot(*(data.optimum.values + radius / unit * ellipse).T, color=GREY, linewidth=0.35, zorder=0, alpha=0.6)
+        ax.plot(
+            *(data.optimum.values + radius / unit * ellipse).T,
+            color=GREY,
+            linewidth=0.35,
+            zorder=0,
+            alpha=0.6,
+            gid="level",
+        )
 
 
 def _distances(ax: Axes, data: xr.Dataset, inks: list[Ink]) -> None:

@@ -79,12 +79,12 @@ def findings_page(verdicts: Verdicts) -> str:
         *_contradictions(),
         "## Conditions that lower bounds cannot do without",
         "Each line leaves out one condition of a lower bound and names an upper bound that then contradicts it.",
-        table(("lower bound", "without", "contradicts", "where", "path"), _needed()),
+        *_apart(("lower bound", "without", "contradicts", "where", "path"), _needed()),
         "## Special cases that fail",
         "What one would expect to follow by setting letters to special values, and does not: the left side is not at"
         " most a constant times the right side. `implications()` of"
         " `tightrate.rates.relations.implications` lists them; `decide(implication)` reruns one.",
-        table(("bound", "at", "against", "path", "ratio grows like", "why"), _failing()),
+        *_apart(("bound", "at", "against", "path", "ratio grows like", "why"), _failing()),
         "## Errata",
         *_errata(),
         "## Misprints that the units reveal",
@@ -97,11 +97,11 @@ def findings_page(verdicts: Verdicts) -> str:
         "Without noise the worst case over all functions of a class is the value of a semidefinite programme. Here it"
         " is less than half of an upper bound, or more than twice a lower one, at every size that was tried: there a"
         " better constant is true. `tightrate verify CLAIM` computes it again.",
-        table(("bound", "claim", "worst case"), _improvable(verdicts)),
+        *_apart(("bound", "claim", "worst case"), _improvable(verdicts)),
         "## Not decided",
         "Pairs of a lower and an upper bound of the same setting that the order algebra can neither prove nor refute."
         " Nothing is concluded from them.",
-        table(("lower bound", "upper bounds", "why"), _undecided()),
+        *_apart(("lower bound", "upper bounds", "why"), _undecided()),
     )
 
 
@@ -134,10 +134,27 @@ def implications_page() -> str:
     )
 
 
-def _improvable(verdicts: Verdicts) -> list[tuple[str, ...]]:
+Row = tuple[str, ...]
+NOT_CHECKED = "The same of statements that were not checked against their source:"
+
+
+def _apart(columns: Row, rows: Iterable[tuple[bool, Row]]) -> list[str]:
+    """A table of the rows whose statements were checked against their source, and apart from it one of the others."""
+    checked, others = (dict.fromkeys(row for known, row in rows if known is which) for which in (True, False))
+    tables = [table(columns, list(checked)) if checked else "None."]
+    return [*tables, NOT_CHECKED, table(columns, list(others))] if others else tables
+
+
+def _checked(*names: str) -> bool:
+    """Whether all of these statements of the catalogue were compared with their source."""
+    known = {entry.id: entry.provenance.checked for entry in theorems()}
+    return all(known.get(name, True) for name in names)
+
+
+def _improvable(verdicts: Verdicts) -> list[tuple[bool, Row]]:
     """Bounds whose exact worst case leaves a factor of two, as the claims about them found."""
     return [
-        (f"`{name}`", f"`{one['claim']}`", one["measured"])
+        (_checked(name), (f"`{name}`", f"`{one['claim']}`", one["measured"]))
         for name, judged in sorted(verdicts.items())
         for one in judged
         if one["evidence"].get("constant improvable at these sizes")
@@ -152,12 +169,15 @@ def _contradictions() -> list[str]:
     for lower, found in _by_lower("contradiction").items():
         rows = [
             (
-                f"`{check.upper.id}`",
-                check.where,
-                "; ".join(check.because),
-                ", ".join(check.offending),
-                _path(check.result),
-                _growth(check.result),
+                _checked(lower, check.upper.id),
+                (
+                    f"`{check.upper.id}`",
+                    check.where,
+                    "; ".join(check.because),
+                    ", ".join(check.offending),
+                    _path(check.result),
+                    _growth(check.result),
+                ),
             )
             for check in found
         ]
@@ -167,7 +187,7 @@ def _contradictions() -> list[str]:
             f"### {lower}",
             f"{as_markdown(found[0].lower.title)}: $${_formula(found[0].lower)}$$",
             f"Explained by the errata {labels} below.",
-            table(("upper bound", "where", "because", "terms", "path", "ratio grows like"), rows),
+            *_apart(("upper bound", "where", "because", "terms", "path", "ratio grows like"), rows),
             "The comparison passes over these differences:\n\n" + bullets(remarks) if remarks else "",
         ]
     return parts or ["None."]
@@ -181,12 +201,15 @@ def _by_lower(verdict: str) -> dict[str, list[PairCheck]]:
     return found
 
 
-def _needed() -> list[tuple[str, ...]]:
+def _needed() -> list[tuple[bool, Row]]:
     entries = [entry for entry in theorems() if entry.setting is not None]
     uppers = [entry for entry in entries if entry.bound.kind == "upper"]
     contradicted = _by_lower("contradiction")
     return [
-        (f"`{lower.id}`", as_markdown(condition.text), f"`{check.upper.id}`", check.where, _path(check.result))
+        (
+            _checked(lower.id, check.upper.id),
+            (f"`{lower.id}`", as_markdown(condition.text), f"`{check.upper.id}`", check.where, _path(check.result)),
+        )
         for lower in entries
         if lower.bound.kind == "lower" and lower.id not in contradicted
         for condition, check in needed_conditions(lower, uppers)
@@ -224,15 +247,18 @@ def _formula(entry: Theorem) -> str:
 # --- implications ----------------------------------------------------------------------------------------------------
 
 
-def _failing() -> list[tuple[str, ...]]:
+def _failing() -> list[tuple[bool, Row]]:
     return [
         (
-            f"`{implication.source}`",
-            _operation(implication),
-            f"`{implication.target}`" + _values(implication.target_at, " at "),
-            _spelled_path(outcome.witness) if outcome.witness else outcome.reason,
-            _spelled_growth(outcome.witness) if outcome.witness else "",
-            as_markdown(implication.fails_because),
+            _checked(implication.source, implication.target),
+            (
+                f"`{implication.source}`",
+                _operation(implication),
+                f"`{implication.target}`" + _values(implication.target_at, " at "),
+                _spelled_path(outcome.witness) if outcome.witness else outcome.reason,
+                _spelled_growth(outcome.witness) if outcome.witness else "",
+                as_markdown(implication.fails_because),
+            ),
         )
         for implication, outcome in _decided()
         if outcome.verdict != "proved"
@@ -290,8 +316,9 @@ def _errata() -> list[str]:
     for paper_id, errata in shared.items():
         accusing: list[str] = []
         other: list[str] = []
-        for erratum, entries in errata.items():
+        for erratum, entries in sorted(errata.items(), key=lambda one: not any(e.provenance.checked for e in one[1])):
             where = ", ".join(f"[{e.label}](papers/{paper_id}.md#{anchor(e.label)})" for e in entries)
+            where += "" if any(e.provenance.checked for e in entries) else "; not checked against its source"
             told = " ".join(
                 f"*{name.capitalize()}:* {as_markdown(words.rstrip('.'))}." for name, words in erratum.parts.items()
             )
@@ -323,15 +350,23 @@ def _misprints(found: Iterable[Misprint]) -> list[tuple[str, ...]]:
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 
-def _undecided() -> list[tuple[str, ...]]:
-    grouped: dict[tuple[str, str], list[str]] = {}
+def _undecided() -> list[tuple[bool, Row]]:
+    grouped: dict[tuple[bool, str, str], list[str]] = {}
     for check in _pairs():
         if check.verdict == "undecided":
             reason = check.result.reason if check.result and check.result.reason else "a condition cannot be used"
-            grouped.setdefault((check.lower.id, reason), []).append(check.upper.id)
+            known = _checked(check.lower.id, check.upper.id)
+            grouped.setdefault((known, check.lower.id, reason), []).append(check.upper.id)
     return [
-        (f"`{lower}`", _codes(uppers), f"`{reason}`" if len(reason) < 200 else "neither a proof nor a path was found")
-        for (lower, reason), uppers in grouped.items()
+        (
+            known,
+            (
+                f"`{lower}`",
+                _codes(uppers),
+                f"`{reason}`" if len(reason) < 200 else "neither a proof nor a path was found",
+            ),
+        )
+        for (known, lower, reason), uppers in grouped.items()
     ]
 
 

@@ -36,7 +36,7 @@ def scaled_fixed_point(session: Session) -> xr.Dataset:
     workers; `scaled_L` and so on are those of $f(D^{-1/2} y)$."""
     n, M, d = session.choose(quick=150, full=1500), 3, 2
     generator = stream(session.seed, experiment="scaled-fixed-point")
-    mu = 10 ** generator.uniform(-0.7, 0, (n, 1, 1))
+    mu = 10 ** generator.uniform(-0.7, -0.1, (n, 1, 1))  # at curvatures that are all alike nothing drifts
     spectrum = mu + (1 - mu) * generator.random((n, M, d))
     basis = np.linalg.qr(generator.standard_normal((n, M, d, d)))[0]
     hessians = (basis * spectrum[..., None, :]) @ np.swapaxes(basis, -1, -2)
@@ -112,7 +112,7 @@ def drift_remains(data: xr.Dataset) -> Facts:
     least = float((data.discrepancy / data["size"]).min(skipna=False))
     return Facts(
         {"least |x_inf - x*|_D relative to the workers' optima": Fact(least, at_least=1e-9)},
-        main=Equal(remaining, data.discrepancy, data["size"], relative=1e-9),
+        main=Equal(remaining, data.discrepancy, data["size"], relative=1e-9, absolute=1e-13, matters=1e-4),
     )
 
 

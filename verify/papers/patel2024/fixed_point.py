@@ -118,7 +118,8 @@ def not_the_optimum(data: xr.Dataset) -> Facts:
     """After the last round: at the fixed point to rounding, and at its distance from the optimum."""
     end = data.isel(R=-1)
     what = "final distance from the optimum, against |x_inf - x*|"
-    away = Equal(Measurement.of(end, "to_optimum", what=what), data.discrepancy, scale=data["size"])
+    found = Measurement.of(end, "to_optimum", what=what)
+    away = Equal(found, data.discrepancy, scale=data["size"], absolute=1e-14, matters=1e-4)
     arrived = {
         "largest final |x_R - x_inf| / max |x_m*|": Fact(float((end.to_fixed_point / end["size"]).max()), at_most=1e-9),
         "largest final |x_R - x_inf| / |x_inf - x*|": Fact(
