@@ -26,6 +26,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import xarray as xr
+from figure_checks import first_now
 from kept_results import kept_session
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
@@ -518,8 +519,6 @@ def missed(name: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    "name", [first if first == "krm-sweep" else pytest.param(first, marks=pytest.mark.soak) for first in NAMES]
-)
+@pytest.mark.parametrize("name", first_now(dict.fromkeys(["khaled2025-ill-tuned", *NAMES])))
 def test_planted_faults_are_noticed(name: str) -> None:
     assert not missed(name)

@@ -43,6 +43,10 @@ def noisy(mu, M, far):
 def slow_and_noisy(L, K, R, M):
     return machine([L, 1 / np.sqrt(K * R)], [0.0, 1.0], M=int(M))
 
+def unlike(L, mu):
+    """Two machines with different curvatures and optima in the plane."""
+    return QuadraticMachines(np.array([np.diag([L, mu]), np.diag([mu, L])]), np.eye(2))
+
 def apart(L, mu):
     """Two quadratics with different curvatures and optima."""
     return QuadraticMachines(np.array([[[L]], [[mu]]]), np.array([[1.0], [0.0]]))
@@ -243,6 +247,42 @@ TRUE = (
         '{"K": 4, "L": 1.0, "mu": 0.25, "eta": 0.25}',
         measure="distance",
         wrong=('{"start": "B*exp(-K*R*mu/L)"}',),
+    ),
+    Case(
+        "minibatches",
+        CONVEX,
+        "own",
+        R_SHORT,
+        '{"K": 4, "L": 1.0, "eta": 0.25}',
+        algorithm="minibatch-sgd",
+        wrong=('{"optimization": "L*B^2/R^(3/2)"}',),
+    ),
+    Case(
+        "an accelerated outer loop",
+        '{"optimization": "L*B^2/(K*R^2)"}',
+        "accelerated",
+        R_LONG,
+        '{"K": 2, "L": 1.0, "eta": 0.25, "gamma": 1.0}',
+        algorithm="local-sgd-outer-acceleration",
+        wrong=('{"optimization": "L*B^2/(K*R^(5/2))"}',),
+    ),
+    Case(
+        "control variates remove the floor",
+        '{"all": "B*exp(-R*mu/L)"}',
+        "unlike",
+        R_SHORT,
+        '{"K": 4, "L": 1.0, "mu": 0.2, "eta": 0.1}',
+        algorithm="scaffold",
+        measure="distance",
+    ),
+    Case(
+        "the gradient at the end",
+        '{"all": "L^2*B^2/R^2"}',
+        "own",
+        R_SHORT,
+        f'{{{ONE}, "eta": 1.0}}',
+        measure="squared-gradient",
+        wrong=('{"all": "L^2*B^2/R^(5/2)"}',),
     ),
     Case(
         "a squared distance that decays",
