@@ -34,6 +34,7 @@ VARIABLE = "TIGHTRATE_PAPERS"  # files, separated as in PATH
 GROUP = "tightrate.papers"  # of entry points, each a module or a package
 HELPERS, DIGEST = "__helpers__", "__digest__"  # what a module of a file knows beside its own names
 MOST_BYTES = 1 << 24  # of a file
+MOST_WORDS = 500  # letters of an error's message that are shown
 
 T = TypeVar("T")
 
@@ -97,8 +98,7 @@ def with_helpers() -> Iterator[ModuleType]:
     """The modules of all papers of one's own, and the modules beside their files that they import."""
     for module in loaded():
         yield module
-        names = vars(module).get(HELPERS, {})
-        yield from (sys.modules[name] for name in names if name in sys.modules)
+        yield from _helper_modules(module)
 
 
 def is_own(module: str) -> bool:
@@ -135,17 +135,35 @@ def guarded(action: Callable[[], T]) -> T:
     except SyntaxError as error:
         line = f", line {error.lineno}" if error.lineno else ""
         raise TightrateError(f"{shown(error.filename or '')}{line}: {error.msg}") from None
-    except (Exception, SystemExit) as error:  # the author's own program may raise anything
+    except BaseException as error:  # the author's own program may raise anything
         place = place_of(error)
-        if place is None:
+        if place is None or not (isinstance(error, Exception | SystemExit) or _is_raised_there(error)):
             raise
         kind = "" if isinstance(error, TightrateError) else f"{type(error).__name__}: "
-        raise TightrateError(f"{place}: {kind}{' '.join(str(error).split())}") from None
+        raise TightrateError(f"{place}: {kind}{_words_of(error)}") from None
+
+
+def _is_raised_there(error: BaseException) -> bool:
+    """Whether a paper's own line raised it, and no signal that came meanwhile."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return not isinstance(error, KeyboardInterrupt) and frames[-1].filename in _own_files()
+
+
+def _words_of(error: BaseException) -> str:
+    try:
+        words = " ".join(str(error).split())
+    except Exception:  # it is the author's class
+        return "it has no message"
+    return words if isinstance(error, TightrateError) or len(words) <= MOST_WORDS else f"{words[:MOST_WORDS]}..."
+
+
+def _own_files() -> set[str]:
+    return {str(module.__file__) for module in _own_modules()}
 
 
 def place_of(error: BaseException) -> str | None:
     """Where in a paper's file an error was raised, None if nowhere."""
-    own = {str(module.__file__) for module in _own_modules()}
+    own = _own_files()
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in own]
     return f"{shown(frames[-1].filename)}, line {frames[-1].lineno}" if frames else None
 
@@ -312,8 +330,15 @@ def _of_files(parent: ModuleType | None) -> tuple[ModuleType, ...]:
 def _own_modules() -> Iterator[ModuleType]:
     for module in _of_files(_parent()):
         yield module
-        names = vars(module).get(HELPERS, {})
-        yield from (sys.modules[name] for name in names if name in sys.modules)
+        yield from _helper_modules(module)
+
+
+def _helper_modules(module: ModuleType) -> Iterator[ModuleType]:
+    """The modules beside a paper's file that it imported, not the libraries that have names of such files."""
+    for name, path in vars(module).get(HELPERS, {}).items():
+        found = sys.modules.get(name)
+        if found is not None and getattr(found, "__file__", None) == str(path):
+            yield found
 
 
 def _is_loaded(path: str) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stdout
 from functools import cache
 from itertools import islice
 from threading import Thread
@@ -132,7 +133,8 @@ def _threads(workers: int) -> dict[str, str]:
 
 def _beside(parent: int, function: Callable[..., Any], call: tuple[Any, ...]) -> Any:
     _end_with(parent)
-    return function(*call)
+    with redirect_stdout(sys.stderr):  # what a paper of one's own prints is no answer of the program
+        return function(*call)
 
 
 @cache

@@ -284,3 +284,22 @@ def test_the_paper_is_unknown_without_the_option(run: Run) -> None:
 def test_the_option_comes_first_wherever_it_stands() -> None:
     done = CliRunner().invoke(app, ["show", "--paper", "doe.py", "doe2026/thm1"], standalone_mode=False)
     assert "Lazy steps count less" in done.output
+
+
+def test_what_a_paper_prints_is_no_part_of_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither when it is loaded, nor in its theorems, nor in its problems, here and in other processes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    assert CliRunner().invoke(app, ["new-paper", "loud"]).exit_code == 0
+    path = tmp_path / "loud.py"
+    lines = path.read_text().replace('axes={"K": [1, 4, 16], "R": [4, 16, 64, 256]}', 'axes={"K": [1, 2], "R": [1, 2]}')
+    lines = lines.replace("    return tr.Stated", "    print('SHOUT')\n    return tr.Stated")
+    lines = lines.replace("    hessians = ", "    print('SHOUT')\n    hessians = ")
+    path.write_text(f"print('SHOUT')\n{lines}")
+    values = ("B=1", "eta=1", "K=1", "R=1")
+    for arguments in (("verify", "--jobs", "1"), ("show", "loud/thm1"), ("evaluate", "loud/thm1", *values)):
+        for module in paper_files.files():
+            paper_files.forget(module)
+        said = CliRunner().invoke(app, [*arguments, "--json", "--paper", str(path)])
+        assert json.loads(said.stdout)
+        assert "SHOUT" in said.stderr

@@ -71,6 +71,16 @@ def test_modules_beside_a_file_are_found_and_shadow_nothing(write: Write) -> Non
     assert {"package", "inner"} <= set(vars(module)[paper_files.HELPERS])
 
 
+def test_a_library_with_the_name_of_a_file_beside_a_paper_is_none_of_its_helpers(write: Write) -> None:
+    """Of `time`, which is built in and has no file, nor of `numpy`, which has another, is ever said that it is ours."""
+    for name in ("time.py", "numpy.py", "helper.py"):
+        write("value = 1\n", name)
+    module = paper_files.load(write("import time, numpy, helper\n"))
+    assert [one.__name__ for one in paper_files.with_helpers()] == [module.__name__, "helper"]
+    with pytest.raises(TightrateError, match=r"roe\.py, line 2: ZeroDivisionError"):
+        paper_files.load(write("import time, numpy\n1 / 0\n", "roe.py"))
+
+
 def test_helpers_of_two_papers_with_one_name_are_refused(write: Write) -> None:
     write("value = 1\n", "one/helper.py")
     write("value = 2\n", "two/helper.py")
@@ -97,6 +107,12 @@ def test_what_a_file_prints_is_no_output_of_ours(write: Write, capsys: pytest.Ca
         ("import not_there\n", r"doe\.py, line 1: ModuleNotFoundError: No module named 'not_there'"),
         ("import tightrate as tr\ntr.theorem('patel2024/nothing')\n", r"doe\.py, line 2: unknown theorem"),
         ("\0", r"doe\.py: .*null bytes"),
+        ("class Own(BaseException):\n    pass\nraise Own('own')\n", r"doe\.py, line 3: Own: own"),
+        ("raise GeneratorExit\n", r"doe\.py, line 1: GeneratorExit"),
+        ("raise ValueError('a\\nb' * 5000)\n", r"doe\.py, line 1: ValueError: a ba b.*\.\.\.$"),
+        ("raise type('Mute', (Exception,), {'__str__': None})\n", r"doe\.py, line 1: Mute: it has no message"),
+        ("def deeper():\n    deeper()\ndeeper()\n", r"doe\.py, line 2: RecursionError"),
+        ("bytearray(10**18)\n", r"doe\.py, line 1: MemoryError"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place_and_leaves_nothing(write: Write, text: str, message: str) -> None:

@@ -66,10 +66,12 @@ def complete_kind(incomplete: str) -> list[str]:
 def load_papers(files: list[Path] | None) -> list[Path] | None:
     """Load papers of one's own before anything else of a command is read."""
     if files:
+        from tightrate.terminal.output import nothing_else_answers
         from tightrate.verify.own_papers import load_paper
 
-        for file in files:
-            load_paper(file)
+        with nothing_else_answers():
+            for file in files:
+                load_paper(file)
     return files
 
 
@@ -940,6 +942,7 @@ def figure(
     for name in chosen:
         for ending in ("nc", *kinds):
             check_output(out / f"{name}.{ending}", source)
+    told: list[str] = []
     with progress() as watcher:
         session = Session(_profile(profile), jobs=jobs, progress=watcher, store=default_store(), reuse=True)
         if source is None:
@@ -949,12 +952,15 @@ def figure(
             dataset = session.result(spec.experiment)[0] if source is None else load_dataset(source)
             if (drawing := spec.drawing(dataset)) is not spec:
                 axes = ", ".join(map(str, dataset.dims))
-                say(f"note: {name} draws a sweep of its own; this one, over {axes}, is drawn as by the figure sweep")
+                told.append(
+                    f"note: {name} draws a sweep of its own; this one, over {axes}, is drawn as by the figure sweep"
+                )
                 spec = drawing
-            for path in save(spec, dataset, out, kinds, look):
-                say(str(path))
+            told += map(str, save(spec, dataset, out, kinds, look))
             if notation == "paper" and not spec.letters_of:
-                say(f"note: {name} speaks of no single paper: it is drawn in the alphabet's letters")
+                told.append(f"note: {name} speaks of no single paper: it is drawn in the alphabet's letters")
+    for line in told:
+        say(line)
     return 0
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tightrate.terminal.output import console, number
+from tightrate.terminal.output import console, nothing_else_answers, number
 
 if TYPE_CHECKING:
     from tightrate.verify.sweep.cell import Result
@@ -54,9 +54,8 @@ def live(sweep: Sweep) -> Iterator[LiveSweep]:
         TextColumn("{task.fields[found]}"),
     )
     shown = console(stderr=True)
-    with Progress(
-        *columns, console=shown, disable=not shown.is_terminal, speed_estimate_period=SECONDS_REMEMBERED
-    ) as bars:
+    bars = Progress(*columns, console=shown, disable=not shown.is_terminal, speed_estimate_period=SECONDS_REMEMBERED)
+    with nothing_else_answers(), bars:
         yield LiveSweep(sweep, bars)
 
 

@@ -6,7 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout, suppress
 from time import monotonic
 from typing import Any
 
@@ -72,12 +72,18 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: int |
     return made
 
 
+def nothing_else_answers() -> AbstractContextManager[Any]:
+    """A context in which what a paper of one's own prints goes to standard error: the answer follows, alone."""
+    return redirect_stdout(sys.stderr)
+
+
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """A sign of life on standard error while something runs whose length nobody knows; nothing off a terminal."""
     shown = console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=shown, disable=not shown.is_terminal, transient=True) as bars:
+    bars = Progress(*columns, console=shown, disable=not shown.is_terminal, transient=True)
+    with nothing_else_answers(), bars:
         bars.add_task(what, total=None)
         yield
 
@@ -113,5 +119,5 @@ def progress() -> Iterator[Watcher]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     shown = console(stderr=True)
     log = None if shown.is_terminal else _log
-    with Progress(*columns, console=shown, disable=not shown.is_terminal) as bars:
+    with nothing_else_answers(), Progress(*columns, console=shown, disable=not shown.is_terminal) as bars:
         yield Watcher(bars, log)
