@@ -32,7 +32,7 @@ def data(K: list[int], R: list[int]) -> xr.Dataset:
     )
 
 
-SHAPES = [data([1, 2, 4], [1, 2]), data([1, 2, 4, 8, 16], [1, 2, 3, 4])]
+SHAPES = [data([1, 2, 4], [1, 2]), data([1, 2, 3, 4, 6, 8, 12, 16], [1, 2, 3, 4])]
 DATA = {exact_minimax.name: lambda: SHAPES[0]}
 
 

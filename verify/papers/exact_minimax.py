@@ -31,7 +31,7 @@ def exact_minimax(session: Session) -> xr.Dataset:
     `best_gamma` (1 where $K = 1$: only their product counts); `best_minibatch`, the closed form for R steps of gradient
     descent at the best step; and `gradient_descent`, the worst case of $K R$ steps of gradient descent at $1/L$ on one
     machine, $1/(4 K R + 2)$."""
-    K = [1, 2, 4] if session.profile == "quick" else [1, 2, 4, 8, 16]
+    K = [1, 2, 4] if session.profile == "quick" else [1, 2, 3, 4, 6, 8, 12, 16]
     R = [1, 2] if session.profile == "quick" else [1, 2, 3, 4]
     tolerance = 1e-2 if session.profile == "quick" else 3e-3
     shape = (len(K), len(R))
@@ -39,7 +39,7 @@ def exact_minimax(session: Session) -> xr.Dataset:
     steps = np.full((*shape, 2), np.nan)  # of their logarithms
     for j, rounds in enumerate(R):
         for i, count in enumerate(K):
-            guess, near = _guess(steps, i, j)
+            guess, near = _guess(steps, np.log(K), i, j)
             tune = {"eta": 1.5} if count == 1 else dict(zip(START, np.exp(guess).tolist(), strict=True))
             fixed = {"gamma": 1.0} if count == 1 else {}
             spread = NEAR if near else FAR
@@ -59,16 +59,17 @@ def exact_minimax(session: Session) -> xr.Dataset:
     )
 
 
-def _guess(steps: NDArray[np.float64], i: int, j: int) -> tuple[NDArray[np.float64], bool]:
+def _guess(steps: NDArray[np.float64], log_k: NDArray[np.float64], i: int, j: int) -> tuple[NDArray[np.float64], bool]:
     """The logarithms of the steps (K, R, 2) to begin with at one place, from those of smaller K and R, and whether they
     are near the best: along K and R together where three neighbours are known, along K where two are."""
     if i > 1 and j > 0:
         return steps[i - 1, j] + steps[i, j - 1] - steps[i - 1, j - 1], True
     if i > 2:
-        return 2 * steps[i - 1, j] - steps[i - 2, j], True
+        slope = (steps[i - 1, j] - steps[i - 2, j]) / (log_k[i - 1] - log_k[i - 2])
+        return steps[i - 1, j] + slope * (log_k[i] - log_k[i - 1]), True
     if j > 0 and i > 0:
         return steps[i, j - 1], True
-    return np.log(list(START.values())) - [np.log(2.0) * max(i - 1, 0), 0.0], False
+    return np.log(list(START.values())) - [log_k[i] - log_k[1], 0.0], False
 
 
 def best_step(R: int) -> float:
@@ -156,7 +157,7 @@ def local_steps_help_by_two(data: xr.Dataset) -> Facts:
         },
         also={
             "largest gain over K = 1": float(gain.max()),
-            "gain of the last doubling of K": float((gain.isel(K=-1) / gain.isel(K=-2)).max()),
+            "gain of the last doubling of K": float((gain.isel(K=-1) / gain.sel(K=gain.K[-1] / 2)).max()),
         },
     )
 
