@@ -16,6 +16,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.bound import Term
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
+from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.worst_case.worst_case import tuned_worst_case
 from tightrate.simulator.worst_case.worst_case import worst_case as one_worst_case
 from tightrate.terminal.documents import json_text
@@ -73,6 +74,14 @@ def test_a_grid_has_steps_that_diverge() -> None:
 def test_what_is_no_grid_is_refused(bad: dict[str, Any], message: str) -> None:
     with pytest.raises(TightrateError, match=message):
         worst_case("local-sgd", K=1, R=1, **bad)
+
+
+def test_a_method_that_is_a_batch_is_refused() -> None:
+    """Its worst case would be that of the first."""
+    with pytest.raises(TightrateError, match="several values of a parameter"):
+        one_worst_case(local_sgd(eta=[0.5, 1.0]), K=1, R=1)
+    with pytest.raises(TightrateError, match="eta must be a number"):
+        one_worst_case("local-sgd", eta=[0.5, 1.0], K=1, R=1)
 
 
 def test_what_fails_on_a_grid_is_one_line() -> None:

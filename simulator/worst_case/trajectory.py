@@ -133,7 +133,10 @@ def _followed(
             look(algorithm.averaged(state))
             state = algorithm.local_step(state, answer(algorithm.point(state)))
         state = algorithm.synchronize(state)
-    return algorithm.output(state)[0] if decay is None else total / weights
+    last = algorithm.output(state)
+    if len(last) != 1:
+        raise TightrateError("the method has several values of a parameter: give lists of them with its name")
+    return last[0] if decay is None else total / weights
 
 
 def _questions(algorithm: Algorithm[Any], K: int, R: int, M: int) -> int:
