@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -178,6 +179,17 @@ def test_no_alarm_on_a_hundred_formulas_that_are_no_bounds(tmp_path: Path) -> No
     assert not linted(tmp_path, latex, "all.tex").findings
     table = "| formula |\n|---|\n" + "\n".join(f"| ${formula}$ |" for formula in NO_BOUNDS)
     assert not linted(tmp_path, table, "table.md").findings
+
+
+SNIPPETS: list[dict[str, Any]] = tomllib.loads(
+    (Path(__file__).parent / "manuscript_snippets.toml").read_text(encoding="utf-8")
+)["snippet"]
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: snippet["id"])
+def test_snippets_of_manuscripts(snippet: dict[str, Any], tmp_path: Path) -> None:
+    found = linted(tmp_path, snippet["text"], snippet["name"])
+    assert [code for _, code in codes(found)] == snippet["codes"], [one.message for one in found.findings]
 
 
 GAP = r"F(x_R) - F^\star \le "

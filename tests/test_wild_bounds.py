@@ -198,6 +198,23 @@ def test_hidden_logarithms_are_said() -> None:
     assert any("A hides logarithms" in note for note in found.notes)
 
 
+@pytest.mark.parametrize(
+    ("A", "B", "relation"),
+    [
+        (r"e^{-\mu R/L}", r"\left(1-\frac{\mu}{2L}\right)^{R}", "undecided"),
+        (r"\left(1-\frac{\mu}{L}\right)^{R}", r"\frac{1}{R}", "incomparable"),
+        (r"\left(1-\frac{\mu}{L}\right)^{KR}", r"\left(1-\frac{\mu}{L}\right)^{R}", "A<=B"),
+        (r"e^{-\mu R/L}", r"\left(1-\frac{\mu}{L}\right)^{2R}", "A>=B"),
+        ("1", r"(1-\eta\mu)^T", "A>=B"),
+        (r"(1+\eta\mu)^{-T}", r"(1-\eta\mu)^T", "A>=B"),
+    ],
+)
+def test_powers_that_decay(A: str, B: str, relation: str) -> None:
+    found = compare_bounds(read_bound(A), read_bound(B))
+    assert found.relation == relation
+    assert any("up to a constant in the exponent" in note for note in found.notes)
+
+
 HINT = re.compile(r"--letters '(.*)=NAME'")
 
 

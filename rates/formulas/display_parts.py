@@ -14,7 +14,7 @@ bound, or dropped without a word.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tightrate.common.errors import TightrateError
@@ -34,6 +34,8 @@ _CONDITION_WORDS = re.compile(
     r"\b(?:for|if|when|whenever|where|with|provided|given|assuming|such that|s\.t\.|as long as|once|under|since)\b"
 )
 _JOINING_WORDS = re.compile(r"^(?:and|or|\s)*$")
+_BRANCH_WORDS = re.compile(r"^\W*(?:and|or|but|while|whereas|resp(?:ectively)?)?\W*$", re.IGNORECASE)
+_BRANCHING = re.compile(r"(?:if|for|when|whenever|otherwise|else|in the case)\b")
 _OTHERWISE = re.compile(r"^\s*(?:otherwise|else)\W*$")
 _NO_WORDS = {
     "const",
@@ -60,7 +62,10 @@ LINKS = 40  # relation signs of one chain
 _PLAIN_WORDS = {"for", "forall", "where", "whenever", "when", "provided", "with", "if"}
 _ONE_ACCURACY = re.compile(r"(?:[\d\s{}/^.]|\\[td]?frac)*(?:\\(?:var)?epsilon|eps)(?:[\d\s{}/^.])*")
 _MIRRORED = {">=": "<=", ">~": "<~", ">": "<"}
-_REFERENCES = commands("cite citep citet citealp ref eqref cref Cref autoref footnote footnotemark thanks")
+_REFERENCES = commands(
+    "cite citep citet citealp ref eqref cref Cref autoref footnote footnotemark thanks tnote tablefootnote"
+)
+_MARKS = commands("dagger ddagger dag ddag S P textdagger textsection")
 _UPWARDS, _DOWNWARDS = {">=", ">~", ">", ">>"}, {"<=", "<~", "<", "<<"}
 _ORDER_NAMES = {"O", "Theta", "Omega", r"\Theta", r"\Omega"}
 
@@ -193,6 +198,10 @@ class _Reader:
             elif piece.text == "&" and (not current or self.aligns(current[-1], index)):
                 index += 1
                 continue
+            if piece.text == "^" and not depth and not norm and (stop := self.mark_at(index)):
+                self.left_out.append(f"the mark {self.shown(self.pieces[index:stop])}")
+                index = stop
+                continue
             raised = bool(current) and current[-1].text in ("_", "^")
             written = None if depth or norm or raised else self.words_at(index)
             if written is not None and current and (sign := _in_words(written[0])):
@@ -229,6 +238,12 @@ class _Reader:
             index += 1
         if current or words:
             yield _Segment(tuple(current), words, gap, cut)
+
+    def mark_at(self, index: int) -> int:
+        r"""The place behind a mark of a footnote here, such as ^\dagger; 0 where none stands here."""
+        braced = self.pieces[index + 1].text == "{" if index + 1 < len(self.pieces) else False
+        marks = [piece.text for piece in self.pieces[index + 1 + braced : index + 2 + 2 * braced]]
+        return index + 2 + 2 * braced if marks[:1] and marks[0] in _MARKS and marks[1:] in ([], ["}"]) else 0
 
     def goes_on_behind(self, current: Sequence[Token], index: int) -> bool:
         """Whether the formula before a reference or footnote visibly goes on at this piece."""
@@ -270,7 +285,7 @@ class _Reader:
                 break
         inside = self.source.text[self.pieces[index + 1].start + 1 : self.pieces[stop - 1].start]
         word = inside.strip(" .,;:~\\")
-        if not word:
+        if not word or not word.strip("()[]!?"):
             return "", stop
         if word.lower() in _NO_WORDS or len(word) == 1 or re.search(r"[_^$]", inside):
             return None
@@ -279,6 +294,7 @@ class _Reader:
         follows = self.pieces[stop].text if stop < len(self.pieces) else ""
         if (
             " " not in word
+            and not _BRANCH_WORDS.match(word)
             and not _CONDITION_WORDS.search(word.lower())
             and follows in ("(", "[", "_", "^", *RELATIONS)
         ):
@@ -287,12 +303,12 @@ class _Reader:
 
     # Statements: each a left side with its bound, and the segments that belong to it
 
-    def statements(self, segments: Iterator[_Segment]) -> Iterator[list[_Segment]]:
+    def statements(self, segments: Iterable[_Segment]) -> Iterator[list[_Segment]]:
         current: list[_Segment] = []
+        segments = list(segments)
         for number, segment in enumerate(segments):
             if number == 0 and not segment.words and _ONLY_NUMBER.fullmatch(self.shown(segment.pieces)):
-                first, segments = segment, iter(list(segments))
-                yield from self.behind_number(first, segments)
+                yield from self.behind_number(segment, segments[1:])
                 return
             if not segment.pieces and not segment.words:
                 continue
@@ -306,8 +322,12 @@ class _Reader:
             if not segment.pieces and not _OTHERWISE.match(segment.words):
                 self.left_out.append(f"words '{segment.words}'")
                 continue
+            following = segments[number + 1] if number + 1 < len(segments) else _Segment(())
             if not current:
                 current = [segment]
+            elif branch := self.other_branch(current, segment, following):
+                yield current
+                current = [branch]
             elif self.goes_on(current, segment):
                 head = current[0] if len(current) == 1 else None
                 if head is None:
@@ -337,12 +357,33 @@ class _Reader:
         if current:
             yield current
 
-    def behind_number(self, first: _Segment, rest: Iterator[_Segment]) -> Iterator[list[_Segment]]:
+    def other_branch(self, current: Sequence[_Segment], segment: _Segment, following: _Segment) -> _Segment | None:
+        """The segment as a bound of its own on what is bounded so far, as in `<= X if K = 1, and <= Y otherwise`."""
+        head = current[0].pieces
+        relations = _relations(head)
+        if not _BRANCH_WORDS.match(segment.words) or not segment.pieces:
+            return None
+        left = head[: head.index(relations[0])] if relations else ()
+        own = _relations(segment.pieces)
+        conditional = len(current) > 1 and bool(_BRANCHING.match(current[1].words.strip(" (,.").lower()))
+        told = bool(_BRANCHING.match(following.words.strip(" (,.").lower()))
+        joined = replace(segment, words="")
+        if own and segment.pieces[0] == own[0]:
+            again = segment.words or conditional or told
+            return replace(joined, pieces=(*left, *segment.pieces)) if left and again else None
+        if own:
+            same = self.shown(segment.pieces[: segment.pieces.index(own[0])]) == self.shown(left)
+            return joined if left and same else None
+        if not (conditional and told and len(segment.pieces) > 1):
+            return None
+        front = head[: head.index(relations[-1]) + 1] if relations else ()
+        return replace(joined, pieces=(*front, *segment.pieces))
+
+    def behind_number(self, first: _Segment, rest: Sequence[_Segment]) -> Iterator[list[_Segment]]:
         """The statements behind an equation number in front; the number itself where nothing follows."""
-        others = list(rest)
-        if others:
+        if rest:
             self.left_out.append(f"equation number {self.shown(first.pieces)}")
-            yield from self.statements(iter(others))
+            yield from self.statements(rest)
         else:
             yield [first]
 
@@ -409,7 +450,7 @@ class _Reader:
             if not _relations(head.pieces) and before:
                 raise self.error(head.pieces[0], "what stands here is no bound; leave it out")
             self.left_out.append(f"words '{head.words}'")
-        conditions = [segment for segment in rest if segment.pieces]
+        conditions = [segment for segment in rest if segment.pieces or _OTHERWISE.match(segment.words)]
         for piece in head.pieces:
             if piece.kind == "foreign" and "states no bound" in piece.text:
                 raise self.error(piece, piece.text)

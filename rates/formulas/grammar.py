@@ -36,7 +36,7 @@ from tightrate.rates.formulas.letter_notation import (
     unknown_letter,
     vector_kind,
 )
-from tightrate.rates.formulas.tokens import Cursor, Readable, Token
+from tightrate.rates.formulas.tokens import GREEK, Cursor, Readable, Token, commands
 from tightrate.rates.symbols.alphabet import decay, declared, known_letter, symbol
 from tightrate.rates.symbols.kinds import Constants
 
@@ -103,6 +103,12 @@ _HINTS: Mapping[str, str] = {
 }
 _EXPECTATIONS = {"mathbb:E", "mathbf:E", "mathsf:E", "E"}
 _COMMANDS = sorted({*_FRACTIONS, *_FUNCTION_COMMANDS, *_LABELLED, r"\sqrt", r"\cdot", r"\times", *ACCENTS, *UPRIGHT})
+
+
+_READ_COMMANDS = {*_COMMANDS, *_HINTS, *NORM_OPENINGS, *_BARS, *_INFINITE, *_ROUNDINGS} | {
+    *(f"\\{name}" for name in GREEK),
+    *commands("nabla star ast ell over mid rVert rvert rangle rceil rfloor dagger ddagger dag lbrace rbrace"),
+}
 
 
 @dataclass(frozen=True)
@@ -253,7 +259,7 @@ class Grammar:
     def starts_operand(self) -> bool:
         peek = self.cursor.peek
         if peek.text in _BARS or peek.text in NORM_OPENINGS:
-            return peek.text not in self.open_bars
+            return peek.text not in self.open_bars and not self.closes_bars()
         return (
             peek.kind == "number"
             or peek.text in _OPENINGS
@@ -353,6 +359,8 @@ class Grammar:
             return ((self.number(),),)
         if peek.text in _OPENINGS:
             return self.phrase() or self.bracket()
+        if self.closes_bars():
+            raise self.unexpected("a number, a letter or a bracket")
         if starts_letter(peek) and (gap := self.start_gap()) is not None:
             return gap
         if peek.text in _INFINITE and peek.text not in self.letters:
@@ -475,8 +483,16 @@ class Grammar:
         self.open_bars.append(closing)
         value = _sum(self.sum())
         self.open_bars.pop()
+        if closing == "|" and self.cursor.peek.shown == "||":  # |S||A| is a product
+            double = self.cursor.peek
+            halves = [Token("symbol", "|", "|", double.start + place) for place in (0, 1)]
+            self.cursor.tokens[self.cursor.index : self.cursor.index + 1] = halves
         self.cursor.expect(closing, f"expected '{closing}' to end the absolute value")
         return ((self.apply("abs", [value], opening),),)
+
+    def closes_bars(self) -> bool:
+        """Whether a double bar here closes an absolute value and opens the next."""
+        return self.cursor.peek.shown == "||" and self.open_bars[-1:] == ["|"]
 
     def rounding(self) -> Value:
         opening = self.cursor.take()
@@ -694,12 +710,21 @@ class Grammar:
             )
         if self.infer and (self.cursor.latex or len(at.text.partition("_")[0]) == 1):
             if self.calls_function(stop):
+                self.refuse_unread_command()
                 raise self.cursor.error("a function of unknown meaning; write a letter for its value", at)
             kind = vector_kind(spelling.base) if spelling.fence == "|" else "unknown"
             name = self.unknown.setdefault(spelling.key, declared(shown, kind))
             self.note(start, name, "unknown", stop)
             return symbol(name)
         raise self.cursor.error(unknown_letter(shown, spelling, self.known), replace(at, shown=shown))
+
+    def refuse_unread_command(self) -> None:
+        """Name a command behind this place that nothing reads, as it may be a relation sign of the author's."""
+        for index in range(self.cursor.index, len(self.cursor.tokens)):
+            token = self.cursor.tokens[index]
+            if token.kind == "command" and token.text[1:].isalpha() and token.text not in _READ_COMMANDS:
+                self.cursor.index = index
+                raise self.unexpected()
 
     def calls_function(self, stop: int) -> bool:
         """Whether a bracket around no sum follows, as in f(x): then a letter before it is a function."""

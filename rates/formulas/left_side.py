@@ -19,7 +19,7 @@ from sympy import Rational
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas.letter_notation import ACCENTS, UPRIGHT, flat, meanings, spell
-from tightrate.rates.formulas.tokens import Token
+from tightrate.rates.formulas.tokens import GREEK, Token, commands
 from tightrate.rates.symbols.alphabet import CURVATURE, GRADIENT, SQUARED_GRADIENT, kind_of, known_letter
 from tightrate.rates.symbols.units import LENGTH, PURE, VALUE, Unit
 
@@ -29,6 +29,13 @@ _OPERATORS = {r"\min", r"\max", r"\sup", r"\inf", r"\sum", r"\limsup", r"\liminf
 _FUNCTIONS = {"f", "F", "h", "J", r"\ell", r"\Phi", r"\phi", r"\varphi", r"\psi", r"\Psi", "L", "p", "g", "G", "H"}
 _VECTORS = {"x", "w", "z", "y", "u", "v", "W", "X", "Z", r"\theta", r"\vartheta", r"\Theta", r"\minimum"}
 _GRADIENTS = {"g"}
+_IN_VECTORS = (
+    _VECTORS
+    | {rf"\{name}" for name in GREEK}
+    | set(ACCENTS)
+    | UPRIGHT
+    | commands("star ast ell infty cdot times mid dagger prime circ sum frac tfrac dfrac eta mathbb sqrt xi ldots dots")
+)
 _DISTANCES, _GAPS, _PROBABILITIES = {"dist", "Dist"}, {"gap", "Gap", "subopt"}, {"P", "Pr", "Prob", "prob"}
 _EXPECTATIONS, _VARIANCES = {"E", "min", "max", "sup", "inf"}, {"Var", "Variance", "var", "V"}
 # These with a subscript are not what they are without: delta_T is a gap more often than a probability.
@@ -58,6 +65,9 @@ _ALONE: Mapping[str, tuple[str, ...]] = {
     "m": ("M",),
     **{name: (name,) for name in _NAMES_OF_FORMULAS},
 }
+
+
+_INDEXED = re.compile(r"(\\gamma|\\alpha|\\lambda)[_^]\(?[tkrsnT0-9](?:[+-]1)?\)?")
 
 
 class _UnreadError(Exception):
@@ -95,6 +105,8 @@ def left_side(pieces: Sequence[Token], letters: Mapping[str, str], text: str = "
         return LeftSide(text, PURE)
     if base in (r"\epsilon", r"\varepsilon", "eps"):
         return LeftSide(text, is_accuracy=True)
+    if (indexed := _INDEXED.fullmatch(flat(kept))) and base not in letters:  # \gamma_t is a step as \gamma is
+        base = indexed[1] if indexed[1] != r"\alpha" else r"\gamma"  # \alpha_k is as often a fraction
     if base in _ALONE and (base not in letters or kind_of(letters[base]) == "constant"):
         known = [(name, letter.unit) for name in _ALONE[base] if (letter := known_letter(name)) is not None]
         return LeftSide(text, choices=tuple(known), is_name=base in _NAMES_OF_FORMULAS)
@@ -416,6 +428,8 @@ def _vector(pieces: Sequence[Token]) -> Unit:
     words = [
         text.partition("_")[0] for piece, text in zip(pieces, raw, strict=True) if piece.kind in ("word", "command")
     ]
+    if any(word[:1] == "\\" and word[1:].isalpha() and word not in _IN_VECTORS for word in words):
+        raise _UnreadError  # a command of unknown meaning, such as an author's sign for the gradient
     bases = [word for word in words if word in _VECTORS or word in _GRADIENTS]
     if not bases:
         raise _UnreadError

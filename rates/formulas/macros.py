@@ -44,8 +44,8 @@ def _usual() -> dict[str, Macro]:
     found = {
         name: Macro(f"{body}(#1)", 1, or_bracket=True)
         for body, names in (
-            (order, "cO bigO BigO bigo Bigo bigOh BigOh bO Oh oh calO mO"),
-            (tilde, "tO tcO cOt tildeO otilde Otilde wtO tbigO bigOt bigOtilde softO Ot cOtilde"),
+            (order, "cO bigO BigO bigo Bigo bigOh BigOh bigoh Bigoh bO Oh oh calO mO Ocal order orderof"),
+            (tilde, "tO tcO cOt tildeO otilde Otilde wtO tbigO bigOt bigOtilde softO Ot cOtilde tOcal"),
             (r"\Omega", "bigOmega BigOmega"),
             (r"\tilde{\Omega}", "tOmega Omegat tildeOmega"),
             (r"\Theta", "bigTheta BigTheta"),
@@ -75,6 +75,8 @@ def _usual() -> dict[str, Macro]:
     found |= {name: Macro(":=") for name in ["eqdef", "defeq", "coloneq", "triangleq"]}
     found |= {"R": Macro(r"\mathbb{R}"), "argmin": Macro(r"\mathrm{argmin}"), "argmax": Macro(r"\mathrm{argmax}")}
     found |= {name: Macro(r"\epsilon") for name in ["eps", "veps", "vareps"]}
+    found |= {"grad": Macro(r"\nabla"), "qty": Macro("", starred=True), "lbrack": Macro("["), "rbrack": Macro("]")}
+    found |= {"lparen": Macro("("), "rparen": Macro(")"), "braket": Macro(r"\langle #1, #2\rangle", 2, starred=True)}
     found |= {"half": Macro(r"\frac12"), "nf": Macro(r"\frac{#1}{#2}", 2), "flatfrac": Macro(r"\frac{#1}{#2}", 2)}
     return found
 
@@ -124,7 +126,9 @@ def _definition(text: str, how: str, position: int) -> tuple[str, Macro, int] | 
         count, position = holes[1].count("#"), holes.end()
     elif "DocumentCommand" in how:
         kinds, position = group(text, position)
-        count = len(re.findall(r"[mo]", kinds or ""))
+        optional_first = re.match(r"\s*(?:o|O\s*\{([^{}]*)\})", kinds or "")
+        count = len(re.findall(r"[moO]", re.sub(r"\{[^{}]*\}", "", kinds or "")))
+        default = (optional_first[1] or "") if optional_first else None
     elif "Delimiter" not in how and (number := re.compile(r"\s*\[\s*(\d)\s*\]").match(text, position)):
         count, position = int(number[1]), number.end()
         if optional := re.compile(r"\s*\[([^\[\]]*)\]").match(text, position):
@@ -256,7 +260,13 @@ def _argument(arguments: Sequence[str], number: int) -> str:
 
 _LOOKS = re.compile(
     r"\\(?P<name>boxed|Aboxed|fbox|ensuremath|mathrel|mathbin|mathord|mathop|mathclose|mathopen|mathinner|smash|hl|bm|mathbf"
-    r"|boldsymbol|textcolor|colorbox|color|scalebox|resizebox|pmb|mathversion)(?![A-Za-z])\s*(?:\[[^\[\]]*\])?\s*"
+    r"|boldsymbol|textcolor|colorbox|color|fcolorbox|cellcolor|rowcolor|scalebox|resizebox|pmb|mathversion|underline|uline"
+    r"|bbox|rlap|llap|clap|mathrlap|mathllap|mathclap)(?![A-Za-z])\s*(?:\[[^\[\]]*\])?\s*"
+)
+_COLOURS = dict.fromkeys(("textcolor", "colorbox", "color", "cellcolor", "rowcolor", "scalebox"), 1)
+_COLOURS |= dict.fromkeys(("resizebox", "fcolorbox"), 2)
+_ORDER_AS_OPERATOR = re.compile(
+    r"\\(?:operatorname\*?|mathrm|text)\s*\{\s*\$?\s*(\\(?:mathcal|mathscr|cal)\s*(?:O|\{\s*O\s*\}))\s*\$?\s*\}"
 )
 _ORDER_IN_BRACES = re.compile(
     r"\{\s*\\(?P<font>cal|mathcal|mathscr|mathrm|rm|bf)(?![A-Za-z])\s*(?:(?P<letter>[A-Za-z])|\{\s*(?P<braced>[A-Za-z])\s*\})\s*\}"
@@ -275,6 +285,7 @@ def plainer(text: str) -> str:
     text = re.sub(r"\\pmb(?=[\s{\\])", "    ", text)
     text = re.sub(r"(?<!\\)\\([_^*])", r" \1", text)  # as Markdown stores them
     text = re.sub(r"\\\\(?=[{}|])", r" \\", text) if _markdown(text) else text
+    text = _ORDER_AS_OPERATOR.sub(lambda order: order[1].ljust(len(order[0])), text)
     for found in list(_ORDER_IN_BRACES.finditer(text)):
         letter = found["letter"] or found["braced"]
         if letter in "OEo":
@@ -289,7 +300,7 @@ def plainer(text: str) -> str:
     while match := _LOOKS.search("".join(kept), position):
         position = match.end()
         current = "".join(kept)
-        colours = {"textcolor": 1, "colorbox": 1, "color": 1, "scalebox": 1, "resizebox": 2}.get(match["name"], 0)
+        colours = _COLOURS.get(match["name"], 0)
         stop = match.end()
         for _ in range(colours):
             _, stop = group(current, stop)
@@ -299,15 +310,16 @@ def plainer(text: str) -> str:
         ):
             continue
         kept[match.start() : stop] = " " * (stop - match.start())
-        if inside is not None and match["name"] != "color":
+        if inside is not None and match["name"] not in ("color", "cellcolor", "rowcolor"):
             opening = end - len(inside) - 2
             kept[opening], kept[end - 1] = " ", " "
-            if match["name"] in ("colorbox", "fbox", "hl"):
+            if match["name"] in ("colorbox", "fcolorbox", "fbox", "hl", "scalebox", "resizebox"):
                 kept[opening + 1 : end - 1] = ["".join(kept[opening + 1 : end - 1]).replace("$", " ")][0]
         position = match.start()
     return "".join(kept)
 
 
+_PARTNERS = {"(": ")", "[": "]", r"\{": r"\}", r"\lbrace": r"\rbrace"}
 _ROWS = re.compile(r"\\(begin|end)\s*\{(?:aligned|gathered|align|split)\}")
 
 
@@ -318,19 +330,35 @@ def _without_empty_delimiters(text: str) -> str:
     '        K        '
     """
     kept, open_lefts = list(text), []
+    opened: list[re.Match[str]] = []  # by \left( ... \right. and not yet closed by \left. ... \right)
+    blank: list[tuple[re.Match[str], re.Match[str]]] = []
     for match in re.finditer(r"\\(left|right)\s*(\\[A-Za-z]+|\\.|[^\s\\])", text):
         if match[1] == "left":
             open_lefts.append(match)
         elif open_lefts:
             partner = open_lefts.pop()
+            if match[2] == "." and partner[2] in _PARTNERS:
+                opened.append(partner)
+            elif partner[2] == "." and opened and _PARTNERS[opened[-1][2]] == match[2]:
+                opened.pop()  # one bracket over several lines
+                for edge in (partner, match):
+                    kept[edge.start() : edge.end()] = " " * (edge.end() - edge.start())
+                kept[match.end() - len(match[2]) : match.end()] = match[2]
+                continue
             if "." in (match[2], partner[2]):
-                for pair in (match, partner):
-                    kept[pair.start() : pair.end()] = " " * (pair.end() - pair.start())
-                if partner[2] in (r"\{", r"\lbrace"):  # rows behind a brace are cases
-                    inside = "".join(kept[partner.end() : match.start()])
-                    kept[partner.end() : match.start()] = _ROWS.sub(
-                        lambda edge: rf"\{edge[1]}{{cases}}".ljust(len(edge[0])), inside
-                    )
+                blank.append((partner, match))
+    for partner, match in blank:
+        shown = {"(", "[", "/"} & {partner[2], match[2]} or (
+            partner[2] in (r"\{", r"\lbrace") and partner not in opened
+        )
+        for edge in (partner, match):
+            keeps = edge[2] if shown and edge[2] != "." else ""
+            kept[edge.start() : edge.end()] = keeps.rjust(edge.end() - edge.start())
+        if partner[2] in (r"\{", r"\lbrace") and partner in opened:  # rows behind a brace are cases
+            inside = "".join(kept[partner.end() : match.start()])
+            kept[partner.end() : match.start()] = _ROWS.sub(
+                lambda edge: rf"\{edge[1]}{{cases}}".ljust(len(edge[0])), inside
+            )
     return "".join(kept)
 
 

@@ -72,10 +72,10 @@ _CHARACTERS: Mapping[str, str] = {
 
 # Order up to constants is written with a tilde; strict order keeps its own sign.
 RELATIONS: Mapping[str, str] = {
-    **dict.fromkeys(("<=", "=<", "≤", "⩽", r"\le", r"\leq", r"\leqslant"), "<="),
-    **dict.fromkeys((">=", "≥", "⩾", r"\ge", r"\geq", r"\geqslant"), ">="),
-    **dict.fromkeys(("<~", "≲", "≼", "⪯", r"\lesssim", r"\preceq", r"\preccurlyeq", r"\lessapprox"), "<~"),
-    **dict.fromkeys((">~", "≳", "≽", "⪰", r"\gtrsim", r"\succeq", r"\succcurlyeq", r"\gtrapprox"), ">~"),
+    **dict.fromkeys(("<=", "=<", "≤", "⩽", "≦", r"\le", r"\leq", r"\leqslant", r"\leqq"), "<="),
+    **dict.fromkeys((">=", "≥", "⩾", "≧", r"\ge", r"\geq", r"\geqslant", r"\geqq"), ">="),
+    **dict.fromkeys(("<~", "≲", "≼", "⪯", r"\lesssim", r"\preceq", r"\preccurlyeq", r"\lessapprox", r"\apprle"), "<~"),
+    **dict.fromkeys((">~", "≳", "≽", "⪰", r"\gtrsim", r"\succeq", r"\succcurlyeq", r"\gtrapprox", r"\apprge"), ">~"),
     **dict.fromkeys(("=", ":=", r"\coloneqq", "≡", r"\equiv", "≔"), "="),
     **dict.fromkeys(("≍", "≃", "≅", "∼", "≈", "∝", r"\asymp", r"\sim", r"\simeq", r"\cong", r"\approx"), "~"),
     r"\propto": "~",
@@ -89,15 +89,18 @@ RELATIONS: Mapping[str, str] = {
 _SPACING = """left right middle big Big bigg Bigg bigl bigr bigm Bigl Bigr Bigm biggl biggr biggm Biggl Biggr Biggm
     enspace thinspace , ; : ! > displaystyle textstyle scriptstyle scriptscriptstyle limits nolimits
     tiny scriptsize footnotesize small normalsize large relax allowbreak nobreak break protect noindent
-    nonumber notag strut mathstrut qed qedhere square blacksquare Box ( ) [ ]"""
+    nonumber notag IEEEnonumber IEEEyesnumber IEEEeqnarraynumspace strut mathstrut
+    qed qedhere square blacksquare Box ( ) [ ]"""
 _DROPPED = commands(_SPACING) | {"\\ ", "$"}
 _NARROW = commands(", ; : >") | {"\\ ", "~"}  # three of them in a row are a wide gap
 GAPS = commands("quad qquad hfill hfil eqno leqno hspace")
 _DROPPED_WITH_ARGUMENT = commands("label tag hspace vspace mspace phantom hphantom vphantom")
 _DIMENSION = re.compile(r"\\(?:kern|mkern|hskip|mskip)\s*-?[\d.]+\s*(?:mu|pt|em|ex|cm|mm|in)")
 _DISPLAYS = commands(
-    "equation align aligned alignat alignedat split gather gathered multline eqnarray math displaymath subequations"
+    "equation align aligned alignat alignedat flalign xalignat split gather gathered multline multlined eqnarray math"
+    " displaymath subequations dmath IEEEeqnarray"
 )
+_WITH_COLUMNS = {"alignat", "alignedat", "xalignat", "array", "IEEEeqnarray"}
 
 _PIECE = re.compile(
     r"""(?P<space>\s+)
@@ -110,7 +113,10 @@ _PIECE = re.compile(
     re.VERBOSE | re.ASCII | re.DOTALL,
 )
 _ARGUMENT = re.compile(r"\*?\s*\{[^{}]*\}")
-_COLUMNS = re.compile(r"\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}")
+_PLACEMENT = re.compile(r"\s*\[[^\[\]]*\]")
+_ALIGNED = re.compile(
+    r"&\s*(?:[=<>]|\\(?:le|leq|leqslant|ge|geq|geqslant|lesssim|gtrsim|eqdef|coloneqq|asymp)(?![a-z]))\s*&?"
+)
 _SPACED = re.compile(r"\\[A-Za-z]+ \{|[\^_] \{")  # as programs write that read print
 _SPACED_NUMBER = re.compile(r"\d(?: \d)+(?: \. \d(?: \d)*)?|\d+ \. \d+")
 _THOUSANDS = re.compile(r"\d{1,3}(?:\{,\}\d{3})+")
@@ -119,7 +125,7 @@ _LABELLED_RELATIONS = commands("overset underset stackrel")
 _NO_BOUNDS = {
     **dict.fromkeys((r"\not", r"\neq", r"\ne", "≠", r"\nleq", r"\ngeq"), "a negated relation states no bound"),
     **dict.fromkeys(
-        (r"\to", r"\rightarrow", r"\longrightarrow", "→"),
+        (r"\to", r"\rightarrow", r"\longrightarrow", r"\xrightarrow", "→"),
         r"a limit states no bound; write how fast, with \le or O(...)",
     ),
     **dict.fromkeys(
@@ -203,15 +209,26 @@ def _without_empty_groups(pieces: Iterator[Token]) -> list[Token]:
             kept.pop()
             if kept and kept[-1].text in ("^", "_"):
                 kept.pop()
+        elif piece.text == "}" and len(kept) > 1 and kept[-2].text == "{" and _is_operator(kept[-1]):
+            before = kept[-3] if len(kept) > 2 else kept[-2]
+            if before.text in ("^", "_") or before.kind == "command":
+                kept.append(piece)
+            else:
+                del kept[-2]  # {+}, {\le}: an operator with other spacing
         else:
             kept.append(piece)
     return kept
+
+
+def _is_operator(piece: Token) -> bool:
+    return piece.kind == "relation" or piece.text in ("+", "-", "*", r"\cdot", r"\times")
 
 
 def _pieces(source: str) -> Iterator[Token]:
     latex = is_latex(source)
     spaced = latex and _SPACED.search(source) is not None
     position = narrow = in_cases = 0
+    aligned: list[bool] = []  # of the arrays that are open: whether they align one formula
     while position < len(source):
         start = position
         number = (_SPACED_NUMBER.match(source, position) if spaced else None) or _THOUSANDS.match(source, position)
@@ -233,14 +250,19 @@ def _pieces(source: str) -> Iterator[Token]:
         if kind == "space" or text in _DROPPED or (latex and text == "~"):
             continue
         if kind == "environment":
-            if match["name"].rstrip("*") in ("alignat", "alignedat") and (skip := _COLUMNS.match(source, position)):
-                position = skip.end()
-            if match["name"].rstrip("*") in ("cases", "dcases", "rcases", "array"):
+            environment = match["name"].rstrip("*")
+            if match["edge"] == "begin":
+                position = _behind_columns(source, position, environment in _WITH_COLUMNS)
+            if environment == "array":
+                if match["edge"] == "begin":
+                    inside = source[position : max(source.find(r"\end{array}", position), position)]
+                    aligned.append(_ALIGNED.search(inside) is not None and not in_cases)
+                if aligned.pop() if match["edge"] == "end" and aligned else aligned and aligned[-1]:
+                    continue
+            if environment in ("cases", "dcases", "rcases", "array"):
                 in_cases += 1 if match["edge"] == "begin" else -1
-                if match["name"] == "array" and match["edge"] == "begin" and (skip := _COLUMNS.match(source, position)):
-                    position = skip.end()
                 yield Token("command", f"\\{match['edge']}{{cases}}", text, start)
-            elif "\\" + match["name"].rstrip("*") not in _DISPLAYS:
+            elif "\\" + environment not in _DISPLAYS:
                 yield Token("foreign", "this environment is not read; give the formula alone", text, start)
         elif latex and text == "%":
             position = end if (end := source.find("\n", position)) >= 0 else len(source)
@@ -259,8 +281,8 @@ def _pieces(source: str) -> Iterator[Token]:
             yield Token("symbol", r"\\", text, start)
         elif text in _LABELLED_RELATIONS:
             _, relation_start = group(source, position)
-            inside, stop = group(source, relation_start)
-            relation = RELATIONS.get((inside or "").strip())
+            under, stop = group(source, relation_start)
+            relation = RELATIONS.get((under or "").strip())
             if relation is None:
                 yield Token("foreign", "only a relation sign is read under a label", text, start)
             else:
@@ -281,6 +303,15 @@ def _pieces(source: str) -> Iterator[Token]:
             yield Token("command", text, r"\|\|", start)
         else:
             yield Token(_KINDS.get(kind or "", "symbol"), text, text, start)
+
+
+def _behind_columns(source: str, position: int, has_columns: bool) -> int:
+    """The place behind the placement of an environment, and behind its columns if it has any."""
+    if has_columns or source.startswith("[", position):
+        placed = _PLACEMENT.match(source, position)
+        if placed and (has_columns or placed[0][1:-1] in ("t", "b", "c")):
+            position = placed.end()
+    return group(source, position)[1] if has_columns else position
 
 
 def _beyond_ascii(source: str, position: int) -> tuple[list[Token], int]:
@@ -358,6 +389,7 @@ class Readable:
         return self.places[start] if start < len(self.places) else len(self.written)
 
 
+_MODULE = re.compile(r"\b(?:np|numpy|math|jnp|torch|sympy|sp)\.(?=(?:sqrt|log|exp|minimum|maximum|min|max)\()")
 _RAISED = re.compile(r"<(?P<tag>su[pb])>(?P<inside>[^<>]*)</(?P=tag)>")
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9A-Fa-f]+|[A-Za-z]+);")
 
@@ -375,6 +407,8 @@ def _from_page(text: str) -> str:
 
     text = _RAISED.sub(raised, text)
     text = _ENTITY.sub(lambda match: html.unescape(match[0]).ljust(len(match[0])), text)
+    if not is_latex(text):
+        text = _MODULE.sub(lambda module: " " * len(module[0]), text)
     return text if is_latex(text) and "\\" in text else re.sub(r"(?<![A-Za-z])O~(?=\()", "Õ ", text)
 
 

@@ -18,7 +18,7 @@ from tightrate.rates.manuscripts.scanning import FileText, blanked
 
 DISPLAYS = frozenset(
     ["equation", "align", "alignat", "gather", "multline", "eqnarray", "displaymath", "math", "flalign", "dmath"]
-)
+) | {"IEEEeqnarray", "xalignat"}
 _TABLES = frozenset(["tabular", "tabularx", "tabulary", "longtable", "tblr", "array", "NiceTabular"])
 _PASSED_OVER = frozenset(
     ["verbatim", "Verbatim", "lstlisting", "minted", "comment", "tikzpicture", "filecontents", "thebibliography"]
@@ -44,6 +44,8 @@ _TOKEN = re.compile(
 _ARGUMENT = re.compile(r"(?:\s*\[[^\]]{0,200}\])?(?:\s*\{[^{}]{0,200}(?:\{[^{}]{0,100}\}[^{}]{0,100}){0,9}\}){1,2}")
 _INNER_LABEL = re.compile(r"\\label\s*\{([^{}]{1,200})\}")
 _INNER_COMMENT = re.compile(r"(?<!\\)%([^\n]*)")
+_NEXT_LINE = re.compile(r"(?:\$|\\\))\s*\\\\(?:\[[^\]\n]{0,20}\])?\s*(?:\$|\\\()")
+_CONTINUES = re.compile(r"(?:\s|\\(?:q?quad|[,;!:>])|\{\})*(?:[+\-=]|\\(?:leq?|lesssim|cdot|times|pm)(?![A-Za-z]))")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 
 
@@ -56,6 +58,7 @@ class _Open:
     labels: list[str] = field(default_factory=list)
     place: Place | None = None
     table: int = 0
+    depth: int = 0
 
 
 class LatexReader:
@@ -77,6 +80,8 @@ class LatexReader:
         self.open: list[_Open] = []
         self.ignored: frozenset[str] = frozenset()  # what the next formula or row does not report
         self.line_ignored: dict[int, frozenset[str]] = {}
+        self.depth = 0  # of braces
+        self.last = (0, 0)  # where the formula before this place begins and ends
 
     def read(self) -> None:
         """All of the file."""
@@ -142,6 +147,7 @@ class LatexReader:
         elif match["cell"] is not None:
             self.builder.say(" | ", place)
         else:
+            self.depth += (match["brace"] == "{") - (match["brace"] == "}")
             self.builder.say(" ", place)
         return stop
 
@@ -168,6 +174,8 @@ class LatexReader:
                 while self.open[-1].kind != name:
                     self.close()
                 self.close()
+            if name not in _TABLES:
+                self.builder.say("\n\n", place)  # a sentence ends here
             return stop
         if name in _PASSED_OVER:
             end = self.plain.find(rf"\end{{{match['name']}}}", stop)
@@ -179,8 +187,11 @@ class LatexReader:
             self.builder.tables += 1
             argument = _ARGUMENT.match(self.text, stop)
             stop = argument.end() if argument else stop
-            self.open.append(_Open("row", self.builder.length, place=self.next_place(stop), table=self.builder.tables))
+            self.begin_row(stop, self.builder.tables)
         return stop
+
+    def begin_row(self, stop: int, table: int) -> None:
+        self.open.append(_Open("row", self.builder.length, [], self.next_place(stop), table, self.depth))
 
     def next_place(self, stop: int) -> Place:
         """The place of the next character that is no space."""
@@ -189,10 +200,10 @@ class LatexReader:
         return self.plain.place(min(stop, len(self.text)))
 
     def next_row(self, stop: int) -> None:
-        if self.open and self.open[-1].kind == "row":
-            table = self.open[-1].table
+        row = self.open[-1] if self.open else None
+        if row is not None and row.kind == "row" and self.depth <= row.depth:  # no line of a \makecell
             self.close()
-            self.open.append(_Open("row", self.builder.length, place=self.next_place(stop), table=table))
+            self.begin_row(stop, row.table)
 
     def close(self) -> None:
         one = self.open.pop()
@@ -223,10 +234,19 @@ class LatexReader:
                 if said.letters:
                     self.builder.declarations.append(Declaration(self.builder.length, said.letters, place))
         body = _INNER_COMMENT.sub(lambda match: " " * len(match.group()), body)
+        if not display and self.goes_on(body, start):
+            start, before = self.last
+            body = self.builder.take_back() + blanked(self.text[before:stop]) + body
+        self.last = (start, end)
         labels = [Label(match[1].strip(), match.start()) for match in _INNER_LABEL.finditer(body)]
         self.builder.formula(body, self.plain.place(start), display, labels, ignored)
         self.ignored = frozenset()
         return past
+
+    def goes_on(self, body: str, start: int) -> bool:
+        """Whether this formula continues the one on the line before it, in one cell of a table."""
+        between = self.text[self.last[1] : start]
+        return self.last[1] > 0 and bool(_NEXT_LINE.fullmatch(between)) and bool(_CONTINUES.match(body))
 
     def closing(self, start: int, closing: str, display: bool) -> int:
         """Where a formula that begins at `start` ends; -1 where it does not."""

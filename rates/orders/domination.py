@@ -98,7 +98,11 @@ def compare(left: Side, right: Side, given: Given = (), budget: Budget | None = 
     'A>=B'
     """
     budget = budget or Budget()
-    forward, backward = dominated(left, right, given, budget), dominated(right, left, given, budget)
+    return compared(dominated(left, right, given, budget), dominated(right, left, given, budget))
+
+
+def compared(forward: OrderResult, backward: OrderResult) -> OrderComparison:
+    """The relation that two directions make together."""
     relation: Literal["A<=B", "A>=B", "A~B", "incomparable", "undecided"]
     match forward.relation, backward.relation:
         case "holds", "holds":

@@ -10,13 +10,13 @@ from sympy import Add, Expr, Symbol, log
 
 from tightrate.rates.orders.special_factors import (
     argument_of_logarithm,
-    exceeds_one,
+    exceeds_one_in_order,
     exponent_terms,
     has_floor,
     is_exponential,
     larger_part,
 )
-from tightrate.rates.symbols.alphabet import known_letter, ordered_letters
+from tightrate.rates.symbols.alphabet import kind_of, known_letter, ordered_letters
 from tightrate.rates.symbols.hypothesis import Hypothesis
 
 # For X >= 1 and every p > 0:  exp(-X) <~ X^-p  and  log(max(2, X)) <~ X^p.  One p of each is enough for certificates.
@@ -44,7 +44,7 @@ def factor_facts(factors: Iterable[Expr]) -> tuple[Hypothesis, ...]:
         elif isinstance(factor, Add):
             found.append(Hypothesis(factor, larger_part(factor), "difference"))
     for (first, faster), (second, slower) in permutations(decays, 2):
-        if exceeds_one(faster / slower):
+        if exceeds_one_in_order(faster / slower):
             found.append(Hypothesis(first, second, "exponential decay"))
     return tuple(found)
 
@@ -65,6 +65,8 @@ def range_facts(letters: Iterable[Symbol]) -> tuple[Hypothesis, ...]:
         if letter is not None and (letter.is_at_most_one or letter.constant):
             found.append((present[name], sympy.Integer(1)))
     found += [(present[smaller], present[larger]) for smaller, larger in ordered_letters(present)]
+    kinds = {kind: [name for name in present if kind_of(name) == kind] for kind in ("sampled", "clients")}
+    found += [(present[few], present[all_]) for few in kinds["sampled"] for all_ in kinds["clients"]]
     if {"Delta", "L", "B"} <= set(present):  # smoothness: f(x_0) - f_* <= L B^2 / 2
         found.append((present["Delta"], present["L"] * present["B"] ** 2))
     if {"Delta", "mu", "B"} <= set(present):  # strong convexity: mu B^2 / 2 <= f(x_0) - f_*

@@ -96,6 +96,8 @@ def standardized(expression: Any) -> Any:
 
 @lru_cache(maxsize=1024, typed=True)
 def _standardized(expression: Any) -> Any:
+    if isinstance(expression, Add) and not expression.as_coeff_Add()[0]:  # terms recur in many questions
+        return Add(*map(_standardized, expression.args))
     for symbol in expression.free_symbols:
         if symbol.is_extended_nonnegative is False or symbol.is_zero:
             raise TightrateError(f"every letter of a bound is positive, but {symbol} is declared otherwise")

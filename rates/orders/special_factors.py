@@ -7,7 +7,7 @@ from sympy import Add, Expr, Max, Mul, Pow, Symbol, exp, log
 
 from tightrate.rates.orders.moment_order import ALPHA
 from tightrate.rates.orders.undecidable import UndecidableError
-from tightrate.rates.symbols.alphabet import known_letter
+from tightrate.rates.symbols.alphabet import known_letter, ordered_letters
 
 
 def is_exponential(expression: Expr) -> bool:
@@ -51,6 +51,23 @@ def exceeds_one(monomial: Expr) -> bool:
         and ((letter.is_at_least_one and power > 0) or (letter.is_at_most_one and power < 0))
         for base, power in powers
     )
+
+
+def exceeds_one_in_order(monomial: Expr) -> bool:
+    """Whether a monomial is surely at least 1, also where that takes mu <= L or another order of two letters.
+
+    >>> from tightrate.rates.symbols.alphabet import K, L, mu
+    >>> exceeds_one_in_order(2 * K * sympy.sqrt(L / mu)), exceeds_one_in_order(L / mu**2), exceeds_one(L / mu)
+    (True, False, False)
+    """
+    _, rest = monomial.as_independent(*monomial.free_symbols, as_Add=False)
+    powers = (factor.as_base_exp() for factor in Mul.make_args(rest))
+    letters = {base.name: (base, power) for base, power in powers if base.is_Symbol}
+    for smaller, larger in ordered_letters(letters):
+        (small, down), (large, up) = letters[smaller], letters[larger]
+        if up.is_positive and down == -up:
+            return exceeds_one(monomial * (small / large) ** up)
+    return exceeds_one(monomial)
 
 
 def larger_part(expression: Expr) -> Expr:

@@ -22,6 +22,7 @@ from tightrate.rates.formulas.macros import Macro
 from tightrate.rates.formulas.parse import ParsedBound, ParsedInequality, parse, parse_display, parse_hypotheses
 from tightrate.rates.orders.budget import Budget
 from tightrate.rates.orders.contradiction import Inequality, contradictory
+from tightrate.rates.orders.decaying_powers import SAME_EXPONENT, compare_with_powers, has_decaying_powers
 from tightrate.rates.orders.domination import OrderComparison, OrderResult, compare, dominated, is_proved
 from tightrate.rates.orders.many_comparisons import MonomialSums
 from tightrate.rates.orders.regimes import LargeRegionError, as_usual, where_dominated
@@ -378,6 +379,8 @@ def _compare(
     flat, alpha_given, low = _alpha_range(flat, fixed or bool(moment))
     if low:
         notes.append("alpha ranges over (1, 2]; proofs write it as 1 + 4/alpha with alpha >= 4")
+    if has_decaying_powers(*flat[:2]):
+        notes.append(SAME_EXPONENT)
     answer = _ask(flat, [*other_given, *alpha_given], budget)
     in_totals, by_total = with_total_steps(flat)
     if by_total:
@@ -401,7 +404,9 @@ def _compare(
 
 def _ask(flat: Sequence[Expr], more: Given, budget: Budget) -> OrderComparison:
     pairs = zip(flat[2::2], flat[3::2], strict=True)
-    return compare(flat[0], flat[1], [*more, *(Hypothesis(small, large) for small, large in pairs)], budget)
+    given = [*more, *(Hypothesis(small, large) for small, large in pairs)]
+    asked = compare_with_powers if has_decaying_powers(*flat[:2]) else compare
+    return asked(flat[0], flat[1], given, budget)
 
 
 def _alpha_range(flat: Sequence[Expr], fixed: bool) -> tuple[list[Expr], list[sympy.logic.boolalg.Boolean], bool]:

@@ -117,7 +117,14 @@ def check_units(terms: Sequence[Expr], question: UnitQuestion) -> UnitAnswer:
         if not alone_why and question.hidden and pure and all(alone.units.get(n, PURE).is_pure for n in unknown):
             notes.append("the right side is a pure number: the order hides constants that have units")
             return UnitAnswer(alone.of_terms, _errors(terms, unknown), True, alone.units, notes=tuple(notes))
-        found = alone if not alone_why else found
+        nearest = _with_nearest_accuracy(terms, target, unknown)
+        if nearest is not None:
+            found, why = nearest
+        elif not alone_why:
+            found = alone
+    if target is None and not _has_left(question) and _is_complexity(terms, found, bool(why)):
+        as_number, number_why = _infer(terms, PURE, unknown, question.facts)
+        found, why = _with_nearest_accuracy(terms, PURE, unknown) or (as_number, number_why or why)
     if not why and target is None and "eps" in found.free:
         as_number, number_why = _infer(terms, PURE, unknown, question.facts)
         notes.append("taken as a complexity, a pure number, as an accuracy occurs")
@@ -132,6 +139,43 @@ def check_units(terms: Sequence[Expr], question: UnitQuestion) -> UnitAnswer:
     )
     notes += _said(found, unknown)
     return UnitAnswer(of_terms, errors, not why and not any(errors), found.units, why, tuple(notes), agrees)
+
+
+def _has_left(question: UnitQuestion) -> bool:
+    return question.left is not None and bool(question.left.text)
+
+
+def _is_complexity(terms: Sequence[Expr], found: Inferred, disagrees: bool) -> bool:
+    """Whether every term is divided by an accuracy, and they disagree or are no pure numbers."""
+    below = all(symbol("eps") in sympy.fraction(term)[1].free_symbols for term in terms)
+    return below and (disagrees or all(unit is not None and not unit.is_pure for unit in found.of_terms))
+
+
+def _with_nearest_accuracy(
+    terms: Sequence[Expr], target: Unit | None, unknown: set[str]
+) -> tuple[Inferred, tuple[str, ...]] | None:
+    """The units if eps is the accuracy with which most terms have the unit of the target, and which terms differ.
+
+    None without eps, without a target, or where no term of several has its unit.
+    """
+    present = {s.name for term in terms for s in term.free_symbols}
+    if target is None or len(terms) < 2 or unknown & present != {"eps"}:
+        return None
+    best: tuple[int, tuple[Unit | None, ...], Unit] | None = None
+    for accuracy in ACCURACIES.values():
+        known = {"eps": accuracy} | {name: letter(name).unit for name in present - {"eps"}}
+        try:
+            units = tuple(unit_of(conventional(term), known.__getitem__) for term in terms)
+        except UnitError:
+            return None
+        right = sum(one == target for one in units)
+        if right and (best is None or right > best[0]):
+            best = right, units, accuracy
+    if best is None or best[0] == len(terms):
+        return None
+    _, units, accuracy = best
+    why = (f"term {number} has the unit {one}, not {target}" for number, one in enumerate(units, 1) if one != target)
+    return Inferred({"eps": accuracy}, (), units), tuple(why)
 
 
 def _expressions(terms: Sequence[Expr], facts: Sequence[UnitFact]) -> Iterator[Expr]:

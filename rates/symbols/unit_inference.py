@@ -150,14 +150,12 @@ class _Collector:
 
     def unit(self, part: Expr, place: str) -> OpenUnit | None:
         """The unit of an expression; None for zero and infinity, which have every unit."""
-        if part.is_zero or part.is_infinite:
-            return None
-        if part.is_number:
-            return OpenUnit()
         if isinstance(part, Symbol):
             if part.name in self.unknown:
                 return OpenUnit(PURE, {part.name: sympy.Integer(1)})
             return OpenUnit(self.declared(part.name))
+        if not part.args or part.is_number:
+            return None if part.is_zero or part.is_infinite else OpenUnit()
         if isinstance(part, Mul):
             total = OpenUnit()
             for factor in part.args:
@@ -171,10 +169,15 @@ class _Collector:
             base = self.unit(part.base, place)
             if base is None:
                 return None
-            if part.exp.free_symbols and not {s.name.rpartition(":")[2] for s in part.exp.free_symbols} <= {
-                "alpha",
-                "moment",
-            }:
+            if (
+                not part.exp.is_Rational
+                and part.exp.free_symbols
+                and not {s.name.rpartition(":")[2] for s in part.exp.free_symbols}
+                <= {
+                    "alpha",
+                    "moment",
+                }
+            ):
                 self.equations.append(UnitEquation(base, f"the base of a power in {place} is a pure number"))
                 return OpenUnit()
             raised: OpenUnit = base**part.exp
