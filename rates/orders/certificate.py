@@ -28,7 +28,7 @@ from tightrate.rates.orders.cases import Case, cases
 from tightrate.rates.orders.facts import factor_facts, range_facts
 from tightrate.rates.orders.growth import growth, holds
 from tightrate.rates.orders.moment_order import ALPHA, ALPHA_RANGE
-from tightrate.rates.orders.normal_form import Form, clauses, field_of, form_of, listed, standardized
+from tightrate.rates.orders.normal_form import Form, clauses, field_of, form_of, listed, standardized, substituted
 from tightrate.rates.orders.undecidable import UndecidableError
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.symbols.hypothesis import Given, Hypothesis
@@ -172,29 +172,19 @@ class OrderQuestion:
         if self.alpha is not None and (alpha is None or not self.alpha[0] <= at[ALPHA] <= self.alpha[1]):
             raise UndecidableError("the path needs a value of alpha in the range of the question")
         conditions = [
-            Hypothesis(_at(h.smaller, at), _at(h.larger, at)) if isinstance(h, Hypothesis) else h.subs(at)
+            Hypothesis(substituted(h.smaller, at), substituted(h.larger, at))
+            if isinstance(h, Hypothesis)
+            else h.subs(at)
             for h in (*self.given, *range_facts(self.letters))
         ]
         if not all(holds(condition, exponents) for condition in conditions):
             raise UndecidableError("the path leaves the hypotheses")
-        top, bottom = (growth(_at(side, at), exponents) for side in (self.left, self.right))
+        top, bottom = (growth(substituted(side, at), exponents) for side in (self.left, self.right))
         if top is None or (bottom is not None and (top - bottom).sign <= 0):
             raise UndecidableError("the ratio does not grow along the path")
         if bottom is None or (top - bottom).fast:
             return Witness(exponents, None, term, alpha)
         return Witness(exponents, (top - bottom).power, term, alpha, (top - bottom).logarithms)
-
-
-def _at(expression: Expr, values: Mapping[Expr, Expr]) -> Expr:
-    """The expression at these values; of a minimum or maximum the alternatives are not compared, which takes time."""
-    if not expression.free_symbols & set(values):
-        return expression
-    if expression in values:
-        return values[expression]
-    parts = [_at(part, values) for part in expression.args]
-    if isinstance(expression, (sympy.Min, sympy.Max)):
-        return expression.func(*parts, evaluate=False)
-    return expression.func(*parts)
 
 
 def _in_order(found: Iterable[Clause]) -> list[Clause]:

@@ -8,7 +8,7 @@ that are known of them.  Of anything else no order is guessed: it raises `Undeci
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
@@ -102,7 +102,7 @@ def _standardized(expression: Any) -> Any:
         if symbol.is_extended_nonnegative is False or symbol.is_zero:
             raise TightrateError(f"every letter of a bound is positive, but {symbol} is declared otherwise")
     positive = {s: Symbol(s.name, positive=True) for s in expression.free_symbols if not s.is_positive}
-    expression = expression.xreplace(positive)
+    expression = substituted(expression, positive)
     if expression.has(exp, log, sympy.ceiling, sympy.Abs):
         expression = expression.replace(sympy.Abs, _absolute).replace(sympy.ceiling, lambda x: Max(1, x))
         expression = expression.replace(lambda e: isinstance(e, (log, Add)), _with_known_order)
@@ -117,6 +117,23 @@ def without_logarithms(expression: Expr) -> Expr:
     1/R
     """
     return in_alphabet(standardized(expression).replace(log, lambda _: sympy.S.One))
+
+
+def substituted(expression: Expr, values: Mapping[Expr, Expr]) -> Expr:
+    """The expression at these values; of a minimum or maximum the alternatives are not compared, which takes time.
+
+    >>> from tightrate.rates.symbols.alphabet import K, R, T
+    >>> substituted(sympy.Max(K, T), {T: K * R})
+    Max(K, K*R)
+    """
+    if not expression.free_symbols & set(values):
+        return expression
+    if expression in values:
+        return values[expression]
+    parts = [substituted(part, values) for part in expression.args]
+    if isinstance(expression, (Min, Max)):
+        return expression.func(*parts, evaluate=False)
+    return expression.func(*parts)
 
 
 def in_alphabet(expression: Any) -> Any:
@@ -208,7 +225,7 @@ class _NormalForm:
                 larger_part(expression)
                 return self.factor(expression)
             join_or_meet = _join if isinstance(expression, Min) == (self.outer == "min") else _meet
-            return reduce(join_or_meet, map(self.of, expression.args))
+            return reduce(join_or_meet, (clauses(part, self.field, self.outer) for part in expression.args))
         if isinstance(expression, log):
             has_floor(expression)
             return self.factor(expression)

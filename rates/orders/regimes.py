@@ -20,12 +20,12 @@ from sympy.core.relational import Relational
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.rates.orders.budget import Budget
 from tightrate.rates.orders.cases import alternatives
-from tightrate.rates.orders.certificate import Certificate, OrderQuestion, excess, value_at
+from tightrate.rates.orders.certificate import Certificate, Clause, OrderQuestion, excess, value_at
 from tightrate.rates.orders.domination import Implications, MonomialInequality, dominated, is_proved
 from tightrate.rates.orders.facts import range_facts
 from tightrate.rates.orders.linear_program import shortest_direction
 from tightrate.rates.orders.moment_order import sign_for_all_alpha
-from tightrate.rates.orders.normal_form import Form, field_of, form_of, in_alphabet, standardized
+from tightrate.rates.orders.normal_form import Form, field_of, form_of, in_alphabet, printed, standardized
 from tightrate.rates.orders.special_factors import exponent_terms, is_exponential, larger_part
 from tightrate.rates.orders.undecidable import UndecidableError
 from tightrate.rates.statements.bound import Bound
@@ -117,11 +117,7 @@ def where_dominated(
     budget = budget or Budget()
     question = OrderQuestion.of(left, right, given)
     field = question.field
-    chosen = [
-        (lows, highs, usable)
-        for case, lows, highs, usable in question.parts()
-        if all(is_proved(h.smaller, h.larger, given, budget) for h in case.hypotheses if h.reason == "case")
-    ]
+    chosen = _chosen_cases(question, given, budget)
     if len(chosen) != 1:
         raise TightrateError(f"the hypotheses must choose one case of {left} <= {right}, not {len(chosen)}")
     lows, highs, usable = chosen[0]
@@ -137,7 +133,36 @@ def where_dominated(
             if most is not None and len(lists) > most:
                 raise LargeRegionError(f"its region has more than {most} inequalities")
     found = [tuple(pair.hypothesis(field) for pair in either) for either in _irreplaceable(lists, known)]
-    return tuple(tuple(_readable(inequality) for inequality in either) for either in sorted(found, key=str))
+    return tuple(tuple(_readable(inequality) for inequality in either) for either in sorted(found, key=_printed))
+
+
+def _printed(either: Sequence[Hypothesis]) -> str:
+    """The text of inequalities; monomials recur in many of them and are printed once."""
+    return " or ".join(f"{printed(h.smaller)}, {printed(h.larger)}" for h in either)
+
+
+def has_region(left: Expr, right: Expr, given: Given, budget: Budget) -> bool:
+    """Whether the hypotheses choose one case of the question where left <~ right, so that it has a region.
+
+    >>> from tightrate.rates.symbols.alphabet import K, L, R, mu
+    >>> has_region(1 / K, 1 / R, [], Budget()), has_region(1 / K, sympy.exp(-mu * R / L), [], Budget())
+    (True, False)
+    """
+    try:
+        return len(_chosen_cases(OrderQuestion.of(left, right, given), given, budget)) == 1
+    except TightrateError:
+        return False
+
+
+def _chosen_cases(
+    question: OrderQuestion, given: Given, budget: Budget
+) -> list[tuple[list[Clause], list[Clause], list[Hypothesis]]]:
+    """The cases that the hypotheses allow, with both sides and what may be used."""
+    return [
+        (lows, highs, usable)
+        for case, lows, highs, usable in question.parts()
+        if all(is_proved(h.smaller, h.larger, given, budget) for h in case.hypotheses if h.reason == "case")
+    ]
 
 
 Either: TypeAlias = tuple[MonomialInequality, ...]

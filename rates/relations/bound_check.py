@@ -25,7 +25,7 @@ from tightrate.rates.orders.contradiction import Inequality, contradictory
 from tightrate.rates.orders.decaying_powers import SAME_EXPONENT, compare_with_powers, has_decaying_powers
 from tightrate.rates.orders.domination import OrderComparison, OrderResult, compare, dominated, is_proved
 from tightrate.rates.orders.many_comparisons import MonomialSums
-from tightrate.rates.orders.regimes import LargeRegionError, as_usual, where_dominated
+from tightrate.rates.orders.regimes import LargeRegionError, as_usual, has_region, where_dominated
 from tightrate.rates.relations.conventions import (
     OTHER_MEANINGS,
     alpha_at_most_two,
@@ -842,11 +842,14 @@ def _regimes(
     """Where each term is the largest, against all terms that allow an answer; which do not, and why."""
     regimes: dict[str, tuple[tuple[Hypothesis, ...], ...]] = {}
     unknown: dict[str, str] = {}
+    readable: dict[str, bool] = {}  # which terms have a region, once one has none
     for name, expression in remaining.items():
         rest = {other: term for other, term in remaining.items() if other != name}
         refused: list[str] = []
+        found: tuple[tuple[Hypothesis, ...], ...] = ()
         try:
-            found = where_dominated(Add(*rest.values()), expression, given, budget, MOST_INEQUALITIES)
+            if not readable:
+                found = where_dominated(Add(*rest.values()), expression, given, budget, MOST_INEQUALITIES)
         except LargeRegionError as reason:
             unknown[name] = str(reason)
             continue
@@ -854,7 +857,9 @@ def _regimes(
             if budget.is_spent:
                 unknown[name] = str(reason)
                 continue
-            refused = _without_region(rest, expression, given, budget)
+            readable = {other: has_region(term, term, given, budget) for other, term in remaining.items()}
+        if readable:
+            refused = [other for other in rest if not (readable[name] and readable[other])]
             usable = [term for other, term in rest.items() if other not in refused]
             try:
                 found = where_dominated(Add(*usable), expression, given, budget, MOST_INEQUALITIES) if usable else ()
@@ -875,25 +880,6 @@ def _regimes(
         if found or not refused:
             regimes[name] = found
     return regimes, unknown
-
-
-def _without_region(rest: Mapping[str, Expr], expression: Expr, given: Given, budget: Budget) -> list[str]:
-    """The terms against which there is no region of monomial inequalities: first those with special factors, if any."""
-    special = [other for other, term in rest.items() if _special_factor(term) is not None]
-    plain = Add(*(term for other, term in rest.items() if other not in special))
-    if _special_factor(expression) is None and special and plain != 0 and _has_region(plain, expression, given, budget):
-        return [other for other in special if not _has_region(rest[other], expression, given, budget)]
-    return [other for other, term in rest.items() if not _has_region(term, expression, given, budget)]
-
-
-def _has_region(left: Expr, right: Expr, given: Given, budget: Budget) -> bool:
-    try:
-        where_dominated(left, right, given, budget, MOST_INEQUALITIES)
-    except LargeRegionError:
-        return True
-    except TightrateError:
-        return False
-    return True
 
 
 def _special_factor(expression: Expr) -> Expr | None:

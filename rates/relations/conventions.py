@@ -12,6 +12,7 @@ import sympy
 from sympy import Add, Expr, Max, Mul, Pow, Symbol, log
 
 from tightrate.rates.orders.moment_order import ALPHA
+from tightrate.rates.orders.normal_form import substituted
 from tightrate.rates.orders.special_factors import exceeds_one
 from tightrate.rates.symbols.alphabet import KINDS, K, Letter, R, T, declared, kind_of, known_letter, letter, symbol
 
@@ -69,7 +70,7 @@ def with_total_steps(expressions: Sequence[Expr]) -> tuple[list[Expr], bool]:
     present = {s for e in expressions for s in e.free_symbols}
     if T not in present or not present & {K, R}:
         return list(expressions), False
-    return [e.xreplace({T: K * R}) for e in expressions], True
+    return [substituted(e, {T: K * R}) for e in expressions], True
 
 
 def with_condition_number(expressions: Sequence[Expr]) -> tuple[list[Expr], bool]:
@@ -78,7 +79,7 @@ def with_condition_number(expressions: Sequence[Expr]) -> tuple[list[Expr], bool
     kappas = {s for s in present if kind_of(s.name) == "kappa"}
     if not kappas or not present & {symbol("L"), symbol("mu")}:
         return list(expressions), False
-    return [e.xreplace(dict.fromkeys(kappas, symbol("L") / symbol("mu"))) for e in expressions], True
+    return [substituted(e, dict.fromkeys(kappas, symbol("L") / symbol("mu"))) for e in expressions], True
 
 
 def with_conventional_logarithms(expression: Expr) -> Expr:
@@ -111,7 +112,7 @@ def with_positive_logarithms(expression: Expr) -> Expr:
         (argument,) = logarithm.args
         if argument.is_number or isinstance(argument, (Max, Add)):
             return logarithm
-        return log(Max(2, argument))
+        return log(Max(2, argument, evaluate=False))  # comparing both, as sympy would, takes time
 
     return expression.replace(lambda e: isinstance(e, log), floored)
 
@@ -125,7 +126,7 @@ def with_heavy_tails(expressions: Sequence[Expr]) -> tuple[list[Expr], str]:
     if not moments:
         return list(expressions), ""
     to_alpha = dict.fromkeys(moments, 1 + 4 / symbol("alpha"))
-    return [_cancelled(e.xreplace(to_alpha)) for e in expressions], ", ".join(sorted(s.name for s in moments))
+    return [_cancelled(substituted(e, to_alpha)) for e in expressions], ", ".join(sorted(s.name for s in moments))
 
 
 def alpha_at_most_two(expressions: Sequence[Expr]) -> list[Expr]:
