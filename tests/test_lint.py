@@ -192,6 +192,35 @@ def test_snippets_of_manuscripts(snippet: dict[str, Any], tmp_path: Path) -> Non
     assert [code for _, code in codes(found)] == snippet["codes"], [one.message for one in found.findings]
 
 
+LITERATURE: list[dict[str, Any]] = [
+    case
+    for case in tomllib.loads((Path(__file__).parent / "literature_bounds.toml").read_text(encoding="utf-8"))["bound"]
+    if case.get("agree") and all(case["agree"]) and "$" not in case["latex"]
+]
+
+
+@pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.soak)])
+def test_no_alarm_on_right_bounds_whose_letters_nobody_declares(every: int, tmp_path: Path) -> None:
+    """Each alone in a manuscript: what a letter means in its paper is one of the meanings that are tried."""
+    alarms = []
+    for case in LITERATURE[::every]:
+        shown = case["latex"] if case["latex"].lstrip().startswith(r"\begin") else rf"\[ {case['latex']} \]"
+        found = linted(tmp_path, f"Then\n{shown}\nholds.", "a.tex").findings
+        alarms += [(case["id"], one.code, one.message) for one in found]
+    assert not alarms
+
+
+def test_a_message_reads_letters_so_that_most_terms_agree(tmp_path: Path) -> None:
+    left = r"\mathbb{E}\|x_T-x^\star\|^2"
+    text = rf"${left}\le\frac{{\sigma^2}}{{\mu^2nT}}+\frac{{\tau^2\sigma^2}}{{\mu^2T^2}}+\frac{{B}}{{T^2}}$"
+    (one,) = linted(tmp_path, text).findings
+    assert r"where \tau is local steps per round; with B^2" in one.message
+    (one,) = linted(
+        tmp_path, r"$R=\mathcal O\left(\frac{LB^2}{\epsilon}+\frac{\sigma^2B}{MK\epsilon^2}\right)$"
+    ).findings
+    assert r"\frac{LB^2}{\epsilon} is a pure number" in one.message
+
+
 GAP = r"F(x_R) - F^\star \le "
 WRONG = rf"${GAP}\frac{{HB^2}}{{R}} + \frac{{\sigma^2 B}}{{\sqrt{{MKR}}}}$"
 

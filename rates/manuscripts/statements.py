@@ -8,9 +8,12 @@ scaling matrix explains units that differ.  Everything else is counted, with the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal
+
+from sympy import Add, fraction
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas.display_parts import DisplayPart, take_apart
@@ -57,7 +60,7 @@ class Statement:
     """A bound, rate, complexity or step size of a manuscript.
 
     `number` is that of its formula, `part` that of the bound in it.  `judged` says whether its units may be judged, and
-    `doubt` why not.
+    `doubt` why not; `reading` is how an ambiguous letter had to be read so that most terms agree.
     """
 
     number: int
@@ -69,6 +72,7 @@ class Statement:
     terms: tuple[Term, ...]
     letters: Mapping[str, str]
     doubt: str = ""
+    reading: str = ""
 
     @property
     def judged(self) -> bool:
@@ -128,12 +132,12 @@ def statements_of(
             first = (part.left_pieces or part.bound_pieces)[0]
             place = formula.place_of(display.source.place(first.start))
             terms = _terms(part, display.source, formula, len(one.terms))
-        doubt = ""
+        doubt = reading = ""
         if not one.units_consistent:
-            doubt = other_explanation(index, formula.latex, one, letters, macros, kind)
+            doubt, one, reading = other_explanation(index, formula.latex, one, letters, macros, kind)
         elif kind != "step size" and one.hidden and len(one.terms) > 1 and not _is_short_order(formula.latex):
             one = with_domination(formula.latex, index, one, letters, macros)
-        statements.append(Statement(number, index, formula, place, kind, one, terms, letters, doubt))
+        statements.append(Statement(number, index, formula, place, kind, one, terms, letters, doubt, reading))
     return statements, ""
 
 
@@ -213,7 +217,12 @@ _ELSEWHERE: Mapping[str, tuple[str, ...]] = {
     "rho": ("number",),
     "lambda": ("number",),
     "delta": ("length", "value", "number"),
+    "B": ("value", "G^2"),
 }
+_ABOVE: Mapping[str, tuple[str, ...]] = {"R": ("length",), "M": ("gradient",)}  # where they stand in a numerator
+_SUMMANDS: Mapping[str, tuple[str, ...]] = {"zeta": ("number",), "a": ("count",), "gamma": ("count",)}  # beside numbers
+_IN_PAIRS = {"B", *_ABOVE, *_SUMMANDS}
+MOST_PAIRS = 60  # of readings of two letters at once
 _BESIDE_ONE = re.compile(r"1\s*[-+]\s*\\mu(?![a-z])")  # as momentum stands
 _STEP = re.compile(r"\\(?:eta|gamma|alpha)(?![a-z])")  # one that is declared to be of another unit is still a step
 _STARTS = {"B", "Delta", "D", "B_scaled"}
@@ -221,8 +230,11 @@ _STARTS = {"B", "Delta", "D", "B_scaled"}
 
 def other_explanation(
     index: int, latex: str, one: CheckedBound, letters: Mapping[str, str], macros: Mapping[str, Macro], kind: Kind
-) -> str:
-    """Why the units may agree after all; empty where nothing but a fault explains it."""
+) -> tuple[str, CheckedBound, str]:
+    """Why the units may agree after all, empty where nothing but a fault explains it; and the bound to report.
+
+    That is the bound with the one letter read otherwise under which fewest terms differ, and how it was read then.
+    """
     units = [term.unit for term in one.terms if term.unit is not None]
     left = one.left.unit if one.left is not None else None
     wanted = left if left is not None else units[0] if units else None
@@ -230,24 +242,93 @@ def other_explanation(
     ratios = [unit / wanted for unit in units] if wanted is not None and clear else []
     scaled = any(ratio.scaling != 0 for ratio in ratios)
     if scaled and all(ratio.length == ratio.value == 0 for ratio in ratios):
-        return "the units agree up to a scaling matrix"
+        return "the units agree up to a scaling matrix", one, ""
     if one.hidden and kind != "step size" and drops_constants(one):
-        return "the order hides constants that have units"
+        return "the order hides constants that have units", one, ""
     if not _is_anchored(one):
-        return "nothing in it shows that its letters are those of optimization"
+        return "nothing in it shows that its letters are those of optimization", one, ""
+    readings = list(_other_readings(latex, one, kind))
+    pure = {written: name for written, name in reversed(readings) if _must_be_pure(written, one) and _is_pure(name)}
+    if pure:  # tau - 1 and gamma + T say what tau and gamma are
+        letters = {**letters, **pure}
+        one = _read_otherwise(index, latex, letters, macros) or one
+        if one.units_consistent:
+            return f"the units agree where {_said(pure.items())}", one, ""
+        readings = [reading for reading in readings if reading[0] not in pure]
+    in_pairs = [reading for reading in readings if _plain_base(reading[0]) in _IN_PAIRS]
+    pairs = [pair for pair in combinations(in_pairs, 2) if pair[0][0] != pair[1][0]][:MOST_PAIRS]
+    nearest, reading, odd = one, _said(pure.items()), _odd(one)
+    for changes in (*((reading,) for reading in readings), *pairs):
+        found = _read_otherwise(index, latex, {**letters, **dict(changes)}, macros)
+        if found is None:
+            continue
+        said = _said((*pure.items(), *changes))
+        if found.units_consistent:
+            return f"the units agree where {said}", one, ""
+        if len(changes) == 1 and _odd(found) < odd:
+            nearest, reading, odd = found, said, _odd(found)
+    return "", nearest, reading
+
+
+def _other_readings(latex: str, one: CheckedBound, kind: Kind) -> Iterator[tuple[str, str]]:
+    """Symbols that nobody declared, with another meaning or formula that each may stand for."""
     for symbol in one.symbols:
         base = _plain_base(symbol.written)
         if symbol.source == "declared" or not base:
             continue
-        open_unit = ("unknown",) if symbol.source == "unknown" else ()
-        for elsewhere in (*OTHER_MEANINGS.get(base, ()), *_ELSEWHERE.get(base, ()), *open_unit):
-            if (kind == "step size" and base == "eta") or (base == "mu" and not _BESIDE_ONE.search(latex)):
-                continue
-            name = declared(symbol.written, elsewhere) if elsewhere in KINDS else elsewhere
-            if _agrees(index, latex, {**letters, symbol.written: name}, macros):
-                known = known_letter(name)
-                return f"the units agree where {symbol.written} is {known.meaning if known else name}"
-    return ""
+        if (kind == "step size" and base == "eta") or (base == "mu" and not _BESIDE_ONE.search(latex)):
+            continue
+        elsewhere = list(OTHER_MEANINGS.get(base, ()))
+        elsewhere += _ELSEWHERE.get(base, ()) if kind != "step size" or base != "B" else ()
+        elsewhere += ["unknown"] if symbol.source == "unknown" else []
+        elsewhere += _ABOVE.get(base, ()) if _stands_above(symbol.name, one) else ()
+        elsewhere += _SUMMANDS.get(base, ()) if _is_summand(symbol.name, one) else ()
+        for name in elsewhere:
+            yield symbol.written, declared(symbol.written, name) if name in KINDS else name
+
+
+def _stands_above(name: str, one: CheckedBound) -> bool:
+    """Whether a symbol stands in the numerator of a term."""
+    return any(name in {s.name for s in fraction(term.expression)[0].free_symbols} for term in one.terms)
+
+
+def _is_summand(name: str, one: CheckedBound) -> bool:
+    """Whether a symbol, or a power of it, is added to a number or to a count."""
+    sums = (total for term in one.terms for total in term.expression.atoms(Add))
+    return any(
+        part.as_coeff_Mul()[1].as_base_exp()[0].name == name
+        for total in sums
+        for part in total.args
+        if part.as_coeff_Mul()[1].as_base_exp()[0].is_Symbol
+    )
+
+
+def _must_be_pure(written: str, one: CheckedBound) -> bool:
+    """Whether a symbol that is read as something with a unit stands beside a number."""
+    name = next(symbol.name for symbol in one.symbols if symbol.written == written)
+    return not _is_pure(name) and _is_summand(name, one)
+
+
+def _is_pure(name: str) -> bool:
+    known = known_letter(name)
+    return known is not None and known.unit.is_pure and kind_of(name) != "unknown"
+
+
+def _said(changes: Iterable[tuple[str, str]]) -> str:
+    """How letters are read, in words."""
+    known = ((written, known_letter(name), name) for written, name in changes)
+    return " and ".join(f"{written} is {name if letter is None else letter.meaning}" for written, letter, name in known)
+
+
+def _odd(one: CheckedBound) -> int:
+    """How many terms have another unit than the left side, or than most terms."""
+    units = [term.unit for term in one.terms]
+    left = one.left
+    wanted = {left.unit} if left is not None and left.unit is not None else set()
+    wanted |= {unit for _, unit in left.choices} if left is not None else set()
+    if wanted:
+        return sum(unit not in wanted for unit in units)
+    return len(units) - max(map(units.count, units), default=0)
 
 
 def _plain_base(written: str) -> str:
@@ -260,7 +341,9 @@ def _plain_base(written: str) -> str:
     return base if spelled.key == base else ""
 
 
-def _agrees(index: int, latex: str, letters: Mapping[str, str], macros: Mapping[str, Macro]) -> bool:
+def _read_otherwise(
+    index: int, latex: str, letters: Mapping[str, str], macros: Mapping[str, Macro]
+) -> CheckedBound | None:
     try:
         found = check_display(
             latex,
@@ -272,8 +355,8 @@ def _agrees(index: int, latex: str, letters: Mapping[str, str], macros: Mapping[
             other_readings=False,
         )
     except TightrateError:
-        return False
-    return found[index].units_consistent
+        return None
+    return found[index] if index < len(found) else None
 
 
 def _is_anchored(one: CheckedBound) -> bool:

@@ -40,5 +40,6 @@ def terms_of_different_units(document: Document) -> Iterator[Finding]:
         each = "; ".join(shown(one, i) for i in range(len(one.checked.terms)))
         if one.checked.contradiction and not odd:
             each = "; ".join(one.checked.contradiction)
+        each += f", where {one.reading}" if one.reading else ""
         place = one.terms[index].place if index < len(one.terms) else one.place
         yield finding_of(one, "TR101", "error", f"terms of different units: {each}{hint}", place)
