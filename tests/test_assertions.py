@@ -423,7 +423,13 @@ def test_room_of_ranges_is_weak_only_where_nothing_else_was_asked() -> None:
     assert "weak evidence" in flips(ranges=wide)
     assert "weak evidence" not in flips(2.0, ranges=wide)
     assert "weak evidence" not in flips(exponents={"K": 0.1}, ranges=wide)
-    assert "weak evidence" not in flips(2.0, {"K": 0.9})
+    assert "weak evidence" not in flips(2.0, {"K": 0.9})  # attained within a factor of two
+
+
+def test_a_bound_that_is_not_attained_is_weak_where_no_power_would_show() -> None:
+    assert "weak evidence" in flips(2.1, {"K": 0.34, "R": 0.9})
+    assert "weak evidence" not in flips(2.1, {"K": 0.33, "R": 0.9})
+    assert "weak evidence" not in flips(2.1)
 
 
 def test_exponents_are_told_to_five_digits() -> None:

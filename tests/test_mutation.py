@@ -45,6 +45,8 @@ def test_the_quick_suite_passes(report: PowerReport) -> None:
     assert report.total.kill_rate >= REQUIRED
     assert report.false_alarms == ()
     assert report.total.contradicted >= 200
+    total = report.total
+    assert total.least_kill_rate == total.rejected / (total.contradicted + total.undecidable) < total.kill_rate
     assert report.true_statements >= 20
 
 

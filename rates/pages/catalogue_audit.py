@@ -102,6 +102,9 @@ def findings_page(verdicts: Verdicts) -> str:
         "Pairs of a lower and an upper bound of the same setting that the order algebra can neither prove nor refute."
         " Nothing is concluded from them.",
         *_apart(("lower bound", "upper bounds", "why"), _undecided()),
+        "## Statements without a claim",
+        "Statements that no claim of the [reproduction](reproduction.md) judges, why, and what else looks at them.",
+        *_apart(("statement", "kind", "why", "tested otherwise"), _without_a_claim(verdicts)),
     )
 
 
@@ -368,6 +371,38 @@ def _undecided() -> list[tuple[bool, Row]]:
         )
         for (known, lower, reason), uppers in grouped.items()
     ]
+
+
+def _without_a_claim(verdicts: Verdicts) -> list[tuple[bool, Row]]:
+    related = Counter(name for one, _ in _decided() for name in {one.source, one.target})
+    compared = Counter(name for one in _pairs() for name in (one.lower.id, one.upper.id))
+    rows = []
+    for entry in theorems():
+        if verdicts.get(entry.id):
+            continue
+        searched = entry.bound.kind == "upper" and entry.bound.constants == "explicit"
+        tests = {
+            f"`tightrate falsify {entry.id}`": searched,
+            f"[implications](implications.md): {related[entry.id]}": related[entry.id] > 0,
+            f"[bounds of the other side](implications.md): {compared[entry.id]}": compared[entry.id] > 0,
+        }
+        otherwise = "; ".join(text for text, has in tests.items() if has) or "its transcription alone"
+        rows.append(
+            (
+                entry.provenance.checked,
+                (f"`{entry.id}`", entry.bound.kind, _why_no_claim(entry, related[entry.id]), otherwise),
+            )
+        )
+    return rows
+
+
+def _why_no_claim(entry: Theorem, related: int) -> str:
+    if entry.bound.kind == "lower":
+        return "there is an instance, it says: no run of another one contradicts it"
+    if entry.bound.constants == "explicit":
+        return "a search tries more instances than a claim would"
+    tested = "; exponents are tested on what it follows from" if related else ", and nothing that is tested gives it"
+    return f"constants are hidden{tested}"
 
 
 def _pair_rows() -> list[tuple[str, ...]]:

@@ -51,6 +51,12 @@ def power_page(report: PowerReport) -> RenderableType:
     lines: list[RenderableType] = [table(columns, rows, right=1), Text()]
     judged = [_row(means) for means in report.judged_by]
     lines += [table(("judged on", *columns[1:]), judged, right=1), Text()]
+    lines.append(
+        Text(
+            f"Rejected: {report.total.kill_rate:.0%} of the mutants that something contradicts,"
+            f" {report.total.least_kill_rate:.0%} if all undecidable ones are counted as wrong and missed."
+        )
+    )
     lines.append(Text(f"{report.true_statements} true statements judged, {len(alarms)} false alarms."))
     lines += [Text(f"  false alarm: {one.source}, {one.change} ({one.by})", "red") for one in alarms]
     lines += [Text(f"  not rejected: {one.source}, {one.change} ({one.by})", "red") for one in survivors]

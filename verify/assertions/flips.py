@@ -1,7 +1,8 @@
 """What would have turned a verdict around: the smallest factor, and the smallest exponent along each axis.
 
 A bound that would still stand if it were ten thousand times sharper, or by a third of a power in every direction, was
-hardly tested: that is weak evidence, and is said.
+hardly tested: that is weak evidence, and is said.  A bound that is attained within a factor of two is tested, however
+short the ranges on which a power would show.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tightrate.verify.assertions.thresholds import WEAK_EXPONENT, WEAK_FACTOR
+from tightrate.verify.assertions.thresholds import ATTAINED, WEAK_EXPONENT, WEAK_FACTOR
 
 MOST = 2.0  # the largest exponent that is tried
 
@@ -59,7 +60,8 @@ def flips(
             weak.append(f"a bound {WEAK_FACTOR:g} times sharper would have stood")
     if exponents:
         found["if sharper by an exponent of"] = {name: round(value, 5) for name, value in exponents.items()}
-        if factor is None and not min(exponents.values()) <= WEAK_EXPONENT:
+        attained = factor is not None and factor <= 1 / ATTAINED
+        if not attained and not min(exponents.values()) <= WEAK_EXPONENT:
             weak.append("no exponent that is wrong by less than 1/3 would have been noticed")
     if change is not None:
         found["if changed by a relative amount of"] = change

@@ -143,7 +143,10 @@ class Order:
             "refuted by a path": sum(not one.holds for one in decided.values()),
         }
         found = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
-        evidence |= flips(exponents=self._sharper())
+        margin = flips(exponents=self._sharper())
+        if not counts["proved by certificate"]:
+            margin.pop("weak evidence", None)  # what a path refutes is the better refuted the larger its margin
+        evidence |= margin
         return Verdict("confirmed", f"{found}; all checked again.", predicted, found, evidence=evidence)
 
     def _sharper(self) -> Mapping[str, float]:

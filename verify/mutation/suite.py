@@ -43,6 +43,12 @@ class Family:
         """The share of the contradicted mutants that were rejected; 1 where there are none."""
         return self.rejected / self.contradicted if self.contradicted else 1.0
 
+    @property
+    def least_kill_rate(self) -> float:
+        """The same share with every undecidable mutant counted as one that should have been rejected and was not."""
+        wrong = self.contradicted + self.undecidable
+        return self.rejected / wrong if wrong else 1.0
+
 
 @dataclass(frozen=True)
 class PowerReport:
@@ -139,6 +145,7 @@ def power_as_json(report: PowerReport) -> dict[str, Any]:
         "passed": report.passed,
         "required": REQUIRED,
         "kill_rate": report.total.kill_rate,
+        "kill_rate_with_undecidable": report.total.least_kill_rate,
         "families": [_as_json("family", family) for family in report.families],
         "judged_by": [_as_json("judged_by", family) for family in report.judged_by],
         "true_statements": report.true_statements,
