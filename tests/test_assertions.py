@@ -353,7 +353,8 @@ def test_the_smallest_wrong_factor_and_exponent_are_where_the_judge_itself_turns
 
 def test_a_bound_that_is_hardly_tested_is_weak_evidence() -> None:
     one = Measurement(xr.DataArray([1.0, 0.5], dims="R", coords={"R": [1.0, 2.0]}), "it")
-    assert "weak evidence" not in AtMost(one, xr.full_like(one.measured, 10.0)).check().evidence
+    assert "weak evidence" not in AtMost(one, xr.full_like(one.measured, 2.0)).check().evidence
+    assert "weak evidence" in AtMost(one, xr.full_like(one.measured, 10.0)).check().evidence  # R^3 sharper would do
     assert "weak evidence" in AtMost(one, xr.full_like(one.measured, 1e5)).check().evidence
     assert "weak evidence" in AtMost(replace(one, measured=0 * one.measured), 0 * one.measured + 1).check().evidence
 

@@ -376,7 +376,7 @@ def _undecided() -> list[tuple[bool, Row]]:
 def _without_a_claim(verdicts: Verdicts) -> list[tuple[bool, Row]]:
     related = Counter(name for one, _ in _decided() for name in {one.source, one.target})
     compared = Counter(name for one in _pairs() for name in (one.lower.id, one.upper.id))
-    rows = []
+    rows: list[tuple[bool, Row]] = []
     for entry in theorems():
         if verdicts.get(entry.id):
             continue
