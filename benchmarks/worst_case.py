@@ -15,7 +15,10 @@ from collections.abc import Callable
 from time import process_time
 from typing import Any
 
+import numpy as np
+
 from tightrate.simulator.worst_case.worst_case import WorstCase, worst_case
+from tightrate.verify.worst_case_sweep import worst_cases
 
 
 def seconds(run: Callable[[], Any]) -> float:
@@ -63,9 +66,14 @@ def main(arguments: list[str]) -> int:
     two = seconds(lambda: worst_case("local-sgd", K=4, R=4, M=2, eta=1.0))
     many = seconds(lambda: worst_case("local-sgd", K=4, R=4, M=64, eta=1.0))
     infinite = seconds(lambda: worst_case("local-sgd", K=4, R=4, eta=1.0))
+    steps = np.linspace(0.6, 0.64, 8).tolist()
+    along = seconds(lambda: worst_cases("local-sgd", {"K": 4, "R": 4, "eta": steps}))
+    alone = seconds(lambda: [worst_case("local-sgd", K=4, R=4, eta=eta) for eta in steps])
     sys.stdout.write(
         f"(4, 2, 2): {small:.3f} s; without symmetry {every:.3f} s, {every / small:.1f} times as long\n"
         f"(4, 4): M = 2 {two:.3f} s, M = 64 {many:.3f} s, {many / two:.2f} times as long; M = inf {infinite:.3f} s\n"
+        f"(4, 4): {len(steps)} steps along a sweep {along:.3f} s, each alone {alone:.3f} s,"
+        f" {alone / along:.2f} times as long\n"
     )
     try:
         for solver, name in ((None, "PEPit"), ("CLARABEL", "PEPit with Clarabel")):
