@@ -445,3 +445,8 @@ def test_the_smallest_wrong_size_is_found_between_nothing_and_the_largest() -> N
     assert smallest(lambda size: size > 2.5, most=3.0) == pytest.approx(2.5, abs=1e-4)
     tried = smallest(lambda size: size >= 0.3)
     assert 0.3 <= tried < 0.3001
+
+
+def test_no_exponent_beyond_two_is_tried() -> None:
+    assert smallest(lambda size: size > 1.9) == pytest.approx(1.9, abs=1e-3)
+    assert smallest(lambda size: size > 2.1) == np.inf

@@ -705,3 +705,40 @@ def test_witness_is_frozen_and_plain() -> None:
 def test_free_outer_step_letters_do_not_interfere() -> None:
     assert not holds(gamma * K, K)
     assert holds(gamma * K, K, gamma <= 1)
+
+
+@pytest.mark.parametrize(
+    ("expression", "path"),
+    [
+        (exp(-K * R), {"K": 1, "R": 1}),
+        (exp(-3 * K * mu / L), {"K": 2, "mu": -1}),
+        (exp(-(K**2)), {"K": 1}),
+        (exp(-beta1 * K), {"K": 1}),
+        (exp(-K / 5) * exp(-R), {"K": 1, "R": 1}),
+    ],
+)
+def test_coefficients_of_exponentials_are_those_of_the_letters_on_the_path(
+    expression: Expr, path: dict[str, int]
+) -> None:
+    """The logarithm over n^x tends to the coefficient; counts are 2 n^u, fractions n^-u/2, other letters n^u."""
+    n, counts, fractions_ = mpmath.mpf(10) ** 12, {"K", "R", "M"}, {"beta1"}
+    values = {
+        symbol: (2 if symbol.name in counts else mpmath.mpf(1) / 2 if symbol.name in fractions_ else 1)
+        * n ** path.get(symbol.name, 0)
+        for symbol in expression.free_symbols
+    }
+    exact = sum(
+        mpmath.mpf(sympy.lambdify(list(values), factor.args[0])(*values.values()))
+        for factor in Mul.make_args(expression)
+    )
+    found = growth(expression, {name: Fraction(power) for name, power in path.items()})
+    assert found is not None
+    ((order, coefficient),) = found.fast.items()
+    assert float(exact / n ** mpmath.mpf(float(order))) == pytest.approx(float(coefficient), rel=1e-9)
+
+
+def test_only_a_logarithm_of_what_grows_grows() -> None:
+    for inside, logarithms in ((Max(2, 1 / R), 0), (Max(2, K / R), 0), (Max(2, R), 1), (M, 0), (K * R, 1)):
+        found = growth(log(inside), {"R": Fraction(1), "K": Fraction(1)})
+        assert found is not None
+        assert (found.power, found.logarithms, found.fast) == (0, logarithms, {})
