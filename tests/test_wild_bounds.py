@@ -241,6 +241,42 @@ def test_every_hint_can_be_followed(latex: str) -> None:
     pytest.fail(f"the hints for {latex} have no end")
 
 
+@pytest.mark.parametrize(
+    ("written", "hint", "followed", "terms"),
+    [
+        ("1/MKR", "did you mean (M*K*R)", "1/(M*K*R)", ["1/(M*K*R)"]),
+        ("1/LB2", "write (L*B^2)", "1/(L*B^2)", ["1/(L*B^2)"]),
+        (r"\mathcal{O}\frac{LB^2}{R}", r"write \mathcal{O}(...)", r"\mathcal{O}(\frac{LB^2}{R})", ["L*B^2/R"]),
+        (r"K \vee R", r"write \max(a, b)", r"\max(K, R)", ["max(K, R)"]),
+        (r"\sigma^2/\mu MKR", "write a/(b c)", r"\sigma^2/(\mu MKR)", ["sigma^2/(mu*M*K*R)"]),
+        (r"\log K R", "put its argument in brackets", r"\log(K) R", ["log(K)*R"]),
+        (r"\frac{LB^2}{R} (21)", r"write \quad before", r"\frac{LB^2}{R} \quad (21)", ["L*B^2/R"]),
+        (
+            r"\frac{L}{R}\mystery",
+            r"define it with \newcommand",
+            r"\newcommand{\mystery}{B^2}\frac{L}{R}\mystery",
+            ["L*B^2/R"],
+        ),
+        (
+            r"\frac{LB^2}{R}+\dots",
+            "write them",
+            r"\frac{LB^2}{R}+\frac{\sigma B}{\sqrt R}",
+            ["L*B^2/R", "sigma*B/sqrt(R)"],
+        ),
+        (r"\frac{f(y)}{R}", "write a letter", r"\frac{\Delta}{R}", ["Delta/R"]),
+        (r"\frac{LB^2}{R}+o(1/R)", "leave it out", r"\frac{LB^2}{R}", ["L*B^2/R"]),
+        ("$K^K^2$", "with brackets", "$K^{K^2}$", ["K^(K^2)"]),
+    ],
+)
+def test_hints_that_are_no_letters_work_when_they_are_followed(
+    written: str, hint: str, followed: str, terms: list[str]
+) -> None:
+    with pytest.raises(TightrateError, match=re.escape(hint)):
+        check_display(written, neighbours=False)
+    (found,) = check_display(followed, neighbours=False, regimes=False, domination=False, other_readings=False)
+    assert _same_terms(found.terms, terms)
+
+
 # Every bound of the catalogue in the styles of authors
 
 STYLES: dict[str, Callable[[str, list[str]], str]] = {

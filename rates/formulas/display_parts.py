@@ -58,6 +58,7 @@ _NUMBER = re.compile(
     r"|(?:\*|\\star|\\ast|\\dag|\\dagger|\\ddagger|\\diamond|\\clubsuit|\\spadesuit|\\triangle)+)\s*[)\]]"
 )
 _ONLY_NUMBER = re.compile(r"\(\s*\d+(?:\s*\.\s*\d+)*\s*\)")
+_LISTED = re.compile(r"\d+|\\(?:[lc]?dots|dotsc)|\.\.\.|…|[A-Za-z](?:\s*[-+]\s*1)?")
 LINKS = 40  # relation signs of one chain
 _PLAIN_WORDS = {"for", "forall", "where", "whenever", "when", "provided", "with", "if"}
 _ONE_ACCURACY = re.compile(r"(?:[\d\s{}/^.]|\\[td]?frac)*(?:\\(?:var)?epsilon|eps)(?:[\d\s{}/^.])*")
@@ -337,11 +338,16 @@ class _Reader:
                     current[0] = replace(head, pieces=(*head.pieces, *segment.pieces))
             elif self.stands_in_front(current) and _relations(segment.pieces):
                 current = [segment, *current]
+            elif self.is_needed(current, segment):
+                yield current
+                current = [replace(segment, words="")]
             elif self.is_condition(current, segment):
                 current.append(segment)
             elif _relations(segment.pieces):
                 yield current
                 current = [segment]
+            elif len(current) > 1 and not segment.words and _LISTED.fullmatch(self.shown(segment.pieces)):
+                current[-1] = replace(current[-1], pieces=(*current[-1].pieces, *segment.pieces))  # r = 1, 2, ..., R
             else:
                 foreign = next((p for p in segment.pieces[:1] if p.kind == "foreign"), None)
                 if foreign is not None:
@@ -420,6 +426,16 @@ class _Reader:
         """Whether all that was read so far is a condition, such as `for all R`."""
         return len(current) == 1 and _CONDITION_WORDS.search(current[0].words.lower()) is not None
 
+    def is_needed(self, current: Sequence[_Segment], segment: _Segment) -> bool:
+        """Whether a segment says how much is needed for an accuracy, as in `X <= eps after R = O(1/eps)`."""
+        head, own = _relations(current[0].pieces), _relations(segment.pieces)
+        if len(head) != 1 or len(own) != 1 or len(current) > 1:
+            return False
+        reached = self.shown(current[0].pieces[current[0].pieces.index(head[0]) + 1 :])
+        place = segment.pieces.index(own[0])
+        above = "epsilon" in self.shown(segment.pieces[place + 1 :]) and own[0].text in (">=", ">~", "=", ">", "~")
+        return above and _ONE_ACCURACY.fullmatch(reached) is not None and len(self.shown(segment.pieces[:place])) <= 3
+
     def is_condition(self, current: Sequence[_Segment], segment: _Segment) -> bool:
         words = segment.words.lower()
         if words and not _JOINING_WORDS.match(words):
@@ -465,6 +481,8 @@ class _Reader:
             return
         if len(relations) > LINKS:
             raise self.error(relations[LINKS], f"a chain of more than {LINKS} relation signs")
+        if turned := self.turned(head.pieces, relations):
+            head, relations = replace(head, pieces=turned), _relations(turned)
         kinds = {relation.text for relation in relations}
         if kinds & _UPWARDS and kinds & _DOWNWARDS:
             raise self.error(relations[-1], "relation signs in both directions; give one bound")
@@ -522,6 +540,24 @@ class _Reader:
             tuple(links[1:-1]),
         )
         yield from self.cases(part)
+
+    def turned(self, pieces: Pieces, relations: Sequence[Token]) -> Pieces:
+        """A chain such as `bound >= measure >= 0` from its other end; empty where it begins with what is bounded."""
+        if len(relations) < 2 or not {relation.text for relation in relations} <= {*_MIRRORED, "="}:
+            return ()
+        cuts = [pieces.index(relation) for relation in relations]
+        links = [
+            pieces[start:stop] for start, stop in zip([0, *(c + 1 for c in cuts)], [*cuts, len(pieces)], strict=True)
+        ]
+        if left_side(links[0], {}).measure or not any(left_side(link, {}).measure for link in links[1:]):
+            return ()
+        signs = [replace(one, text=_MIRRORED.get(one.text, one.text)) for one in reversed(relations)]
+        while links[-1] and links[-1][-1].text in (".", ","):
+            links[-1] = links[-1][:-1]
+        return (
+            *links[-1],
+            *(piece for sign, link in zip(signs, links[-2::-1], strict=True) for piece in (sign, *link)),
+        )
 
     def is_enclosed(self, links: Sequence[Pieces]) -> bool:
         """Whether the middle one of three links is a measure, and the first one is not."""

@@ -650,7 +650,9 @@ class Grammar:
     def order(self, spelling: Spelling, at: Token) -> Value:
         """O(...), Omega(...) or Theta(...) in any font; a tilde, a star or a subscript log hides logarithms."""
         if self.cursor.peek.text not in _OPENINGS:
-            raise self.cursor.error(f"the order {at.shown} needs brackets; write {at.shown}(...)", at)
+            last = self.cursor.tokens[self.cursor.index - 1]
+            order = self.cursor.source[at.start : last.start + len(last.shown)]
+            raise self.cursor.error(f"the order {order} needs brackets; write {order}(...)", at)
         if spelling.base == "o":
             raise self.cursor.error("o(...), a term of lower order, is not read; leave it out", at)
         with_logs = "tilde" in (*spelling.accents, *re.findall("tilde", spelling.base))
@@ -687,11 +689,16 @@ class Grammar:
             self.cursor.split()
             return
         if is_product:
-            raise self.cursor.error(f"unknown letter; did you mean {'*'.join(product)}?")
+            raise self.cursor.error(f"unknown letter; did you mean {self.as_divisor('*'.join(product))}?")
         if lost := re.fullmatch(r"([A-Za-z]+)(\d)", word.text):  # copied from a page: LB2 for L B^2
-            letters = "*".join(lost[1])
-            raise self.cursor.error(f"a digit behind a letter; write {letters}^{lost[2]}, or {letters}_{lost[2]}", word)
+            power, index = (self.as_divisor("*".join(lost[1]) + mark + lost[2]) for mark in "^_")
+            raise self.cursor.error(f"a digit behind a letter; write {power}, or {index}", word)
         raise self.cursor.error(unknown_letter(word.text, spell(word.text), self.known), word)
+
+    def as_divisor(self, product: str) -> str:
+        """A product as it must be written here: behind a division sign, in brackets."""
+        before = self.cursor.tokens[self.cursor.index - 1].text if self.cursor.index else ""
+        return f"({product})" if before == "/" else product
 
     def meaning(self, spelling: Spelling, at: Token, stop: int, late_subscript: str) -> Expr:
         """What a letter means that stands from the token `at` to the token `stop`."""
@@ -731,7 +738,8 @@ class Grammar:
         opening, depth = self.cursor.tokens[stop], 0
         if opening.text not in ("(", "["):
             return False
-        is_one_number = self.cursor.tokens[stop + 2].text in _OPENINGS.values()  # f(0)
+        inside = self.cursor.tokens[stop + 1 :]
+        is_one_number = len(inside) > 1 and inside[1].text in _OPENINGS.values()  # f(0)
         for token in self.cursor.tokens[stop:]:
             depth += (token.text in _OPENINGS) - (token.text in _OPENINGS.values())
             if depth == 0:

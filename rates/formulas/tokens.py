@@ -391,6 +391,8 @@ class Readable:
 
 _MODULE = re.compile(r"\b(?:np|numpy|math|jnp|torch|sympy|sp)\.(?=(?:sqrt|log|exp|minimum|maximum|min|max)\()")
 _RAISED = re.compile(r"<(?P<tag>su[pb])>(?P<inside>[^<>]*)</(?P=tag)>")
+_BACKSLASHES = re.compile(r"(\\+)([A-Za-z]+)")
+_COMMON = commands("frac mathbb mathcal le leq sqrt sigma lesssim ge geq hat left mu eta nabla")
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9A-Fa-f]+|[A-Za-z]+);")
 
 
@@ -405,6 +407,9 @@ def _from_page(text: str) -> str:
         mark = "^" if match["tag"] == "sup" else "_"
         return f"{mark}{{{match['inside']}}}".ljust(len(match[0]))
 
+    runs = _BACKSLASHES.findall(text)
+    if runs and all(len(run) == 2 for run, _ in runs) and any(f"\\{name}" in _COMMON for _, name in runs):
+        text = re.sub(r"\\\\", r" \\", text)  # as strings of programs hold them
     text = _RAISED.sub(raised, text)
     text = _ENTITY.sub(lambda match: html.unescape(match[0]).ljust(len(match[0])), text)
     if not is_latex(text):
