@@ -27,7 +27,7 @@ def thm1():
     """With plain averaging and $eta <= 1/L$, $K$ local steps count as $K$ steps, whatever the Hessians."""
     return tr.Stated(
         {"optimization": r"\frac{B^2}{5 \eta \mu K R}", "statistical": r"\frac{\eta \sigma^2}{\mu M}"},
-        conditions=["eta*H <= 1", "gamma <= 1", "the machines have one optimum"],
+        conditions=["eta*H <= 1", "gamma == 1", "the machines have one optimum"],
     )
 
 

@@ -185,6 +185,16 @@ def leaves(state: Any) -> Iterator[Any]:
         yield state
 
 
+def leaf_names(state: Any, before: str = "") -> Iterator[str]:
+    """The names of the arrays and counters of a nested state, in the order of `leaves`: fields, joined by dots."""
+    if not isinstance(state, tuple):
+        yield before or "state"
+        return
+    fields = getattr(state, "_fields", range(len(state)))
+    for name, part in zip(fields, state, strict=True):
+        yield from leaf_names(part, f"{before}.{name}" if before else str(name))
+
+
 def with_leaves(state: Any, values: Sequence[Any]) -> Any:
     """The state with its arrays and counters replaced, in the order of `leaves`."""
     remaining = iter(values)

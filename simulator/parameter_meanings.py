@@ -25,6 +25,8 @@ OWN_MEANING: Mapping[str, str] = {
     "client_local": "whether every client keeps a scaling matrix of its own",
     "square_of_mean": "whether the workers' mean gradient is squared, or their squares averaged",
     "synchronized": "whether the scaling looks at the synchronized iterate, or at the last local gradients",
+    "averages": "what averages run over: auxiliary, the sequence z without momentum; iterates, x itself",
+    "step_rule": "step sizes of AC-SA: those of Ghadimi and Lan (2012), or of Lan (2012)",
     "switch": "round from which the second stage runs",
     "second_eta": "inner step of the second stage",
     "clipping": "coordinate: every coordinate by itself; global: the whole vector",

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from functools import cache
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from tightrate.verify.falsification.falsify import (
     judge_point,
     run_search,
     run_witness,
+    searches_for,
 )
 from tightrate.verify.falsification.instances.all_paths import Paths, guarantee_trial, jumps, quantile
 from tightrate.verify.falsification.instances.client_walks import displacement_trial
@@ -35,7 +37,9 @@ from tightrate.verify.falsification.instances.kinked_functions import bent_parab
 from tightrate.verify.falsification.instances.kinked_functions import run as run_of_infinitely_many
 from tightrate.verify.falsification.optimizer import maximize
 from tightrate.verify.falsification.search import SEARCHES, Array, Search, extreme_ratio
+from tightrate.verify.own_papers import load_paper
 
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 FALSE = [name for name, search in SEARCHES.entries().items() if search.expected == "violated"]
 TRUE = [name for name, search in SEARCHES.entries().items() if search.expected == "consistent"]
 BY_VALUE = [name for name in TRUE if SEARCHES[name].sequence is None]
@@ -376,3 +380,39 @@ def test_command_line() -> None:
     again = runner.invoke(app, ["falsify", "dekel2012/explicit", "--witness", point, "--json"], standalone_mode=False)
     assert json.loads(again.output)[0]["ratio"] == pytest.approx(document["ratio"], rel=1e-12)
     assert theorem("dekel2012/explicit").title in document["statement"]
+
+
+def test_objects_are_searched_as_names_are_and_an_altered_theorem_as_it_is() -> None:
+    claimed, search = theorem("chezhegov2024/hutchinson"), SEARCHES["chezhegov2024/hutchinson"]
+    found = [falsify(one, evaluations=64)[0].verdict.evidence["extreme ratio"] for one in (claimed.id, claimed, search)]
+    assert found[0] == found[1] == found[2]
+    sharper = replace(claimed, bound=scaled(search, 0.5).theorem.bound)
+    assert falsify(sharper, evaluations=256)[0].verdict.status == "violated"
+    with pytest.raises(TightrateError, match="falsify takes a theorem, a statement, a search or a name, not 3"):
+        falsify(3)  # type: ignore[arg-type]
+
+
+NOISY = {"L": 1.0, "mu": 0.5, "eta": 0.9, "sigma": 1.0, "K": 64.0, "R": 512.0, "M": 16.0}
+
+
+@pytest.mark.parametrize(("noise", "status"), [(r"\mu M", "consistent"), (r"\mu M^2", "violated")])
+def test_a_theorem_of_ones_own_is_searched_on_the_problems_of_its_trials(
+    tmp_path: Path, noise: str, status: str
+) -> None:
+    """Where it is wrong the search's point shows it, and the command that measures it again names the file."""
+    text = (EXAMPLES / "my_paper.py").read_text(encoding="utf-8")
+    (tmp_path / "mine.py").write_text(text.replace('"my_paper"', '"mine"').replace(r"\mu M", noise), encoding="utf-8")
+    load_paper(tmp_path / "mine.py")
+    (search,) = searches_for("mine/thm1")
+    assert (search.name, search.file) == ("mine/thm1:holds", str(tmp_path / "mine.py"))
+    ranges = {axis.name: (axis.low, axis.high) for axis in search.axes}
+    assert "gamma" not in ranges  # an equality ties it down
+    assert ranges["K"] == (1, 640)
+    assert ranges["M"] == (1, 32)
+    again = run_witness(search.name, NOISY)
+    assert again.verdict.status == status
+    assert again.command.endswith(f"--paper {tmp_path / 'mine.py'}")
+    outside = judge_point(search, {**NOISY, "eta": 1.5})
+    assert outside.status == "not-applicable"
+    with pytest.raises(TightrateError, match="unknown search 'mine/thm1:hold'; did you mean 'mine/thm1:holds'"):
+        searches_for("mine/thm1:hold")

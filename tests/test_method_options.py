@@ -114,6 +114,28 @@ def test_schedule_free_averages_with_and_without_the_start() -> None:
         np.testing.assert_allclose(found("local-sgd-schedule-free", K, R, **own), x, rtol=1e-11)
 
 
+@pytest.mark.parametrize("steps", ["ghadimi-lan", "lan"])
+def test_the_steps_of_ac_sa_by_name(steps: str) -> None:
+    """Lan: x_md = x/beta + (1 - 1/beta) x_ag, beta = (t + 1)/2; Ghadimi and Lan step by t/2 instead of (t + 1)/2."""
+    R, eta = 30, 0.4
+    x = aggregate = np.zeros(D)
+    for t in range(1, R + 1):
+        beta = (t + 1) / 2
+        middle = x / beta + (1 - 1 / beta) * aggregate
+        x = x - eta * (t + 1 if steps == "lan" else t) / 2 * np.mean([gradient(m, middle) for m in range(M)], axis=0)
+        aggregate = x / beta + (1 - 1 / beta) * aggregate
+    rule = ALGORITHMS["accelerated-minibatch-sgd"](eta=eta, step_rule=steps)
+    np.testing.assert_allclose(exact_moments(rule, PROBLEM, K=1, R=R).last.mean[0], aggregate, rtol=1e-10)
+    np.testing.assert_allclose(sample(rule, PROBLEM, K=1, R=R).last[0], aggregate, rtol=1e-10)
+
+
+def test_steps_of_ac_sa_that_do_not_exist_are_refused() -> None:
+    with pytest.raises(TightrateError, match="unknown step rule of AC-SA 'lann'; did you mean 'lan'"):
+        ALGORITHMS["accelerated-minibatch-sgd"](eta=0.4, step_rule="lann")
+    with pytest.raises(TightrateError, match="the steps of Lan are for mu = 0"):
+        ALGORITHMS["accelerated-minibatch-sgd"](eta=0.4, mu=0.1, step_rule="lan")
+
+
 def test_nesterov_with_growing_momentum() -> None:
     R, eta = 40, 0.8
     x, before = np.zeros(D), np.zeros(D)

@@ -56,6 +56,8 @@ MOST_CONTINUED = 24  # lines
 WORTH_PROCESSES = 1e7  # gradients; other processes need seconds to start
 TRIAL = "trial"  # the attribute of a dataset that is one
 
+SWEEP = "__sweep_of_a_trial__"  # what a trial's experiment is marked with
+
 Arithmetic = Literal["powers", "rounds", "steps"]
 """How a cell is computed: by powers of a round's map, round by round, or step by step."""
 
@@ -112,6 +114,7 @@ def trial(
     def asserts(theorem: Theorem, results: xr.Dataset) -> Assertion:
         return asserted(theorem, results, continued(replace(sweep, seed=int(results.attrs["seed"])), theorem))
 
+    setattr(run, SWEEP, sweep)
     run.__module__ = asserts.__module__ = str(sys._getframe(1).f_globals.get("__name__", __name__))
     run.__doc__ = asserts.__doc__ = procedure(sweep, source)
     kind: ClaimKind = "bound with constants" if source.bound.constants == "explicit" else "scaling"
@@ -120,6 +123,17 @@ def trial(
         full, statement, source.id, kind, asserts, (Experiment(full, run, gathers=True),), expected, cost,
         own_theorem=source if catalogued else None,
     )  # fmt: skip
+
+
+def sweep_of(claim: Claim) -> Sweep | None:
+    """The sweep that a trial runs; None where the claim is no trial."""
+    found = [getattr(experiment.run, SWEEP, None) for experiment in claim.data]
+    return found[0] if len(found) == 1 else None
+
+
+def tried_alone(sweep: Sweep, source: Theorem) -> xr.Dataset:
+    """The cells of a sweep that tries a theorem, here and now; see `tried`."""
+    return _run(guarded(lambda: Plan(sweep)), source, 1, None)
 
 
 def _statement(theorem: str | Statement) -> Statement:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.simulator.algorithm import ALGORITHMS, Array
 from tightrate.simulator.batch.hyperparameters import nonnegative, per_replica
 from tightrate.simulator.communication import Minibatch
 from tightrate.simulator.optimizer import Optimizer
+
+Steps = Literal["ghadimi-lan", "lan"]
+STEPS: tuple[Steps, ...] = ("ghadimi-lan", "lan")
 
 
 class AcsaState(NamedTuple):
@@ -27,7 +31,8 @@ class AcsaState(NamedTuple):
 class ACSA(Optimizer[AcsaState]):
     """AC-SA in Euclidean space, for mu-strongly convex objectives (mu = 0: convex).
 
-    With alpha = 2/(t + 1) and gamma = 4/(eta t (t + 1)) at the step t = 1, 2, ...:
+    With alpha = 2/(t + 1) and gamma = 4/(eta t (t + 1)) at the step t = 1, 2, ... (Ghadimi and Lan), or
+    gamma = 4/(eta (t + 1)^2), so that x moves by eta (t + 1)/2 times the gradient (Lan):
     middle = [(1 - alpha)(mu + gamma) aggregate + alpha ((1 - alpha) mu + gamma) x] / [gamma + (1 - alpha^2) mu];
     x <- [((1 - alpha) mu + gamma) x + alpha mu middle - alpha g(middle)] / (mu + gamma);
     aggregate <- alpha x + (1 - alpha) aggregate.
@@ -35,13 +40,14 @@ class ACSA(Optimizer[AcsaState]):
 
     eta: Array
     mu: Array
+    step_rule: Steps = "ghadimi-lan"
 
     @property
     def linear(self) -> bool:
         return True
 
     def _weights(self, t: int) -> tuple[float, Array]:
-        return 2 / (t + 1), 4 / (self.eta * t * (t + 1))
+        return 2 / (t + 1), 4 / (self.eta * (t if self.step_rule == "ghadimi-lan" else t + 1) * (t + 1))
 
     def _middle(self, x: Array, aggregate: Array, t: int) -> Array:
         alpha, gamma = self._weights(t)
@@ -138,7 +144,7 @@ class NesterovGrowingMomentum(Optimizer[GrowingMomentumState]):
     source="Ghadimi and Lan (2012), AC-SA in Euclidean space, with the minibatches of Patel et al. (2024), eq. (6)",
     theorems=("accelerated-minibatch-sgd", "patel2024/thm11"),
 )
-def accelerated_minibatch_sgd(*, eta: ArrayLike, mu: ArrayLike = 0.0) -> Minibatch:
+def accelerated_minibatch_sgd(*, eta: ArrayLike, mu: ArrayLike = 0.0, step_rule: Steps = "ghadimi-lan") -> Minibatch:
     """Accelerated minibatch SGD: AC-SA on minibatches of K M samples.
 
     Algorithm::
@@ -152,9 +158,16 @@ def accelerated_minibatch_sgd(*, eta: ArrayLike, mu: ArrayLike = 0.0) -> Minibat
             aggregate <- alpha x + (1 - alpha) aggregate
         return aggregate; the average runs over the middle points
 
-    The theory takes eta at most 1/(2L); mu = 0 for objectives that are convex only.
+    The theory takes eta at most 1/(2L); mu = 0 for objectives that are convex only.  `step_rule` takes the steps of
+    Ghadimi and Lan (2012), as above, or of Lan (2012), gamma = 4/(eta (t + 1)^2) and mu = 0: there beta_t = (t + 1)/2
+    is 1/alpha, and x moves by eta (t + 1)/2 times the gradient instead of eta t/2 (both from memory).
     """
-    return Minibatch(ACSA(per_replica("eta", eta), nonnegative("mu", mu)))
+    if step_rule not in STEPS:
+        raise unknown_name("step rule of AC-SA", str(step_rule), STEPS)
+    curvature = nonnegative("mu", mu)
+    if step_rule == "lan" and curvature.any():
+        raise TightrateError("the steps of Lan are for mu = 0: leave mu out, or take those of ghadimi-lan")
+    return Minibatch(ACSA(per_replica("eta", eta), curvature, step_rule))
 
 
 @ALGORITHMS.add(

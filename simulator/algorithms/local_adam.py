@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tightrate.simulator.algorithm import ALGORITHMS, Array
-from tightrate.simulator.batch.hyperparameters import Clipping, clip, clipping_named, per_replica, threshold
+from tightrate.simulator.batch.hyperparameters import (
+    Averages,
+    Clipping,
+    averages_named,
+    clip,
+    clipping_named,
+    per_replica,
+    threshold,
+)
 from tightrate.simulator.communication import Minibatch, StateAveraging
 from tightrate.simulator.optimizer import Optimizer
 
@@ -37,6 +45,7 @@ class ClippedAdam(Optimizer[AdamState]):
     lam: Array
     rho: Array | None
     clipping: Clipping = field(default="coordinate", kw_only=True)
+    averages: Averages = field(default="auxiliary", kw_only=True)
 
     def init(self, start: Array) -> AdamState:
         zero = np.zeros_like(start)
@@ -53,7 +62,9 @@ class ClippedAdam(Optimizer[AdamState]):
         return AdamState(state.x + move, u, v, move)
 
     def averaged(self, state: AdamState) -> Array:
-        """z = x + beta1/(1 - beta1) (x - previous x), momentum-free up to the change of the preconditioner."""
+        """z = x + beta1/(1 - beta1) (x - previous x), momentum-free up to the change of the preconditioner; or x."""
+        if self.averages == "iterates":
+            return state.x
         return state.x + self.beta1 / (1 - self.beta1) * state.move
 
     def stationarity_weights(self, state: AdamState) -> Array:
@@ -62,7 +73,7 @@ class ClippedAdam(Optimizer[AdamState]):
 
 
 def clipped_adam(
-    eta: ArrayLike, beta1: ArrayLike, beta2: ArrayLike, lam: ArrayLike, rho: ArrayLike, clipping: str
+    eta: ArrayLike, beta1: ArrayLike, beta2: ArrayLike, lam: ArrayLike, rho: ArrayLike, clipping: str, averages: str
 ) -> ClippedAdam:
     """The optimizer with its parameters checked; rho = inf does not clip."""
     return ClippedAdam(
@@ -72,6 +83,7 @@ def clipped_adam(
         per_replica("lambda", lam),
         threshold(rho),
         clipping=clipping_named(clipping),
+        averages=averages_named(averages),
     )
 
 
@@ -84,6 +96,7 @@ def local_adam(
     lam: ArrayLike = 1.0,
     rho: ArrayLike = np.inf,
     clipping: str = "coordinate",
+    averages: str = "auxiliary",
 ) -> StateAveraging:
     """Local Adam: clipped gradients, no bias correction, and all three states averaged and carried over.
 
@@ -99,10 +112,11 @@ def local_adam(
             x_m <- mean_n x_n, u_m <- mean_n u_n, v_m <- mean_n v_n
         return x_R; the average runs over z_m = (x_m - beta1 x_m')/(1 - beta1), x_m' the iterate before
 
-    The damping lambda stands inside the root.  beta2 = 1 is Local SGDM with the step eta / lambda.
+    The damping lambda stands inside the root.  With averages = iterates the average runs over x_m instead.  beta2 = 1
+    is Local SGDM with the step eta / lambda.
     With clipping = global it is g <- g min(1, rho/|g|), the norm that of the whole vector (Pascanu et al. 2013).
     """
-    return StateAveraging(clipped_adam(eta, beta1, beta2, lam, rho, clipping))
+    return StateAveraging(clipped_adam(eta, beta1, beta2, lam, rho, clipping, averages))
 
 
 @ALGORITHMS.add(
@@ -118,6 +132,7 @@ def minibatch_adam(
     lam: ArrayLike = 1.0,
     rho: ArrayLike = np.inf,
     clipping: str = "coordinate",
+    averages: str = "auxiliary",
 ) -> Minibatch:
     """Minibatch Adam: R steps of Adam, each with the gradient averaged over K M fresh samples, then clipped.
 
@@ -131,6 +146,8 @@ def minibatch_adam(
             x <- x - eta u / sqrt(v + lambda^2)
         return x_R; the average runs over z = (x - beta1 x')/(1 - beta1), x' the iterate before
 
+    With averages = iterates the average runs over x instead.
+
     With clipping = global it is g <- g min(1, rho/|g|), the norm that of the whole vector (Pascanu et al. 2013).
     """
-    return Minibatch(clipped_adam(eta, beta1, beta2, lam, rho, clipping))
+    return Minibatch(clipped_adam(eta, beta1, beta2, lam, rho, clipping, averages))

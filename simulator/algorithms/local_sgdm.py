@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tightrate.simulator.algorithm import ALGORITHMS, Array
-from tightrate.simulator.batch.hyperparameters import Clipping, clip, clipping_named, per_replica, threshold
+from tightrate.simulator.batch.hyperparameters import (
+    Averages,
+    Clipping,
+    averages_named,
+    clip,
+    clipping_named,
+    per_replica,
+    threshold,
+)
 from tightrate.simulator.communication import Minibatch, StateAveraging
 from tightrate.simulator.optimizer import Optimizer
 
@@ -29,6 +37,7 @@ class SGDM(Optimizer[MomentumState]):
     beta1: Array
     rho: Array | None
     clipping: Clipping = field(default="coordinate", kw_only=True)
+    averages: Averages = field(default="auxiliary", kw_only=True)
 
     @property
     def linear(self) -> bool:
@@ -45,18 +54,33 @@ class SGDM(Optimizer[MomentumState]):
         return MomentumState(state.x - self.eta * u, u)
 
     def averaged(self, state: MomentumState) -> Array:
-        """z = x - eta beta1/(1 - beta1) u, the sequence that moves by -eta mean_m g_m whatever the momentum."""
+        """z = x - eta beta1/(1 - beta1) u, the sequence that moves by -eta mean_m g_m whatever the momentum; or x."""
+        if self.averages == "iterates":
+            return state.x
         return state.x - self.eta * self.beta1 / (1 - self.beta1) * state.u
 
 
-def sgdm(eta: ArrayLike, beta1: ArrayLike, rho: ArrayLike, clipping: str = "coordinate") -> SGDM:
+def sgdm(
+    eta: ArrayLike, beta1: ArrayLike, rho: ArrayLike, clipping: str = "coordinate", averages: str = "auxiliary"
+) -> SGDM:
     """The optimizer with its parameters checked; rho = inf does not clip."""
-    return SGDM(per_replica("eta", eta), per_replica("beta1", beta1), threshold(rho), clipping=clipping_named(clipping))
+    return SGDM(
+        per_replica("eta", eta),
+        per_replica("beta1", beta1),
+        threshold(rho),
+        clipping=clipping_named(clipping),
+        averages=averages_named(averages),
+    )
 
 
 @ALGORITHMS.add("local-sgdm", source="Cheng and Glasgow (2024), Algorithm 2", theorems=("local-sgdm",))
 def local_sgdm(
-    *, eta: ArrayLike, beta1: ArrayLike = 0.9, rho: ArrayLike = np.inf, clipping: str = "coordinate"
+    *,
+    eta: ArrayLike,
+    beta1: ArrayLike = 0.9,
+    rho: ArrayLike = np.inf,
+    clipping: str = "coordinate",
+    averages: str = "auxiliary",
 ) -> StateAveraging:
     """Local SGDM: clipped gradients, momentum, and both iterate and momentum averaged.
 
@@ -71,10 +95,11 @@ def local_sgdm(
             x_m <- mean_n x_n, u_m <- mean_n u_n
         return x_R; the average runs over z_m = x_m - eta beta1/(1 - beta1) u_m
 
-    z moves by -eta mean_m g_m whatever the momentum; z = x for beta1 = 0.  rho = inf does not clip.
+    z moves by -eta mean_m g_m whatever the momentum; z = x for beta1 = 0.  With averages = iterates the average runs
+    over x_m instead.  rho = inf does not clip.
     With clipping = global it is g <- g min(1, rho/|g|), the norm that of the whole vector (Pascanu et al. 2013).
     """
-    return StateAveraging(sgdm(eta, beta1, rho, clipping))
+    return StateAveraging(sgdm(eta, beta1, rho, clipping, averages))
 
 
 @ALGORITHMS.add(
@@ -83,7 +108,12 @@ def local_sgdm(
     theorems=("minibatch-sgdm",),
 )
 def minibatch_sgdm(
-    *, eta: ArrayLike, beta1: ArrayLike = 0.9, rho: ArrayLike = np.inf, clipping: str = "coordinate"
+    *,
+    eta: ArrayLike,
+    beta1: ArrayLike = 0.9,
+    rho: ArrayLike = np.inf,
+    clipping: str = "coordinate",
+    averages: str = "auxiliary",
 ) -> Minibatch:
     """Minibatch SGDM: R steps of SGDM, each with the gradient averaged over K M fresh samples, then clipped.
 
@@ -94,8 +124,8 @@ def minibatch_sgdm(
             g = clip(mean of K M stochastic gradients at x, rho)
             u <- beta1 u + (1 - beta1) g
             x <- x - eta u
-        return x_R; the average runs over z = x - eta beta1/(1 - beta1) u
+        return x_R; the average runs over z = x - eta beta1/(1 - beta1) u, or over x with averages = iterates
 
     With clipping = global it is g <- g min(1, rho/|g|), the norm that of the whole vector (Pascanu et al. 2013).
     """
-    return Minibatch(sgdm(eta, beta1, rho, clipping))
+    return Minibatch(sgdm(eta, beta1, rho, clipping, averages))

@@ -102,6 +102,17 @@ def clipping_named(name: str) -> Clipping:
     return name
 
 
+Averages = Literal["auxiliary", "iterates"]
+AVERAGES: tuple[Averages, ...] = ("auxiliary", "iterates")
+
+
+def averages_named(name: str) -> Averages:
+    """What the averages of a method with momentum run over: its auxiliary sequence z, or its iterates x."""
+    if name not in AVERAGES:
+        raise unknown_name("sequence to average", str(name), AVERAGES)
+    return name
+
+
 def whole(name: str, value: float) -> int:
     """A positive whole number.
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tightrate.common.errors import TightrateError
-from tightrate.simulator.algorithm import Algorithm, Array, leaves, with_leaves
+from tightrate.simulator.algorithm import Algorithm, Array, leaf_names, leaves, with_leaves
 from tightrate.simulator.batch.replica_axis import replicas_of
 from tightrate.simulator.exact.counters import Watched, looks_at_counters
 from tightrate.simulator.exact.linear_check import NoCommonFormError, check_coefficients
@@ -127,6 +127,12 @@ class LinearForm:
         for coordinate, group in enumerate(groups):
             self._membership[group, coordinate] = 1.0
         self._output = algorithm.output(self._state(self._membership, self._at(1)))[:, 0]
+
+    @property
+    def buffers(self) -> dict[str, Array]:
+        """Every buffer of the state after a communication as a combination (p,) of the server's coordinates."""
+        names = [name for name, b in zip(leaf_names(self._start), self._is_buffer, strict=True) if b]
+        return dict(zip(names, self._membership, strict=True))
 
     @property
     def replicas(self) -> int:

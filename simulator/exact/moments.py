@@ -5,7 +5,8 @@ A round is an affine map with noise on the server's coordinates, and R rounds ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -17,14 +18,20 @@ from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import Problem
 from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.simulator.algorithm import Algorithm, Array
-from tightrate.simulator.batch.replica_axis import common_batch, replicas_of
+from tightrate.simulator.batch.replica_axis import common_batch, replicas_of, restrict
 from tightrate.simulator.client_sampling import check_clients
 from tightrate.simulator.exact.affine_gaussian import compose
 from tightrate.simulator.exact.client_sampling import SampledRounds, every_machine
 from tightrate.simulator.exact.linear_form import LinearForm, RoundForm
 from tightrate.simulator.exact.local_gradient_descent import moved_fraction
 from tightrate.simulator.exact.quadratic_rounds import QuadraticRounds, Spectrum, noise_variances
-from tightrate.simulator.exact.stacked_rounds import stacked_forms
+from tightrate.simulator.exact.stacked_rounds import (
+    StackedForm,
+    StackedMoments,
+    instance_of,
+    resting_state,
+    stacked_forms,
+)
 
 ROUNDS_AT_ONCE = 4096  # of a method whose coefficients change with the round
 NUMBERS_AT_ONCE = 1 << 20
@@ -62,17 +69,31 @@ class Moments:
 
 
 @dataclass(frozen=True)
+class StateMoments:
+    """Mean and covariance of one array of the state after the last communication, such as a momentum.
+
+    `mean` (..., d) and `covariance` (..., d, d), with the leading axes of `Moments`; where every worker is followed
+    there is an axis of workers before d, of one worker where all share the array.
+    """
+
+    mean: Array
+    covariance: Array
+
+
+@dataclass(frozen=True)
 class ExactRun:
     """The output after the last communication, and the (weighted) average over all local steps where asked for.
 
     `accuracy` bounds what rounding leaves: of means relative to the distance from the start to the fixed point, of
     variances relative to themselves; over (replica,), or (replica, round).  `communications` is their expected number.
+    `state` has every array of the state by name, where asked for.
     """
 
     last: Moments
     average: Moments | None
     accuracy: Array
     communications: Array | None = None
+    state: Mapping[str, StateMoments] = field(default_factory=dict)
 
     @property
     def digits(self) -> Array:
@@ -90,6 +111,7 @@ def exact_moments(
     averaging_decay: ArrayLike | None = None,
     start: ArrayLike = 0.0,
     clients: int | None = None,
+    state: bool = False,
 ) -> ExactRun:
     """Moments of a linear algorithm on quadratic machines with additive noise, for a whole batch of (K, R, steps).
 
@@ -105,6 +127,9 @@ def exact_moments(
     10^-14 + 2^-52 L / min_m mu_m, mu_m being the least eigenvalue of machine m: the smallest eigenvalues of dense
     matrices are known no better.  Where coefficients change with the round, as those of an accelerated outer step, the
     products of their maps lose digits: 4 R^2 2^-52 is added.  The result says so: `ExactRun.accuracy` and `digits`.
+
+    With `state` the moments of every array of the state after the last communication are found, too: of momenta,
+    control variates and averages that a method keeps.
 
     What a method says of itself is tried (`linear_check`).  Where workers keep something of their own from round to
     round, toss coins or are written as whole rounds, the state of all of them is followed (`stacked_rounds`): for few
@@ -122,7 +147,10 @@ def exact_moments(
             averaging_decay=averaging_decay,
             start=start,
             clients=clients,
+            state=state,
         )
+    if state and len(algorithm.stages()) > 1:
+        raise TightrateError("a method of several stages has no single state: ask for its output")
     sampled = clients is not None and clients < problem.workers
     spectrum = every_machine(problem) if sampled else Spectrum.of(problem)
     steps, rounds = np.asarray(K, dtype=np.float64), np.asarray(R, dtype=np.float64)
@@ -169,9 +197,43 @@ def exact_moments(
             before = server, *_after(server, np.full((count, 1), length), *now)
             done += length
     assert last is not None
+    fields = _fields(server, coordinates, algorithm, problem, steps, rounds) if state else {}
     if not along_rounds:
         last, average, accuracy = _first_round(last), None if average is None else _first_round(average), accuracy[:, 0]
-    return ExactRun(last, average, accuracy, rounds if along_rounds else rounds[:, 0])
+        fields = {name: StateMoments(own.mean[:, 0], own.covariance[:, 0]) for name, own in fields.items()}
+    return ExactRun(last, average, accuracy, rounds if along_rounds else rounds[:, 0], fields)
+
+
+def _fields(
+    server: QuadraticRounds,
+    coordinates: tuple[Array, Array],
+    algorithm: Algorithm[Any],
+    problem: Problem,
+    steps: Array,
+    rounds: Array,
+) -> dict[str, StateMoments]:
+    """Moments of every array of the state: displacements, seen from where a run that starts at the optimum is."""
+    found = {}
+    count = len(rounds)
+    rest = [
+        [
+            resting_state(
+                restrict(algorithm, np.array([index]), count, (1, problem.workers, problem.dimension)),
+                one,
+                one.optimum,
+                float(steps[index]),
+                int(R),
+            )
+            for R in rounds[index]
+        ]
+        for index, one in ((index, instance_of(problem, index)) for index in range(count))
+    ]
+    for name, row in server.form.form.buffers.items():
+        combination = np.concatenate([row, np.zeros(server.form.start.shape[1] - len(row))])
+        own = _moments(server, np.broadcast_to(combination, (count, 1, len(combination))), *coordinates, problem)
+        origin = np.array([[at[name][0] for at in rests] for rests in rest])
+        found[name] = StateMoments(own.mean - problem.optimum[..., None, :] + origin, own.covariance)
+    return found
 
 
 def _stacked(
@@ -184,6 +246,7 @@ def _stacked(
     averaging_decay: ArrayLike | None,
     start: ArrayLike,
     clients: int | None,
+    state: bool,
 ) -> ExactRun:
     """The moments of methods whose workers must all be followed, one replica after the other."""
     steps, rounds = np.asarray(K, dtype=np.float64), np.asarray(R, dtype=np.float64)
@@ -204,12 +267,15 @@ def _stacked(
     forms = stacked_forms(
         algorithm, problem, K=K, noise=noise, averaging_decay=averaging_decay, clients=clients, count=count
     )
-    found = []
+    found: list[list[StackedMoments]] = []
+    of_state: list[Any] = []
     for index, form in enumerate(forms):
         ascending, place = np.unique(rounds[index], return_inverse=True)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             along = form.follow(x0[index], ascending.astype(np.int64).tolist())
         found.append([along[i] for i in place])
+        if state:
+            of_state.append([_centred(form, along[i], int(R)) for i, R in zip(place, rounds[index], strict=True)])
 
     def moments(average: bool) -> Moments:
         means = np.array([[one.average_mean if average else one.mean for one in row] for row in found])
@@ -231,7 +297,29 @@ def _stacked(
     if not along_rounds:
         last, average = _first_round(last), None if average is None else _first_round(average)
         accuracy, communications = accuracy[:, 0], communications[:, 0]
-    return ExactRun(last, average, accuracy, communications)
+        of_state = [row[0] for row in of_state]
+    return ExactRun(last, average, accuracy, communications, _together(of_state))
+
+
+def _centred(form: StackedForm, moments: StackedMoments, R: int) -> dict[str, StateMoments]:
+    """The arrays of the state in the coordinates of the problem."""
+    rest = form.resting_state(R)
+    fields = form.fields(moments).items()
+    return {name: StateMoments(mean + rest[name][: len(mean)], own) for name, (mean, own) in fields}
+
+
+def _together(rows: Sequence[Any]) -> dict[str, StateMoments]:
+    """The moments of replicas, or of replicas and rounds, as arrays with these leading axes."""
+    if not rows:
+        return {}
+    if isinstance(rows[0], dict):
+        return {
+            name: StateMoments(
+                np.stack([row[name].mean for row in rows]), np.stack([row[name].covariance for row in rows])
+            )
+            for name in rows[0]
+        }
+    return _together([_together(row) for row in rows])
 
 
 def _lost(form: RoundForm, spectrum: Spectrum, rounds: Array) -> Array:

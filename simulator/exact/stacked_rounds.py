@@ -28,7 +28,7 @@ from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import Problem
 from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.simulator.algorithm import Algorithm, Array, leaves, with_leaves
+from tightrate.simulator.algorithm import Algorithm, Array, leaf_names, leaves, with_leaves
 from tightrate.simulator.batch.replica_axis import replicas_of, restrict
 from tightrate.simulator.exact.affine_gaussian import AffineGaussian
 from tightrate.simulator.round_algorithm import Mask, RoundAlgorithm, Workers, combined, one_round
@@ -44,6 +44,7 @@ SIZES = (1.0, 1e-4, 1e4, 1e8)
 CLOSE = 1e-9
 ROUNDING = 1e-14  # of a fixed point, relative to the distance that a run goes
 STILL = 1e-14  # relative: directions in which all maps move less are conserved
+SETTLED = 8  # rounds after which a state at a common optimum must be still
 AT_REST = 1e-12  # relative: a state that moves less is taken for a fixed point
 
 
@@ -67,6 +68,8 @@ class StackedMoments:
     average_mean: Array | None
     average_square: Array | None
     communications: float
+    state: Array  # the mean of the stacked state and its covariance, in the coordinates of the form
+    covariance: Array
 
 
 class _ChoicesEndError(Exception):
@@ -437,13 +440,61 @@ class StackedForm:
         mean, e = row @ e + at_rest, e + rest
         square = row @ C @ row.T + np.outer(mean, mean)
         if self._q is None:
-            return StackedMoments(mean, square, None, None, communications)
+            return StackedMoments(mean, square, None, None, communications, e, C)
         d, q = self._problem.dimension, self._q
         weight = float(steps) if q == 0 else -np.expm1(steps * np.log1p(-q)) / q
         average = e[-d:] / weight - away
         return StackedMoments(
-            mean, square, average, C[-d:, -d:] / weight**2 + np.outer(average, average), communications
+            mean, square, average, C[-d:, -d:] / weight**2 + np.outer(average, average), communications, e, C
         )
+
+    def fields(self, moments: StackedMoments) -> dict[str, tuple[Array, Array]]:
+        """Mean (worker, d) and covariance (worker, d, d) of every array of the state, in the form's coordinates.
+
+        What all workers share, where clients are drawn, has an axis of one worker.
+        """
+        d, first, found = self._problem.dimension, 0, {}
+        names = [name for name, b in zip(leaf_names(self._whole), self._is_buffer, strict=True) if b]
+        for name, width in zip(names, self._widths, strict=True):
+            places = [slice(first + m * d, first + (m + 1) * d) for m in range(width)]
+            found[name] = (
+                np.array([moments.state[place] for place in places]),
+                np.array([moments.covariance[place, place] for place in places]),
+            )
+            first += width * d
+        return found
+
+    def resting_state(self, rounds: int) -> dict[str, Array]:
+        """Every array of the state (worker, d) after so many rounds on machines whose optimum is the offset."""
+        return resting_state(self._algorithm, self._problem, self.offset, self._K, rounds)
+
+
+def resting_state(
+    algorithm: Algorithm[Any], problem: QuadraticMachines | DiagonalQuadratics, at: Array, K: float, rounds: int
+) -> dict[str, Array]:
+    """Every array of the state (worker, d) of a run that starts at the common optimum `at` of all machines.
+
+    This is what displacements of the state are displacements from.  Refused where it keeps changing.
+    """
+    own = problem.curvatures if isinstance(problem, DiagonalQuadratics) else problem.hessians
+    M, d = problem.workers, problem.dimension
+    still = type(problem)(own, np.broadcast_to(at, (M, d)).copy(), known_optimum=at)
+    state = algorithm.init(np.broadcast_to(at, (1, M, d)).copy())
+    names = list(leaf_names(state))
+    arrays: list[dict[str, Array]] = []
+    for r in range(min(rounds, SETTLED) + 1):
+        parts = zip(names, leaves(state), strict=True)
+        arrays.append({name: np.broadcast_to(x, (1, M, d))[0] for name, x in parts if isinstance(x, np.ndarray)})
+        if r < min(rounds, SETTLED):
+            workers = _AnyCoins(still, K if np.isinf(K) else int(min(K, 3)), 1, None, (), 0.0)
+            state = one_round(algorithm, state, workers)
+    settled = rounds < SETTLED or all(
+        np.allclose(arrays[-1][name], arrays[-2][name], rtol=CLOSE, atol=CLOSE * np.abs(at).max(initial=0.0))
+        for name in arrays[-1]
+    )
+    if not settled:
+        raise TightrateError("the state of this method keeps moving at the optimum: its moments are not known here")
+    return arrays[-1]
 
 
 class NotLinearError(TightrateError):

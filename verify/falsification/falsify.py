@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.rates.statements.builder import Statement
 from tightrate.rates.statements.catalogue import theorem, theorem_ids
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.assertions.thresholds import ATTAINED, UNBOUNDED
 from tightrate.verify.assertions.trend import Scaling
 from tightrate.verify.exact_worst_case_claims import expressible, no_worse, worst_cases_of
+from tightrate.verify.falsification.of_trial import LONGEST, POINTS, searches_of_trials
 from tightrate.verify.falsification.optimizer import BATCH, maximize
 from tightrate.verify.falsification.search import (
     SEARCHES,
@@ -60,15 +62,42 @@ class Falsification:
 
 
 def searches_for(pattern: str) -> tuple[Search, ...]:
-    """The searches of a theorem (all its variants), or those whose names match a pattern; maybe none."""
+    """The searches of a theorem (all its variants), or those whose names match a pattern; maybe none.
+
+    A theorem for which none is written has those that its trials make.
+    """
     found = tuple(
         search
         for name, search in SEARCHES.entries().items()
         if fnmatchcase(name, pattern) or fnmatchcase(search.theorem_id, pattern)
     )
-    if not found and not _theorems(pattern):
+    if found:
+        return found
+    named, _, trial = pattern.partition(":")
+    if not _theorems(named):
         raise unknown_name("theorem", pattern, {*SEARCHES.names(), *theorem_ids()})
-    return found
+    made = tuple(search for one in _theorems(named) for search in searches_of_trials(theorem(one)))
+    if trial and pattern not in {search.name for search in made}:
+        raise unknown_name("search", pattern, [search.name for search in made])
+    return tuple(search for search in made if not trial or search.name == pattern)
+
+
+def _searches_of(claimed: Theorem | Statement | Search) -> tuple[Search, ...]:
+    """The searches against an object: a search itself, or those of the theorem that the catalogue has by its id."""
+    if isinstance(claimed, Search):
+        return (claimed,)
+    stated = _stated(claimed)
+    found = searches_for(stated.id)
+    if stated == theorem(stated.id):
+        return found
+    return tuple(replace(search, altered=lambda _: stated, variant="as given") for search in found)
+
+
+def _stated(claimed: object) -> Theorem:
+    stated = claimed.theorem if isinstance(claimed, Statement) else claimed
+    if not isinstance(stated, Theorem):
+        raise TightrateError(f"falsify takes a theorem, a statement, a search or a name, not {stated!r}")
+    return stated
 
 
 def _theorems(pattern: str) -> list[str]:
@@ -76,7 +105,7 @@ def _theorems(pattern: str) -> list[str]:
 
 
 def falsify(
-    pattern: str,
+    claimed: str | Theorem | Statement | Search,
     *,
     seconds: float | None = None,
     evaluations: int | None = None,
@@ -85,19 +114,25 @@ def falsify(
 ) -> tuple[Falsification, ...]:
     """Search for violations of a theorem: within `seconds` in all, or with so many evaluations for each search.
 
+    `claimed` is a theorem, a statement or a search, or a name of one, or a pattern of names.  A theorem whose id is in
+    the catalogue may be altered; its searches then hold the altered bound against their instances.  One for which no
+    search is written is searched on the problems of its trials, if these are exact.
+
     Where the exact worst case of the method is a programme, that is asked first: a bound that is wrong without noise is
     refuted by the functions that attain it, and nothing is searched.  With a number of evaluations (and a seed) the
     answer is always the same; a time budget adds restarts until it is spent.  `progress` is told of the points tried so
     far, or of the seconds gone by.  A statement that no search tests is answered `not-applicable`, with the reason.
     """
-    searches = searches_for(pattern)
+    searches = searches_for(claimed) if isinstance(claimed, str) else _searches_of(claimed)
     if not searches:
-        claimed = [theorem(theorem_id) for theorem_id in _theorems(pattern)]
-        return tuple(by_worst_case(one) or _not_searched(one) for one in claimed)
+        named = [theorem(one) for one in _theorems(claimed)] if isinstance(claimed, str) else [_stated(claimed)]
+        return tuple(by_worst_case(one) or _not_searched(one) for one in named)
+    pattern = claimed if isinstance(claimed, str) else searches[0].theorem_id
     if evaluations is None and seconds is None:
-        evaluations = ROUND
+        written = all(search.name in SEARCHES for search in searches)
+        evaluations, seconds = (ROUND, None) if written else (POINTS, LONGEST)
     share = None if seconds is None else seconds / len(searches)
-    if seconds is None:
+    if evaluations is not None or seconds is None:
         watch = _counting(progress, f"points tried against {pattern}", (evaluations or ROUND) * len(searches))
     else:
         watch = _timing(progress, f"seconds against {pattern}", seconds)
@@ -419,12 +454,13 @@ def _listed(ratios: Sequence[float]) -> str:
 
 def _command(search: Search, witness: Mapping[str, float] | None) -> str:
     pairs = " ".join(f"{name}={value!r}" for name, value in (witness or {}).items())
-    return f"tightrate falsify {search.name} --witness '{pairs}'"
+    paper = f" --paper {search.file}" if search.file else ""
+    return f"tightrate falsify {search.name} --witness '{pairs}'{paper}"
 
 
 def run_witness(name: str, witness: Mapping[str, float]) -> Falsification:
     """Measure one point of a search again; it may lie outside the search's ranges, not outside the conditions."""
-    search = SEARCHES[name]
+    search = SEARCHES[name] if name in SEARCHES or ":" not in name else searches_for(name)[0]
     known = [axis.name for axis in search.axes]
     for given in witness:
         if given not in known:

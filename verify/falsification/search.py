@@ -110,7 +110,7 @@ class Search:
     stay small, where a lower one is, large (only statements about every step size on one instance are searched).
     `variant` says in what the searched statement, which `altered` makes, differs from the catalogue's.  A scaling
     `sequence` is given where constants are hidden, or where the statement is that no constant helps.  `method` says why
-    the measured number can be trusted.
+    the measured number can be trusted, `file` which paper of one's own it is made from.
     """
 
     name: str
@@ -123,6 +123,7 @@ class Search:
     sequence: ScalingSequence | None = None
     variant: str = ""
     altered: Callable[[Theorem], Theorem] | None = None
+    file: str = ""
 
     @property
     def __search_name__(self) -> str:
