@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
-from tightrate.constructions.problem import Problem
+from tightrate.constructions.finite_sum import FiniteSum, Rows
+from tightrate.constructions.problem import Array, Measured, Problem
 from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.constructions.separable import SeparableMachines
 
@@ -30,6 +33,73 @@ def moved(problem: Problem, start: ArrayLike) -> Problem:
         return DiagonalQuadratics(problem.curvatures, problem.minimizers - x, known_optimum=optimum)
     if type(problem) is SeparableMachines:
         return SeparableMachines(problem.piece, problem.centres - x, problem.tilts, problem.root)
-    raise TightrateError(
-        f"a start of its own is for quadratic and separable problems, which {type(problem).__name__} is not"
-    )
+    return MovedSum(problem, x) if isinstance(problem, FiniteSum) else Moved(problem, x)
+
+
+OF_THE_START = ("B", "Delta", "B_scaled")  # constants that change with the start
+
+
+class Moved(Problem):
+    """Any problem in the coordinates x - x_0: every question is asked of the problem itself, at x + x_0."""
+
+    def __init__(self, problem: Problem, start: Array) -> None:
+        self._problem, self._x0 = problem, start
+
+    @property
+    def workers(self) -> int:
+        return self._problem.workers
+
+    @property
+    def dimension(self) -> int:
+        return self._problem.dimension
+
+    @property
+    def optimum(self) -> Array:
+        return self._problem.optimum - self._x0
+
+    @property
+    def constants(self) -> Mapping[str, Array]:
+        kept = {name: value for name, value in self._problem.constants.items() if name not in OF_THE_START}
+        at_the_start = {
+            "B": np.linalg.norm(self.optimum, axis=-1),
+            "Delta": self.gap(np.zeros(self.dimension)),
+        }
+        return {
+            **kept,
+            **{name: np.asarray(own) for name, own in at_the_start.items() if name in self._problem.constants},
+        }
+
+    def gradient(self, x: Array) -> Array:
+        return self._problem.gradient(x + self._x0)
+
+    def gap(self, x: Array) -> Array:
+        return self._problem.gap(x + self._x0)
+
+    def value(self, x: Array) -> Array:
+        return self._problem.value(x + self._x0)
+
+    def prox(self, x: Array, step: Array | float) -> Array:
+        return self._problem.prox(x + self._x0, step) - self._x0
+
+    def hessian_vector_product(self, x: Array, v: Array) -> Array:
+        return self._problem.hessian_vector_product(x + self._x0, v)
+
+    def self_check(self) -> tuple[Measured, ...]:
+        return tuple(one for one in self._problem.self_check() if one.name not in OF_THE_START)
+
+
+class MovedSum(Moved, FiniteSum):
+    """The same of a problem that is a sum over rows of data."""
+
+    _problem: FiniteSum
+
+    @property
+    def offsets(self) -> Rows:
+        return self._problem.offsets
+
+    @property
+    def row_data(self) -> Array:
+        return self._problem.row_data
+
+    def data_gradient(self, x: Array, data: Array, out: Array) -> None:
+        self._problem.data_gradient(x + self._x0, data, out)

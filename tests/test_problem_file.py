@@ -15,10 +15,13 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.huber import huber
 from tightrate.constructions.moved import moved
+from tightrate.constructions.noise import GaussianNoise
+from tightrate.constructions.problem import PROBLEMS
 from tightrate.constructions.problem_file import ProblemFile
 from tightrate.constructions.quadratics import QuadraticMachines
 from tightrate.constructions.random_quadratics import random_quadratics
 from tightrate.simulator.algorithm import ALGORITHMS
+from tightrate.simulator.batch.randomness import RowSampling
 from tightrate.simulator.sampled.sampling import sample
 from tightrate.simulator.simulate import simulate
 from tightrate.verify.sweep.cell_key import cell_key
@@ -64,11 +67,27 @@ def test_a_start_moves_the_run_and_the_distance_that_theorems_speak_of() -> None
     assert found.bound != other.bound
     with pytest.raises(TightrateError, match="start must be a finite number or 2 of them"):
         simulate("local-sgd", "random-quadratics", {**values, "start": (1.0, 2.0, 3.0)})
-    with pytest.raises(TightrateError, match="LogisticRegression is not"):
-        simulate("local-sgd", "logistic-regression", {**RUN, "start": 1.0})
     kinked = huber(M=2, d=3, zeta=0.3)
     x = np.random.default_rng(1).standard_normal((4, 2, 3))
     np.testing.assert_allclose(moved(kinked, 0.4).gradient(x), kinked.gradient(x + 0.4), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "rows"])
+def test_every_problem_can_be_started_elsewhere(noise: str) -> None:
+    """A run of the moved problem from 0 is a run of the problem from the start, with rows as with added noise."""
+    problem, start = PROBLEMS["logistic-regression"](M=3, d=2, rows=8), np.array([0.5, -1.0])
+    other, rule = moved(problem, start), ALGORITHMS["local-sgd"](eta=0.1)
+    law = RowSampling(2) if noise == "rows" else GaussianNoise(0.3)
+    here = sample(rule, other, K=3, R=4, noise=law, replicas=3)
+    there = sample(rule, problem, K=3, R=4, noise=law, replicas=3, start=start)
+    np.testing.assert_allclose(here.last + start, there.last, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(here.gaps, there.gaps, rtol=1e-8)
+    x = np.random.default_rng(2).standard_normal((3, 2))
+    np.testing.assert_allclose(other.prox(x, 0.5), problem.prox(x + start, 0.5) - start, rtol=1e-8)
+    assert float(other.constants["B"]) == pytest.approx(float(np.linalg.norm(problem.optimum - start)))
+    assert float(other.constants["Delta"]) == pytest.approx(float(problem.gap(start)))
+    assert float(other.constants["L"]) == float(problem.constants["L"])
+    assert all(one.name not in ("B", "Delta") for one in other.self_check())
 
 
 @pytest.mark.parametrize(

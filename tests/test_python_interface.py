@@ -155,5 +155,20 @@ def test_what_comes_back_prints_and_shows() -> None:
     assert "gap" in str(run)
 
 
+def test_a_checked_bound_and_a_number_of_rounds_print_and_show() -> None:
+    checked = tr.check_bound("L*B^2/R + sigma*B/sqrt(M*K*R)", measure="gap")
+    said = str(checked).splitlines()
+    assert said[0] == "term 1: L B²/R (unit value)"
+    assert "units: agree" in said
+    assert "term 1 is largest where: K >~ sigma^2*R/(L^2*B^2*M)" in said
+    assert any(one.startswith("it agrees with the upper bounds: ") and "dekel2012/convex" in one for one in said)
+    assert "<math" in checked._repr_html_()
+    wrong = tr.check_bound("L*B^2/R + sigma/R", neighbours=False)
+    assert "units: do not agree" in str(wrong)
+    answer = tr.rounds("L*B^2/R", eps=0.1, L=1, B=1)
+    assert str(answer).splitlines()[:2] == ["rounds, up to constants: L B²/ϵ", "rounds at these values: 10"]
+    assert "<math" in answer._repr_html_()
+
+
 def test_the_example_of_the_package_runs() -> None:
     assert doctest.testmod(tr).failed == 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import escape
 
 from sympy import Expr
 
 from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.display import mathml, unicode
 from tightrate.rates.orders.parameter_tuning import LocalSteps, best_local_steps, least_rounds, rounds_to_reach
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.theorem import Theorem
@@ -33,6 +35,32 @@ class RoundsAnswer:
     best_reason: str
     best_K: int | None = None
     best_value: float | None = None
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name}: {told}" for name, told in self._rows(unicode))
+
+    def _repr_html_(self) -> str:
+        cells = (f"<tr><th>{escape(name)}</th><td>{told}</td></tr>" for name, told in self._rows(mathml))
+        return f"<div><b>rounds</b><table>{''.join(cells)}</table></div>"
+
+    def _rows(self, shown: Callable[[Expr], str]) -> list[tuple[str, str]]:
+        """The order, the number, and the best K; reasons where there is none."""
+
+        def words(text: str) -> str:
+            return text if shown is unicode else escape(text)
+
+        rows = [("rounds, up to constants", words(self.reason) if self.order is None else shown(self.order))]
+        if self.least is not None:
+            rows.append(("rounds at these values", f"{self.least:g}"))
+        if self.best is None:
+            rows.append(("best K at budget T = K R", words(self.best_reason)))
+        else:
+            rows.append(("rate at the best K, T = K R", shown(self.best.rate)))
+            rows.append(("smallest K that has it", shown(self.best.smallest)))
+            rows.append(("largest K that keeps it", shown(self.best.largest)))
+        if self.best_K is not None:
+            rows.append(("best K at this budget", f"{self.best_K}, where the bound is {self.best_value:.4g}"))
+        return [(name, told) for name, told in rows if told]
 
 
 def rounds_to_accuracy(claimed: Theorem | Bound, values: Mapping[str, float]) -> RoundsAnswer:

@@ -14,6 +14,7 @@ from sympy import Add, Expr
 
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.rates.formulas.assumptions import assumption
+from tightrate.rates.formulas.display import mathml, unicode
 from tightrate.rates.formulas.display import text as text_of
 from tightrate.rates.formulas.grammar import Reading
 from tightrate.rates.formulas.left_side import LeftSide, left_side
@@ -94,6 +95,9 @@ class ReadSymbol:
     paper: str = ""
 
 
+IN_WORDS: Mapping[Relation, str] = {"A~B": "it agrees with", "A<=B": "it is at most", "A>=B": "it is at least"}
+
+
 @dataclass(frozen=True)
 class CheckedTerm:
     """One term: its shape, its unit (or why it has none), and whether the other terms dominate it.
@@ -146,6 +150,54 @@ class CheckedBound:
     left_out: tuple[str, ...] = ()
     case: str = ""
     hidden: bool = False
+
+    @property
+    def by_relation(self) -> dict[str, tuple[str, ...]]:
+        """The neighbours that the bound can be compared with: their ids, by the relation in words."""
+        found = {
+            f"{words} the {kind} bounds": tuple(
+                one.theorem.id for one in self.neighbours if (one.relation, one.theorem.bound.kind) == (relation, kind)
+            )
+            for relation, words in IN_WORDS.items()
+            for kind in ("upper", "lower")
+        }
+        return {words: ids for words, ids in found.items() if ids}
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name}: {told}" for name, told in self._rows(unicode))
+
+    def _repr_html_(self) -> str:
+        rows = self._rows(mathml)
+        cells = (f"<tr><th>{escape(name)}</th><td>{told}</td></tr>" for name, told in rows)
+        return f"<div><b>checked bound</b><table>{''.join(cells)}</table></div>"
+
+    def _rows(self, shown: Callable[[Expr], str]) -> list[tuple[str, str]]:
+        """What a reader is told: every term, the units, where each term leads, and the neighbours."""
+        plain = shown is unicode
+
+        def words(text: object) -> str:
+            return str(text) if plain else escape(str(text))
+
+        rows = []
+        for term in self.terms:
+            unit = term.unit_error or (f"unit {term.unit}" if term.unit is not None else "of unknown unit")
+            aside = ", dominated by the others" if term.dominated else ""
+            rows.append((term.name, f"{shown(term.expression)}{words(f' ({unit}{aside})')}"))
+        rows.append(("units", words("agree" if self.units_consistent else "do not agree")))
+        rows.append(("can bound", words(", ".join(self.measures))))
+        for name, lists in self.regimes.items():
+            where = ", and ".join(" or ".join(map(_inequality, one)) for one in lists)
+            rows.append((f"{name} is largest where", words(where or "everywhere")))
+        rows += [(f"{name} is largest", words(f"undecided: {why}")) for name, why in self.unknown_regimes.items()]
+        rows += [(relation, words(", ".join(ids))) for relation, ids in self.by_relation.items()]
+        rows += [("contradiction", words(", ".join(self.contradiction)))]
+        rows += [("note", words(note)) for note in self.notes]
+        return [(name, told) for name, told in rows if told]
+
+
+def _inequality(hypothesis: Hypothesis) -> str:
+    left, sign, right = as_usual(hypothesis)
+    return f"{text_of(left)} {sign} {text_of(right)}"
 
 
 @dataclass(frozen=True)

@@ -228,13 +228,7 @@ def bound_page(checked: CheckedBound) -> RenderableType:
             parts.append(Text(f"  {name}: {where}"))
         parts += [Text(f"  {name}: undecided, {reason}") for name, reason in checked.unknown_regimes.items()]
     parts += [Text(), Text("In the catalogue (up to constants)", "bold")]
-    relation = {"A~B": "it agrees with", "A<=B": "it is at most", "A>=B": "it is at least"}
-    neighbours = [
-        (f"{words} the {kind} bounds", ", ".join(names))
-        for sign, words in relation.items()
-        for kind in ("upper", "lower")
-        if (names := [n.theorem.id for n in checked.neighbours if (n.relation, n.theorem.bound.kind) == (sign, kind)])
-    ]
+    neighbours = [(words, ", ".join(ids)) for words, ids in checked.by_relation.items()]
     parts.append(table(("", ""), neighbours or [("it is comparable with no entry", "")]))
     return Group(*parts)
 

@@ -55,7 +55,8 @@ def number(value: float | None) -> str:
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: int | None = None) -> Table:
     """A plain table; the columns from index `right` on are numbers, set flush right.
 
-    A narrow terminal breaks cells between words, and within one only where it is long.
+    A narrow terminal breaks cells between words, and within one only where it is long; where even that does not fit,
+    every row is told line by line, behind the names of the columns.
     """
     lines, least = [list(row) for row in rows], list[int]()
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=any(columns))
@@ -67,6 +68,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: int |
     if sum(least) + 2 * len(least) <= console().width:
         for column, width in zip(made.columns, least, strict=True):
             column.min_width = width
+    elif any(columns):
+        return _told_line_by_line(columns, lines)
     for line in lines:
         made.add_row(*line)
     return made
@@ -75,6 +78,20 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: int |
 def nothing_else_answers() -> AbstractContextManager[Any]:
     """A context in which what a paper of one's own prints goes to standard error: the answer follows, alone."""
     return redirect_stdout(sys.stderr)
+
+
+def _told_line_by_line(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
+    """Every row as a block of its own."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    made.add_column(style="bold", no_wrap=True)
+    made.add_column(overflow="fold")
+    for index, line in enumerate(lines):
+        if index:
+            made.add_row("", "")
+        for name, cell in zip(columns, line, strict=True):
+            if cell:
+                made.add_row(name, cell)
+    return made
 
 
 @contextmanager
