@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tightrate as tr
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.random_quadratics import random_quadratics
@@ -171,3 +172,21 @@ def test_savic_with_the_scaling_of_the_synchronized_iterate(square_of_mean: bool
     rule = ALGORITHMS["savic"](eta=eta)
     run = sample(rule, PROBLEM, K=K, R=R, noise=GaussianNoise(SIGMA), seed=SEED, clients=2)
     assert np.isfinite(run.last).all()
+
+
+@pytest.mark.parametrize("name", ["scaffold", "local-sgdm"])
+def test_an_output_with_weights_of_ones_own(name: str) -> None:
+    """sum_r w(r) x_r / sum_r w(r) of the method's outputs; linear methods stay linear, clients keep their state."""
+    rule, R = ALGORITHMS[name](eta=0.2), 5
+    weights = np.array([r**2 for r in range(1, R + 1)])
+    outputs = [sample(rule, PROBLEM, K=2, R=r).last[0] for r in range(1, R + 1)]
+    weighted = tr.weighted_output(rule, lambda r: r**2)
+    expected = weights @ outputs / weights.sum()
+    np.testing.assert_allclose(sample(weighted, PROBLEM, K=2, R=R).last[0], expected, rtol=1e-11)
+    np.testing.assert_allclose(exact_moments(weighted, PROBLEM, K=2, R=R).last.mean[0], expected, rtol=1e-9)
+    noisy = {"K": 2, "R": R, "noise": GaussianNoise(SIGMA)}
+    gaps = sample(weighted, PROBLEM, **noisy, replicas=1000).gaps[:, -1]
+    error = gaps.std(ddof=1) / np.sqrt(len(gaps))
+    assert abs(gaps.mean() - exact_moments(weighted, PROBLEM, **noisy).last.gap[0]) < 5 * error
+    with pytest.raises(TightrateError, match="the weight of round 2 must be finite and not negative, not -1"):
+        sample(tr.weighted_output(rule, lambda r: 3 - 2 * r if r > 1 else 1), PROBLEM, K=2, R=3)

@@ -61,6 +61,7 @@ if TYPE_CHECKING:  # what an editor and a type checker see; the names below are 
     from tightrate.simulator.sampled.sampling import sample as sample
     from tightrate.simulator.simulate import Simulation as Simulation
     from tightrate.simulator.simulate import simulate as simulate
+    from tightrate.simulator.weighted_output import weighted_output as weighted_output
     from tightrate.simulator.worst_case.worst_case import WorstCase as WorstCase
     from tightrate.simulator.worst_case.worst_case import tuned_worst_case as tuned_worst_case
     from tightrate.verify.assertions.bounded import Bounded as Bounded
@@ -153,6 +154,7 @@ _PUBLIC = {
     "RoundAlgorithm": "tightrate.simulator.round_algorithm",
     "Workers": "tightrate.simulator.round_algorithm",
     "worker_mean": "tightrate.simulator.algorithm",
+    "weighted_output": "tightrate.simulator.weighted_output",
     "Problem": "tightrate.constructions.problem",
     "claim": "tightrate.verify.claim",
     "trial": "tightrate.verify.trial",

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 import xarray as xr
+from sympy import Mod, ceiling, floor
+from sympy.core.relational import Relational
 
 from tightrate.common import paper_files
 from tightrate.common.errors import TightrateError, check_one_of
@@ -20,6 +22,7 @@ from tightrate.rates.statements import catalogue
 from tightrate.rates.statements.builder import Statement
 from tightrate.rates.statements.theorem import Paper, Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
+from tightrate.rates.symbols.units import UnitError, unit_of
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.by_name import ROWS
 from tightrate.simulator.measures import MEASURES
@@ -74,7 +77,26 @@ def _check_statement(statement: Statement) -> None:
     check_one_of("algorithm", statement.algorithm, {*ALGORITHMS.names(), *spoken_of})
     theorem = statement.theorem
     theorem.bound.check_units()
+    _check_units_beside(theorem)
     _check_steps(theorem)
+
+
+def _check_units_beside(theorem: Theorem) -> None:
+    """The two sides of a condition have one unit, and a step has that of its letter."""
+    unit_of_letter = theorem.bound.unit_of_letter
+    if not theorem.bound.dimensional:
+        return
+    for condition in theorem.conditions:
+        for one in () if condition.relation is None else condition.relation.atoms(Relational):
+            if one.has(Mod, floor, ceiling):  # of whole numbers
+                continue
+            left, right = (unit_of(side, unit_of_letter) for side in (one.lhs, one.rhs))
+            if left is not None and right is not None and left != right:
+                raise UnitError(f"condition {condition.text!r} compares what has the unit {left} with {right}")
+    for name, step in theorem.steps.items():
+        found = unit_of(step, unit_of_letter)
+        if (name in LETTERS or name in theorem.bound.units) and found not in (None, unit_of_letter(name)):
+            raise UnitError(f"step {name!r} has the unit {found}, but {name} has {unit_of_letter(name)}")
 
 
 def _check_steps(theorem: Theorem) -> None:

@@ -22,7 +22,7 @@ from tightrate.rates.statements import catalogue
 from tightrate.rates.statements.builder import Statement
 from tightrate.rates.statements.measures import OWN as MARK
 from tightrate.rates.statements.measures import Measure
-from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.statements.theorem import Theorem, check_name
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.by_name import ROWS, Builder, build_noise, problem_constructor, problem_name
 from tightrate.simulator.engine_choice import Method
@@ -107,6 +107,7 @@ def trial(
         relative_error, steps or {},
     )  # fmt: skip
     full = name if "/" in name else f"{source.paper.id}/{name}"
+    check_name("a trial's name", full.partition("/")[2])
 
     def run(session: Session) -> xr.Dataset:
         return tried(replace(sweep, seed=session.seed), source, session)

@@ -28,7 +28,7 @@ from tightrate.rates.statements.bound import Bound, Term
 from tightrate.rates.statements.measures import MEASURES, OWN, Measure
 from tightrate.rates.statements.reading import Formula, expression_of, relation_of
 from tightrate.rates.statements.setting import Setting
-from tightrate.rates.statements.theorem import Condition, Erratum, Holds, Paper, Provenance, Theorem
+from tightrate.rates.statements.theorem import Condition, Erratum, Holds, Paper, Provenance, Theorem, check_name
 from tightrate.rates.symbols.kinds import Constants, Kind
 from tightrate.rates.symbols.units import Unit
 
@@ -134,6 +134,8 @@ class Statement(Common):
             raise TightrateError('a statement needs terms, for example {"optimization": "L*B^2/R"}')
         if self.measure not in MEASURES:
             raise unknown_name("measure", self.measure, MEASURES)
+        if isinstance(stated.conditions, str) or not isinstance(stated.conditions, Sequence):
+            raise TightrateError(f'conditions are a list of texts, such as ["eta*L <= 1"], not {stated.conditions!r}')
         letters = {written: name for name, written in {**self.paper.notation, **self.notation}.items()}
         terms = stated.terms if isinstance(stated.terms, Mapping) else {one.name: one for one in stated.terms}
         named = tuple(
@@ -163,6 +165,8 @@ class Statement(Common):
 def _condition(one: Condition | Boolean | str, letters: Mapping[str, str]) -> Condition:
     if isinstance(one, Condition):
         return one
+    if not isinstance(one, str | Boolean):
+        raise TightrateError(f"a condition is a text such as 'eta*L <= 1', a relation or words, not {one!r}")
     relation = relation_of(one, letters) if isinstance(one, str) else one
     return Condition(str(one), relation, wordless=relation is not None)
 
@@ -196,6 +200,9 @@ class Statements(Common):
         self, kind: Kind, label: str, title: str, provenance: Provenance, formulas: Callable[[], Formulas]
     ) -> Statement:
         common = {each.name: getattr(self, each.name) for each in fields(self)}
+        check_name("a statement's label", label)
+        if not isinstance(title, str) or not title.strip():
+            raise TightrateError(f"{label} needs a title, such as 'Strongly convex functions', not {title!r}")
         if not isinstance(provenance, Provenance):
             raise TightrateError(
                 f'provenance of {label} must be read("..."), stated("...") or the like: {provenance!r}'

@@ -229,6 +229,18 @@ class Erratum:
         }
 
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+@-]*")
+
+
+def check_name(what: str, name: object) -> None:
+    """Refuse what could not stand on a command line: a name is letters, digits and _.+@-, without spaces or slashes.
+
+    >>> check_name("a label", "thm1")
+    """
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise TightrateError(f"{what} is letters, digits and any of _ . + @ -, such as thm1, not {name!r}")
+
+
 @dataclass(frozen=True)
 class Paper:
     """Where statements come from; `notation` maps our symbols to the paper's own LaTeX letters.
@@ -242,6 +254,9 @@ class Paper:
     caution: str = ""
     bib: str = ""
     title: str = ""
+
+    def __post_init__(self) -> None:
+        check_name("a paper's id", self.id)
 
     @property
     def reference(self) -> Reference:
