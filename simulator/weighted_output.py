@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class _WeightedOutput(RoundAlgorithm[Any]):
         return np.asarray(getattr(state, MEAN))
 
     def _with(self, state: Any, mean: Array, r: int) -> Any:
-        return _state_type(type(state))(*state, mean, r)
+        return _state_type(cast(Hashable, type(state)), state._fields)(*state, mean, r)
 
     @staticmethod
     def _own(state: Any) -> Any:
@@ -78,11 +78,11 @@ class _WeightedOutput(RoundAlgorithm[Any]):
 
 
 @lru_cache(maxsize=64)
-def _state_type(own: Any) -> Any:
+def _state_type(own: Hashable, fields: tuple[str, ...]) -> Any:
     """The state of a method with two fields more."""
-    found = namedtuple(f"Weighted{own.__name__}", (*own._fields, MEAN, ROUNDS))  # type: ignore[misc]
-    found._own = own
-    return found
+    made = namedtuple("WeightedState", (*fields, MEAN, ROUNDS))  # type: ignore[misc]
+    setattr(made, "_own", own)  # noqa: B010
+    return made
 
 
 def _shares(weight: Callable[[int], float]) -> Callable[[int], float]:

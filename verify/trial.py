@@ -37,6 +37,7 @@ from tightrate.verify.assertions.equal import Equal
 from tightrate.verify.assertions.up_to_constants import Continue, Line, UpToConstants, joined, line_of
 from tightrate.verify.claim import Claim, ClaimKind
 from tightrate.verify.experiment import Experiment
+from tightrate.verify.falsification.of_trial import TRIED, Tried
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.session import Profile, Progress, Session, silent
 from tightrate.verify.sweep.cell import Cell
@@ -55,8 +56,6 @@ MOST_FURTHER = 10  # cells beyond the end of a line
 MOST_CONTINUED = 24  # lines
 WORTH_PROCESSES = 1e7  # gradients; other processes need seconds to start
 TRIAL = "trial"  # the attribute of a dataset that is one
-
-SWEEP = "__sweep_of_a_trial__"  # what a trial's experiment is marked with
 
 Arithmetic = Literal["powers", "rounds", "steps"]
 """How a cell is computed: by powers of a round's map, round by round, or step by step."""
@@ -115,7 +114,7 @@ def trial(
     def asserts(theorem: Theorem, results: xr.Dataset) -> Assertion:
         return asserted(theorem, results, continued(replace(sweep, seed=int(results.attrs["seed"])), theorem))
 
-    setattr(run, SWEEP, sweep)
+    setattr(run, TRIED, Tried(sweep, lambda one: _run(guarded(lambda: Plan(one)), source, 1, None)))
     run.__module__ = asserts.__module__ = str(sys._getframe(1).f_globals.get("__name__", __name__))
     run.__doc__ = asserts.__doc__ = procedure(sweep, source)
     kind: ClaimKind = "bound with constants" if source.bound.constants == "explicit" else "scaling"
@@ -124,17 +123,6 @@ def trial(
         full, statement, source.id, kind, asserts, (Experiment(full, run, gathers=True),), expected, cost,
         own_theorem=source if catalogued else None,
     )  # fmt: skip
-
-
-def sweep_of(claim: Claim) -> Sweep | None:
-    """The sweep that a trial runs; None where the claim is no trial."""
-    found = [getattr(experiment.run, SWEEP, None) for experiment in claim.data]
-    return found[0] if len(found) == 1 else None
-
-
-def tried_alone(sweep: Sweep, source: Theorem) -> xr.Dataset:
-    """The cells of a sweep that tries a theorem, here and now; see `tried`."""
-    return _run(guarded(lambda: Plan(sweep)), source, 1, None)
 
 
 def _statement(theorem: str | Statement) -> Statement:

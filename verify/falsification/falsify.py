@@ -116,7 +116,8 @@ def falsify(
 
     `claimed` is a theorem, a statement or a search, or a name of one, or a pattern of names.  A theorem whose id is in
     the catalogue may be altered; its searches then hold the altered bound against their instances.  One for which no
-    search is written is searched on the problems of its trials, if these are exact.
+    search is written is left to the exact worst case where that decides; else it is searched on the problems of its
+    trials, if these are exact.
 
     Where the exact worst case of the method is a programme, that is asked first: a bound that is wrong without noise is
     refuted by the functions that attain it, and nothing is searched.  With a number of evaluations (and a seed) the
@@ -124,9 +125,11 @@ def falsify(
     far, or of the seconds gone by.  A statement that no search tests is answered `not-applicable`, with the reason.
     """
     searches = searches_for(claimed) if isinstance(claimed, str) else _searches_of(claimed)
-    if not searches:
+    if not any(search.name in SEARCHES for search in searches) and not isinstance(claimed, Search):
         named = [theorem(one) for one in _theorems(claimed)] if isinstance(claimed, str) else [_stated(claimed)]
-        return tuple(by_worst_case(one) or _not_searched(one) for one in named)
+        decided = tuple(by_worst_case(one) for one in named)
+        if any(decided) or not searches:
+            return tuple(found or _not_searched(one) for found, one in zip(decided, named, strict=True))
     pattern = claimed if isinstance(claimed, str) else searches[0].theorem_id
     if evaluations is None and seconds is None:
         written = all(search.name in SEARCHES for search in searches)

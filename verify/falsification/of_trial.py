@@ -5,11 +5,12 @@ Only expectations in closed form are searched: the largest of many sampled means
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from sympy import Eq
 
 from tightrate.common import paper_files
@@ -24,7 +25,17 @@ from tightrate.verify.registry import CLAIMS
 from tightrate.verify.sweep.plan import SYMBOL
 from tightrate.verify.sweep.run import measurement
 from tightrate.verify.sweep.specification import Sweep
-from tightrate.verify.trial import sweep_of, tried_alone
+
+TRIED = "__tried__"  # what a trial's experiment is marked with
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The sweep of a trial, and what runs one like it here and now, conditions and class checked."""
+
+    sweep: Sweep
+    alone: Callable[[Sweep], xr.Dataset]
+
 
 WIDER = 10.0  # each end of an axis
 LARGER = 2.0  # the ends of what costs time and memory: rounds, workers, coordinates
@@ -45,8 +56,11 @@ def searches_of_trials(source: Theorem) -> tuple[Search, ...]:
 
 
 def _search(claim: Claim, source: Theorem) -> Search | None:
-    sweep = sweep_of(claim)
-    if sweep is None or claim.expected == "violated" or sweep.method == "sample":
+    marks = [getattr(experiment.run, TRIED, None) for experiment in claim.data]
+    if len(marks) != 1 or not isinstance(marks[0], Tried):
+        return None
+    tried, sweep = marks[0], marks[0].sweep
+    if claim.expected == "violated" or sweep.method == "sample":
         return None
     axes = _axes(sweep, source)
     held = {name: values[0] for name, values in sweep.axes.items() if name not in {axis.name for axis in axes}}
@@ -57,7 +71,7 @@ def _search(claim: Claim, source: Theorem) -> Search | None:
         return replace(sweep, axes={first: (given.pop(first),)}, parameters=given, method="exact", theorem=source)
 
     def trial(_: Theorem, point: Point) -> Measurement:
-        return _measured(at, point, source)
+        return _measured(lambda values: tried.alone(at(values)), point, source)
 
     files = [module.__file__ for module in paper_files.loaded() if module.__name__ == claim.data[0].module]
     search = Search(
@@ -118,14 +132,14 @@ def _widened(name: str, low: float, high: float) -> Axis:
     return Axis(name, low, max(high, low))
 
 
-def _measured(at: Any, point: Point, source: Theorem) -> Measurement:
+def _measured(run: Callable[[Mapping[str, float]], xr.Dataset], point: Point, source: Theorem) -> Measurement:
     """The measure at every point, nan where there is no such run."""
     names, count = list(point), len(next(iter(point.values())))
     measured, lost = np.full(count, np.nan), np.zeros(count)
     symbols: dict[str, Array] = {name: np.full(count, np.nan) for name in symbols_of(source)}
     for place in range(count):
         try:
-            data = tried_alone(at({name: float(point[name][place]) for name in names}), source)
+            data = run({name: float(point[name][place]) for name in names})
         except TightrateError:
             continue
         measured[place] = float(measurement(data).measured.values.item())
