@@ -210,6 +210,38 @@ def test_no_alarm_on_right_bounds_whose_letters_nobody_declares(every: int, tmp_
     assert not alarms
 
 
+@pytest.mark.soak
+def test_a_manuscript_of_400_kB_takes_less_than_20_seconds(tmp_path: Path) -> None:
+    """Theorems of the literature, proofs, prose and tables: no formula of a proof stands there twice."""
+    step = (
+        r"\begin{{align*}} \mathbb E\|x_{{{n}}}-x^\star\|^2 &\le (1-\eta\mu)^{{{n}}}B^2 + {n}\eta^2\sigma^2 \\ &\le B^2"
+        r" + \frac{{{n}\eta\sigma^2}}{{\mu}}, \end{{align*}} where $\langle\nabla F(x_{n}),x_{n}-x^\star\rangle\ge"
+        r" F(x_{n})-F^\star$, ${other}$ and $\eta={n}/L$, as the noise of clients is independent in round {n}."
+        " We bound the second term by smoothness and the third by the variance, and take expectations over all"
+        " that is random before; cross terms vanish because noise of different clients is independent. Summing"
+        " over rounds and dividing by their number gives the claim once the step size is that of the theorem,"
+        " and none of these constants depends on the dimension or on the number of clients.\n\n"
+    )
+    row = (
+        r"Method {n} & $\frac{{{n}LB^2}}{{R}}+\frac{{\sigma B}}{{\sqrt{{MKR}}}}$"
+        r" & $\sqrt{{\frac{{{n}L\Delta\sigma^2}}{{MKR}}}}$ \\"
+    )
+    parts: list[str] = []
+    while sum(map(len, parts)) < 400_000:
+        n = len(parts) + 1
+        bound = LITERATURE[n % len(LITERATURE)]["latex"]
+        shown = bound if bound.lstrip().startswith(r"\begin") else rf"\[ {bound} \]"
+        steps = (step.format(n=20 * n + k, other=NO_BOUNDS[(7 * n + k) % len(NO_BOUNDS)]) for k in range(6))
+        rows = "\n".join(row.format(n=5 * n + k) for k in range(4))
+        parts.append(
+            f"\\section{{Part {n}}}\n{shown}\n\n{''.join(steps)}\\begin{{tabular}}{{lll}}{rows}\\end{{tabular}}\n"
+        )
+    begun = process_time()
+    found = linted(tmp_path, "\n".join(parts), "long.tex")
+    assert process_time() - begun < 20
+    assert found.bounds > 300
+
+
 def test_a_message_reads_letters_so_that_most_terms_agree(tmp_path: Path) -> None:
     left = r"\mathbb{E}\|x_T-x^\star\|^2"
     text = rf"${left}\le\frac{{\sigma^2}}{{\mu^2nT}}+\frac{{\tau^2\sigma^2}}{{\mu^2T^2}}+\frac{{B}}{{T^2}}$"
