@@ -95,7 +95,9 @@ def _check_units_beside(theorem: Theorem) -> None:
                 raise UnitError(f"condition {condition.text!r} compares what has the unit {left} with {right}")
     for name, step in theorem.steps.items():
         found = unit_of(step, unit_of_letter)
-        if (name in LETTERS or name in theorem.bound.units) and found not in (None, unit_of_letter(name)):
+        if not (name in LETTERS or name in theorem.bound.units) or found is None or found.is_pure:
+            continue  # a pure number is a choice of units, too
+        if found != unit_of_letter(name):
             raise UnitError(f"step {name!r} has the unit {found}, but {name} has {unit_of_letter(name)}")
 
 
