@@ -23,6 +23,7 @@ from functools import cache, partial, update_wrapper
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
+from threading import RLock
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
@@ -35,6 +36,9 @@ GROUP = "tightrate.papers"  # of entry points, each a module or a package
 HELPERS, DIGEST = "__helpers__", "__digest__"  # what a module of a file knows beside its own names
 MOST_BYTES = 1 << 24  # of a file
 MOST_WORDS = 500  # letters of an error's message that are shown
+
+ONE_AT_A_TIME = RLock()
+"""Held while files are run or parsed: a worker of a cluster has several threads, and Python's parser one state."""
 
 T = TypeVar("T")
 
@@ -71,6 +75,11 @@ def add(name: str, contents: Mapping[str, Any]) -> ModuleType:
 
 def load_here(path: str, digest: str) -> None:
     """Load in another process what this digest was taken of; a file that is another one there is refused."""
+    with ONE_AT_A_TIME:
+        _load_here(path, digest)
+
+
+def _load_here(path: str, digest: str) -> None:
     found = load(path)
     if vars(found)[DIGEST] != digest:
         forget(found)

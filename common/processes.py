@@ -94,7 +94,8 @@ def _unordered(function: Callable[..., Any], calls: Mapping[int, tuple[Any, ...]
     waiting = iter(calls.items())
     sent: dict[Future[Any], int] = {}
     with safe_children():
-        executor = get_reusable_executor(workers, timeout=SECONDS_UNTIL_IDLE_ONES_END, env=_threads(workers))
+        with _deaf():  # and the process that removes what they share
+            executor = get_reusable_executor(workers, timeout=SECONDS_UNTIL_IDLE_ONES_END, env=_threads(workers))
         try:
             while True:
                 # No more than the queue to the processes holds, so that each call that is sent is on its way.

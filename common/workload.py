@@ -6,7 +6,19 @@ from tightrate.common.errors import TightrateError
 
 HOURS = 24.0  # of work on one core that is started without being asked for
 NUMBERS_PER_SECOND = 2e7  # that one core draws, adds and multiplies in a run
+NUMBERS_PER_STEP = 500  # a step of fewer numbers takes as long, unless it is compiled
+NUMBERS_PER_ROUND = 600  # of communication and recording, beside its steps
+NUMBERS_TO_BEGIN = 4e5  # for the instance, its constants and the labels of the result
 ADVICE = "--limit HOURS raises it"
+
+
+def numbers_of_a_run(in_a_step: float, K: float, R: float) -> float:
+    """How many numbers a run of R rounds with K steps takes, in the time of which everything else is counted.
+
+    >>> numbers_of_a_run(1e6, K=10, R=100)
+    1000460000.0
+    """
+    return NUMBERS_TO_BEGIN + R * (NUMBERS_PER_ROUND + K * max(in_a_step, NUMBERS_PER_STEP))
 
 
 def refuse_endless(what: str, numbers: float, hours: float = HOURS) -> None:

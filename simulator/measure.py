@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tightrate.common.workload import HOURS, refuse_endless
+from tightrate.common.workload import HOURS, numbers_of_a_run, refuse_endless
 from tightrate.constructions.noise import NOISES, Noise
 from tightrate.constructions.parameters import check_memory
 from tightrate.constructions.problem import Problem
@@ -28,7 +28,6 @@ from tightrate.simulator.sampled.round_law import sample_rounds
 from tightrate.simulator.sampled.sampling import sample
 
 BEYOND_REASON = 1e30  # times the scale of a problem: nothing that goes so far comes back
-NUMBERS_PER_STEP = 1000  # a step of fewer numbers takes as long
 
 
 @dataclass(frozen=True)
@@ -153,8 +152,7 @@ def _expectations(question: Question, hours: float) -> Samples:
 
 def refuse_too_large(replicas: int, problem: Problem, K: float, R: float = 1, hours: float = HOURS) -> None:
     """One line instead of a run that never ends, or whose results fill the memory."""
-    step = max(replicas * problem.workers * problem.dimension, NUMBERS_PER_STEP)
-    numbers = step * (K if np.isfinite(K) else 1) * R
+    numbers = numbers_of_a_run(replicas * problem.workers * problem.dimension, K if np.isfinite(K) else 1, R)
     refuse_endless(f"a run of {replicas} replicas, {problem.workers} workers, K = {K:g} and R = {R:g}", numbers, hours)
     check_memory(4 * replicas * problem.dimension, f"{replicas} replicas of a run in dimension {problem.dimension}")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+PATIENCE = 3600.0  # seconds until a command has hung, however busy the machine
 COMMAND = (sys.executable, "-P", "-m", "tightrate")
 
 
@@ -21,9 +22,8 @@ def environment(**more: str) -> dict[str, str]:
 def run_child(*arguments: object, env: Mapping[str, str] | None = None, **options: Any) -> tuple[int, str, str]:
     """Exit status, standard output and standard error of a command in a process of its own."""
     command: Sequence[str] = [*COMMAND, *map(str, arguments)]
-    ran = subprocess.run(
-        command, env=environment(**(env or {})), capture_output=True, text=True, check=False, timeout=120, **options
-    )
+    options = {"timeout": PATIENCE, "text": True, **options}
+    ran = subprocess.run(command, env=environment(**(env or {})), capture_output=True, check=False, **options)
     return ran.returncode, ran.stdout, ran.stderr
 
 

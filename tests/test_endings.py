@@ -99,10 +99,12 @@ def test_a_signal_ends_a_sweep_with_one_line_that_says_what_is_kept(
 ) -> None:
     (tmp_path / "s.toml").write_text(LONG)
 
-    def working(_process: object) -> None:
-        until = time.monotonic() + 60
-        while not list((tmp_path / "s.nc.cells").glob("*.cell")) and time.monotonic() < until:
+    def working(process: subprocess.Popen[str]) -> None:
+        """Both processes and the one that removes what they share."""
+        while len(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()) < 3:
+            assert process.poll() is None
             time.sleep(0.02)
+        time.sleep(1.0)
 
     found, error = stopped(("sweep", "s.toml", "--jobs", "2"), number, working, tmp_path)
     assert (found, is_one_line(error)) == (status, True), error

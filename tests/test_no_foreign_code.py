@@ -7,10 +7,15 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xarray as xr
 from command_runs import ROOT, is_one_line, run_child
+from typer.main import get_command
 
+from tightrate.command_line import app
 from tightrate.common.processes import SAFE, in_processes, safe_children
+from tightrate.verify.cache.netcdf import save_dataset
 
 PLANTED = (
     *("joblib", "numpy", "scipy", "numba", "xarray", "sympy", "matplotlib", "typer", "rich", "tightrate"),
@@ -44,7 +49,14 @@ COMMANDS = [
     pytest.param(("rounds", "koloskova2020/convex", "eps=0.1"), marks=pytest.mark.soak),
     pytest.param(("falsify", "khaled2025/thm2", "--evaluations", "2"), marks=pytest.mark.soak),
     pytest.param(("new-paper", "doe2026"), marks=pytest.mark.soak),
+    pytest.param(("exponents", "kept.nc"), marks=pytest.mark.soak),
+    pytest.param(("counterexample",), marks=pytest.mark.soak),
 ]
+
+
+def test_every_command_is_among_these() -> None:
+    tried = {(getattr(one, "values", None) or (one,))[0][0] for one in COMMANDS}
+    assert tried == {*get_command(app).commands}  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -56,6 +68,15 @@ def planted(tmp_path: Path) -> Path:
         )
     (tmp_path / "s.toml").write_text(SPECIFICATION)
     (tmp_path / "paper.tex").write_text("$L B^2/R$")
+    kept = xr.Dataset(
+        {
+            "gap_mean": ("R", 1 / np.array([16.0, 64, 256])),
+            "gap_stderr": ("R", np.zeros(3)),
+            "replicas": ("R", [0] * 3),
+        },
+        {"R": [16.0, 64, 256]},
+    )
+    save_dataset(kept, tmp_path / "kept.nc")
     return tmp_path
 
 

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,17 @@ def test_helpers_of_two_papers_with_one_name_are_refused(write: Write) -> None:
     write("value = 3\n", "one/other.py")  # which nobody there imports
     write("value = 4\n", "two/other.py")
     assert paper_files.load(write("import other\nvalue = other.value\n", "two/c.py")).value == 4
+
+
+def test_threads_that_need_a_paper_at_once_wait_until_it_is_whole(write: Write) -> None:
+    """As those of a worker of a cluster do."""
+    path = write("import time\ntime.sleep(0.2)\nvalue = 1\n")
+    digest = vars(paper_files.load(path))[paper_files.DIGEST]
+    paper_files.forget(sys.modules["tightrate_papers.doe"])
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(paper_files.load_here, str(path), digest) for _ in range(4)]:
+            done.result()
+    assert paper_files.files()[0].value == 1
 
 
 def test_what_a_file_prints_is_no_output_of_ours(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,9 +31,14 @@ MOVES_BITS = (  # of what these reach
 )
 
 
-@cache
 def environment() -> Mapping[str, str]:
     """The versions, the code, the kind of CPU and the BLAS kernel that a cell's bits depend on."""
+    with paper_files.ONE_AT_A_TIME:
+        return _environment()
+
+
+@cache
+def _environment() -> Mapping[str, str]:
     return {
         "python": ".".join(python_version().split(".")[:2]),
         **{name: version_of(name) for name in ("tightrate", "numpy", "scipy", "numba", "llvmlite")},

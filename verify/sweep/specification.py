@@ -14,6 +14,7 @@ from sympy import Expr
 
 from tightrate.common.errors import TightrateError, unknown_name
 from tightrate.common.numbers import SEEDS, number, whole
+from tightrate.common.workload import NUMBERS_TO_BEGIN, numbers_of_a_run
 from tightrate.constructions.parameters import check_memory
 from tightrate.rates.statements import catalogue
 from tightrate.rates.statements.theorem import Theorem
@@ -177,11 +178,11 @@ class Sweep:
     def numbers(self) -> float:
         """About how many numbers are drawn, added and multiplied in all cells where each local step is sampled.
 
-        None for method "exact"; with "auto", whose cells decide themselves, one for each cell.
+        With method "exact", and with "auto", whose cells decide themselves, only what every cell takes.
         """
         cells = float(prod(self.shape))
         if self.method in ("exact", "auto"):
-            return cells
+            return cells * NUMBERS_TO_BEGIN
         defaults: dict[str, Any] = {}
         for problem in self.choices("problem"):
             defaults |= {name: own.default for name, own in parameters(problem_constructor(problem)).items()}
@@ -193,8 +194,8 @@ class Sweep:
 
         tuned = [step.replicas for step in self.steps.values() if isinstance(step, Tuned)]
         replicas = self.replicas + (self._tried * max(tuned) if tuned else 0)
-        in_a_round = average("M") * average("d") * replicas * (average("K") if self.method == "sample" else 1.0)
-        return cells * average("R") * in_a_round
+        steps = average("K") if self.method == "sample" else 1.0
+        return cells * numbers_of_a_run(average("M") * average("d") * replicas, steps, average("R"))
 
     def _check_names(self) -> None:
         for name in NAMED:
