@@ -14,7 +14,13 @@ MOST_NAMES = {True: 16, False: 64}  # that are listed, where there is another li
 
 
 class TightrateError(ValueError):
-    """Bad input: the message is one line, complete in itself."""
+    """Bad input: the message is one line, complete in itself.
+
+    >>> raise TightrateError("K must be at least 1")
+    Traceback (most recent call last):
+        ...
+    tightrate.common.errors.TightrateError: K must be at least 1
+    """
 
 
 class UnknownNameError(TightrateError):

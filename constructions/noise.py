@@ -20,7 +20,11 @@ from tightrate.rates.symbols.alphabet import check_value
 
 
 class Noise(ABC):
-    """Additive, mean-zero, independent over steps and workers."""
+    """Additive, mean-zero, independent over steps and workers.
+
+    >>> NOISES["gaussian"](sigma=2.0).sigma
+    2.0
+    """
 
     @property
     @abstractmethod
@@ -135,6 +139,10 @@ NOISES: Registry[type[Noise]] = Registry("tightrate.constructions", "noise")
 @dataclass(frozen=True)
 class GaussianNoise(IsotropicNoise):
     """N(0, (sigma^2 / d) I): sigma is the root mean square of the whole vector, whatever the dimension.
+
+    Attributes:
+        sigma: the noise level, in the unit of a gradient
+        order: the order of the moment that theorems are told, 2 unless given
 
     >>> round(GaussianNoise(2.0).moment(4.0, d=4), 12) == round(3 ** 0.25, 12)
     True

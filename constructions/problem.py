@@ -21,6 +21,9 @@ class Problem(ABC):
     A problem may be a whole batch of instances: arrays then carry leading batch axes, which broadcast against the
     replica axis of a run.  `constants` maps alphabet names to the exact constants of each instance; `self_check`
     measures every one of them through the gradient oracle alone.
+
+    >>> PROBLEMS["rank-one-pair"](cosine=0.5).dimension
+    2
     """
 
     @property

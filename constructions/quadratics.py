@@ -42,6 +42,15 @@ class QuadraticMachines(Problem):
     zeta_star    root mean square of |A_m (x_m - x*)|;  zeta_mean: their mean
     zeta_opt     L times the root mean square of |x_m - x*|
     B            |x*|, the distance from the start 0;  Q = 0
+
+    Attributes:
+        hessians: (..., M, d, d)
+        minimizers: (..., M, d)
+        known_optimum: (..., d), where it is not to be computed
+
+    >>> machines = QuadraticMachines(np.array([[[1.0]], [[2.0]]]), np.array([[0.0], [1.0]]))
+    >>> machines.optimum.round(6).tolist()
+    [0.666667]
     """
 
     hessians: Array

@@ -218,7 +218,8 @@ class Label:
 def place_labels(ax: Axes, labels: Sequence[Label], side: Literal["left", "right"], gap: float = 4.0) -> None:
     """Direct labels beside their points, moved up or down as little as keeps them apart.
 
-    Call when the limits of the axes are final.  A label that had to move is tied to its point by a hairline.
+    Call when the limits of the axes are final.  A label that had to move is tied to its point by a hairline;
+    those that touch are aligned.
     """
     if not labels:
         return
@@ -227,12 +228,13 @@ def place_labels(ax: Axes, labels: Sequence[Label], side: Literal["left", "right
     steps = LINE_SPACING * np.arange(len(ordered))
     heights = isotonic_regression(points[:, 1] - steps).x + steps
     sign = -1 if side == "left" else 1
-    for label, at, height in zip(ordered, points[:, 1], heights, strict=True):
-        moved = abs(height - at) > 2.5
+    moved = np.abs(heights - points[:, 1]) > 2.5
+    chains = np.cumsum(np.diff(heights, prepend=-np.inf) > 1.01 * LINE_SPACING)
+    for label, at, height, tied, chain in zip(ordered, points[:, 1], heights, moved, chains, strict=True):
         ax.annotate(
             label.text,
             (label.x, label.y),
-            xytext=(sign * (gap + 5.0 * moved), height - at),
+            xytext=(sign * (gap + 5.0 * moved[chains == chain].any()), height - at),
             textcoords="offset points",
             ha="right" if side == "left" else "left",
             va="center",
@@ -241,7 +243,7 @@ def place_labels(ax: Axes, labels: Sequence[Label], side: Literal["left", "right
             path_effects=[HALO],
             annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": label.color, "linewidth": 0.4, "shrinkA": 0.5, "shrinkB": 1.5}
-            if moved
+            if tied
             else None,
         )
 

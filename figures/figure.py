@@ -116,7 +116,29 @@ def figure(
     draws: Callable[[xr.Dataset], bool] | None = None,
     otherwise: str = "",
 ) -> Callable[[Draw], FigureSpec]:
-    """Make a figure of the function that draws it."""
+    """Make a figure of the function that draws it.
+
+    Args:
+        name: the figure's
+        title: the message, a sentence with formulas between dollar signs
+        caption: what is seen; attributes of the dataset may stand in braces
+        experiment: whose results are drawn
+        needs: variables and attributes that a dataset must have
+        cost: "quick" or "full", the smallest profile whose report has it
+        letters_of: the statement in whose letters its paper would write it
+        draws_any: whether results of other experiments are drawn, too
+        draws: which of them
+        otherwise: the figure for the others
+
+    Returns:
+        A decorator, which turns a function of a dataset and of 1 or 2 columns into a `FigureSpec`.
+
+    Raises:
+        TightrateError: for a name that is taken.
+
+    >>> FIGURES["krm-sweep"].experiment.name
+    'krm-sweep'
+    """
 
     def make(draw: Draw) -> FigureSpec:
         return FigureSpec(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,19 +16,12 @@ from markupsafe import Markup
 
 from tightrate.common.json_types import as_json
 from tightrate.rates.formulas import display
-from tightrate.rates.formulas.inline import as_html, as_text
+from tightrate.rates.formulas.inline import as_html, as_text, dollared
 from tightrate.rates.pages.theorem_facts import HIDDEN, facts, in_html, sign
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.verify.claim import Finding
-
-NUMBERS = re.compile(
-    r"(?<![\w.])([A-Za-z]\w*(?:\([^()]*\))?\^(?:\(-?[\d./]+\)|-?[\d./]*\d)|-?\d+(?:\.\d+)?e[+-]?\d+|<=|>=|<~|>~)"
-)
-"""In the short texts of a verdict: powers, powers of ten and relations."""
-
-RATIONAL = re.compile(r"\^(-?\d+/\d+)")
 
 
 def page(template: str, **context: Any) -> str:
@@ -73,14 +65,8 @@ def sentence(text: str) -> Markup:
 
 
 def verdict_text(text: str) -> Markup:
-    """A verdict's short text: powers, powers of ten and relations are typeset, too, where no dollar signs say so.
-
-    >>> print(verdict_text("`a^2` grows like n^1/2"))
-    <code>a^2</code> grows like <math xmlns="http://www.w3.org/1998/Math/MathML"><msup><mi>n</mi><mrow><mn>1</mn><mo>/</mo><mn>2</mn></mrow></msup></math>
-    """
-    parts = re.split(r"(\$[^$]*\$|`[^`]*`)", text)
-    parts[::2] = [NUMBERS.sub(lambda found: "$" + RATIONAL.sub(r"^(\1)", found[1]) + "$", part) for part in parts[::2]]
-    return sentence("".join(parts))
+    """A verdict's short text: what is mathematics is typeset, too, where no dollar signs say so."""
+    return sentence(dollared(text))
 
 
 @cache
@@ -138,6 +124,10 @@ def number(value: Any) -> Markup:
         if math.isinf(value):
             return Markup("∞" if value > 0 else "−∞")
         return sentence(f"{value:.4g}".replace("-", "−") if "e" not in f"{value:.4g}" else f"${value:.4g}$")
+    if isinstance(value, Mapping):
+        return Markup(", ").join(
+            Markup("{} {}").format(verdict_text(str(name)), number(one)) for name, one in value.items()
+        )
     if isinstance(value, Sequence) and not isinstance(value, str):
         return Markup(", ").join(map(number, value))
     return verdict_text(str(value))
@@ -181,7 +171,7 @@ def evidence(numbers: Mapping[str, Any]) -> Evidence:
 def _is_nested(value: Any) -> bool:
     """Whether a value has parts with parts of their own, as a certificate has: no table can show it."""
     parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    return isinstance(value, Mapping) or any(isinstance(part, Mapping | list | tuple) for part in parts)
+    return any(isinstance(part, Mapping | list | tuple) for part in parts)
 
 
 def summary(finding: Finding) -> dict[str, Any]:

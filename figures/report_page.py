@@ -18,10 +18,12 @@ from markupsafe import Markup
 
 from tightrate.figures.figure import FigureSpec
 from tightrate.figures.html import page
+from tightrate.rates.formulas.inline import GREEK
 from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine
 from tightrate.rates.statements.bibliography import Reference
 from tightrate.rates.statements.catalogue import paper, theorems
 from tightrate.rates.statements.theorem import CERTAINTY_MEANING, PROVENANCE_MEANING, Theorem
+from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.verify.claim import Claim, Finding
 from tightrate.verify.session import Session
 from tightrate.verify.sweep.run import provenance
@@ -34,6 +36,14 @@ STORY = {  # what the first screens tell, each from one claim and its figure
 }
 
 
+COUNTED: Mapping[Status, str] = {  # the words for verdicts before these are explained
+    "confirmed": "proved or exact",
+    "consistent": "agree with the data",
+    "violated": "shown false",
+    "inconclusive": "undecided",
+    "not-applicable": "not applicable",
+    "error": "failed to run",
+}
 PRINTED = "False in print"
 UNSTATED = "True under a condition that is not printed"
 IF_READ_SO = "False if it is read as said here"
@@ -112,7 +122,7 @@ def report_page(report: Report) -> str:
 def summarized(findings: Sequence[Finding]) -> dict[str, Any]:
     """What the first sentence needs."""
     counts = Counter(finding.verdict.status for finding in findings)
-    told = [f"{counts[status]} {status}" for status in STATUS_MEANING if counts[status]]
+    told = [f"{counts[status]} {words}" for status, words in COUNTED.items() if counts[status]]
     return {
         "findings": findings,
         "surprising": [finding for finding in findings if not finding.as_expected],
@@ -196,7 +206,18 @@ def row_words(finding: Finding) -> str:
 def procedure_of(claim: Claim) -> list[str]:
     """How a claim is tested, in paragraphs: what is asserted, and what is run."""
     texts = [inspect.getdoc(claim.asserted) or "", *(run.description for run in claim.data)]
+    texts = [NAME_OF_A_VARIABLE.sub(lambda found: _in_words(found[1]), text) for text in texts]
     return [" ".join(part.split()) for text in texts for part in re.split(r"\n\s*\n", text) if part.strip()]
+
+
+def _in_words(name: str) -> str:
+    """The name of a variable as words, letters among them typeset."""
+    if name in LETTERS:
+        return f"${name}$"
+    return " ".join(f"${word}$" if word in LETTERS or word in GREEK else word for word in name.split("_"))
+
+
+NAME_OF_A_VARIABLE = re.compile(r"`([a-z][a-z0-9]*(?:_[a-z0-9]+)*)`")
 
 
 def _story(report: Report) -> dict[str, tuple[Finding, Picture]]:
@@ -214,18 +235,10 @@ def _counts(report: Report) -> list[tuple[int | str, str, str]]:
     """The strip of counts: a number, what it counts, and what to search for."""
     findings = report.findings
     counted = Counter(finding.verdict.status for finding in findings)
-    shown: Mapping[Status, str] = {
-        "confirmed": "proved or exact",
-        "consistent": "agree with the data",
-        "violated": "shown false",
-        "inconclusive": "undecided",
-        "not-applicable": "not applicable",
-        "error": "failed to run",
-    }
     papers = len({finding.claim.paper for finding in findings})
     source = f"{papers} papers" if papers != 1 else "one paper"
     strip: list[tuple[int | str, str, str]] = [(len(findings), f"statements tested, from {source}", "")]
-    strip += [(counted[status], words, status) for status, words in shown.items() if counted[status]]
+    strip += [(counted[status], words, status) for status, words in COUNTED.items() if counted[status]]
     strip.append((sum(not one.as_expected for one in findings), "surprises", "unexpected"))
     return strip
 

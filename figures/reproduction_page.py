@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from tightrate.figures.report_page import Report
-from tightrate.rates.formulas.inline import as_markdown
+from tightrate.rates.formulas.inline import as_markdown, dollared
 from tightrate.verify.claim import Finding
 from tightrate.verify.sweep.run import provenance
 
@@ -25,8 +25,8 @@ def reproduction_page(report: Report) -> str:
             f"`{finding.claim.theorem_id}` ({finding.claim.theorem.provenance.label})",
             finding.verdict.status,
             finding.claim.expected if finding.as_expected else f"**{finding.claim.expected}**",
-            as_markdown(finding.verdict.predicted),
-            as_markdown(finding.verdict.measured),
+            as_markdown(dollared(finding.verdict.predicted)),
+            as_markdown(dollared(finding.verdict.measured)),
         )
         for finding in report.findings
     ]

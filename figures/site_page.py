@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from functools import partial
@@ -11,7 +12,8 @@ from tightrate.common.files import write_whole
 from tightrate.figures.figure import FIGURES, FigureSpec
 from tightrate.figures.report import small_picture
 from tightrate.rates.formulas.inline import as_markdown
-from tightrate.rates.pages.markdown import GENERATED, anchor, page
+from tightrate.rates.pages.markdown import GENERATED, page
+from tightrate.rates.pages.paper_pages import PICTURES, statement_link
 from tightrate.verify.cache.netcdf import load_dataset
 from tightrate.verify.claim import Claim
 from tightrate.verify.registry import CLAIMS
@@ -46,8 +48,19 @@ def _section(spec: FigureSpec, report: Path) -> Iterator[str]:
 
 
 def _link(claim: Claim) -> str:
-    paper, _, label = claim.theorem_id.partition("/")
-    return f"[{claim.id}](papers/{paper}.md#{anchor(label)})"
+    return statement_link(claim.theorem_id, text=claim.id)
+
+
+def figures_of_statements(report: Path) -> dict[str, list[list[str]]]:
+    """For each statement the figures that are drawn from its claims' runs, as the pages of statements show them."""
+    found: dict[str, list[list[str]]] = {}
+    for spec in FIGURES.entries().values():
+        if _data(report, spec).is_file():
+            about = {CLAIMS[name].theorem_id for name in CLAIMS.names() if spec.experiment in CLAIMS[name].data}
+            about |= {spec.letters_of} - {""}
+            for statement in about:
+                found.setdefault(statement, []).append([spec.name, as_markdown(spec.title)])
+    return {statement: found[statement] for statement in sorted(found)}
 
 
 def _data(report: Path, spec: FigureSpec) -> Path:
@@ -62,6 +75,7 @@ def write(report: Path, docs: Path) -> None:
         if picture.is_file():
             write_whole(docs / "figures" / f"{name}.png", partial(small_picture, picture, SIZE, COLORS))
     (docs / "figures.md").write_text(figure_page(report), encoding="utf-8")
+    (docs / PICTURES).write_text(json.dumps(figures_of_statements(report), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

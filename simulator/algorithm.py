@@ -63,6 +63,10 @@ class Algorithm(Rule[State]):
 
     `client_state` names the fields of the state that belong to clients: from one round to the next they stay with
     their client, also with one that is not drawn.  All other fields are the same on all workers when a round starts.
+
+    >>> from tightrate.simulator.algorithm import ALGORITHMS
+    >>> isinstance(ALGORITHMS["local-sgd"](eta=0.1), Algorithm)
+    True
     """
 
     client_state: ClassVar[tuple[str, ...]] = ()
@@ -171,7 +175,17 @@ ALGORITHMS = Algorithms("tightrate.simulator.algorithms", "algorithm")
 
 
 def worker_mean(x: Array) -> Array:
-    """The mean over workers, given to every worker (as a product with equal weights, the fastest way to sum)."""
+    """The mean over workers, given to every worker (as a product with equal weights, the fastest way to sum).
+
+    Args:
+        x: (replica, worker, dimension)
+
+    Returns:
+        The same shape.
+
+    >>> worker_mean(np.array([[[0.0], [2.0]]])).ravel().tolist()
+    [1.0, 1.0]
+    """
     workers = x.shape[-2]
     return np.broadcast_to(np.full((1, workers), 1 / workers) @ x, x.shape)
 

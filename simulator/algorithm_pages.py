@@ -11,6 +11,8 @@ from pathlib import Path
 from tightrate.rates.formulas import display
 from tightrate.rates.formulas.inline import as_markdown
 from tightrate.rates.pages.markdown import GENERATED, anchor, page, table
+from tightrate.rates.pages.paper_pages import Pictures, read_pictures, statement_link
+from tightrate.rates.pages.theorem_facts import sign
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.algorithm import ALGORITHMS, Description
@@ -20,8 +22,8 @@ from tightrate.simulator.parameters import Parameter
 COMMAND = "python -m tightrate.simulator.algorithm_pages docs/algorithms"
 
 
-def algorithm_page(name: str) -> str:
-    """The page of an algorithm, in Markdown with LaTeX.
+def algorithm_page(name: str, pictures: Pictures | None = None) -> str:
+    """The page of an algorithm, in Markdown with LaTeX, in the letters of the alphabet.
 
     >>> print(algorithm_page("local-sgd").splitlines()[2])
     # local-sgd
@@ -36,6 +38,7 @@ def algorithm_page(name: str) -> str:
         f"Source: {as_markdown(found.source)}.",
         "## Parameters",
         table(("parameter", "meaning", "default"), [_parameter(*entry) for entry in found.parameters.items()]),
+        *_pictures(found, pictures or {}),
         "## Theorems",
         _theorems(found),
         "## Run it",
@@ -69,9 +72,24 @@ def _theorems(found: Description) -> str:
     rows = []
     for theorem_id in found.theorems:
         entry = theorem(theorem_id)
-        link = f"[{theorem_id}](../papers/{entry.paper.id}.md#{anchor(entry.label)})"
-        rows.append((link, as_markdown(entry.title), f"${display.sum_latex(entry.bound.expressions, entry.letters)}$"))
-    return table(("statement", "title", "bound"), rows) if rows else "The catalogue has no statement about it."
+        kind = as_markdown(f"${sign(entry.bound)}$").strip("$")
+        formula = f"${kind}\\,{display.sum_latex(entry.bound.expressions)}$"
+        rows.append((f"{statement_link(theorem_id, '../')}: {as_markdown(entry.title)}", formula))
+    return table(("statement", "bound"), rows) if rows else "The catalogue has no statement about it."
+
+
+def _pictures(found: Description, pictures: Pictures) -> list[str]:
+    """The figures of the theorems that speak of the algorithm: the first, and links to the others."""
+    shown = {name: title for theorem_id in found.theorems for name, title in pictures.get(theorem_id, ())}
+    if not shown:
+        return []
+    name, title = next(iter(shown.items()))
+    others = ", ".join(f"[{other}](../figures.md#{anchor(other)})" for other in list(shown.values())[1:])
+    return [
+        "## Figures",
+        f"[![{title}](../figures/{name}.png)](../figures.md#{anchor(title)})",
+        f"*{title}.*" + (f" Others: {others}." if others else ""),
+    ]
 
 
 def _required(found: Description) -> str:
@@ -81,8 +99,9 @@ def _required(found: Description) -> str:
 def write(folder: Path) -> None:
     """All pages into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
+    pictures = read_pictures(folder.parent)
     for name in ALGORITHMS.names():
-        (folder / f"{name}.md").write_text(algorithm_page(name), encoding="utf-8")
+        (folder / f"{name}.md").write_text(algorithm_page(name, pictures), encoding="utf-8")
     (folder / "README.md").write_text(index_page(), encoding="utf-8")
 
 

@@ -156,6 +156,21 @@ def measure(
     is a `Unit`, or a formula that has it ("B^2"); `meaning` is the first line of the docstring unless given; `degree`
     as in `RunMeasure`.  Raises TightrateError for a name that is taken.
 
+    Args:
+        name: the measure's
+        unit: a `Unit`, or a formula that has it
+        of: what the function takes: the "output" of a run, or the method's "state"
+        latex: how it is printed
+        meaning: in words
+        record: what else must be recorded in a run
+        degree: how it scales with the distance from the optimum
+
+    Returns:
+        A decorator, which gives the function back, marked.
+
+    Raises:
+        TightrateError: for a name that is taken, or a unit that cannot be read.
+
     >>> @measure("halved-distance", unit="B")
     ... def halved(run, problem, output):
     ...     "half the distance from the optimum"

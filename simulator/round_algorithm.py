@@ -26,6 +26,10 @@ class Workers(ABC):
     `K` is the number of local steps, infinite where local problems are to be solved; `taking_part` S of all `M`
     workers are there.  Every gradient is a fresh sample.  All replicas ask for the same gradients: what a replica does
     not do is left out with `numpy.where`, never by a loop of another length.
+
+    >>> from tightrate.simulator.algorithm import ALGORITHMS
+    >>> ALGORITHMS["fedprox"].__doc__ is not None  # a method whose `round` takes workers
+    True
     """
 
     K: Any
@@ -159,6 +163,10 @@ class RoundAlgorithm(Algorithm[State]):
     Give `init`, `output` and either `round` or `step`.  A field of the state named in `client_state` belongs to
     clients.  Such a method may call itself `linear`, if a round is affine in the state and the gradients, and must call
     itself `random` if it draws random numbers of its own.
+
+    >>> from tightrate.simulator.algorithm import ALGORITHMS
+    >>> isinstance(ALGORITHMS["scaffold"](eta=0.1), RoundAlgorithm)
+    True
     """
 
     @property

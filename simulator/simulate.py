@@ -65,6 +65,14 @@ class Simulation:
     `notes` say what a reader of the numbers must know: an infinite expectation, a theorem that speaks of something
     else.  With a theorem named, `bound` is its value here (None where a symbol is unknown) and `conditions` says
     which of its hypotheses hold; a run outside them is allowed.
+
+    Attributes:
+        method: "exact", "rounds" or "sample"
+        status: "ok", or what went wrong, such as "diverged"
+        parameters: every one, also those taken by default
+
+    >>> simulate("local-sgd", "rank-one-pair", cosine=0.5, eta=1, K=4, R=2).status
+    'ok'
     """
 
     measures: Mapping[str, Measured]
@@ -121,6 +129,25 @@ def simulate(
     finite sum.  `measures` are those of `tightrate.simulator.measures`; by default gap and squared distance, and
     the distance where it is certain or sampled.  `quantiles` over replicas are in (0, 1).  A `theorem` is
     compared, never imposed.  A run that would take more than so many `hours` on one core is refused.
+
+    Args:
+        algorithm: a name, or what makes the method
+        problem: a name, a `Problem`, or a function that makes one
+        values: parameters by name
+        method: "exact", "rounds", "sample" or "auto"
+        output: "last" or "average"
+        noise: a law by name, or "rows"
+        measures: what is measured of the output
+        quantiles: levels in (0, 1)
+        theorem: a statement whose bound and conditions are told beside the run
+        hours: the longest estimate that is run
+        more: further parameters
+
+    Returns:
+        Each measure's mean with its standard error, the method that answered, and every parameter.
+
+    Raises:
+        TightrateError: in one line.
 
     >>> found = simulate("local-sgd", "rank-one-pair", {"cosine": 0.5, "eta": 1.0, "K": float("inf"), "R": 1})
     >>> found.method, round(found.measures["gap"].mean, 12)

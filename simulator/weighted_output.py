@@ -22,6 +22,16 @@ def weighted_output(algorithm: Algorithm[Any], weight: Callable[[int], float]) -
     `weight` gives w(r) >= 0, w(1) > 0.  A method that is linear stays linear.  Raises TightrateError, when it runs, for
     weights that are negative or not finite.
 
+    Args:
+        algorithm: a method of one stage
+        weight: of the round, a function of r
+
+    Returns:
+        A method with the same steps.
+
+    Raises:
+        TightrateError: for a method of several stages.
+
     >>> from tightrate.simulator.algorithms.local_sgd import local_sgd
     >>> from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
     >>> from tightrate.simulator.sampled.sampling import sample

@@ -8,16 +8,18 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import to_rgba_array
+from matplotlib.colors import to_hex, to_rgba_array
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from matplotlib.text import Text
+from numpy.typing import NDArray
 
 from tightrate.figures.figure import FORMATS, FigureSpec, captions, save
 from tightrate.figures.style import WIDTH, Columns, Family, Notation, styled
@@ -25,8 +27,10 @@ from tightrate.rates.formulas.inline import as_html, as_latex, as_markdown, as_t
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.verify.cache.netcdf import load_dataset
 
+Array = NDArray[np.float64]
 HALF_A_PAGE, SMALLEST = 5.0, 6.0  # inches, points
 APART = 40  # of 255 levels of grey
+TOLD_APART = 8.0  # of CIELAB: lightness in grey print, distance of colours on a page that both are seen on
 NOTATIONS: tuple[Notation, ...] = ("alphabet", "paper")
 
 
@@ -62,6 +66,7 @@ def check_labels(spec: FigureSpec, data: xr.Dataset, columns: Columns, family: F
     assert columns == 2 or picture.get_figheight() < HALF_A_PAGE
     check_sizes(picture)
     check_fills(picture)
+    check_lines(picture)
     check_letters(spec, picture, spec.picture(data, columns, family, "paper"))
     check_caption(spec, data)
     with styled(family):
@@ -100,6 +105,25 @@ def _fills(patch: Polygon | PolyCollection) -> Iterator[tuple[str, int]]:
     for red, green, blue, alpha in to_rgba_array(patch.get_facecolor()):
         if alpha == 1 and patch.get_linewidth() == 0:
             yield str(patch.get_hatch() or ""), round(255 * (0.299 * red + 0.587 * green + 0.114 * blue))
+
+
+def check_lines(picture: Figure) -> None:
+    """Lines of one panel that differ in colour alone differ in lightness, in grey print and for the colour blind."""
+    for ax in picture.axes:
+        looks = {
+            (str(line.get_linestyle()), str(line.get_marker()), line.get_linewidth(), to_hex(line.get_color()))
+            for line in ax.lines
+            if line.get_visible() and line.get_gid() != "slope-triangle"
+        }
+        for (*look, color), (*other_look, other) in combinations(looks, 2):
+            assert look != other_look or told_apart(color, other), f"{color}, {other}: lines that look alike"
+
+
+def told_apart(color: str, other: str) -> bool:
+    """Whether two inks are seen as two, in grey print and with every form of colour blindness."""
+    seen = [np.abs(cielab(color) - cielab(other))[0]]
+    seen += [np.linalg.norm(cielab(color, eye) - cielab(other, eye)) for eye in BLINDNESS.values()]
+    return bool(min(seen) >= TOLD_APART)
 
 
 def check_letters(spec: FigureSpec, ours: Figure, papers: Figure) -> None:
@@ -168,3 +192,33 @@ def check_files(spec: FigureSpec, data: xr.Dataset, folder: Path) -> None:
     assert b"<text" not in svg
     redrawn = save(spec, load_dataset(first[-1]), folder / "c", ["svg"])
     assert redrawn[0].read_bytes() == svg, "the saved data do not redraw the figure"
+
+
+# Machado, Oliveira and Fernandes (2009), Table 1, severity 1: what is seen of linear red, green and blue.
+BLINDNESS = {
+    "protanopia": np.array([[0.1523, 1.0526, -0.2049], [0.1145, 0.7863, 0.0992], [-0.0039, -0.0481, 1.0520]]),
+    "deuteranopia": np.array([[0.3673, 0.8606, -0.2280], [0.2801, 0.6725, 0.0474], [-0.0118, 0.0429, 0.9689]]),
+    "tritanopia": np.array([[1.2555, -0.0767, -0.1788], [-0.0784, 0.9308, 0.1476], [0.0047, 0.6914, 0.3039]]),
+}
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])  # IEC 61966-2-1
+WHITE = TO_XYZ.sum(axis=1)
+
+
+def linear(color: str) -> Array:
+    """Linear red, green and blue of an sRGB colour."""
+    parts = np.array(to_rgba_array(color)[0][:3])
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+
+
+def cielab(color: str, seen: Array | None = None) -> Array:
+    """CIELAB of a colour, of what a matrix leaves of it if one is given."""
+    light = linear(color) if seen is None else np.clip(seen @ linear(color), 0, 1)
+    ratio = TO_XYZ @ light / WHITE
+    x, y, z = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def contrast(first: str, second: str) -> float:
+    """The contrast of two colours as WCAG 2 defines it, from 1 to 21."""
+    darker, lighter = sorted(float(TO_XYZ[1] @ linear(color)) for color in (first, second))
+    return (lighter + 0.05) / (darker + 0.05)

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import synthetic_results
 import xarray as xr
-from figure_checks import check_files, check_labels, first_now
+from figure_checks import BLINDNESS, check_files, check_labels, cielab, contrast, first_now, told_apart
 from kept_results import kept_session
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from sympy import Rational, simplify, sympify
 
@@ -23,7 +22,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.figures.drawing import Label, ordered_inks, place_labels, slope_triangle
 from tightrate.figures.figure import FIGURES, Look, save, staleness
 from tightrate.figures.gallery.krm_sweep import predicted_law
-from tightrate.figures.style import ORDERED_INKS, Columns, Family
+from tightrate.figures.style import BLACK, FORBIDDEN, GREY, ORDERED_INKS, Columns, Family
 from tightrate.rates.formulas.inline import formulas_of
 from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine
 from tightrate.rates.papers.patel2024.theorem_27 import thm27_logarithm
@@ -72,6 +71,29 @@ def test_a_figure_without_tests_of_its_own_is_drawn_from_a_quick_run(name: str, 
     check_labels(spec, data, 1, "sans")
     check_files(spec, data, tmp_path)
     assert spec.caption_for(data).endswith(".")
+
+
+# Inks
+
+
+def test_inks_are_told_apart_in_grey_print_and_by_the_colour_blind() -> None:
+    for first, second in combinations(ORDERED_INKS, 2):
+        assert told_apart(first, second), f"{first}, {second}"
+
+
+def test_inks_that_would_be_confused_are_noticed() -> None:
+    assert not told_apart("#cc0000", "#4f7a00")  # red and green of one lightness
+    assert not told_apart("#1b1044", "#1e1248")
+    assert cielab("#ffffff") == pytest.approx([100, 0, 0], abs=0.02)
+    for eye in BLINDNESS.values():  # greys are seen as they are
+        assert cielab("#808080", eye) == pytest.approx(cielab("#808080"), abs=0.1)
+
+
+def test_lines_and_words_stand_out_from_the_page_and_from_what_is_forbidden() -> None:
+    for ink in (BLACK, GREY, *(one.text for one in ordered_inks(len(ORDERED_INKS)))):
+        assert contrast(ink, "#ffffff") >= 4.5, ink
+    assert contrast(GREY, FORBIDDEN) >= 4.5
+    assert all(contrast(ink, "#ffffff") >= 2.9 for ink in ORDERED_INKS)
 
 
 # A figure that is stale says so
@@ -254,44 +276,7 @@ def test_labels_keep_their_distance_and_their_order() -> None:
     assert np.mean(heights[:3]) == pytest.approx(101)
 
 
-def linear(color: str) -> np.ndarray:
-    """The channels of a colour as amounts of light."""
-    channels = np.array(to_rgb(color))
-    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-
-
-def luminance(color: str) -> float:
-    return float(np.dot((0.2126, 0.7152, 0.0722), linear(color)))
-
-
-def lab(light: np.ndarray) -> np.ndarray:
-    """CIE L*a*b* of linear sRGB light, white point D65."""
-    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ light
-    ratio = np.maximum(xyz, 0) / (0.9505, 1.0, 1.089)
-    f = np.where(ratio > 0.008856, np.cbrt(ratio), 7.787 * ratio + 16 / 116)
-    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
-
-
-# Machado, Oliveira and Fernandes (2009), severity 1.
-BLINDNESS = {
-    "protanopia": [[0.1523, 1.0526, -0.2049], [0.1145, 0.7863, 0.0992], [-0.0039, -0.0481, 1.0520]],
-    "deuteranopia": [[0.3673, 0.8606, -0.2280], [0.2801, 0.6725, 0.0474], [-0.0118, 0.0429, 0.9689]],
-    "tritanopia": [[1.2555, -0.0767, -0.1788], [-0.0784, 0.9308, 0.1476], [0.0047, 0.6914, 0.3039]],
-}
-
-
-@pytest.mark.parametrize("kind", BLINDNESS)
-def test_inks_stay_apart_with_colour_blindness(kind: str) -> None:
-    seen = [lab(np.clip(np.array(BLINDNESS[kind]) @ linear(ink), 0, 1)) for ink in ORDERED_INKS]
-    assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 12
-
-
-def test_inks_read_in_grey_and_on_white() -> None:
-    grey = [luminance(ink) ** (1 / 3) for ink in ORDERED_INKS]
-    assert all(later - earlier > 0.07 for earlier, later in pairwise(grey)), "not apart in grey"
-    for ink in ordered_inks(5):
-        assert 1.05 / (luminance(ink.color) + 0.05) > 2.9, "line too pale"
-        assert 1.05 / (luminance(ink.text) + 0.05) > 4.5, "words too pale"
+def test_each_of_a_family_has_its_marker() -> None:
     for n in range(1, 6):
         assert len({ink.marker for ink in ordered_inks(n)}) == n
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import inspect
+import re
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +143,7 @@ def test_an_exponent_test_takes_a_theorem() -> None:
 
 def test_what_comes_back_prints_and_shows() -> None:
     theorem = tr.theorem("dekel2012/convex")
-    assert str(theorem.bound) == "gap <~ L B²/R + σ B/√(M K R)"
+    assert str(theorem.bound) == "gap ≲ L B²/R + σ B/√(M K R)"
     assert str(theorem).startswith("dekel2012/convex")
     run = tr.simulate("local-sgd", "rank-one-pair", cosine=0.5, eta=1, K=4, R=2)
     finding = tr.judge("patel2024/coordinate-pair")
@@ -172,3 +173,35 @@ def test_a_checked_bound_and_a_number_of_rounds_print_and_show() -> None:
 
 def test_the_example_of_the_package_runs() -> None:
     assert doctest.testmod(tr).failed == 0
+
+
+def described(thing: object) -> tuple[set[str], str]:
+    """The parameters or fields of a function or class, and its docstring."""
+    try:
+        names = {name for name in inspect.signature(thing).parameters if not name.startswith("_")}  # type: ignore[arg-type]
+    except ValueError:
+        names = set()
+    return names - {"args", "kwargs"}, inspect.getdoc(thing) or ""
+
+
+def says(documentation: str, name: str) -> bool:
+    """Whether a parameter stands in backquotes, or with its meaning in a list of arguments or attributes."""
+    return f"`{name}`" in documentation or re.search(rf"^    {name}: \S", documentation, re.MULTILINE) is not None
+
+
+@pytest.mark.parametrize("name", [name for name in tr.__all__ if callable(getattr(tr, name))])
+def test_every_public_name_tells_parameters_result_and_an_example(name: str) -> None:
+    thing = getattr(tr, name)
+    names, documentation = described(thing)
+    assert ">>> " in documentation
+    assert [one for one in names if not says(documentation, one)] == []
+    if inspect.isfunction(thing):
+        assert "\nReturns:\n" in documentation
+        assert not names or "\nArgs:\n" in documentation
+        assert "\nRaises:\n" in documentation or name in ("paper_ids", "round_map", "worker_mean")
+
+
+def test_a_parameter_that_is_not_told_is_noticed() -> None:
+    assert says("Args:\n    first: the one", "first")
+    assert not says("Args:\n    first: the one", "second")
+    assert not says("Args:\n    first: the other is second", "second")

@@ -233,7 +233,7 @@ def test_a_surprise_is_said_first_and_odd_numbers_and_signs_survive(tmp_path: Pa
 
 
 def test_the_conclusion_counts(page: Page, tmp_path: Path) -> None:
-    assert "All 6 claims came out as expected: 5 consistent and 1 violated." in page.text
+    assert "All 6 claims came out as expected: 5 agree with the data and 1 shown false." in page.text
     build(tmp_path, [], figures=())
     assert "No claim was judged." in parsed(tmp_path / "index.html").text
 

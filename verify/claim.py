@@ -50,6 +50,16 @@ class Claim:
     theorem (by their text) that the claim's points may break, each with the reason; one text is the reason for all of
     them (an identity, or a step of a proof, that needs none).  `stated` is the sentence, or what makes it when somebody
     asks.  `own_theorem` is the theorem where the catalogue does not have it.
+
+    Attributes:
+        id: PAPER/NAME
+        theorem_id: the statement that it is about
+        kind: what sort of assertion it is
+        expected: the verdict that is expected
+
+    >>> from tightrate.verify.registry import CLAIMS
+    >>> CLAIMS["patel2024/k-does-not-help"].expected
+    'consistent'
     """
 
     id: str
@@ -132,6 +142,27 @@ def claim(
     """Make a claim of the function that says what is asserted.
 
     The theorem, by its id or as the statement itself, is that of the claim's id unless given.
+
+    Args:
+        claim_id: PAPER/NAME
+        statement: one sentence that can be true or false, formulas between dollar signs
+        kind: what sort of assertion it is, such as "counterexample" or "scaling"
+        theorem: the statement that is claimed about, by id or as an object
+        data: the experiments whose results the function takes, in this order behind the theorem
+        expected: the verdict that is expected
+        cost: "quick" or "full", the smallest profile that judges it
+        outside: conditions of the theorem that are not met on purpose, each with the reason
+        accuses: the label of the erratum whose printed version this states
+
+    Returns:
+        A decorator, which turns a function of a theorem and datasets into a `Claim`.
+
+    Raises:
+        TightrateError: for a name that is taken or malformed, or an unknown theorem.
+
+    >>> from tightrate.verify.registry import CLAIMS
+    >>> CLAIMS["patel2024/k-does-not-help"].theorem_id
+    'patel2024/prop7-constant'
     """
     about = theorem.id if isinstance(theorem, Statement) else theorem or claim_id
     runs = (data,) if isinstance(data, Experiment) else tuple(data)
@@ -198,7 +229,17 @@ def _broken(
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim with the verdict on it and the seconds that its experiments and judgement took."""
+    """A claim with the verdict on it and the seconds that its experiments and judgement took.
+
+    Attributes:
+        claim: what was judged
+        verdict: what came out
+        seconds: that it took
+
+    >>> from tightrate.verify.registry import judge
+    >>> judge("patel2024/coordinate-pair").verdict.status
+    'confirmed'
+    """
 
     claim: Claim
     verdict: Verdict

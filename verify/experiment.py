@@ -26,6 +26,10 @@ class Experiment:
 
     One that `gathers` makes its dataset from what the session knows of other experiments: it runs in the session's own
     process, when it is asked for.
+
+    >>> from tightrate.verify.registry import CLAIMS
+    >>> [run.name for run in CLAIMS["patel2024/k-does-not-help"].data]
+    ['k-does-not-help']
     """
 
     name: str
@@ -54,7 +58,25 @@ class Experiment:
 
 
 def experiment(name: str, *, gathers: bool = False) -> Callable[[Run], Experiment]:
-    """Make an experiment of the function that runs it."""
+    """Make an experiment of the function that runs it.
+
+    Args:
+        name: the experiment's, by which results are kept and shared
+        gathers: whether it runs other experiments of the session instead of anything itself
+
+    Returns:
+        A decorator, which turns a function of a session that returns a dataset into an `Experiment`.
+
+    Raises:
+        TightrateError: for a name that is taken.
+
+    >>> @experiment("squares")
+    ... def squares(session):
+    ...     "The first squares."
+    ...     return xr.Dataset({"square": ("n", [0, 1, 4])})
+    >>> squares.name, squares.description
+    ('squares', 'The first squares.')
+    """
 
     def make(run: Run) -> Experiment:
         return Experiment(name, run, gathers=gathers)

@@ -32,6 +32,9 @@ class Measurement:
     where the value is exact, and `replicas` how many it was estimated from, infinite where that is not known;
     `rounding` the absolute error that arithmetic may have left; `instance` is what else a
     third party needs to build a point again; `what` says in words what was measured.
+
+    >>> Measurement(xr.DataArray([0.5], dims="R"), "gap", {"R": 10.0}).what
+    'gap'
     """
 
     measured: Named

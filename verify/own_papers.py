@@ -39,6 +39,20 @@ def load_paper(path: Path | str) -> ModuleType:
 
     A file that has changed since is loaded again.  Raises TightrateError, one line with the place in the file, for a
     mistake in it and for a name that is taken.
+
+    Args:
+        path: the file
+
+    Returns:
+        The module that the file is.
+
+    Raises:
+        TightrateError: one line with the place in the file.
+
+    >>> load_paper("nowhere.py")
+    Traceback (most recent call last):
+        ...
+    tightrate.common.errors.TightrateError: there is no file nowhere.py; start one with: tightrate new-paper NAME
     """
     module = paper_files.load(path)
     try:

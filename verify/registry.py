@@ -24,6 +24,16 @@ def claims_of(profile: Profile, *patterns: str) -> tuple[Claim, ...]:
 def judge(claim: Claim | str, session: Session | None = None) -> Finding:
     """Run a claim's experiments (or take their results from the session) and judge it; a claim may be given by its id.
 
+    Args:
+        claim: a claim or its id
+        session: keeps results of experiments, and has profile and seed; a new one unless given
+
+    Returns:
+        The claim with its verdict, and the seconds that it took.
+
+    Raises:
+        TightrateError: for a claim that does not exist.
+
     >>> judge("patel2024/coordinate-pair").as_expected
     True
     """

@@ -32,6 +32,16 @@ class Session:
 
     With a `store` every dataset is kept on disk; with `reuse` one that the same code made is taken from there.
     Matrix products run on one thread: their rounding depends on how many share them, and results must not.
+
+    Attributes:
+        profile: "quick" or "full"
+        seed: of all noise
+        jobs: processes
+        progress: hears what is done
+        cached: results by experiment, each with its seconds
+
+    >>> Session(seed=1).profile
+    'quick'
     """
 
     profile: Profile = "quick"

@@ -99,6 +99,34 @@ def trial(
     With explicit constants the bound is compared by value in every cell; with hidden ones the exponents along the axes
     are judged.  Raises TightrateError, when the file is read, for every name that does not exist and for what is
     missing or out of its range.
+
+    Args:
+        name: the claim's
+        statement: one sentence that can be true or false
+        theorem: the statement that is tried
+        problem: a name, or a function that makes a `Problem`
+        axes: names with their values
+        parameters: names with one value each
+        algorithm: the theorem's unless given
+        measure: the theorem's unless given
+        noise: a law, or "rows"
+        output: "last" or "average"
+        method: the engine
+        replicas: of a sampled cell
+        relative_error: in place of a number of replicas
+        steps: how step sizes are chosen
+        expected: the verdict that is expected
+        cost: "quick" or "full"
+
+    Returns:
+        The claim.
+
+    Raises:
+        TightrateError: as said above.
+
+    >>> from tightrate.verify.registry import CLAIMS
+    >>> CLAIMS["dekel2012/exponent-optimization"].kind
+    'scaling'
     """
     source = theorem if isinstance(theorem, Theorem) else _statement(theorem).theorem
     sweep = _sweep(

@@ -55,6 +55,13 @@ class Verdict:
     `predicted` and `measured` are short texts for a table, exponents each with their interval; `interval` is that of
     the exponent that comes nearest to a contradiction; `evidence` holds the numbers; `witness` the parameters with
     which a third party can re-run a violation.
+
+    Attributes:
+        status: "confirmed", "consistent", "violated" and so on
+        sentence: what was found
+
+    >>> Verdict("consistent", "Nothing contradicts it.", "gap <= bound", "measured / bound <= 0.5").status
+    'consistent'
     """
 
     status: Status

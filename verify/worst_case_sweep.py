@@ -39,6 +39,19 @@ def worst_case(
     every programme starts where the one before ended.  Rows run on `jobs` processes or on the Dask cluster whose
     scheduler has the address `scheduler`; the numbers do not depend on where.
 
+    Args:
+        algorithm: a name, or a method with its steps
+        theorem: the statement to compare with, by id or itself
+        jobs: processes
+        scheduler: the address of a Dask cluster's scheduler
+        settings: K, R, M, L, mu, B, zeta_star, measure, output and the method's own steps, numbers or arrays
+
+    Returns:
+        One `WorstCase`, with a theorem one `AgainstTheorem`, or a dataset where a setting is an array.
+
+    Raises:
+        TightrateError: for a method or class without an exact programme, or where clarabel is not installed.
+
     >>> worst_case("local-sgd", K=1, R=2, M=1, eta=[0.5, 1.0]).upper.round(6).values.tolist()  # 1/(4 eta R + 2)
     [0.166667, 0.1]
     >>> worst_case("local-sgd", K=4, R=2, eta=1, theorem="patel2024/prop7-constant").conclusion

@@ -28,7 +28,7 @@ from tightrate.verify.papers.chezhegov2024 import variants
 COMMON, PER_CLIENT = "-", (0, (3.5, 2))
 ROOM = 0.45  # for labels, of the axis
 SAME = 0.3  # two ends whose logarithms differ by less share a label
-PANELS = ("ill-conditioned", "data")
+PANELS = {"ill-conditioned": "scaling pays", "data": "one for each stalls"}  # and what is seen
 
 
 @figure(
@@ -49,13 +49,13 @@ def scaled_variants(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels: an ill-conditioned quadratic, and data."""
     picture, axes = panels(2, columns, tall=2.1, left=0.52, between=0.2, below=0.22)
     labels = {}
-    for ax, mark, problem in zip(axes, "ab", PANELS, strict=True):
+    for ax, mark, (problem, told) in zip(axes, "ab", PANELS.items(), strict=True):
         at = data.sel(problem=problem)
         start = at.gap.isel(round=0)
         later = at.isel(round=slice(1, None))
         ax.set_xlabel(words("communication rounds $R$"))
         labels[ax] = _curves(ax, later.assign(gap=later.gap / start, stderr=later.stderr / start))
-        ax.set_title(f"({mark}) {data.attrs[f'title of {problem}']}")
+        ax.set_title(f"({mark}) {data.attrs[f'title of {problem}']}: {told}")
     low, high = (pick([ax.get_ylim()[end] for ax in axes]) for pick, end in ((min, 0), (max, 1)))
     for ax in axes:
         ax.set_ylim(low, high)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import xarray as xr
 from matplotlib.figure import Figure
 
-from tightrate.figures.drawing import key, panels, paper_name
+from tightrate.figures.drawing import SMALL, key, panels, paper_name
 from tightrate.figures.figure import figure
 from tightrate.figures.style import BLACK, GREY, ORDERED_INKS, WIDTH, Columns
 from tightrate.verify.implication_map import implication_map, layers
@@ -22,7 +22,7 @@ Pair = tuple[str, str]
 
 @figure(
     "implications",
-    title="Which paper's statements imply which",
+    title="Newer bounds imply older ones, but not all that one would expect",
     caption=(
         "All {implications} implications between {statements} statements of the catalogue: special cases, rates tuned"
         " over a parameter, bounds solved for a symbol. In the row of a paper: how many of its statements' implications"
@@ -64,6 +64,10 @@ def implications(data: xr.Dataset, columns: Columns) -> Figure:
     ax.set_xticks(range(len(order)), names, rotation=90)
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
+    ax.annotate(
+        "from a paper\nto a paper →", (0, 1), xytext=(-5, 4), xycoords="axes fraction",
+        textcoords="offset points", ha="right", va="bottom", fontsize=SMALL, color=GREY, linespacing=1.4,
+    )  # fmt: skip
     for side in ("left", "bottom"):
         ax.spines[side].set_visible(False)
     mark = {"marker": "s", "linestyle": "none", "markersize": 7}

@@ -85,7 +85,7 @@ def k_does_not_help(data: xr.Dataset, columns: Columns) -> Figure:
     rate = source.bound.terms[0].monomial.exponents["R"]
     slope_triangle(axes[1], (R[-1] / 70, bound[0] * 12), 8.0, rate, letter("R"))
     common_height(axes, words("$F(x_R) - F(x*)$  in units of $L B^2$"))
-    axes[0].set_title(words("(a) small step: larger $K$ only reach the floor sooner"))
+    axes[0].set_title(words("(a) small step: a larger $K$ is sooner at the floor"))
     axes[1].set_title(words("(b) best $eta$ and $gamma$: every $K$ is the same"))
     return picture
 

@@ -55,11 +55,12 @@ LEVELS = (1.2, 1.5, 2.0, 5.0)
 def candidates(data: xr.Dataset, columns: Columns) -> Figure:
     """Two panels of one plane, for few and for many machines."""
     picture, axes = panels(2, columns, tall=2.3, between=0.2)
-    for ax, mark, M in zip(axes, "ab", data.M.values, strict=True):
+    wins = words("where $gamma > 1$ wins"), "over more noise"
+    for ax, mark, M, told in zip(axes, "ab", data.M.values, wins, strict=True):
         _map(ax, data.sel(M=M), letter("gamma"))
         ax.set_xlabel(rf"noise ${formula(sigma**2 * R / (L * B) ** 2)}$")
         machines = "one machine" if M == 1 else f"${letter('M')}={count(float(M))}$ machines"
-        ax.set_title(f"({mark}) {machines}")
+        ax.set_title(f"({mark}) {machines}: {told}")
     common_height(axes, words("local steps per round $K$"))
     return picture
 

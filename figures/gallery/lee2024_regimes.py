@@ -60,7 +60,7 @@ def regimes(data: xr.Dataset, columns: Columns) -> Figure:
     _dominant(axes[0], data)
     _exponents(axes[1], data)
     common_height(axes, rf"$\log_{{{letter('R')}}}{letter('eta')}$")
-    axes[0].set_title("(a) the largest term of the bound")
+    axes[0].set_title("(a) small steps: the start dominates")
     axes[1].set_title(words("(b) its exponent of $R$: least on a line"))
     return picture
 

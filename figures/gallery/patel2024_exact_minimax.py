@@ -33,13 +33,14 @@ from tightrate.verify.measurement import symbols_of
 from tightrate.verify.papers import exact_minimax as claims
 
 THIN = 0.7
+STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # ticks
 DASHED, DOTTED = (0, (5, 2.5)), (0, (1, 1.5))
-ROOM = 0.8  # for labels, of the axis of K
+ROOM = 0.5  # for labels, of the axis of K
 
 
 @figure(
     "exact-minimax",
-    title="By how much local steps help, exactly",
+    title="In the exact worst case local steps help, each less than the one before",
     caption=(
         "Local gradient descent on any number of smooth convex functions with a common minimizer, without noise,"
         " at the inner and the outer step that make its exact worst case least. (a) That worst case, over all"
@@ -59,9 +60,9 @@ def exact_minimax(data: xr.Dataset, columns: Columns) -> Figure:
     inks = dict(zip(data.R.values.tolist(), ordered_inks(data.sizes["R"]), strict=True))
     picture, (left, right) = panels(2, columns, tall=2.3, left=0.55, between=0.55)
     K = data.K.values.astype(float)
+    log_axis(left, "y")
     for ax in (left, right):
         log_axis(ax, "x", ticks=K)
-        log_axis(ax, "y")
         ax.set_xlim(K[0] / 1.15, K[-1] * (K[-1] / K[0]) ** ROOM)
         ax.set_xlabel(words("local steps per round $K$"))
     _gaps(left, data, inks, source)
@@ -75,8 +76,8 @@ def exact_minimax(data: xr.Dataset, columns: Columns) -> Figure:
     right.legend(handles=handles, loc="lower left", frameon=False, fontsize=SMALL, labelspacing=0.25)
     left.set_ylabel(rf"worst-case gap in units of ${formula(L * B**2 / R)}$")
     right.set_ylabel("best steps")
-    left.set_title("(a) least worst case")
-    right.set_title("(b) the steps where it is least")
+    left.set_title("(a) the worst case falls, ever more slowly")
+    right.set_title("(b) by smaller inner, larger outer steps")
     return picture
 
 
@@ -109,7 +110,8 @@ def _steps(ax: Axes, data: xr.Dataset, inks: Mapping[int, Ink]) -> None:
         at = data.sel(R=rounds)
         ax.plot(K, drawable(at.best_eta * data.attrs["L"]), color=ink.color, linewidth=1.5, marker=ink.marker)
         ax.plot(K, drawable(at.best_gamma), color=ink.color, linewidth=THIN, marker=ink.marker, markerfacecolor="white")
-    ax.set_ylim(float(data.best_eta.min()) / 1.5, float(data.best_gamma.max()) * 1.8)
+    log_axis(ax, "y", ticks=STEPS)
+    ax.set_ylim(float(data.best_eta.min()) / 2, float(data.best_gamma.max()) * 1.4)
     labels = [
         Label(K[-1], float(data.best_gamma.isel(K=-1).mean()), "outer", BLACK),
         Label(K[-1], float(data.best_eta.isel(K=-1).mean()), "inner", BLACK),

@@ -59,7 +59,7 @@ def sharpness(data: xr.Dataset, columns: Columns) -> Figure:
     ax.set_yticks(range(len(order)), [paper_name(paper) for paper in order])
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(order) - 0.45, -0.55)
-    ax.set_xlim(LEAST / 2, max(10.0, float(data.ratio.max()) * 2))
+    ax.set_xlim(max(LEAST, float(data.ratio.min())) / 2, max(10.0, float(data.ratio.max()) * 2))
     ax.xaxis.set_major_locator(LogLocator(base=100.0 if columns == 2 else 1000.0, numticks=20))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("measured / bound")

@@ -42,7 +42,7 @@ BELOW: Mapping[Columns, float] = {1: 0.54, 2: 0.38}  # inches for the key
 ROOM = 0.45  # for labels, of the axis
 BOUND = {"linewidth": 0.7, "color": GREY}
 LAW: Mapping[str, Any] = {"linewidth": 0.8, "linestyle": (0, (4, 2))}
-TRIANGLES = 25.0  # room for them below what was measured, a factor
+GAP = 11.0  # points between a triangle with its words and the lines above it
 TALLEST_TRIANGLE = 4.0
 SMALLEST_TRIANGLE = 0.05  # of an exponent that is shown as a slope
 
@@ -96,10 +96,18 @@ def _drawn(shown: xr.Dataset, fits: Mapping[str, FittedExponent], stated: str, c
     heights = np.concatenate([drawable(shown[part]).ravel() for part in ("mean", "bound") if part in shown])
     if not np.isfinite(heights).any():
         raise TightrateError("every cell of the sweep diverged, there is nothing to draw")
-    for mark, ax, axis in zip("abcd", axes, along, strict=False):
+    least, most = float(np.nanmin(heights)), float(np.nanmax(heights))
+    tall = axes[0].bbox.height * 72 / picture.dpi
+    gap = max(most / least, 10.0) ** (GAP / max(tall - 3 * GAP, 2 * GAP))
+    for ax in axes:
         log_axis(ax, "y")
-        ax.set_ylim(np.nanmin(heights) / (TRIANGLES if fits else 2), np.nanmax(heights) * 2)
-        _panel(ax, shown, axis, mark, fits.get(axis))
+    described = [
+        _panel(ax, shown, axis, mark, fits.get(axis), gap) for mark, ax, axis in zip("abcd", axes, along, strict=False)
+    ]
+    bottom = min([least / 2, *(foot / gap for _, foot in described)])
+    for ax, (labels, _) in zip(axes, described, strict=True):
+        ax.set_ylim(bottom, most * 2)
+        place_labels(ax, labels, "right", gap=6)
     common_height(axes, str(shown["mean"].attrs.get("long_name", "measured")).removeprefix("mean: "))
     looks: dict[str, Mapping[str, Any]] = {"measured": {"marker": "o", "markerfacecolor": "white", "linestyle": "none"}}
     if any(fit.term for fit in fits.values()):
@@ -119,7 +127,10 @@ def _finite(axis: xr.DataArray) -> Array:
     return np.unique(axis.values[np.isfinite(axis.values)]) if axis.dtype.kind in "iuf" else np.array([])
 
 
-def _panel(ax: Axes, data: xr.Dataset, axis: str, mark: str, fit: FittedExponent | None) -> None:
+def _panel(
+    ax: Axes, data: xr.Dataset, axis: str, mark: str, fit: FittedExponent | None, gap: float
+) -> tuple[list[Label], float]:
+    """The lines of one panel; returns their labels, to be placed when the limits are final, and the lowest point."""
     others = [str(name) for name in data["mean"].dims if name != axis and data.sizes[name] > 1]
     lines = max(others, key=lambda name: data.sizes[name], default=None)
     fixed = {name: (data.sizes[name] - 1) // 2 for name in map(str, data["mean"].dims) if name not in (axis, lines)}
@@ -158,9 +169,8 @@ def _panel(ax: Axes, data: xr.Dataset, axis: str, mark: str, fit: FittedExponent
     ax.set_title(f"({mark}) {says}\n{at}".strip(), fontsize=SMALL, linespacing=1.3)
     ax.set_xlabel(f"{_meaning(axis)} ${_letter(axis)}$".strip())
     end_axis(ax, *ends)
-    place_labels(ax, labels, "right", gap=6)
-    if fit is not None and logarithmic:
-        _triangle(ax, fit, x, np.stack(drawn))
+    foot = _triangle(ax, fit, x, np.stack(drawn), gap) if fit is not None and logarithmic else np.inf
+    return labels, foot
 
 
 def _moved(mean: Array, law: Array) -> float:
@@ -174,18 +184,20 @@ def _interval(fit: FittedExponent) -> str:
     return f"{middle} ({low} to {high})"
 
 
-def _triangle(ax: Axes, fit: FittedExponent, x: Array, drawn: Array) -> None:
-    """The exponent that is predicted, or the fitted one where nothing is, below the lines."""
+def _triangle(ax: Axes, fit: FittedExponent, x: Array, drawn: Array, gap: float) -> float:
+    """The exponent that is predicted, or the fitted one where nothing is, below the lines by a factor; its foot."""
     value = fit.estimate if fit.predicted is None else fit.predicted
     power = sympy.Float(f"{value:.2f}") if fit.exactly is None else sympy.Rational(*fit.exactly.as_integer_ratio())
     if abs(power) < SMALLEST_TRIANGLE:
-        return
+        return np.inf
     run = min(float((x[-1] / x[0]) ** 0.4), float(TALLEST_TRIANGLE ** (1 / abs(float(power)))))
     left = float(x[0] * (x[-1] / x[0]) ** 0.07)
     above = drawn[:, x <= left * run * 1.01]
-    if np.isfinite(above).any():
-        lowest = float(np.nanmin(above)) / 4
-        slope_triangle(ax, (left, lowest / max(run ** float(power), 1.0)), run, power, _letter(fit.path))
+    if not np.isfinite(above).any():
+        return np.inf
+    lowest = float(np.nanmin(above)) / gap
+    slope_triangle(ax, (left, lowest / max(run ** float(power), 1.0)), run, power, _letter(fit.path))
+    return float(lowest / run ** abs(float(power)))
 
 
 def _evenly(size: int) -> Sequence[int]:

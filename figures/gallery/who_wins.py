@@ -43,7 +43,7 @@ ROOM_FOR_NAMES, ROOM_FOR_WORDS, ROOM_FOR_A_NUMBER = 0.1, 0.05, 0.04  # half heig
 
 @figure(
     "who-wins",
-    title="Which bound is the smallest, where",
+    title="Local SGD has the smallest bound only with many local steps and machines that are alike",
     caption=(
         "The smallest of the catalogued upper bounds of one problem class, up to constants and logarithms, as"
         " powers of the number of rounds $R = n -> inf$ in units of $L$ and $B$. Every region is labelled with"

@@ -45,6 +45,7 @@ SIGNS: Mapping[str, tuple[str, str]] = {
     "<=": (r"\le", "≤"),
     ">=": (r"\ge", "≥"),
     "<~": (r"\lesssim", "≲"),
+    "<<": (r"\ll", "≪"),
     ">~": (r"\gtrsim", "≳"),
     "!=": (r"\ne", "≠"),
     "->": (r"\to", "→"),
@@ -55,7 +56,7 @@ SIGNS: Mapping[str, tuple[str, str]] = {
     "*": (r"\cdot", "·"),
     "-": ("-", "−"),
 }
-RELATIONS = frozenset(("<=", ">=", "<~", ">~", "!=", "->", "~", "=", "<", ">", "+", "+-", ":"))
+RELATIONS = frozenset(("<=", ">=", "<~", ">~", "<<", "!=", "->", "~", "=", "<", ">", "+", "+-", ":"))
 
 
 def _token() -> re.Pattern[str]:
@@ -68,11 +69,46 @@ def _token_with(names: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(
         r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
         rf"|(?P<word>(?:{'|'.join(names)})(?![A-Za-z0-9])|[A-Za-z]+)"
-        r"|(?P<sign><=|>=|<~|>~|!=|->|\+-|\|\||\.\.\.|.))"
+        r"|(?P<sign><=|>=|<~|>~|<<|!=|->|\+-|\|\||\.\.\.|.))"
     )
 
 
 _PIECES = re.compile(r"(\$[^$]*\$|`[^`]*`)")
+
+
+def dollared(text: str) -> str:
+    """A short text, as verdicts have them, with dollar signs around what is mathematics, and backquotes around ids.
+
+    That are letters with their powers, powers of ten, negative numbers and relations.
+
+    >>> dollared("`a^2` <= 1e-3, zeta_star grows like n^1/2 where K = -1 (patel2024/thm9)")
+    '`a^2` $<=$ $1e-3$, $zeta_star$ grows like $n^(1/2)$ where $K$ = $-1$ (`patel2024/thm9`)'
+    """
+    parts = _PIECES.split(text)
+    parts[::2] = [_short_text().sub(_dollared, part) for part in parts[::2]]
+    return "".join(parts)
+
+
+@cache
+def _short_text() -> re.Pattern[str]:
+    """In short texts: statements' ids, powers, powers of ten, negative numbers, relations, and letters."""
+    letters = {name for name in LETTERS if (name.isupper() and len(name) == 1) or re.split(r"[_\d]", name)[0] in GREEK}
+    names = "|".join(sorted({*letters, *GREEK, "G_inf", "K_0", "d_min", "d_max"}, key=len, reverse=True))
+    exponent = r"\^(?:\(-?[\d./]+\)|-?[\d./]*\d)"
+    return re.compile(
+        r"(?P<id>(?<![\w./])[a-z]+\d{4}[a-z]?/[\w.@-]*\w)"
+        rf"|(?<![\w.'`-])(?P<power>[A-Za-z]\w*(?:\([^()]*\))?{exponent}|(?:{names})(?![\w'(-]))"
+        r"|(?<![\w.])(?P<other>0\.0e[+]00|-?\d+(?:\.\d+)?e[+-]?\d+|-\d+(?:\.\d+)?|<=|>=|<~|>~|<<|->)"
+        r"|(?<= )(?P<like>~)(?= )"
+    )
+
+
+def _dollared(found: re.Match[str]) -> str:
+    if found["id"]:
+        return f"`{found[0]}`"
+    if found[0] == "0.0e+00":
+        return "0"
+    return "$" + re.sub(r"\^(-?\d+/\d+)", r"^(\1)", re.sub(r"\^1$", "", found[0])) + "$"
 
 
 def as_html(text: str, letters: Letters | None = None) -> str:
@@ -221,6 +257,8 @@ class _Reader:
     def atom(self, word: str) -> str:
         if word in LETTERS or len(word) == 1 or word in GREEK:
             return self.style.named(word) if word in NAMED and word not in LETTERS else self.style.letter(word)
+        if word.isupper() and all(letter in LETTERS for letter in word):  # a product: K R without its space
+            return self.style.row(list(map(self.style.letter, word)))
         return self.style.named(word) if word in NAMED else self.style.word(word)
 
     def with_scripts(self, base: str) -> str:
@@ -329,20 +367,22 @@ class _HTML(_Lettered):
 
     def letter(self, name: str) -> str:
         if name == "star":
-            return '<mi style="font-size:140%">⋆</mi>'
+            return "<mi>⋆</mi>"
         try:
             return spell(self.latex(name)).mathml
         except TightrateError:  # a formula that a paper writes for one of our symbols
             return f"<mtext>{escape(self.latex(name))}</mtext>"
 
     def word(self, word: str) -> str:
-        return f'<mi mathvariant="normal">{escape(word)}</mi>'
+        return f"{_UPRIGHT}{escape(word)}</mi>"
 
     def named(self, word: str) -> str:
         return f"<mo>{NAMED[word][1]}</mo>" if word in ("sum", "prod") else f"<mi>{NAMED[word][1]}</mi>"
 
     def sign(self, sign: str) -> str:
         shown = escape(SIGNS[sign][1] if sign in SIGNS else sign)
+        if sign == "/":
+            return '<mo lspace="0" rspace="0">/</mo>'
         return f'<mo stretchy="false">{shown}</mo>' if sign in ("|", "||") else f"<mo>{shown}</mo>"
 
     def scripts(self, base: str, below: str, above: str) -> str:
@@ -360,7 +400,13 @@ class _HTML(_Lettered):
         return f'<mrow><mo stretchy="false">{left}</mo>{inside}<mo stretchy="false">{right}</mo></mrow>'
 
     def row(self, parts: list[str]) -> str:
-        return parts[0] if len(parts) == 1 else f"<mrow>{''.join(parts)}</mrow>"
+        if len(parts) == 1:
+            return parts[0]
+        spaced = [
+            part + _THIN * (part.startswith(_UPRIGHT) and after.startswith(_OPERAND))
+            for part, after in zip(parts, [*parts[1:], ""], strict=True)
+        ]
+        return f"<mrow>{''.join(spaced)}</mrow>"
 
 
 class _Unicode(_Lettered):
@@ -370,7 +416,7 @@ class _Unicode(_Lettered):
         mantissa, _, power = digits.partition("e")
         if not power:
             return digits
-        ten = "10" + ("⁻" if int(power) < 0 else "") + str(abs(int(power))).translate(_RAISED)
+        ten = "10" + ("⁻" if int(power) < 0 else "") + str(abs(int(power))).translate(RAISED)
         return ten if mantissa == "1" else f"{mantissa}·{ten}"
 
     def letter(self, name: str) -> str:
@@ -396,7 +442,7 @@ class _Unicode(_Lettered):
         plain = below.isalnum() or len(below) <= 1
         low = below.translate(_LOWERED) if below.isdigit() else f"_{below}" if plain else f"_{{{below}}}"
         bare = re.fullmatch(r"−?[\w.]+", above)
-        high = above.translate(_RAISED) if above.isdigit() else f"^{above}" if bare else f"^({above})"
+        high = above.translate(RAISED) if above.isdigit() else f"^{above}" if bare else f"^({above})"
         return base + (low if below else "") + (above if above == "⋆" else high if above else "")
 
     def root(self, inside: str) -> str:
@@ -428,8 +474,10 @@ _LATEX_WORDS = str.maketrans(
         "×": r"$\times$",
     }
 )
-_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_UPRIGHT, _THIN = '<mi mathvariant="normal">', '<mspace width="0.17em"/>'  # a function or a word, before its operand
+_OPERAND = ("<mi", "<mn", "<ms", "<mf")
 _ENDS = frozenset("⋆∞)]}⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉")  # of an operand, beside letters and digits
 
 

@@ -119,6 +119,18 @@ def parse(
     where an order has a tilde.  With `infer` a letter without meaning is read as an unknown.
     Raises TightrateError with the place for what is malformed, ambiguous, unknown or too large, and for two bounds.
 
+    Args:
+        text: the formula
+        letters: the source's letters, each with the alphabet's name for it
+        macros: LaTeX macros that the text uses
+        infer: whether unknown letters are read as unknowns
+
+    Returns:
+        The terms as expressions, what stood around them, and how every letter was read.
+
+    Raises:
+        TightrateError: with the column of what is wrong.
+
     >>> parse("L*B^/R")
     Traceback (most recent call last):
         ...

@@ -121,6 +121,18 @@ def compared(forward: OrderResult, backward: OrderResult) -> OrderComparison:
 def dominated(left: Side, right: Side, given: Given = (), budget: Budget | None = None) -> OrderResult:
     """Whether left <~ right; undecided once the budget (of 10 s) is spent.
 
+    Args:
+        left: an expression, or a mapping of named terms
+        right: the same
+        given: relations and hypotheses that hold
+        budget: how long the linear programmes may take
+
+    Returns:
+        `relation` "holds", with a certificate, "fails", with a path, or "undecided", with the reason.
+
+    Raises:
+        TightrateError: for factors that no order can be decided of.
+
     >>> from tightrate.rates.symbols.alphabet import B, K, L, M, R, sigma
     >>> drift, statistical = sympy.cbrt(L * sigma**2 * B**4 / (K * R**2)), sigma * B / sympy.sqrt(M * K * R)
     >>> dominated(drift, statistical).witness.exponents

@@ -20,8 +20,8 @@ from tightrate.rates.formulas.inline import as_markdown
 from tightrate.rates.orders.certificate import Witness
 from tightrate.rates.orders.domination import OrderResult
 from tightrate.rates.pages.implication_graph import edges, graph
-from tightrate.rates.pages.markdown import GENERATED, anchor, bullets, page, table
-from tightrate.rates.pages.paper_pages import VERDICTS, Verdicts, read_verdicts
+from tightrate.rates.pages.markdown import GENERATED, bullets, page, table
+from tightrate.rates.pages.paper_pages import VERDICTS, Verdicts, read_verdicts, statement_link
 from tightrate.rates.relations.implications import Outcome, decide, implications
 from tightrate.rates.relations.misprints import invisible_to_units, misprints
 from tightrate.rates.relations.upper_against_lower import PairCheck, Verdict, all_checks, needed_conditions
@@ -320,7 +320,7 @@ def _errata() -> list[str]:
         accusing: list[str] = []
         other: list[str] = []
         for erratum, entries in sorted(errata.items(), key=lambda one: not any(e.provenance.checked for e in one[1])):
-            where = ", ".join(f"[{e.label}](papers/{paper_id}.md#{anchor(e.label)})" for e in entries)
+            where = ", ".join(statement_link(e.id, text=e.label) for e in entries)
             where += "" if any(e.provenance.checked for e in entries) else "; not checked against its source"
             told = " ".join(
                 f"*{name.capitalize()}:* {as_markdown(words.rstrip('.'))}." for name, words in erratum.parts.items()

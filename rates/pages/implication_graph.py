@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from xml.etree import ElementTree
 
-from tightrate.rates.pages.markdown import anchor
 from tightrate.rates.relations.implications import implications
 from tightrate.rates.statements.catalogue import statement
 
@@ -49,8 +48,7 @@ def graph(found: Sequence[Edge]) -> str:
             line.set("class", "fails")
         ElementTree.SubElement(line, "title").text = f"{source} {'implies' if holds else 'does not imply'} {target}"
     for name, (x, y) in sorted(place.items(), key=lambda item: item[1]):
-        paper, _, label = name.partition("/")
-        link = ElementTree.SubElement(svg, "a", {"href": f"../papers/{paper}.html#{anchor(label)}", "target": "_top"})
+        link = ElementTree.SubElement(svg, "a", {"href": f"../papers/{name}.html", "target": "_top"})
         box = {"x": str(x), "y": str(y), "width": str(WIDE), "height": str(HIGH), "rx": "3"}
         ElementTree.SubElement(link, "title").text = statement(name).title.replace("$", "")
         ElementTree.SubElement(link, "rect", box)

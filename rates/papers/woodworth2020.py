@@ -72,12 +72,12 @@ def strongly_convex() -> Stated:
         errata=(
             Erratum(
                 "numerator",
-                "$H^2 B^2$ over $H K R + mu K^2 R^2$ is meant; a misprint of the table that quotes the bound.",
-                "$H B^2 / (H K R)$ is a squared length, not a value; with $H^2 B^2$ the term equals the convex row's"
-                " $H B^2 / (K R)$ as the strong convexity vanishes.",
+                "$L^2 B^2$ over $L K R + mu K^2 R^2$ is meant; a misprint of the table that quotes the bound.",
+                "$L B^2 / (L K R)$ is a squared length, not a value; with $L^2 B^2$ the term equals the convex row's"
+                " $L B^2 / (K R)$ as the strong convexity vanishes.",
                 kind="misprint",
                 where="Table 2 of Patel et al. (2024), strongly convex row; not the quoted paper",
-                printed="$H B^2$ over $H K R + lambda K^2 R^2$",
+                printed="$L B^2$ over $L K R + mu K^2 R^2$",
             ),
         ),
         setting=Setting("local-sgd", {"sigma": sigma, "zeta": zeta, "mu": mu}),

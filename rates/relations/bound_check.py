@@ -218,7 +218,7 @@ class BoundComparison:
 
     @property
     def forward(self) -> OrderResult:
-        """Whether A <~ B, with a certificate or a witness."""
+        """Whether A ≲ B, with a certificate or a witness."""
         return self.order.forward
 
     @property
@@ -240,7 +240,7 @@ class BoundComparison:
 
     def _lines(self) -> list[str]:
         found = self.order.as_dict()
-        directions = {"A <~ B": self.forward, "B <~ A": self.backward}
+        directions = {"A ≲ B": self.forward, "B ≲ A": self.backward}
         told = [f"{name}: {one.relation}{f' ({one.reason})' if one.reason else ''}" for name, one in directions.items()]
         return [str(found["relation"]), *told, *(f"note: {one}" for one in self.notes)]
 

@@ -46,13 +46,25 @@ def compare(first: AnyBound, second: AnyBound, given: Hypotheses = (), *, letter
     The `relation` is "A<=B", "A>=B", "A~B" or "incomparable", with certificates or witnesses in `forward` and
     `backward`, or "undecided" with the reason.  Raises TightrateError, in one line, for what cannot be read.
 
+    Args:
+        first: a formula as text, a `Bound`, a `Theorem` or its id
+        second: the same
+        given: relations between symbols that hold, each as text or as a sympy relation
+        letters: letters of the texts, each with the alphabet's name for it
+
+    Returns:
+        The relation with its certificates or paths, and how every letter was read.
+
+    Raises:
+        TightrateError: for what cannot be read.
+
     >>> compare("L*B^2/(K*R)", "L*B^2/R").relation
     'A<=B'
     >>> from tightrate.rates.statements.catalogue import theorem
     >>> print(compare(theorem("dekel2012/convex").bound, "L*B^2/R"))
     A>=B
-    A <~ B: fails
-    B <~ A: holds
+    A ≲ B: fails
+    B ≲ A: holds
     """
     return compare_bounds(_side(first, letters), _side(second, letters), _given(given, letters))
 
@@ -68,6 +80,19 @@ def check_bound(
     """Check a bound: the unit of each term, its exponents, dominated terms, regimes, and neighbours in the catalogue.
 
     `measure` is what is bounded, such as "gap"; all measures whose unit fits unless said.
+
+    Args:
+        bound: a formula as text, LaTeX or plain, a `Bound`, a `Theorem` or its id
+        measure: what is bounded, such as "gap"
+        given: relations between symbols that hold, each as text or as a sympy relation
+        letters: letters of the text, each with the alphabet's name for it
+        neighbours: whether comparable entries of the catalogue are sought
+
+    Returns:
+        The terms with their units and exponents, regimes, neighbours, and how every letter was read.
+
+    Raises:
+        TightrateError: for what cannot be read.
 
     >>> found = check_bound("L*B^2/R + sigma*B/sqrt(M*K*R)", measure="gap", neighbours=False)
     >>> found.units_consistent, [str(term.unit) for term in found.terms]
@@ -102,6 +127,18 @@ def rounds(
     Where all letters have values also as a number.  Values are given in a mapping or as keywords; with the budget `T`
     also the best K at T = K R.
 
+    Args:
+        bound: an upper bound as text, a `Bound`, a `Theorem` or its id
+        values: letters with their values; those left out stay letters
+        letters: letters of the text, each with the alphabet's name for it
+        more: further values
+
+    Returns:
+        The order, the least number of rounds where all letters have values, and the best K where `T` is given.
+
+    Raises:
+        TightrateError: for what cannot be read, and for values out of range.
+
     >>> found = rounds("L*B^2/R + sigma*B/sqrt(M*K*R)", eps=0.1, L=1, B=1, sigma=1, M=4, K=5)
     >>> found.order, found.least
     (B**2*L/eps + B**2*sigma**2/(K*M*eps**2), 20)
@@ -115,6 +152,17 @@ def regimes(
     bound: str | Theorem | Bound | ParsedBound, given: Hypotheses = (), *, letters: Letters = None
 ) -> dict[str, Region]:
     """Where each term of a bound dominates all others: inequalities up to constants, or a certificate against it.
+
+    Args:
+        bound: a formula as text, a `Bound`, a `Theorem` or its id
+        given: relations between symbols that hold
+        letters: letters of the text, each with the alphabet's name for it
+
+    Returns:
+        For each term its region.
+
+    Raises:
+        TightrateError: for what cannot be read, or has no region of monomial inequalities.
 
     >>> [str(one) for one in regimes("dekel2012/convex")["statistical"].inequalities]
     ['B**2*L/R <= B*sigma/(sqrt(K)*sqrt(M)*sqrt(R))']

@@ -23,6 +23,12 @@ class Reference:
     url: str
     bibtex: str
 
+    @property
+    def short(self) -> str:
+        """Authors and year, as a heading or a sentence has them: Patel et al. (2024)."""
+        first, *others = self.authors.split(", ")
+        return f"{first}{' et al.' if len(others) > 1 else f' and {others[0]}' if others else ''} ({self.year})"
+
 
 def bibliography() -> str:
     """The whole file, for a reader's own document."""

@@ -28,6 +28,10 @@ from tightrate.rates.symbols.units import Unit, UnitError, unit_of
 class Term:
     """One named term of a bound; its formula may be given as text.
 
+    Attributes:
+        name: such as "statistical"
+        expression: its formula, in the letters
+
     >>> Term("optimization", "L*B^2/R").expression
     B**2*L/R
     """
@@ -75,6 +79,10 @@ class Bound:
     an upper bound with a larger one implies that with 1.  In a lower bound it becomes `decay_lower`, at least 1.
 
     `terms` may be a mapping of names to formulas, and `measure` a name.
+
+    Attributes:
+        kind: "upper", "lower" or "exact"
+        constants: "explicit", "hidden" or "hidden with logs"
 
     >>> Bound({"optimization": "L*B^2/R"}, "gap", "upper", "hidden").letters
     ('R', 'L', 'B')
@@ -214,10 +222,10 @@ class Bound:
 
         >>> from tightrate.rates.statements.catalogue import theorem
         >>> print(theorem("patel2024/prop7-constant").bound)
-        gap >= L B²/(108 R)
+        gap ≥ L B²/(108 R)
         """
-        sign = {"upper": "<", "lower": ">", "exact": ""}[self.kind]
-        relation = f"{sign}=" if self.constants == "explicit" else f"{sign}~"
+        hidden = self.constants != "explicit"
+        relation = {"upper": "≤≲", "lower": "≥≳", "exact": "=≍"}[self.kind][hidden]
         return f"{self.measure.name} {relation} {' + '.join(map(display.unicode, self.expressions))}"
 
     def latex(self) -> str:

@@ -42,6 +42,13 @@ class Stated:
     `conditions` are its hypotheses, `steps` the step sizes that it prescribes, `setting` its algorithm and class for
     comparison with other bounds.  Formulas are expressions or text; a condition is a relation, as an expression or as
     text, or words, whose formulas stand between dollar signs.
+
+    Attributes:
+        terms: formulas by name, in their order
+        errata: what is wrong or incomplete in the source
+
+    >>> Stated({"optimization": "L*B^2/R"}).terms
+    {'optimization': 'L*B^2/R'}
     """
 
     terms: Mapping[str, Formula] | Sequence[Term]
@@ -103,7 +110,29 @@ class Own(TypedDict, total=False):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Statement(Common):
-    """An entry of the catalogue: all that can be said without building a formula.  Calling it builds the theorem."""
+    """An entry of the catalogue: all that can be said without building a formula.  Calling it builds the theorem.
+
+    Attributes:
+        paper: where it stands
+        measure: what is bounded
+        constants: how much of them is known
+        algorithm: the method it speaks of
+        problem_class: in words
+        iterate: at which point the measure is taken
+        holds: in which sense
+        units: units of letters of its own
+        dimensional: whether units can be checked
+        notation: its own letters
+        kind: "upper", "lower" or "exact"
+        label: its name within the paper
+        title: for a heading
+        provenance: where it comes from
+        formulas: makes them
+
+    >>> from tightrate.rates.statements.catalogue import statement
+    >>> statement("patel2024/thm9").kind
+    'lower'
+    """
 
     kind: Kind
     label: str
@@ -176,7 +205,24 @@ Decorator = Callable[[Callable[[], Formulas]], Statement]
 
 @dataclass(frozen=True)
 class Statements(Common):
-    """The decorators of a paper: `upper`, `lower` and `exact` make a statement of a function that gives formulas."""
+    """The decorators of a paper: `upper`, `lower` and `exact` make a statement of a function that gives formulas.
+
+    Attributes:
+        paper: where they stand
+        measure: what they bound
+        constants: how much of them is known
+        algorithm: the method they speak of
+        problem_class: in words
+        iterate: at which point the measure is taken
+        holds: in which sense
+        units: units of letters of their own
+        dimensional: whether units can be checked
+        notation: letters of their own
+
+    >>> from tightrate.rates.statements.theorem import Paper
+    >>> Statements(Paper("mine", title="A paper"), measure="gap").measure
+    'gap'
+    """
 
     def sharing(self, **shared: Unpack[Own]) -> Statements:
         """The same decorators with other things shared."""
@@ -221,12 +267,40 @@ def in_words(words: str) -> Callable[[Callable[[], Formulas]], Callable[[], Form
 
 
 def stated(where: str, proof: str = "") -> Provenance:
-    """Stated by the author of the file, at this place of the paper."""
+    """Stated by the author of the file, at this place of the paper.
+
+    Args:
+        where: the place, such as "Theorem 3"
+        proof: the page and section of our proof, such as "proofs/patel2024#prop7"
+
+    Returns:
+        The provenance, for a statement.
+
+    Raises:
+        TightrateError: for a proof where none can be.
+
+    >>> stated("Theorem 3").label
+    'stated'
+    """
     return Provenance("stated", where, proof)
 
 
 def read(where: str, proof: str = "") -> Provenance:
-    """Read in the paper, at this place; with the page of our proof where there is one."""
+    """Read in the paper, at this place; with the page of our proof where there is one.
+
+    Args:
+        where: the place, such as "Theorem 3"
+        proof: the page and section of our proof, such as "proofs/patel2024#prop7"
+
+    Returns:
+        The provenance, for a statement.
+
+    Raises:
+        TightrateError: for a proof where none can be.
+
+    >>> read("Theorem 3").label
+    'read'
+    """
     return Provenance("read", where, proof)
 
 
@@ -251,7 +325,21 @@ def summary(where: str, proof: str = "") -> Provenance:
 
 
 def memory(where: str, proof: str = "") -> Provenance:
-    """Known from memory of the literature."""
+    """Known from memory of the literature.
+
+    Args:
+        where: the place, such as "Theorem 3"
+        proof: the page and section of our proof, such as "proofs/patel2024#prop7"
+
+    Returns:
+        The provenance, for a statement.
+
+    Raises:
+        TightrateError: for a proof where none can be.
+
+    >>> memory("Theorem 3").label
+    'memory'
+    """
     return Provenance("memory", where, proof)
 
 

@@ -29,7 +29,14 @@ PAPERS = "tightrate.rates.papers"
 
 
 def paper_ids() -> tuple[str, ...]:
-    """The papers that the catalogue holds, in alphabetical order, and then those of one's own."""
+    """The papers that the catalogue holds, in alphabetical order, and then those of one's own.
+
+    Returns:
+        The ids.
+
+    >>> "patel2024" in paper_ids()
+    True
+    """
     return (*built_in_ids(), *_own_papers())
 
 
@@ -56,7 +63,20 @@ def _own_papers() -> dict[str, tuple[Paper, tuple[ModuleType, ...]]]:
 
 
 def paper(paper_id: str) -> Paper:
-    """The paper of that id."""
+    """The paper of that id.
+
+    Args:
+        paper_id: such as "patel2024"
+
+    Returns:
+        Its reference, letters and caution.
+
+    Raises:
+        TightrateError: for a paper that does not exist.
+
+    >>> paper("patel2024").reference.year
+    2024
+    """
     if paper_id not in built_in_ids():
         own = _own_papers()
         if paper_id not in own:
@@ -123,7 +143,20 @@ def _statements_in_modules(paper_id: str) -> dict[str, Statement]:
 
 
 def theorem_ids(paper_id: str | None = None) -> tuple[str, ...]:
-    """The ids of all statements, of one paper or of all, in the order of the papers' modules."""
+    """The ids of all statements, of one paper or of all, in the order of the papers' modules.
+
+    Args:
+        paper_id: of one paper; of all unless given
+
+    Returns:
+        The ids.
+
+    Raises:
+        TightrateError: for a paper that does not exist.
+
+    >>> theorem_ids("ghadimi2012")
+    ('ghadimi2012/convex',)
+    """
     papers = paper_ids() if paper_id is None else (paper_id,)
     return tuple(name for one in papers for name in _statements(one))
 
@@ -145,6 +178,15 @@ def statement(theorem_id: str) -> Statement:
 
 def theorem(theorem_id: str) -> Theorem:
     """The theorem of that id, with its formulas.
+
+    Args:
+        theorem_id: such as "patel2024/thm9"
+
+    Returns:
+        The statement with its bound, conditions, provenance and errata.
+
+    Raises:
+        TightrateError: for an id that does not exist.
 
     >>> theorem("patel2024/prop7").bound.letters
     ('R', 'L', 'B')
@@ -181,6 +223,19 @@ def symbols_of_bounds(measure: str) -> Mapping[str, frozenset[str]]:
 
 
 def theorems(pattern: str = "*") -> Iterator[Theorem]:
-    """The theorems whose id matches a shell-style pattern, with their formulas."""
+    """The theorems whose id matches a shell-style pattern, with their formulas.
+
+    Args:
+        pattern: such as "patel2024/*"
+
+    Returns:
+        The statements, one after the other.
+
+    Raises:
+        TightrateError: for a pattern that fits nothing.
+
+    >>> [one.id for one in theorems("ghadimi2012/*")]
+    ['ghadimi2012/convex']
+    """
     for found in statements(pattern):
         yield found()

@@ -57,6 +57,25 @@ def symbol(
 
     Raises TightrateError for a name that the alphabet has, and for a unit, range or formula that cannot be read.
 
+    Args:
+        name: the ASCII name
+        latex: how it is printed
+        meaning: in words
+        unit: a `Unit`, or a formula that has it
+        within: the range
+        counts: whether it is a positive whole number
+        constant: whether it is of order 1
+        chosen: whether the method chooses it
+        at_most: letters that are at least as large
+        defined: a formula that it is short for
+        run: the parameter of a run that is this number, such as "clients"
+
+    Returns:
+        The sympy symbol.
+
+    Raises:
+        TightrateError: as said above.
+
     >>> S = symbol("S", meaning="clients that take part in a round", counts=True, run="clients")
     >>> kappa = symbol("kappa", latex=r"\kappa", meaning="condition number", within="[1, inf)", defined="L/mu")
     >>> kappa / S

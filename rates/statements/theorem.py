@@ -39,7 +39,7 @@ PROVENANCE_MEANING: Mapping[ProvenanceLabel, str] = {
     "quoted": "read where the authors' slides or another paper quote it; the paper's text was not available",
     "summary": "known from a summary of the paper only",
     "re-derived": "the paper's display was not available; re-derived along its proof",
-    "memory": "known from memory of the literature",
+    "memory": "as the literature is known to have it; the source was not available",
 }
 UNCHECKED: frozenset[ProvenanceLabel] = frozenset({"quoted", "summary", "re-derived", "memory"})
 
@@ -50,6 +50,12 @@ class Provenance:
 
     `where` points into the paper (statement number) or, for what we proved, names the section of `proof`;
     `proof` is the page of the documentation that has the proof of what is not the paper's.
+
+    Attributes:
+        label: "read", "corrected", "own", "memory" and so on
+
+    >>> Provenance("memory", "Theorem 1").checked
+    False
     """
 
     label: ProvenanceLabel
@@ -72,6 +78,14 @@ class Condition:
     """A hypothesis of a theorem: in words and, where numbers can decide it, as a relation between letters.
 
     `wordless` says that the text is the relation itself, as it was written.
+
+    Attributes:
+        text: the hypothesis in words
+        relation: the same as a relation, None where numbers cannot decide it
+
+    >>> from tightrate.rates.symbols.alphabet import K
+    >>> Condition("at least two local steps", K >= 2).status({"K": 1.0})
+    'fails'
     """
 
     text: str
@@ -247,6 +261,13 @@ class Paper:
 
     The reference is the entry of that id in `rates/papers/references.bib`, or in `bib`, a BibTeX text of its own; a
     paper that has neither is known by its `title`.
+
+    Attributes:
+        id: such as "patel2024"
+        caution: what a reader must know of how it was read
+
+    >>> Paper("mine", title="A paper").reference.title
+    'A paper'
     """
 
     id: str
@@ -279,6 +300,21 @@ class Theorem:
     `problem_class` name what the statement is about; `iterate` says which point the measure is taken at;
     `holds` says in which sense (for sure, in expectation, or with probability at least 1 - delta); `setting` names
     algorithm and class for comparison with other bounds, where that is meaningful.
+
+    Attributes:
+        label: its name within the paper
+        title: for a heading
+        statement: in words
+        bound: its formula
+        paper: where it stands
+        provenance: whether it was read, and where
+        conditions: its hypotheses
+        errata: what is wrong or incomplete in the source
+        notation: letters of its own
+
+    >>> from tightrate.rates.statements.catalogue import theorem
+    >>> theorem("patel2024/thm9").provenance.where
+    'Theorem 9'
     """
 
     label: str

@@ -12,7 +12,15 @@ from sympy.logic.boolalg import Boolean
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """`smaller` is at most a constant times `larger`; both are monomials."""
+    """`smaller` is at most a constant times `larger`; both are monomials.
+
+    Attributes:
+        reason: where it comes from
+
+    >>> from tightrate.rates.symbols.alphabet import K, R
+    >>> print(Hypothesis(K, R))
+    K <= R
+    """
 
     smaller: Expr
     larger: Expr

@@ -57,7 +57,11 @@ def steps_per_draw(workers: int, width: int) -> int:
 
 @dataclass(frozen=True)
 class RowSampling:
-    """Every stochastic gradient is the mean of `batch` rows of the worker's data, drawn with replacement."""
+    """Every stochastic gradient is the mean of `batch` rows of the worker's data, drawn with replacement.
+
+    >>> RowSampling(8).batch
+    8
+    """
 
     batch: int = 1
 

@@ -70,7 +70,23 @@ def moved_fraction(step: Array, K: Array) -> Array:
 def round_map(
     problem: QuadraticMachines, *, K: ArrayLike, eta: ArrayLike, gamma: ArrayLike = 1.0, start: ArrayLike = 0.0
 ) -> RoundMap:
-    """The map of one round for a whole batch of (problem, K, eta, gamma), all broadcast together."""
+    """The map of one round for a whole batch of (problem, K, eta, gamma), all broadcast together.
+
+    Args:
+        problem: the machines
+        K: local steps, broadcast to (replica,)
+        eta: inner steps, the same
+        gamma: outer steps, the same
+        start: broadcast to (replica, dimension)
+
+    Returns:
+        Eigenvalues (replica, dimension) and eigenvectors (replica, dimension, dimension) of a round, its fixed point
+        (replica, dimension), and where it converges; `defined` is False where K = inf has no limit.
+
+    >>> from tightrate.constructions.problem import PROBLEMS
+    >>> round_map(PROBLEMS["rank-one-pair"](cosine=0.5), K=1, eta=0.5).fixed_point.shape[-1]
+    2
+    """
     spectrum, basis = problem.spectrum
     spectrum = np.where(np.abs(spectrum) < 1e-15 * np.abs(spectrum).max(axis=-1, keepdims=True), 0.0, spectrum)
     steps, inner, outer = (np.asarray(value, dtype=np.float64) for value in (K, eta, gamma))

@@ -134,6 +134,30 @@ def exact_moments(
     What a method says of itself is tried (`linear_check`).  Where workers keep something of their own from round to
     round, toss coins or are written as whole rounds, the state of all of them is followed (`stacked_rounds`): for few
     workers, dimensions and steps.
+
+    Args:
+        algorithm: a linear method, such as `ALGORITHMS["local-sgd"](eta=0.1)`
+        problem: quadratic machines
+        K: local steps, a number or (replica,)
+        R: rounds, a number, (replica,) or (replica, rounds)
+        noise: additive noise of a finite variance; none unless given
+        averaging_decay: the decay of the weights of the average, a number or (replica,)
+        start: where the runs start, broadcast to (replica, dimension)
+        clients: how many workers take part in a round; all unless given
+
+    Returns:
+        Moments of the `last` and of the `average` output: means (replica, dimension), covariances (replica, dimension,
+        dimension) and gaps (replica,), with their `accuracy`.
+
+    Raises:
+        TightrateError: for a method that is not linear, or a problem that is not quadratic.
+
+    >>> from tightrate.constructions.problem import PROBLEMS
+    >>> from tightrate.simulator.algorithm import ALGORITHMS
+    >>> pair = PROBLEMS["rank-one-pair"](cosine=0.5)
+    >>> found = exact_moments(ALGORITHMS["local-sgd"](eta=1.0), pair, K=float("inf"), R=1)
+    >>> found.last.gap.round(12).tolist()
+    [0.046875]
     """
     _check_noise(noise)
     check_clients(algorithm, problem, clients)

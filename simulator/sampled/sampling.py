@@ -62,6 +62,37 @@ def sample(
 
     `backend` "compiled" needs numba and compiles what can be (seconds at its first use), "auto" does so where it pays,
     "numpy" never does; no number depends on it.
+
+    Args:
+        algorithm: a method with its steps, such as `ALGORITHMS["local-sgd"](eta=0.1)`
+        problem: what it runs on
+        K: local steps, a number or (replica,)
+        R: rounds
+        replicas: how many runs
+        noise: of the gradients
+        seed: of all random numbers
+        stream_axes: names further streams of the seed
+        streams: which stream each replica has, (replica,)
+        averaging_decay: the decay of the weights of the average, a number or (replica,)
+        start: where the runs start, broadcast to (replica, dimension)
+        clients: how many workers take part in a round
+        measured_rounds: rounds at which gaps are taken
+        record: what else is recorded
+        keep_outputs: whether outputs are kept, not just their gaps
+        backend: "auto", "numpy" or "compiled"
+
+    Returns:
+        Last and average output (replica, dimension), gaps and distances (replica, round), which replicas diverged,
+        and what was recorded.
+
+    Raises:
+        TightrateError: for arguments that do not fit one another.
+
+    >>> from tightrate.constructions.problem import PROBLEMS
+    >>> from tightrate.simulator.algorithm import ALGORITHMS
+    >>> pair = PROBLEMS["rank-one-pair"](cosine=0.5)
+    >>> sample(ALGORITHMS["local-sgd"](eta=1.0), pair, K=4, R=2, replicas=3).last.shape
+    (3, 2)
     """
     check_backend(backend)
     check_clients(algorithm, problem, clients)

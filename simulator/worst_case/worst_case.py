@@ -57,6 +57,15 @@ class Interval:
 class WorstCase(Interval):
     """`upper` is proved by `certificate` (see `tightrate.simulator.worst_case.certificate`), infinite where nothing is;
     `lower` is the value of the functions that the solver found, less what it breaks their inequalities by.
+
+    Attributes:
+        status: "solved", or why nothing is proved
+        residuals: by how much the solver's answer breaks its programme
+        parameters: all that the programme depends on
+
+    >>> from tightrate.simulator.worst_case.worst_case import worst_case
+    >>> round(worst_case("local-sgd", K=1, R=1, M=1, eta=1.0).upper, 6)
+    0.166667
     """
 
     certificate: Mapping[str, Any] = field(repr=False)
@@ -151,6 +160,23 @@ def tuned_worst_case(
 
     Nelder and Mead's method in the logarithms of the steps, from a triangle (a simplex) whose sides are `spread`;
     every programme begins where the one before did.
+
+    Args:
+        algorithm: a name, or what makes a method
+        tune: steps with the positive values to begin with
+        tolerance: relative, of the worst case
+        spread: of the first steps, in their logarithms
+        fixed: what `worst_case` takes, K, R, M and the other steps among it
+
+    Returns:
+        The steps, with the worst case at them.
+
+    Raises:
+        TightrateError: for a method or class without an exact programme, or where clarabel is not installed.
+
+    >>> found = tuned_worst_case("local-sgd", {"eta": 1.0}, K=1, R=1, M=1)
+    >>> 1.4 < found.steps["eta"] < 1.6
+    True
     """
     if not tune or any(not 0 < number(name, value) < float("inf") for name, value in tune.items()):
         raise TightrateError("steps to tune need positive values to begin with, for example eta=1 gamma=1")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
+from sympy import sympify
 
 from tightrate.rates.formulas import display
 from tightrate.rates.formulas.inline import as_text
@@ -16,10 +17,10 @@ from tightrate.rates.orders.regimes import as_usual
 from tightrate.rates.pages.theorem_facts import exponent_text
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.theorem import Theorem
-from tightrate.rates.symbols.alphabet import meaning_of
+from tightrate.rates.symbols.alphabet import meaning_of, symbol
 from tightrate.rates.symbols.hypothesis import Hypothesis
-from tightrate.terminal.output import number, table
-from tightrate.terminal.theorem import exponents_text, times
+from tightrate.terminal.output import indented, number, table
+from tightrate.terminal.theorem import exponents_text, power_text, times
 
 if TYPE_CHECKING:
     from tightrate.rates.orders.communication_complexity import RoundsAnswer
@@ -48,7 +49,7 @@ def _symbol_as_json(one: ReadSymbol) -> dict[str, Any]:
     }
 
 
-def _symbol_lines(symbols: Sequence[ReadSymbol]) -> Iterator[Text]:
+def _symbol_lines(symbols: Sequence[ReadSymbol]) -> Iterator[RenderableType]:
     """How every symbol was read; a ? marks those that papers use for other things too."""
     if symbols:
         yield Text("Read as", "bold")
@@ -68,7 +69,7 @@ def _symbol_lines(symbols: Sequence[ReadSymbol]) -> Iterator[Text]:
             for meaning in map(meaning_of, one.others)
         ]
         if elsewhere:
-            yield Text(f"    elsewhere: {as_text('; '.join(elsewhere))}")
+            yield indented(f"elsewhere: {as_text('; '.join(elsewhere))}", by=4)
 
 
 def comparison_page(sides: Sequence[Theorem | ParsedBound], comparison: BoundComparison) -> RenderableType:
@@ -82,11 +83,11 @@ def comparison_page(sides: Sequence[Theorem | ParsedBound], comparison: BoundCom
     }
     lines: list[RenderableType] = [Text(f"{name}: {_side_text(side)}") for name, side in zip("AB", sides, strict=True)]
     lines += [Text(), Text(meaning[comparison.relation], "bold")]
-    for claim, result in (("A <~ B", comparison.order.forward), ("B <~ A", comparison.order.backward)):
-        lines.append(Text(f"  {claim}: {_answer_text(result)}"))
-    lines += [Text(f"  {note}") for note in comparison.notes]
+    for claim, result in (("A ≲ B", comparison.order.forward), ("B ≲ A", comparison.order.backward)):
+        lines.append(indented(f"{claim}: {_answer_text(result)}"))
+    lines += [indented(note) for note in comparison.notes]
     left_out = [note for side in sides if isinstance(side, ParsedBound) for note in _around(side)]
-    lines += [Text(f"  {note}") for note in left_out]
+    lines += [indented(note) for note in left_out]
     if comparison.symbols:
         lines += [Text(), *_symbol_lines(comparison.symbols)]
     return Group(*lines)
@@ -112,12 +113,16 @@ def _answer_text(result: OrderResult) -> str:
         steps = sum(len(case.steps) for case in result.certificate.cases)
         return f"proved, by a certificate of {steps} exact inequalities (--json shows it)"
     if result.witness is not None:
-        path = ", ".join(f"{name} = n^{power}" for name, power in result.witness.exponents.items() if power)
+        path = ", ".join(
+            f"{display.unicode(symbol(name))} = {power_text('n', sympify(power))}"
+            for name, power in result.witness.exponents.items()
+            if power
+        )
         ratio = result.witness.ratio
-        growth = "faster than every power of n" if ratio is None else f"like n^{ratio}"
+        growth = "faster than every power of n" if ratio is None else f"like {power_text('n', sympify(ratio))}"
         if ratio == 0:
-            growth = f"like (log n)^{result.witness.logarithms}"
-        alpha = f", at alpha = {result.witness.alpha}" if result.witness.alpha is not None else ""
+            growth = f"like {power_text('(log n)', sympify(result.witness.logarithms))}"
+        alpha = f", at α = {result.witness.alpha}" if result.witness.alpha is not None else ""
         return f"fails: along {path or 'constant letters'} the ratio grows {growth}{alpha}"
     return f"undecided: {result.reason}"
 
@@ -191,6 +196,12 @@ def _inequality(hypothesis: Hypothesis) -> str:
     return f"{display.text(left)} {sign} {display.text(right)}"
 
 
+def _inequality_text(hypothesis: Hypothesis) -> str:
+    """The same, typeset."""
+    left, sign, right = as_usual(hypothesis)
+    return f"{display.unicode(left)} {as_text(f'${sign}$')} {display.unicode(right)}"
+
+
 def _shape_text(term: CheckedTerm) -> str:
     """The exponents of a term, or those of each branch of a minimum or maximum."""
     shapes = term.branches or (term.shape,)
@@ -214,19 +225,19 @@ def bound_page(checked: CheckedBound) -> RenderableType:
     parts: list[RenderableType] = [table(("term", "formula", "exponents", "unit", ""), rows), Text(), Text(units)]
     if checked.left is not None and checked.left.unit is not None:
         agrees = {True: "as the right side", False: "the right side has another unit", None: "not compared"}
-        parts.append(Text(f"  left side {checked.left.text}: {checked.left.unit}, {agrees[checked.left_agrees]}"))
-    parts += [Text(f"  no units satisfy: {place}") for place in checked.contradiction]
-    parts += [Text(f"  {note}") for note in checked.notes]
-    parts += [Text(f"  condition: {condition}") for condition in checked.conditions]
-    parts += [Text(f"  left out: {text}") for text in checked.left_out]
+        parts.append(indented(f"left side {checked.left.text}: {checked.left.unit}, {agrees[checked.left_agrees]}"))
+    parts += [indented(f"no units satisfy: {place}") for place in checked.contradiction]
+    parts += [indented(note) for note in checked.notes]
+    parts += [indented(f"condition: {condition}") for condition in checked.conditions]
+    parts += [indented(f"left out: {text}") for text in checked.left_out]
     if checked.symbols:
         parts += [Text(), *_symbol_lines(checked.symbols)]
     if len(checked.regimes) + len(checked.unknown_regimes) > 1:
         parts += [Text(), Text("Largest where (up to constants)", "bold")]
         for name, lists in checked.regimes.items():
-            where = "; and ".join(" or ".join(_inequality(h) for h in either) for either in lists) or "always"
-            parts.append(Text(f"  {name}: {where}"))
-        parts += [Text(f"  {name}: undecided, {reason}") for name, reason in checked.unknown_regimes.items()]
+            where = "; and ".join(" or ".join(_inequality_text(h) for h in either) for either in lists) or "always"
+            parts.append(indented(f"{name}: {where}"))
+        parts += [indented(f"{name}: undecided, {reason}") for name, reason in checked.unknown_regimes.items()]
     parts += [Text(), Text("In the catalogue (up to constants)", "bold")]
     neighbours = [(words, ", ".join(ids)) for words, ids in checked.by_relation.items()]
     parts.append(table(("", ""), neighbours or [("it is comparable with no entry", "")]))
@@ -237,7 +248,7 @@ def table_page(checked: Mapping[str, CheckedBound], pairs: Mapping[tuple[str, st
     """A reviewer's table of rates: each bound's units, and the relation of every pair."""
     names = list(checked)
     turned = {"A<=B": "A>=B", "A>=B": "A<=B"}
-    sign = {"A<=B": "<~", "A>=B": ">~", "A~B": "~", "incomparable": "||", "undecided": "?"}
+    sign = {"A<=B": "≲", "A>=B": "≳", "A~B": "≍", "incomparable": "||", "undecided": "?"}
     rows = []
     for a in names:
         cells = []
@@ -245,7 +256,7 @@ def table_page(checked: Mapping[str, CheckedBound], pairs: Mapping[tuple[str, st
             relation = pairs.get((a, b)) or (turned.get(r, r) if (r := pairs.get((b, a))) else None)
             cells.append(sign[relation] if relation else "")
         rows.append((a, "yes" if checked[a].units_consistent else "NO", *cells))
-    legend = "row <~ column: at most, up to constants;  || incomparable;  ? undecided"
+    legend = "row ≲ column: at most, up to constants;  || incomparable;  ? undecided"
     return Group(table(("bound", "units agree", *names), rows), Text(), Text(legend))
 
 

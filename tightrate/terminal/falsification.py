@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from tightrate.terminal.output import STATUS_STYLE, table
+from tightrate.rates.formulas.inline import as_text, dollared
+from tightrate.terminal.output import STATUS_STYLE, indented, table
 
 if TYPE_CHECKING:
     from tightrate.verify.falsification.falsify import Falsification
@@ -30,16 +31,16 @@ def _paragraph(found: Falsification) -> list[RenderableType]:
     title = search.name if search else found.theorem_id
     lines: list[RenderableType] = [Text.assemble((title, "bold"), "  ", (verdict.status, STATUS_STYLE[verdict.status]))]
     if search is not None:
-        lines.append(Text(f"  {search.statement}"))
-    lines.append(Text(f"  {verdict.sentence}"))
+        lines.append(indented(as_text(search.statement)))
+    lines.append(indented(as_text(dollared(verdict.sentence))))
     if verdict.measured:
-        lines.append(Text(f"  {verdict.measured}"))
+        lines.append(indented(as_text(dollared(verdict.measured))))
     if search is not None:
-        lines.append(Text(f"  {found.evaluations} points in {found.seconds:.1f} s; {search.method}", "dim"))
+        lines.append(indented(f"{found.evaluations} points in {found.seconds:.1f} s; {search.method}", "dim"))
     if not found.as_expected and search is not None:
-        lines.append(Text(f"  expected: {search.expected}", "bold"))
+        lines.append(indented(f"expected: {search.expected}", "bold"))
     if found.command:
-        lines.append(Text("  run the witness again:"))
+        lines.append(indented("run the witness again:"))
     return lines
 
 
@@ -58,8 +59,8 @@ def power_page(report: PowerReport) -> RenderableType:
         )
     )
     lines.append(Text(f"{report.true_statements} true statements judged, {len(alarms)} false alarms."))
-    lines += [Text(f"  false alarm: {one.source}, {one.change} ({one.by})", "red") for one in alarms]
-    lines += [Text(f"  not rejected: {one.source}, {one.change} ({one.by})", "red") for one in survivors]
+    lines += [indented(f"false alarm: {one.source}, {one.change} ({one.by})", "red") for one in alarms]
+    lines += [indented(f"not rejected: {one.source}, {one.change} ({one.by})", "red") for one in survivors]
     failed = "The mutation score is below the threshold, or something true was rejected."
     outcome = "The mutation score meets the threshold, and nothing true was rejected." if report.passed else failed
     lines.append(Text(f"{outcome} {report.seconds:.0f} s.", "bold"))

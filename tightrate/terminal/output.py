@@ -10,9 +10,11 @@ from contextlib import AbstractContextManager, contextmanager, redirect_stdout, 
 from time import monotonic
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 LEAST_COLUMNS = 20  # narrower terminals are not written for
 LONGEST_WORD = 16  # that a column of a table is kept wide enough for
@@ -39,6 +41,11 @@ def console(stderr: bool = False) -> Console:
 def say(text: str) -> None:
     """One paragraph for a person."""
     console().print(text)
+
+
+def indented(text: str, style: str = "", *, by: int = 2) -> RenderableType:
+    """A paragraph whose every line, also where a narrow terminal breaks it, stands `by` columns to the right."""
+    return Padding(Text(text, style), (0, 0, 0, by))
 
 
 def number(value: float | None) -> str:

@@ -11,10 +11,10 @@ from rich.text import Text
 from sympy import Expr
 
 from tightrate.rates.formulas import display
-from tightrate.rates.formulas.inline import as_text
-from tightrate.rates.formulas.plain_text import plain_name
-from tightrate.rates.pages.theorem_facts import facts, in_terminal, sign, term_facts
+from tightrate.rates.formulas.inline import RAISED, as_text
+from tightrate.rates.pages.theorem_facts import Letters, facts, in_terminal, sign, term_facts
 from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import symbol
 from tightrate.terminal.output import number, table
 
 
@@ -29,7 +29,11 @@ def theorem_page(theorem: Theorem, width: int) -> RenderableType:
     terms = table(
         ("term", "formula", "exponents"),
         [
-            (one.name, display.unicode(one.expression, letters), exponents_text(one.exponents) + times(one.factors))
+            (
+                one.name,
+                display.unicode(one.expression, letters),
+                exponents_text(one.exponents, letters) + times(one.factors),
+            )
             for one in term_facts(bound)
         ],
     )
@@ -48,9 +52,23 @@ def _drawn(theorem: Theorem, lead: str, width: int) -> str:
     return "\n".join(drawn) if max(map(len, drawn)) <= width else f"{lead}the sum of"
 
 
-def exponents_text(exponents: Mapping[str, Expr]) -> str:
-    """Symbols with their powers in a term."""
-    return ", ".join(f"{plain_name(name)} {display.unicode(sympy.factor(power))}" for name, power in exponents.items())
+def exponents_text(exponents: Mapping[str, Expr], letters: Letters | None = None) -> str:
+    """Symbols with their powers in a term, in the letters of its formula.
+
+    >>> exponents_text({"zeta_star": sympy.Rational(2, 3), "R": sympy.Integer(-1), "L": sympy.Integer(1)}, {"L": "H"})
+    'ζ⋆^(2/3), R^−1, H'
+    """
+    return ", ".join(power_text(display.unicode(symbol(name), letters), power) for name, power in exponents.items())
+
+
+def power_text(base: str, exponent: Expr) -> str:
+    """A power without spaces, at which a narrow column would break it."""
+    power = display.unicode(sympy.factor(exponent)).replace(" ", "")
+    if power == "1":
+        return base
+    if power.isdigit():
+        return base + power.translate(RAISED)
+    return f"{base}^{power}" if power.lstrip("−").isalnum() else f"{base}^({power})"
 
 
 def times(factors: Sequence[Expr]) -> str:

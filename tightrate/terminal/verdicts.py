@@ -10,7 +10,8 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from tightrate.rates.formulas.inline import as_text
+from tightrate.rates.formulas.inline import as_text, dollared
+from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.terminal.output import STATUS_STYLE, number, table
 from tightrate.verify.claim import Finding, names_of
 from tightrate.verify.verdict import STATUS_MEANING
@@ -77,16 +78,20 @@ def _finding_lines(finding: Finding) -> list[RenderableType]:
     if not claim.theorem.provenance.checked:
         head.append(" (a statement not checked against its source)", "dim")
     head.append(f"  {finding.seconds:.1f} s", "dim")
-    rows = [("predicted", as_text(verdict.predicted)), ("measured", as_text(verdict.measured))]
+    rows = [("predicted", _typeset(verdict.predicted)), ("measured", _typeset(verdict.measured))]
     if verdict.status not in ("confirmed", "consistent") or not finding.as_expected:
-        rows.append(("found", as_text(verdict.sentence)))
+        rows.append(("found", _typeset(verdict.sentence)))
     if verdict.witness is not None:
-        rows.append(("witness", witness_text(verdict.witness)))
+        rows.append(("where", witness_text(verdict.witness)))
     if claim.erratum is not None:
         rows += [(name, as_text(words)) for name, words in claim.erratum.parts.items()]
     told = Text(as_text(claim.statement), "dim", no_wrap=True, overflow="ellipsis")
-    lines = (Padding(Text(f"{name}  {text}"), (0, 0, 0, 4)) for name, text in rows if text)
-    return [head, Padding(told, (0, 0, 0, 4)), *lines]
+    lines = table(("", ""), [row for row in rows if row[1]])
+    return [head, Padding(told, (0, 0, 0, 4)), Padding(lines, (0, 0, 0, 4))]
+
+
+def _typeset(text: str) -> str:
+    return as_text(dollared(text))
 
 
 def witness_text(witness: Mapping[str, Any]) -> str:
@@ -94,8 +99,14 @@ def witness_text(witness: Mapping[str, Any]) -> str:
 
     >>> witness_text({"K": 4.0, "measured": 0.25, "start": [1.0] * 99, "profile": "quick", "gap": [1.0, 0.5]})
     'K = 4, measured = 0.25, start = (99 values), profile = quick, gap = (1, 0.5)'
+    >>> witness_text({"zeta_star": 0.5})
+    'ζ⋆ = 0.5'
     """
-    return ", ".join(f"{name} = {_short(value)}" for name, value in witness.items() if value is not None)
+    return ", ".join(f"{_letter(name)} = {_short(value)}" for name, value in witness.items() if value is not None)
+
+
+def _letter(name: str) -> str:
+    return as_text(f"${name}$") if name in LETTERS else name
 
 
 def _short(value: Any) -> str:

@@ -54,7 +54,7 @@ def worst_case_page(worst: WorstCase, compared: AgainstTheorem | None, steps: Ma
     ]
     if compared is not None:
         style = {"refuted": "magenta", "open": "yellow"}.get(compared.conclusion, "green")
-        sign = "<=" if compared.theorem.bound.kind == "upper" else ">="
+        sign = "≤" if compared.theorem.bound.kind == "upper" else "≥"
         parts += [
             Text(),
             Text.assemble(

@@ -38,6 +38,16 @@ class Bounded:
 
     `term` is one named term in the place of the whole bound; `expression` a variant of the bound in the theorem's
     symbols; `right` the right side as an array, where the statement has other measured quantities in it (a recursion).
+
+    Attributes:
+        theorem: whose bound it is
+        measurement: what was measured, with the theorem's symbols
+
+    >>> from tightrate.rates.statements.catalogue import theorem
+    >>> from tightrate.verify.measurement import Measurement
+    >>> gap = Measurement(xr.DataArray([0.001], dims="R"), "gap", {"L": 1.0, "B": 1.0, "R": 10.0})
+    >>> Bounded(theorem("patel2024/prop7-constant"), gap).check().status
+    'consistent'
     """
 
     theorem: Theorem

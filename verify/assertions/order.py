@@ -138,16 +138,15 @@ class Order:
             reason = one.result.reason or "its proof could not be checked"
             sentence = f"The statement {name!r} was neither proved nor refuted: {reason}."
             return Verdict("inconclusive", sentence, predicted, "undecided", evidence=evidence)
-        counts = {
-            "proved by certificate": sum(one.holds for one in decided.values()),
-            "refuted by a path": sum(not one.holds for one in decided.values()),
-        }
+        hold = sum(one.holds for one in decided.values())
+        counts = {"proved": hold, "shown to fail": len(decided) - hold}
         found = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
         margin = flips(exponents=self._sharper())
-        if not counts["proved by certificate"]:
+        if not hold:
             margin.pop("weak evidence", None)  # what a path refutes is the better refuted the larger its margin
         evidence |= margin
-        return Verdict("confirmed", f"{found}; all checked again.", predicted, found, evidence=evidence)
+        sentence = f"Of the comparisons {found}, as stated; a second program checked every certificate and path."
+        return Verdict("confirmed", sentence, predicted, found, evidence=evidence)
 
     def _sharper(self) -> Mapping[str, float]:
         """The first letter whose exponent, changed on one side of one comparison, turns it, and by how much.
@@ -215,10 +214,14 @@ class _Decided:
         shared = {"statement": name, **self.sides}
         if path is None:
             return {**shared, "certificate": found["certificate"], "why": "a certificate proves it"}
-        along = ", ".join(f"{letter} = n^{power}" for letter, power in path["exponents"].items())
+        along = ", ".join(f"{letter} = {_power_of_n(power)}" for letter, power in path["exponents"].items())
         infinite = path["ratio"] == "inf"
-        grows = "ratio grows faster than any power" if infinite else f"ratio grows like n^{path['ratio']}"
+        grows = "ratio grows faster than any power" if infinite else f"ratio grows like {_power_of_n(path['ratio'])}"
         return {**shared, **path, "grows": grows, "why": f"along {along} the {grows}"}
+
+
+def _power_of_n(power: Any) -> str:
+    return "n" if str(power) == "1" else f"n^{power}"
 
 
 def _decide(asked: Comparison) -> _Decided:

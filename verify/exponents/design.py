@@ -43,6 +43,14 @@ class Design:
     something.  `values` are the symbols along the path, steps that the theorem prescribes among them; `terms` the
     values of the bound's own terms there; `conditions` says of every condition of the theorem whether it "holds" at
     all points or is "unknown" (in words only).
+
+    Attributes:
+        theorem: whose bound it is
+        term: the one that dominates
+        n: the parameter of the path, (point,)
+
+    >>> isolate("dekel2012/explicit", "optimization", "R", span=100, points=3).n.tolist()
+    [1.0, 10.0, 100.0]
     """
 
     theorem: str
@@ -119,6 +127,26 @@ def isolate(
     gap, B^2 for a squared distance, where the bound has these symbols), as above it a bound says nothing; oo switches
     this off.  `guides` replace terms, in the search alone, that are no maxima of monomials; margins are taken from the
     bound itself all the same.  A term that can never dominate is refused with the certificate of it.
+
+    Args:
+        statement: a theorem or its id
+        term: the name of the term
+        along: a symbol, or symbols with exponents
+        span: the largest n of the path
+        points: how many values of n
+        margin: by what factor the term exceeds the others together
+        fixed: symbols with given values
+        within: the least and largest values of symbols
+        derived: symbols as expressions of others
+        given: further inequalities
+        below: what the term stays below
+        guides: stand-ins of terms in the search alone
+
+    Returns:
+        The symbols' values along the path, with the predicted slopes.
+
+    Raises:
+        IsolationError: a TightrateError, with the certificate where the term can never dominate.
 
     >>> design = isolate("khaled2025/eq2", "statistical", "K", span=100, points=3)
     >>> design.along, design.margin >= 100, bool(np.allclose(design.slopes, -1 / 2))

@@ -81,8 +81,8 @@ def sentence(test: ExponentTest) -> str:
 
     >>> from tightrate.verify.papers.dekel2012.exponents import optimization
     >>> print(optimization.statement)
-    Where the term 'optimization' of dekel2012/explicit dominates, the gap of minibatch-sgd on log-spaced-quadratic \
-is of no larger order than that term along $R$.
+    Where the term 'optimization' of `dekel2012/explicit` dominates, the gap of `minibatch-sgd` on \
+`log-spaced-quadratic` is of no larger order than that term along $R$.
     """
     how = {
         "upper": "is of no larger order than that term",
@@ -91,8 +91,8 @@ is of no larger order than that term along $R$.
     }[test.side]
     tuned = " at its best step" if test.tuned else ""
     along = ", ".join(f"${name}$" for name in test.symbols)
-    matched = f", as {test.matched_by} has it from the other side" if test.matched_by else ""
+    matched = f", as `{test.matched_by}` has it from the other side" if test.matched_by else ""
     return (
-        f"Where the term {test.term!r} of {test.theorem_id} dominates, the {statement(test.theorem_id).measure} of"
-        f" {test.algorithm}{tuned} on {test.problem} {how} along {along}{matched}."
+        f"Where the term '{test.term}' of `{test.theorem_id}` dominates, the {statement(test.theorem_id).measure} of"
+        f" `{test.algorithm}`{tuned} on `{test.problem}` {how} along {along}{matched}."
     )

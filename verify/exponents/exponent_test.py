@@ -27,7 +27,17 @@ WORKERS: Mapping[str, tuple[float, float]] = {"M": (1, 64)}  # that are run
 
 @dataclass(frozen=True)
 class Path:
-    """A direction with its length; `fixed` symbols are fixed on this path only."""
+    """A direction with its length; `fixed` symbols are fixed on this path only.
+
+    Attributes:
+        along: a symbol, or symbols with exponents
+        span: the largest n
+        points: how many values of n
+        within: the least and largest values of symbols
+
+    >>> Path("K", 100).points > 2
+    True
+    """
 
     along: Along
     span: float = 1e6
@@ -47,6 +57,23 @@ class ExponentTest:
     level.  `fixed`, `within`, `derived`, `given`, `below`, `guides` and `margin` are those of `isolate`.  `logarithm`
     is what a bound up to logarithms hides beside the term, its argument and its power.  `most_replicas` limits
     sampling (quick profile, full profile).
+
+    Attributes:
+        id: the claim's, PAPER/NAME
+        term: the name of the term
+        algorithm: what runs
+        problem: what it runs on
+        paths: the directions along which exponents are seen
+        output: "last" or "average"
+        cost: "quick" or "full", the smallest profile that has it
+
+    >>> test = ExponentTest(
+    ...     id="dekel2012/rounds", theorem="dekel2012/explicit", term="optimization", algorithm="minibatch-sgd",
+    ...     problem="log-spaced-quadratic", instance={"mu": 1e-20, "d": 50}, output="average",
+    ...     fixed={"sigma": 0, "M": 1, "K": 4}, paths=(Path("R", 1e3, points=5),),
+    ... )
+    >>> test.term, test.side
+    ('optimization', 'upper')
     """
 
     id: str

@@ -27,6 +27,22 @@ class SweepExponents:
 
     Prints as a table, in a notebook as HTML.  `notes` say what a reader must know, such as how many cells do not count.
     `data` has, on the axes of the sweep, `mean`, `stderr`, and with a theorem `bound` and `term: NAME`.
+
+    Attributes:
+        title: of the sweep
+        measure: what was measured
+        theorem: the id of the statement, empty without one
+        exponents: by axis, each with its interval
+        dominance: in how many cells each term leads
+        cells: how many the sweep has
+        counted: how many of them count
+        verdict: None without a theorem
+
+    >>> from tightrate.verify.sweep.run import Sweep, run_sweep
+    >>> given = {"mu": 1e-9, "d": 40, "B": 1, "K": 1, "M": 1, "eta": 1}
+    >>> swept = Sweep("rounds", "local-sgd", "log-spaced-quadratic", {"R": (64, 128, 256, 512)}, given, method="exact")
+    >>> exponents(run_sweep(swept)).cells
+    4
     """
 
     title: str
@@ -120,6 +136,19 @@ def exponents(
 
     Each interval holds the noise of every cell, the choice of window and a slope that drifts, at 99 %; scatter beyond
     the noise widens it.  A theorem with explicit constants is judged by value, too.
+
+    Args:
+        data: a dataset with axes of positive numbers and a variable `NAME_mean`
+        theorem: the statement beside whose exponents the fitted ones are put
+        along: axes, or paths on which several axes move together
+        measure: which of the measured quantities
+
+    Returns:
+        The exponents by axis with their intervals, what the theorem predicts, and a verdict where there is a
+        theorem.
+
+    Raises:
+        TightrateError: for a dataset without such axes, or a measure or theorem that does not fit it.
 
     >>> from tightrate.verify.sweep.run import Sweep, run_sweep
     >>> given = {"mu": 1e-9, "d": 40, "B": 1, "K": 1, "M": 1, "eta": 1}

@@ -25,6 +25,25 @@ def run_exponent_test(test: ExponentTest, session: Session | None = None) -> xr.
     Dimensions (path, point), shorter paths filled up with nan: `n`, `measured`, `stderr`, `margin`, every symbol by its
     name, and `interior`, 0 where a tuned step lies at an end of its grid; over (path): `replicas`, and how many were
     `needed`.
+
+    Args:
+        test: what to run
+        session: keeps results, and has profile and seed; a new one unless given
+
+    Returns:
+        The dataset.
+
+    Raises:
+        TightrateError: for a path on which the algorithm cannot be measured exactly.
+
+    >>> from tightrate.verify.exponents.exponent_test import Path
+    >>> test = ExponentTest(
+    ...     id="dekel2012/rounds", theorem="dekel2012/explicit", term="optimization", algorithm="minibatch-sgd",
+    ...     problem="log-spaced-quadratic", instance={"mu": 1e-20, "d": 50}, output="average",
+    ...     fixed={"sigma": 0, "M": 1, "K": 4}, paths=(Path("R", 1e3, points=5),),
+    ... )
+    >>> sorted(run_exponent_test(test).sizes)
+    ['path', 'point']
     """
     session = session or Session()
     parts, designs = [], test.designs()
@@ -68,7 +87,27 @@ def exponents(test: ExponentTest, data: xr.Dataset, about: Theorem | None = None
 
 
 def judge_exponents(test: ExponentTest, data: xr.Dataset) -> Verdict:
-    """The verdict on the data of a test."""
+    """The verdict on the data of a test.
+
+    Args:
+        test: the test that the data were made for
+        data: what `run_exponent_test` returned
+
+    Returns:
+        The verdict, with each exponent, its interval and its prediction in `evidence`.
+
+    Raises:
+        TightrateError: for data of another test.
+
+    >>> from tightrate.verify.exponents.exponent_test import Path
+    >>> test = ExponentTest(
+    ...     id="dekel2012/rounds", theorem="dekel2012/explicit", term="optimization", algorithm="minibatch-sgd",
+    ...     problem="log-spaced-quadratic", instance={"mu": 1e-20, "d": 50}, output="average",
+    ...     fixed={"sigma": 0, "M": 1, "K": 4}, paths=(Path("R", 1e3, points=5),),
+    ... )
+    >>> judge_exponents(test, run_exponent_test(test)).status
+    'consistent'
+    """
     return exponents(test, data).check()
 
 

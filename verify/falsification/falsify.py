@@ -123,6 +123,22 @@ def falsify(
     refuted by the functions that attain it, and nothing is searched.  With a number of evaluations (and a seed) the
     answer is always the same; a time budget adds restarts until it is spent.  `progress` is told of the points tried so
     far, or of the seconds gone by.  A statement that no search tests is answered `not-applicable`, with the reason.
+
+    Args:
+        pattern: a theorem's id, or a shell-style pattern of ids
+        seconds: how long to search in all
+        evaluations: how many points each search tries, in place of a time
+        seed: of the random points
+        progress: hears what is done
+
+    Returns:
+        One answer for each search: verdict, points tried, and the command that shows a witness again.
+
+    Raises:
+        TightrateError: for a pattern that fits nothing.
+
+    >>> [one.verdict.status for one in falsify("patel2024/prop1", evaluations=10)]
+    ['not-applicable']
     """
     searches = searches_for(claimed) if isinstance(claimed, str) else _searches_of(claimed)
     if not any(search.name in SEARCHES for search in searches) and not isinstance(claimed, Search):

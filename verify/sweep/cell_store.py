@@ -28,6 +28,14 @@ class CellStore:
     A file is one line of JSON (format, key, SHA-256 of key and contents) followed by the contents, a numpy archive.
     A file that is cut off, damaged, of another kind or of another cell is no cell at all: it is counted in `damaged`
     and written anew.  `found` counts the cells that were taken.  Only results are kept, never failures.
+
+    Attributes:
+        folder: where the files lie
+
+    >>> from tempfile import mkdtemp
+    >>> store = CellStore(mkdtemp())
+    >>> store.found, store.damaged
+    (0, 0)
     """
 
     folder: Path

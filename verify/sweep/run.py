@@ -69,6 +69,25 @@ def run_sweep(
     `bound` and `term: NAME` are its bound and the terms of it, `conditions_failing` says how many of its conditions
     fail, and `symbol: NAME` are its symbols.  The attribute `notes` says what is wrong with sampled numbers, such as
     expectations that do not exist.
+
+    Args:
+        sweep: what to run
+        jobs: processes
+        scheduler: the address of a Dask cluster's scheduler
+        store: keeps finished cells, so that a sweep goes on where it was
+        progress: hears how many cells are done
+        watch: hears what each cell found
+        hours: the longest estimate that is run
+
+    Returns:
+        The dataset.
+
+    Raises:
+        TightrateError: for bad input, and for cells that failed when all others have run.
+
+    >>> given = {"eta": 0.5, "cosine": 0.5, "K": 2}
+    >>> run_sweep(Sweep("s", "local-sgd", "rank-one-pair", {"R": (1, 2)}, given, method="exact")).gap_mean.dims
+    ('R',)
     """
     refuse_endless(f"sweep {sweep.name}", sweep.numbers, hours)
     with one_blas_thread():
@@ -224,6 +243,18 @@ def measurement(data: xr.Dataset, name: str = "", *, what: str = "", rounding: f
     The symbols are those of the theorem, and every number that the sweep was given or that its algorithm took by
     default; `rounding` is relative to the mean.  Any dataset with a variable NAME_mean, and perhaps NAME_stderr, will
     do.
+
+    Args:
+        data: what `run_sweep` returned
+        name: which measure
+        what: its name in sentences
+        rounding: the relative error of exact values
+
+    Returns:
+        Means, standard errors and symbols, ready to be held against a bound.
+
+    Raises:
+        TightrateError: for a measure that the sweep does not have.
 
     >>> given = {"K": 2, "eta": 0.5, "cosine": 0.5}
     >>> found = run_sweep(Sweep("s", "local-sgd", "rank-one-pair", {"R": (1, 2)}, given, method="exact"))

@@ -81,6 +81,15 @@ class Sweep:
 
     Noise is keyed by the seed and by the cell's coordinates, so that a cell draws the same numbers alone or in the
     sweep; along the axes in `common` all cells share their random numbers.
+
+    Attributes:
+        name: that of the results
+        output: "last" or "average"
+        seed: of all noise
+        measures: what is measured of the output
+
+    >>> Sweep("s", "local-sgd", "rank-one-pair", {"R": (1, 2)}, {"K": 2, "eta": 0.5, "cosine": 0.5}).axes["R"]
+    (1, 2)
     """
 
     name: str
@@ -344,6 +353,19 @@ Scale = Literal["linear", "log"]
 
 def spaced(name: str, start: float, stop: float, points: int, scale: Scale = "linear") -> tuple[Value, ...]:
     """Values of an axis, evenly spaced or evenly spaced in logarithm; whole and distinct for a count.
+
+    Args:
+        name: the axis, whose kind tells whether values are whole
+        start: the first value
+        stop: the last value
+        points: how many
+        scale: "linear" or "log"
+
+    Returns:
+        The values.
+
+    Raises:
+        TightrateError: for ends or a number of points that make no axis.
 
     >>> spaced("K", 1, 1024, 11, "log")
     (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)

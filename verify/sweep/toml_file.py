@@ -42,6 +42,19 @@ def read_sweep(path: Path, *, problem: str | None = None) -> Sweep:
     9, replicas = 32, widenings = 12}`, whose ends may be formulas, too.  A fourth
     table, `[symbols]`, declares symbols that the alphabet does not have, each as a kind ("count"), a formula ("L/mu")
     or a table of what `tightrate.rates.statements.own_symbols.symbol` takes; they are known from then on.
+
+    Args:
+        path: the file
+        problem: stands in for the file's problem
+
+    Returns:
+        The sweep, checked, for `run_sweep`.
+
+    Raises:
+        TightrateError: with the key in the file that is wrong.
+
+    >>> read_sweep(Path("examples/krm_sweep.toml")).algorithm
+    'local-sgd'
     """
     content = _parsed(path)
     _check_keys("a sweep", content, KEYS)

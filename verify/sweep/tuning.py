@@ -30,6 +30,9 @@ class Tuned:
     added there in the same ratio, at most `widenings` times; an end that is `closed` is a limit and not a guess, and an
     optimum there is inside.  All values see common random numbers, of `replicas` replicas that are used for nothing
     else: the chosen step is then measured afresh, so that its mean is not flattered by the choice.
+
+    >>> Tuned("0.01/L", "1/L", points=9).points
+    9
     """
 
     low: Formula

@@ -67,9 +67,9 @@ from tightrate.rates.symbols.alphabet import (
 
 PREFACTOR = Erratum(
     "prefactor",
-    "The exponential has a factor of the unit of the measure in front; $mu D_0^2$, which the last step of the proof"
+    "The exponential has a factor of the unit of the measure in front; $mu B^2$, which the last step of the proof"
     " gives, is supplied.",
-    "$exp(-Theta(mu K R / L))$ is a pure number and not a value; (B.16) reads $4 mu D_0^2 exp(-eta mu T / 2)$.",
+    "$exp(-Theta(mu K R / L))$ is a pure number and not a value; (B.16) reads $4 mu B^2 exp(-eta mu T / 2)$.",
     kind="misprint",
     where="(4.3), (4.5), (B.19)",
     printed="$exp(-Theta(mu K R / L))$, resp. $exp(-Theta(mu R / L))$, without a factor in front",

@@ -46,7 +46,7 @@ def _needing(steps: Expr) -> Stated:
             Erratum(
                 "(D.1)",
                 "The display has $sqrt(L/eps)$ where $1/sqrt(L eps)$ follows from the two facts before it; (D.11)"
-                " alike. The second '=' of (D.8) should be '>='.",
+                " alike. The second '=' of (D.8) should be $>=$.",
                 "$sigma delta^(-1/alpha) sqrt(L/eps)$ is not a pure number; the smallest $T$, measured without its"
                 " logarithm, scales as $L^(-1/2)$.",
                 kind="misprint",

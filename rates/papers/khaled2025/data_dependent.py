@@ -58,7 +58,7 @@ def thm4() -> Stated:
                 "With the upper limit as legible it would not depend on $h$.",
                 kind="remark",
                 where="Appendix B",
-                printed="$x_{r,h} = x_r - gamma eta sum_{h=0}^{H-1} g_{r,h}$",
+                printed="$x_{r,h} = x_r - gamma eta sum_{h=0}^{K-1} g_{r,h}$",
                 certainty="legible",
             ),
         ),
@@ -114,12 +114,12 @@ def eq9() -> Stated:
         errata=(
             Erratum(
                 "first case",
-                "Proposition 2 asks for $d_0^2/(eta^2 R H)$ of at least order $sigma^2 + H G^2$; the verbal condition"
+                "Proposition 2 asks for $B^2/(eta^2 R K)$ of at least order $sigma^2 + K G^2$; the verbal condition"
                 " only negates the case $gamma < 1$. Eq. (9) itself was not seen.",
-                "Proposition 2 with a = $d_0^2/(eta R H)$, $b = eta (sigma^2 + G^2)$, $c = eta H G^2$.",
+                "Proposition 2 with a = $B^2/(eta R K)$, $b = eta (sigma^2 + G^2)$, $c = eta K G^2$.",
                 kind="conditional",
                 where="text after eq. (9)",
-                printed="for $gamma > 1$: $d_0^2/(eta^2 R H) + H G^2$ of at least order $sigma^2$",
+                printed="for $gamma > 1$: $B^2/(eta^2 R K) + K G^2$ of at least order $sigma^2$",
                 certainty="legible",
             ),
         ),

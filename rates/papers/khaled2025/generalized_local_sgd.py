@@ -199,12 +199,12 @@ def ill_tuned() -> Stated:
         errata=(
             Erratum(
                 "gamma_*",
-                "Minimizing the rate gives $sqrt(L^2 D^2 M H / (R sigma^2))$, a pure number; whether the print differs"
+                "Minimizing the rate gives $sqrt(L^2 B^2 M K / (R sigma^2))$, a pure number; whether the print differs"
                 " or the conversion of the text lost symbols is not known.",
-                "$gamma_*$ multiplies $sigma^2 / (L M H)$ and divides $L D^2 / R$, so it must be a pure number.",
+                "$gamma_*$ multiplies $sigma^2 / (L M K)$ and divides $L B^2 / R$, so it must be a pure number.",
                 kind="remark",
                 where="discussion after Theorem 1",
-                printed="$sqrt(L D^2 sigma^2 M H / (R sigma^2))$",
+                printed="$sqrt(L B^2 sigma^2 M K / (R sigma^2))$",
                 certainty="legible",
             ),
         ),

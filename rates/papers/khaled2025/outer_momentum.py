@@ -56,7 +56,7 @@ def thm2() -> Stated:
                 " - momentum), about 13 at 1 - momentum = 1e-5.",
                 kind="conditional",
                 where="Theorem 2, second condition",
-                printed="$eta gamma mu L H / (1 - mu) <= 1/16$",
+                printed="$eta gamma momentum L K / (1 - momentum) <= 1/16$",
                 certainty="legible",
             ),
         ),

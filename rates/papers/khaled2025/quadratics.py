@@ -45,7 +45,7 @@ def quadratic_mean() -> Stated:
                 "$x_{r+1} = (1 - gamma) x_r + gamma (I - eta Q)^K x_r$ in the mean.",
                 kind="remark",
                 where="discussion after Theorem 1",
-                printed="$E x_R = ((1 - gamma) I + gamma (I - eta Q)^H) x_0$",
+                printed="$E x_R = ((1 - gamma) I + gamma (I - eta Q)^K) x_0$",
                 certainty="legible",
             ),
             Erratum(

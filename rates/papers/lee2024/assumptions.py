@@ -36,6 +36,6 @@ HETEROGENEITY = Erratum(
     " the gradient stays away from zero; lee2024/proved is a bound that does hold.",
     kind="conditional",
     where="summaries of Theorem 6",
-    printed="the rate $T^(-1/2)$ under smoothness and bounded gradients",
+    printed="the rate $R^(-1/2)$ under smoothness and bounded gradients",
     certainty="unseen",
 )

@@ -61,11 +61,11 @@ E5_MINIMA = Erratum(
 )
 E5_CHAIN = Erratum(
     "E5",
-    "In (20) the average of even and odd machines has the factor $H/4$, not $H/2$; this changes constants only.",
-    "Half of the machines carry each half of the chain, each with $H/2$ in front.",
+    "In (20) the average of even and odd machines has the factor $L/4$, not $L/2$; this changes constants only.",
+    "Half of the machines carry each half of the chain, each with $L/2$ in front.",
     kind="side condition",
     where="(20)",
-    printed="the factor $H/2$ before the sum over both halves of the chain",
+    printed="the factor $L/2$ before the sum over both halves of the chain",
 )
 E5_START = Erratum(
     "E5, start",
@@ -89,7 +89,7 @@ E5_ROUND = Erratum(
     "Prop. 19 names it so; $B$ is the bound on the optimum's norm.",
     kind="misprint",
     where="App. E.5",
-    printed="$beta B / M$ and $(I - beta B)^R$",
+    printed="$gamma B / M$ and $(I - gamma B)^R$",
 )
 E6 = Erratum(
     "E6",
@@ -112,13 +112,13 @@ E7 = Erratum(
 )
 E10 = Erratum(
     "E10",
-    "The proof has $(H B^2 / (4 kappa)) exp(-12 R / kappa)$, (17); the main text leaves out both constants. The"
-    " condition for $Omega(H B^2 / R)$ is that $kappa$ is of the order of $R$, not of at least that order.",
-    "A Hessian with the two eigenvalues $H$ and $mu$, and $eta = 1/H$: whatever the optimum within $B$ is, the gap is"
-    " at most $(H B^2 / (2 kappa)) (1 - 1/kappa)^(2R)$, which is below the print for every $R >= 1$.",
+    "The proof has $(L B^2 / (4 kappa)) exp(-12 R / kappa)$, (17); the main text leaves out both constants. The"
+    " condition for $Omega(L B^2 / R)$ is that $kappa$ is of the order of $R$, not of at least that order.",
+    "A Hessian with the two eigenvalues $L$ and $mu$, and $eta = 1/L$: whatever the optimum within $B$ is, the gap is"
+    " at most $(L B^2 / (2 kappa)) (1 - 1/kappa)^(2R)$, which is below the print for every $R >= 1$.",
     kind="misprint",
     where="Lemma 8, main text",
-    printed="$F(x_R) - F* >= (H B^2 / kappa) exp(-R / kappa)$ for every $eta$, and $Omega(H B^2 / R)$ for $kappa ="
+    printed="$F(x_R) - F* >= (L B^2 / kappa) exp(-R / kappa)$ for every $eta$, and $Omega(L B^2 / R)$ for $kappa ="
     " Omega(R)$",
 )
 E9 = Erratum(
@@ -139,7 +139,7 @@ E8_WEIGHTED = Erratum(
     " R$.",
     kind="side condition",
     where="Theorem 27, called informal in the paper",
-    printed="$H B^2 exp(-mu K R / H)$ up to constants and logarithms",
+    printed="$L B^2 exp(-mu K R / L)$ up to constants and logarithms",
 )
 E8 = Erratum(
     "E8",

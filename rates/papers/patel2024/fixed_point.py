@@ -242,15 +242,15 @@ def two_stage() -> Stated:
                 " logarithm is not a pure number.",
                 kind="misprint",
                 where="App. E.6",
-                printed="$log(H mu / (zeta_star tau B))$ in the rounds of the first stage",
+                printed="$log(L mu / (zeta_opt tau B))$ in the rounds of the first stage",
             ),
             Erratum(
                 "E5",
                 "The start must lie outside the floor: $zeta_opt tau / (L mu) < B$.",
-                "$zeta_star mu tau$ and $H B$ have different units; two stages gain where the floor is below $B$.",
+                "$zeta_opt mu tau$ and $L B$ have different units; two stages gain where the floor is below $B$.",
                 kind="misprint",
                 where="App. E.6",
-                printed="the condition $zeta_star mu tau << H B$",
+                printed="the condition $zeta_opt mu tau << L B$",
             ),
         ),
     )

@@ -61,12 +61,11 @@ def prop25_quadratics() -> Stated:
         errata=(
             Erratum(
                 "units",
-                "A factor $1/H$ is missing; with it the bound follows.",
-                "The unit of the print is a gradient times a curvature; A7 bounds distances of optima by"
-                " $zeta_star/H$.",
+                "A factor $1/L$ is missing; with it the bound follows.",
+                "The unit of the print is a gradient times a curvature; A7 bounds distances of optima by $zeta_opt/L$.",
                 kind="misprint",
-                where="App. C.1, with the letter $L$ for $H$",
-                printed="$(1 - (1 - eta L)^K) zeta_star / (eta K)$",
+                where="App. C.1, which has another letter for the smoothness",
+                printed="$(1 - (1 - eta L)^K) zeta_opt / (eta K)$",
             ),
         ),
     )

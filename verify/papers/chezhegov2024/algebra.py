@@ -67,7 +67,7 @@ def keeps_half_the_contraction(rule: Rule, slow: Theorem) -> Symbolic:
 
 @claim(
     "chezhegov2024/cor1-rule2",
-    "With $1 - beta_t <= eta mu d_min^2/d_max^3$ one update of $D^2$ grows $D$ by at most $eta mu/(2 d_max)$, and"
+    "With $1 - beta2 <= eta mu d_min^2/d_max^3$ one update of $D^2$ grows $D$ by at most $eta mu/(2 d_max)$, and"
     " half the contraction of a step remains.",
     kind="identity",
     expected="confirmed",
@@ -79,7 +79,7 @@ def cor1_rule2(theorem: Theorem) -> Symbolic:
 
 @claim(
     "chezhegov2024/cor1-rule3",
-    "With $1 - beta_t <= eta mu d_min/(4 d_max^2)$ one update of $D$ grows it by at most $eta mu/(2 d_max)$, and"
+    "With $1 - beta2 <= eta mu d_min/(4 d_max^2)$ one update of $D$ grows it by at most $eta mu/(2 d_max)$, and"
     " half the contraction of a step remains.",
     kind="identity",
     expected="confirmed",
@@ -91,7 +91,7 @@ def cor1_rule3(theorem: Theorem) -> Symbolic:
 
 @claim(
     "chezhegov2024/averaging-must-be-slow",
-    "At the largest step $d_min/(4L)$ Corollary 1 asks for $1 - beta_t <= (mu/L) (d_min/d_max)^3/4$ under rule (2)"
+    "At the largest step $d_min/(4L)$ Corollary 1 asks for $1 - beta2 <= (mu/L) (d_min/d_max)^3/4$ under rule (2)"
     " and $(mu/L) (d_min/d_max)^2/16$ under rule (3): beyond 0.999 as soon as $L/mu$ exceeds 250, or 62.5.",
     theorem="chezhegov2024/cor1-rule2",
     kind="regime",

@@ -68,7 +68,7 @@ def local_gaps(session: Session) -> xr.Dataset:
     data=local_gaps,
 )
 def thm1_on_quadratics(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Exact values on thousands of random quadratics with noise of its own in each coordinate, over wide ranges of $H$,
+    """Exact values on thousands of random quadratics with noise of its own in each coordinate, over wide ranges of $K$,
     $R$, $M$, curvatures, noise and outer steps, the inner step inside the condition; compared by value."""
     what = "mean gap of all local iterates"
     return Bounded(theorem, Measurement.of(data, "local_gap", what=what, instance=QUADRATIC))

@@ -229,7 +229,7 @@ def second_moments(data: xr.Dataset, rule: str, what: str, **symbols: str) -> Eq
 
 @claim(
     "khaled2025/second-moments",
-    "On a quadratic $E x_r^2$ follows $b^2 E x_r^2 + gamma^2 eta^2 s^2 S_H / M$ with $b = 1 - gamma + gamma a^H$,"
+    "On a quadratic $E x_r^2$ follows $b^2 E x_r^2 + gamma^2 eta^2 s^2 S_K / M$ with $b = 1 - gamma + gamma a^K$,"
     " round by round.",
     theorem="khaled2025/stationary",
     kind="exact value",
@@ -258,7 +258,7 @@ def momentum_second_moments(data: xr.Dataset) -> Equal:
 
 @claim(
     "khaled2025/accelerated-second-moments",
-    "On a quadratic the accelerated loop is $u_{r+1} = a^H x_r + n$, $z_{r+1} = z_r - gamma_r ((1 - a^H) x_r - n)$,"
+    "On a quadratic the accelerated loop is $u_{r+1} = a^K x_r + n$, $z_{r+1} = z_r - gamma_r ((1 - a^K) x_r - n)$,"
     " the same $n$ in both.",
     theorem="khaled2025/thm3",
     kind="exact value",
@@ -274,7 +274,7 @@ def accelerated_second_moments(data: xr.Dataset) -> Equal:
 
 @claim(
     "khaled2025/quadratic-mean",
-    "On a quadratic the mean of $x_R$ is $((1 - gamma) I + gamma (I - eta Q)^H)^R x_0$, with the exponent $R$.",
+    "On a quadratic the mean of $x_R$ is $((1 - gamma) I + gamma (I - eta Q)^K)^R x_0$, with the exponent $R$.",
     kind="exact value",
     data=closed_forms,
     expected="confirmed",
@@ -288,7 +288,7 @@ def quadratic_mean(theorem: Theorem, data: xr.Dataset) -> Equal:
 
 @claim(
     "khaled2025/quadratic-mean-as-legible",
-    "The mean of $x_R$ is $((1 - gamma) I + gamma (I - eta Q)^H) x_0$, as legible in the available text, which"
+    "The mean of $x_R$ is $((1 - gamma) I + gamma (I - eta Q)^K) x_0$, as legible in the available text, which"
     " has no exponent $R$.",
     theorem="khaled2025/quadratic-mean",
     kind="counterexample",
@@ -311,8 +311,8 @@ def quadratic_mean_as_legible(theorem: Theorem, data: xr.Dataset) -> Controlled:
 
 @claim(
     "khaled2025/stationary",
-    "On a quadratic with noise $E (x_r - x*)^2$ settles at $gamma eta^2 s^2 S_H / (M (1 - a^H)(2 - gamma (1 -"
-    " a^H)))$ wherever rounds contract.",
+    "On a quadratic with noise $E (x_r - x*)^2$ settles at $gamma eta^2 s^2 S_K / (M (1 - a^K)(2 - gamma (1 -"
+    " a^K)))$ wherever rounds contract.",
     kind="exact value",
     data=closed_forms,
     expected="confirmed",
@@ -386,7 +386,7 @@ def stability(session: Session) -> xr.Dataset:
 
 @claim(
     "khaled2025/stable-range",
-    "On a quadratic with noise $E x_r^2$ stays bounded exactly where $0 < gamma (1 - a^H) < 2$.",
+    "On a quadratic with noise $E x_r^2$ stays bounded exactly where $0 < gamma (1 - a^K) < 2$.",
     theorem="khaled2025/stationary",
     kind="regime",
     data=stability,

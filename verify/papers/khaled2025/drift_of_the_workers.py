@@ -177,26 +177,26 @@ def _by_paths(K: float, eta: Array, offset: Array) -> Array:
 
 @claim(
     "khaled2025/drift-term-is-needed",
-    "However many workers there are, plain averaging settles at a gap of the order $L eta^2 sigma^2 H$ on a function"
-    " with a kink: Theorem 1's drift term cannot fall faster in $eta$ or in $H$, and on a parabola it is not seen.",
+    "However many workers there are, plain averaging settles at a gap of the order $L eta^2 sigma^2 K$ on a function"
+    " with a kink: Theorem 1's drift term cannot fall faster in $eta$ or in $K$, and on a parabola it is not seen.",
     theorem="khaled2025/thm1",
     kind="scaling",
     data=spread,
 )
 def drift_term_is_needed(theorem: Theorem, data: xr.Dataset) -> Every:
     """The resting point of a round with infinitely many workers, found backwards on a grid and checked by following
-    every path of the noise: the gap over $L eta^2 sigma^2 H$ must become constant as $eta$ falls and as $H$ grows,
+    every path of the noise: the gap over $L eta^2 sigma^2 K$ must become constant as $eta$ falls and as $K$ grows,
     stay below Theorem 1's bound, and vanish on a parabola."""
     drifted = data.eta**2 * data.K
     falling = (data.gap / drifted).sortby("eta", ascending=False)
-    lines = [Line(f"1/eta at H = {K:g}", 1 / falling.eta.values, falling.sel(K=K).values, 0.0) for K in data.K.values]
-    lines.append(Line("H at the smallest eta", data.K.values, falling.isel(eta=-1).values, 0.0))
+    lines = [Line(f"1/eta at K = {K:g}", 1 / falling.eta.values, falling.sel(K=K).values, 0.0) for K in data.K.values]
+    lines.append(Line("K at the smallest eta", data.K.values, falling.isel(eta=-1).values, 0.0))
     gap, parabola = (Measurement.of(data, name) for name in ("gap", "on_a_parabola"))
     followed = data.isel(K=np.flatnonzero(data.K <= ALL_PATHS))
     paths = Measurement.of(followed, "by_paths", what="gap with every path followed")
     return Every(
         {
-            "scaling": Limits(lines, "gap over L eta^2 sigma^2 H", "exponent 0 in eta and in H", 0.1),
+            "scaling": Limits(lines, "gap over $L eta^2 sigma^2 K$", "exponent 0 in eta and in K", 0.1),
             "bound": Bounded(theorem, gap),
             "all paths": Equal(paths, followed.gap, relative=1e-3),
             "parabola": Vanishes(parabola, 1e-12 * drifted),

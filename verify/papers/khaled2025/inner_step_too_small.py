@@ -61,7 +61,7 @@ def _of_known_sign(expression: Expr) -> Expr:
 
 @claim(
     "khaled2025/small-steps-suffice",
-    "Where $8 eta L <= 1$, $eta gamma L H <= 1/8$ is enough for the condition of Theorem 1.",
+    "Where $8 eta L <= 1$, $eta gamma L K <= 1/8$ is enough for the condition of Theorem 1.",
     theorem="khaled2025/thm1",
     kind="regime",
     expected="confirmed",

@@ -56,33 +56,33 @@ def acceleration(session: Session) -> xr.Dataset:
 
 @claim(
     "khaled2025/accelerated-exponents",
-    "Without noise the accelerated loop's gap falls with exponent -2 in $R$ and -1 in $H$, that of plain averaging"
+    "Without noise the accelerated loop's gap falls with exponent -2 in $R$ and -1 in $K$, that of plain averaging"
     " with exponent -1 in both.",
     theorem="khaled2025/thm3-safe",
     kind="scaling",
     data=acceleration,
 )
 def accelerated_exponents(data: xr.Dataset) -> Limits:
-    """Exact gaps of the last iterate on a quadratic with curvatures of every size: local slopes in $R$ at several $H$,
-    and in $H$ at several $R$, must approach the exponents."""
+    """Exact gaps of the last iterate on a quadratic with curvatures of every size: local slopes in $R$ at several $K$,
+    and in $K$ at several $R$, must approach the exponents."""
     lines = []
     for rule, exponent in (("accelerated", -2.0), ("plain", -1.0)):
         gap = data.gap.sel(rule=rule)
-        lines += [Line(f"R, {rule}, H = {K:g}", data.R.values, gap.sel(K=K).values, exponent) for K in data.K.values]
-        lines += [Line(f"H, {rule}, R = {R:g}", data.K.values, gap.sel(R=R).values, -1.0) for R in data.R.values[3:]]
+        lines += [Line(f"R, {rule}, K = {K:g}", data.R.values, gap.sel(K=K).values, exponent) for K in data.K.values]
+        lines += [Line(f"K, {rule}, R = {R:g}", data.K.values, gap.sel(R=R).values, -1.0) for R in data.R.values[3:]]
     predicted = "R^-2 and H^-1; plain R^-1 and H^-1"
     return Limits(lines, "gap of the last iterate", predicted, 0.03, about=(Measurement.of(data, "gap"),))
 
 
 @claim(
     "khaled2025/accelerated-value",
-    "Without noise the accelerated loop's gap is at most $2 D^2 / (gamma eta H R (R + 1))$.",
+    "Without noise the accelerated loop's gap is at most $2 B^2 / (gamma eta K R (R + 1))$.",
     theorem="khaled2025/thm3-safe",
     kind="bound with constants",
     data=acceleration,
 )
 def accelerated_value(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The same exact gaps against the bound, by value, for every $H$ and $R$."""
+    """The same exact gaps against the bound, by value, for every $K$ and $R$."""
     fast = data.sel(rule="accelerated", drop=True)
     return Bounded(theorem, Measurement.of(fast, "gap", what="gap of the last iterate"))
 

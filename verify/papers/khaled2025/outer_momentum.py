@@ -232,7 +232,7 @@ def as_shipped(data: xr.Dataset, power: int) -> Equal:
 @claim(
     "khaled2025/momentum-condition-first-power",
     "With the second condition of Theorem 2 as far as legible, 1 - momentum to the first power, a constant times (1"
-    " - momentum) $D^2 / (gamma eta R H)$ bounds the gap without noise.",
+    " - momentum) $B^2 / (gamma eta R K)$ bounds the gap without noise.",
     theorem="khaled2025/thm2",
     kind="counterexample",
     data=condition,

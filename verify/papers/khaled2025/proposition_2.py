@@ -66,7 +66,7 @@ def subgradients() -> dict[str, tuple[Expr, Expr]]:
 
 @claim(
     "khaled2025/prop2",
-    "Proposition 2: $a/x + b x + c |1 - x|$ is least at $sqrt(a/(b + c))$ if a >= $b + c$, at $sqrt(a/(b - c))$ if"
+    "Proposition 2: $a/x + b x + c |1 - x|$ is least at $sqrt(a/(b + c))$ if $a >= b + c$, at $sqrt(a/(b - c))$ if"
     " $b >= c$ and $a <= b - c$, and at 1 otherwise.",
     theorem="khaled2025/eq9",
     kind="exact value",

@@ -202,7 +202,7 @@ def attained(theorem: Theorem, data: xr.Dataset, what: str) -> Facts:
         for axis in ("K", "R", "M"):
             line = grid.isel({other: -1 for other in ("K", "R", "M") if other != axis})
             lines.append(Line(f"{axis}, {name}", line[axis].values, line.values, 0.0))
-    slopes = Limits(lines, what, "gap / term has exponent 0 in H, R and M", 0.05)
+    slopes = Limits(lines, what, "gap / term has exponent 0 in K, R and M", 0.05)
     below = Bounded(theorem, Measurement.of(chosen, "gap", what=what))
     share = Fact(min(shares), at_least=0.5)
     return Facts({"smallest share of the term in the bound": share}, main=Every({"exponents": slopes, "bound": below}))
@@ -210,21 +210,21 @@ def attained(theorem: Theorem, data: xr.Dataset, what: str) -> Facts:
 
 @claim(
     "khaled2025/eq2-exponents",
-    "At the prescribed step and on the worst curvature the gap of plain averaging falls in $H$, $R$ and $M$ with the"
+    "At the prescribed step and on the worst curvature the gap of plain averaging falls in $K$, $R$ and $M$ with the"
     " exact exponents of eq. $(2)'s$ optimization and statistical terms.",
     theorem="khaled2025/eq2-explicit",
     kind="scaling",
     data=worst_curvature,
 )
 def eq2_exponents(theorem: Theorem, data: xr.Dataset) -> Facts:
-    """Exact gaps, maximized over curvatures, on grids of $H$, $R$ and $M$ where one term is largest: gap over term must
+    """Exact gaps, maximized over curvatures, on grids of $K$, $R$ and $M$ where one term is largest: gap over term must
     become constant along every axis, and stay below the bound with its constants."""
     return attained(theorem, data, "gap of plain averaging")
 
 
 @claim(
     "khaled2025/cor1-exponents",
-    "At the prescribed step and on the worst curvature the gap of the accelerated loop falls in $H$, $R$ and $M$"
+    "At the prescribed step and on the worst curvature the gap of the accelerated loop falls in $K$, $R$ and $M$"
     " with the exact exponents of Corollary 1's optimization and statistical terms.",
     theorem="khaled2025/cor1-safe",
     kind="scaling",

@@ -147,7 +147,7 @@ def _display_20(seed: int) -> xr.Dataset:
 
 @claim(
     "patel2024/thm11-instance",
-    "The chain of Theorem 11 is $H$-smooth, has its optimum at distance $B$, and $zeta_star = 0$.",
+    "The chain of Theorem 11 is $L$-smooth, has its optimum at distance $B$, and $zeta_star = 0$.",
     theorem="patel2024/thm11",
     kind="identity",
     data=runs,
@@ -171,13 +171,13 @@ def thm11_instance(data: xr.Dataset) -> Equal:
     expected="confirmed",
 )
 def thm11_minimum(theorem: Theorem, data: xr.Dataset) -> Equal:
-    """A Schur complement of the average Hessian against the theorem's expression, links of curvature $H/2$."""
+    """A Schur complement of the average Hessian against the theorem's expression, links of curvature $L/2$."""
     return Equal(Measurement.of(data, "minimum", what="least suboptimality on R coordinates"), theorem, relative=1e-9)
 
 
 @claim(
     "patel2024/thm11-constant",
-    "The exact minimum of the chain is at least $H B^2 / (128 R^2)$.",
+    "The exact minimum of the chain is at least $L B^2 / (128 R^2)$.",
     kind="bound with constants",
     data=runs,
 )
@@ -188,7 +188,7 @@ def thm11_constant(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/eq20-as-printed",
-    "Display (20), with its constants taken as exact: the average of the even and odd machines has the factor $H/2$.",
+    "Display (20), with its constants taken as exact: the average of the even and odd machines has the factor $L/2$.",
     theorem="patel2024/thm11",
     kind="side condition",
     accuses="E5",
@@ -196,7 +196,7 @@ def thm11_constant(theorem: Theorem, data: xr.Dataset) -> Bounded:
     expected="violated",
 )
 def eq20_as_printed(data: xr.Dataset) -> Equal:
-    """Erratum E5: the average objective at random points against $H/2$ times the sum of all squares; it is half of
+    """Erratum E5: the average objective at random points against $L/2$ times the sum of all squares; it is half of
     that, because each half of the machines carries each half of the squares."""
     printed = data.strength / 2 * data.squares
     of_display = {"R": DISPLAY_ROUNDS, "d": DISPLAY_DIMENSION, "M": 2}
@@ -246,7 +246,7 @@ def longer_chains(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/thm11-attained",
-    "On the chain accelerated mini-batch SGD falls at least as fast as $H B^2 / R^2$, so Theorem 11 is tight.",
+    "On the chain accelerated mini-batch SGD falls at least as fast as $L B^2 / R^2$, so Theorem 11 is tight.",
     theorem="patel2024/thm11",
     kind="scaling",
     data=longer_chains,

@@ -206,7 +206,7 @@ def limits(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/fixed-point-ends",
-    "The fixed point is the optimum for $K = 1$ and the mean of the machines' optima for $K$ = infinity, $eta < 1/H$.",
+    "The fixed point is the optimum for $K = 1$ and the mean of the machines' optima for $K$ = infinity, $eta < 1/L$.",
     theorem="patel2024/prop19",
     kind="identity",
     data=limits,

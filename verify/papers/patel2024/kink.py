@@ -56,7 +56,7 @@ def one_round(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/piecewise-drift",
-    "One round moves the kink pulled apart from its optimum by exactly the closed form, for $eta <= 1/H$.",
+    "One round moves the kink pulled apart from its optimum by exactly the closed form, for $eta <= 1/L$.",
     kind="identity",
     data=one_round,
     expected="confirmed",
@@ -90,7 +90,7 @@ def best_steps(session: Session) -> xr.Dataset:
 @claim(
     "patel2024/piecewise-floor",
     "With plain averaging and the best inner step the kink pulled apart, beside a slow coordinate, stays of the"
-    " order of the heterogeneity term $(H zeta_star^2 B^4)^(1/3) / R^(2/3)$.",
+    " order of the heterogeneity term $(L zeta_star^2 B^4)^(1/3) / R^(2/3)$.",
     theorem="patel2024/thm9-vanilla",
     kind="scaling",
     data=best_steps,
@@ -177,14 +177,14 @@ def noise_drift(theorem: Theorem, data: xr.Dataset) -> Bounded:
 @claim(
     "patel2024/noise-drift-leading-order",
     "That drift is at most 10 per cent above its leading order $(2/3) (a_+ - a_-) eta^2 K^(3/2) sigma / sqrt(2 pi)$,"
-    " and within 10 per cent of it for the smallest $eta H K$ and the largest $K$.",
+    " and within 10 per cent of it for the smallest $eta L K$ and the largest $K$.",
     theorem="patel2024/noise-drift",
     kind="exact value",
     data=noisy_round,
 )
 def noise_drift_leading_order(data: xr.Dataset) -> Every:
     """Whole intervals, five standard errors to either side, against 1.1 times the leading order, and at the smallest
-    $eta H K$ and the largest $K$ also against 0.9 times."""
+    $eta L K$ and the largest $K$ also against 0.9 times."""
     everywhere, close = mean_drift(data), mean_drift(data.isel(K=[-1], reach=[0]), " at small steps")
     leading = leading_drift()
     return Every(
@@ -210,7 +210,7 @@ def noisy_rounds(session: Session) -> xr.Dataset:
     data=noisy_rounds,
 )
 def noise_floor_order(data: xr.Dataset) -> Every:
-    """The mean of 64 machines' average after $8/(eta H K)$ rounds, less a quadratic with the same noise, over the
+    """The mean of 64 machines' average after $8/(eta L K)$ rounds, less a quadratic with the same noise, over the
     leading drift of a round divided by what a round removes: the ratio varies by less than a factor 2 while the
     shape varies by far more."""
     off = Measurement.of(data, "drift", what="mean of the average", stderr="error")

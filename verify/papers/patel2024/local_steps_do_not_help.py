@@ -131,14 +131,14 @@ def prop7_odd_machines(theorem: Theorem, data: xr.Dataset) -> Bounded:
 @claim(
     "patel2024/prop7-eigenvalues",
     "With the share $a$ of the machines on the first direction the average of the rank-one pair has the smaller"
-    " eigenvalue $(1 - sqrt(1 - 4 a (1 - a) (1 - cosine^2))) H / 2$.",
+    " eigenvalue $(1 - sqrt(1 - 4 a (1 - a) (1 - cosine^2))) L / 2$.",
     theorem="patel2024/prop7-any-machines",
     kind="identity",
     data=odd_machines,
     expected="confirmed",
 )
 def prop7_eigenvalues(data: xr.Dataset) -> Equal:
-    """The formula is solved for the angle that makes the eigenvalue $H / (12 R)$; eigenvalues of the matrices must be
+    """The formula is solved for the angle that makes the eigenvalue $L / (12 R)$; eigenvalues of the matrices must be
     exactly that, to rounding."""
     smaller = Measurement.of(data, "eigenvalue", what="smaller eigenvalue of the average")
     return Equal(smaller, smaller.at(alphabet.L * (1 - hard_cosine()) / 2), scale=smaller.symbols["L"])
@@ -204,13 +204,13 @@ def gradient_descent(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/lemma8",
-    "On a quadratic with eigenvalues $H$ and $mu <= H/6$ no step brings $R$ steps of gradient descent below $(H B^2"
+    "On a quadratic with eigenvalues $L$ and $mu <= L/6$ no step brings $R$ steps of gradient descent below $(L B^2"
     " / (4 kappa)) (1 - 3/kappa)^(2R)$.",
     kind="bound with constants",
     data=gradient_descent,
 )
 def lemma8(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The minimum over a grid of steps up to $3.5/H$, for condition numbers from 6 and up to 3000 steps."""
+    """The minimum over a grid of steps up to $3.5/L$, for condition numbers from 6 and up to 3000 steps."""
     what = "best suboptimality of gradient descent"
     return Bounded(theorem, Measurement.of(data, "best_gap", what=what, rounding=1e-28 * L * B**2))
 
@@ -235,7 +235,7 @@ def at_the_inverse_smoothness(session: Session) -> xr.Dataset:  # noqa: ARG001
 @claim(
     "patel2024/lemma8-main-text-as-printed",
     "Lemma 8 as the main text prints it: for some optimum within $B$ every step leaves gradient descent at or above"
-    " $(H B^2 / kappa) exp(-R / kappa)$ after $R$ steps.",
+    " $(L B^2 / kappa) exp(-R / kappa)$ after $R$ steps.",
     theorem="patel2024/lemma8",
     kind="erratum",
     accuses="E10",
@@ -243,7 +243,7 @@ def at_the_inverse_smoothness(session: Session) -> xr.Dataset:  # noqa: ARG001
     expected="violated",
 )
 def lemma8_main_text_as_printed(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Erratum E10: the step $1/H$ and the optimum that is worst for it."""
+    """Erratum E10: the step $1/L$ and the optimum that is worst for it."""
     gap = Measurement.of(data, "gap", what="gap of gradient descent at the step 1/H", rounding=1e-28 * L * B**2)
     rate = alphabet.mu / alphabet.L  # 1/kappa
     return Bounded(theorem, gap, expression=alphabet.mu * alphabet.B**2 * sympy.exp(-rate * alphabet.R))

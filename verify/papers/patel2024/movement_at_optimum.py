@@ -62,7 +62,7 @@ def movement(data: xr.Dataset) -> Measurement:
 
 @claim(
     "patel2024/prop25",
-    "A1 implies A6: $K$ local steps move the optimum by at most $K eta zeta_star ((1 + eta H)^(K-1) - 1)$.",
+    "A1 implies A6: $K$ local steps move the optimum by at most $K eta zeta_star ((1 + eta L)^(K-1) - 1)$.",
     kind="bound with constants",
     data=rounds_from_the_optimum,
 )
@@ -73,7 +73,7 @@ def prop25(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/prop25-convex",
-    "For convex machines the movement at the optimum is at most $zeta_1 eta H (K - 1) / 2$.",
+    "For convex machines the movement at the optimum is at most $zeta_1 eta L (K - 1) / 2$.",
     kind="bound with constants",
     data=rounds_from_the_optimum,
 )
@@ -84,7 +84,7 @@ def prop25_convex(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/prop25-quadratics",
-    "For quadratic machines the movement at the optimum is at most $(1 - (1 - eta H)^K) zeta_opt / (eta K H)$.",
+    "For quadratic machines the movement at the optimum is at most $(1 - (1 - eta L)^K) zeta_opt / (eta K L)$.",
     kind="bound with constants",
     data=rounds_from_the_optimum,
 )
@@ -95,7 +95,7 @@ def prop25_quadratics(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/prop25-quadratics-as-printed",
-    "App. C.1 as printed: that movement is at most $(1 - (1 - eta H)^K) zeta_opt / (eta K)$.",
+    "App. C.1 as printed: that movement is at most $(1 - (1 - eta L)^K) zeta_opt / (eta K)$.",
     theorem="patel2024/prop25-quadratics",
     kind="erratum",
     accuses="units",
@@ -103,5 +103,5 @@ def prop25_quadratics(theorem: Theorem, data: xr.Dataset) -> Bounded:
     expected="violated",
 )
 def prop25_quadratics_as_printed(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """A factor $1/H$ is missing, so the display has not the unit of a gradient: in units where $H = 0.01$ it fails."""
+    """A factor $1/L$ is missing, so the display has not the unit of a gradient: in units where $L = 0.01$ it fails."""
     return Bounded(theorem, movement(data), expression=misprint("prop25-quadratics").printed)

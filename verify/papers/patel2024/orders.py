@@ -187,7 +187,7 @@ def table1_thm11(theorem: Theorem) -> Order:
 
 @claim(
     "patel2024/thm15-beats-mini-batch",
-    "Where $tau zeta R <= H^2 B$, $Q zeta^2 R <= H^3 B$, $tau^2 sigma^2 R^2 <= H^4 B^2 K$ and $Q sigma^2 R <= H^3 B"
+    "Where $tau zeta R <= L^2 B$, $Q zeta^2 R <= L^3 B$, $tau^2 sigma^2 R^2 <= L^4 B^2 K$ and $Q sigma^2 R <= L^3 B"
     " K$, the bound of Theorem 15 is at most that of mini-batch SGD; without these conditions it is not.",
     theorem=THM15,
     kind="regime",
@@ -201,14 +201,14 @@ def thm15_beats_mini_batch() -> Order:
 
 @claim(
     "patel2024/thm15-against-first-order-theory",
-    "Even for $tau <= H$ and $Q B <= H$ neither Theorem 15 nor the bound of Woodworth et al. is at most the other up"
+    "Even for $tau <= L$ and $Q B <= L$ neither Theorem 15 nor the bound of Woodworth et al. is at most the other up"
     " to constants.",
     theorem=THM15,
     kind="regime",
     expected="confirmed",
 )
 def thm15_against_first_order_theory() -> Order:
-    """A path in each direction, inside $tau <= H$ and $Q B <= H$."""
+    """A path in each direction, inside $tau <= L$ and $Q B <= L$."""
     comparisons = [not_at_most(THM15, UNIFORM, *SIMILAR), not_at_most(UNIFORM, THM15, *SIMILAR)]
     return Order(comparisons, "neither bound <~ the other")
 
@@ -231,8 +231,8 @@ def eq10_inversions() -> Order:
 
 @claim(
     "patel2024/eq10-improvement",
-    "The new theory tolerates at least as much heterogeneity as the old one for $Q B <= H$ and $tau^2 B^2 <= H eps$;"
-    " $tau <= H$ does not suffice.",
+    "The new theory tolerates at least as much heterogeneity as the old one for $Q B <= L$ and $tau^2 B^2 <= L eps$;"
+    " $tau <= L$ does not suffice.",
     theorem="patel2024/eq10-new",
     kind="regime",
     expected="confirmed",
@@ -275,7 +275,8 @@ def table2_equal_machines(theorem: Theorem) -> Order:
     expected="confirmed",
 )
 def tau_bounds_agree(theorem: Theorem) -> Order:
-    """Certificates for lower <~ upper in the setting that both are stated for, and a path along which the gap opens."""
+    """Certificates that the lower bound is of no larger order than the upper one, in the setting of both, and a path
+    along which the gap opens."""
     drift = catalogue.theorem(THM15).bound.term("heterogeneity drift").expression
     floor_in_ball = theorem.bound.expression.subs(zeta_star, zeta)
     comparisons = [
@@ -295,7 +296,7 @@ def tau_bounds_agree(theorem: Theorem) -> Order:
     expected="violated",
 )
 def two_quadratics_floor_everywhere() -> Order:
-    """The floor without its condition $zeta_star tau <= H^2 B R$ against the gap at the start: why the condition is
+    """The floor without its condition $zeta_star tau <= L^2 B R$ against the gap at the start: why the condition is
     there."""
     everywhere = lower_below_upper(without(FLOOR, "slow coordinate"), START)
     return Order([everywhere], "floor <~ L B^2 without its condition")

@@ -69,12 +69,12 @@ def outer_steps(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/thm22-outer-step",
-    "With an outer step up to $1/(1 - (1 - eta H)^K)$, $|x_R - x_inf|$ is at most the transient of Theorem 22.",
+    "With an outer step up to $1/(1 - (1 - eta L)^K)$, $|x_R - x_inf|$ is at most the transient of Theorem 22.",
     kind="bound with constants",
     data=outer_steps,
 )
 def thm22_outer_step(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Random machines in one to three dimensions, exact iterates up to $R = 100$, start distance $B + zeta_opt/H$."""
+    """Random machines in one to three dimensions, exact iterates up to $R = 100$, start distance $B + zeta_opt/L$."""
     what, rounding = "distance from the fixed point", 1e-12 * data["size"]
     return Bounded(theorem, Measurement.of(data, "to_fixed_point", what=what, rounding=rounding))
 
@@ -152,7 +152,7 @@ def sharp_outer_step(data: xr.Dataset) -> Every:
 
 @claim(
     "patel2024/sufficient-outer-step-range-is-needed",
-    "The range $beta < 1/(1 - (1 - eta H)^K)$ that App. E.5 gives as sufficient is also necessary for convergence.",
+    "The range $gamma < 1/(1 - (1 - eta L)^K)$ that App. E.5 gives as sufficient is also necessary for convergence.",
     theorem="patel2024/prop19",
     kind="counterexample",
     data=around_the_limit,
@@ -189,7 +189,7 @@ def start_factor(session: Session) -> xr.Dataset:  # noqa: ARG001
 
 @claim(
     "patel2024/thm22-start-factor",
-    "At $eta = 1/(2H)$ and $K$ >= 1/(-log2(1 $- 1/(2 kappa)$)) the factor before $B$ in Theorem 22 is at most 2.",
+    "At $eta = 1/(2L)$ and $K >= 1/(-log_2(1 - 1/(2 kappa)))$ the factor before $B$ in Theorem 22 is at most 2.",
     theorem="patel2024/thm22",
     kind="bound with constants",
     data=start_factor,

@@ -236,7 +236,7 @@ def exponent(session: Session) -> xr.Dataset:  # noqa: ARG001
 @claim(
     "patel2024/thm27-exponent-with-constant-one",
     "Theorem 27, which the paper calls informal, with the constant 1 in its exponent: the gap of the weighted average"
-    " decays like $exp(-mu K R / H)$, up to constants.",
+    " decays like $exp(-mu K R / L)$, up to constants.",
     theorem="patel2024/thm27",
     kind="side condition",
     accuses="E8",
@@ -244,7 +244,7 @@ def exponent(session: Session) -> xr.Dataset:  # noqa: ARG001
     expected="violated",
 )
 def thm27_exponent_as_printed(theorem: Theorem, data: xr.Dataset) -> Scaling:
-    """Erratum E8: one quadratic machine without noise at the prescribed step $1/(2H)$, exactly; the ratio to the
+    """Erratum E8: one quadratic machine without noise at the prescribed step $1/(2L)$, exactly; the ratio to the
     printed term grows along $R$ without end."""
     gap = Measurement.of(data, "gap", what="gap of the weighted average")
     return Scaling(theorem, gap, along=["R"], term="optimization")
@@ -252,7 +252,7 @@ def thm27_exponent_as_printed(theorem: Theorem, data: xr.Dataset) -> Scaling:
 
 @claim(
     "patel2024/thm27-exponent",
-    "On the same machine the fixed-step form, with its exponent $mu/(4H)$, holds.",
+    "On the same machine the fixed-step form, with its exponent $mu/(4L)$, holds.",
     theorem="patel2024/thm27-step",
     kind="bound with constants",
     data=exponent,
@@ -264,7 +264,7 @@ def thm27_exponent(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/thm22-exponent-with-constant-one",
-    "Theorem 22 with the constant 1 in its exponent: the distance decays like $exp(-mu K R / H)$, up to constants.",
+    "Theorem 22 with the constant 1 in its exponent: the distance decays like $exp(-mu K R / L)$, up to constants.",
     theorem="patel2024/thm22",
     kind="side condition",
     accuses="E8",
@@ -272,7 +272,7 @@ def thm27_exponent(theorem: Theorem, data: xr.Dataset) -> Bounded:
     expected="violated",
 )
 def thm22_exponent_as_printed(theorem: Theorem, data: xr.Dataset) -> Scaling:
-    """Erratum E8: one quadratic machine without noise at the theorem's step $1/(2H)$ contracts by exactly $1 - mu/(2H)$
+    """Erratum E8: one quadratic machine without noise at the theorem's step $1/(2L)$ contracts by exactly $1 - mu/(2L)$
     a step; the ratio to the printed term grows along $R$ without end."""
     return Scaling(theorem, Measurement.of(data, "distance"), along=["R"], term="optimization")
 

@@ -86,7 +86,7 @@ def two_quadratics_gap(theorem: Theorem, data: xr.Dataset) -> Equal:
 
 @claim(
     "patel2024/two-quadratics-discrepancy",
-    "On two quadratics the fixed point is at least $zeta_star tau phi_K(eta H) / (2 H^2)$ from the optimum.",
+    "On two quadratics the fixed point is at least $zeta_star tau phi_K(eta L) / (2 L^2)$ from the optimum.",
     kind="bound with constants",
     data=runs,
 )
@@ -149,8 +149,8 @@ def best_steps(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/two-quadratics-floor",
-    "With plain averaging no inner step up to $1/H$ brings two quadratics beside the slow coordinate below"
-    " $min{tau^2 zeta_star^2 / H^3, (tau^2 zeta_star^2 B^4 / H)^(1/3) / R^(2/3)} / 5000$.",
+    "With plain averaging no inner step up to $1/L$ brings two quadratics beside the slow coordinate below"
+    " $min{tau^2 zeta_star^2 / L^3, (tau^2 zeta_star^2 B^4 / L)^(1/3) / R^(2/3)} / 5000$.",
     kind="bound with constants",
     data=best_steps,
 )
@@ -172,7 +172,7 @@ def two_quadratics_floor(theorem: Theorem, data: xr.Dataset) -> Bounded:
     outside={"plain averaging, outer step 1": "the claim is about every outer step"},
 )
 def two_quadratics_floor_any_steps(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The exact gap with a tiny inner step and $gamma eta K = 1/H$, which is gradient descent, on the same instances.
+    """The exact gap with a tiny inner step and $gamma eta K = 1/L$, which is gradient descent, on the same instances.
     Other instances could be hard for all steps: what a lower bound over instances may say is decided by the order
     algebra (`patel2024/thm9-if-both-steps-are-free`)."""
     steps = {"eta": "free_eta", "gamma": "free_gamma"}
