@@ -62,6 +62,17 @@ def _deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def _start_trackers() -> None:
+    """Start the processes that remove what others share, which opens this one's ears again: before any other is."""
+    from multiprocessing import resource_tracker
+
+    from joblib.externals.loky.backend import resource_tracker as of_the_executor
+
+    for tracker in (resource_tracker, of_the_executor):
+        with _deaf():
+            tracker.ensure_running()
+
+
 def in_processes(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], jobs: int) -> Results:
     """What the function returns for each of `calls`, as soon as it has it, on at most as many processes as calls.
 
@@ -94,8 +105,8 @@ def _unordered(function: Callable[..., Any], calls: Mapping[int, tuple[Any, ...]
     waiting = iter(calls.items())
     sent: dict[Future[Any], int] = {}
     with safe_children():
-        with _deaf():  # and the process that removes what they share
-            executor = get_reusable_executor(workers, timeout=SECONDS_UNTIL_IDLE_ONES_END, env=_threads(workers))
+        _start_trackers()
+        executor = get_reusable_executor(workers, timeout=SECONDS_UNTIL_IDLE_ONES_END, env=_threads(workers))
         try:
             while True:
                 # No more than the queue to the processes holds, so that each call that is sent is on its way.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,7 @@ def test_the_planted_modules_would_leave_their_mark(planted: Path) -> None:
 
 
 def test_workers_are_safe_and_the_environment_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    import_module("joblib")  # which sets a variable of its own
     monkeypatch.setenv("PYTHONWARNINGS", "default")
     before = dict(os.environ)
     with safe_children():
