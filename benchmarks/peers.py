@@ -12,7 +12,7 @@ import numpy as np
 
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.logistic_regression import LogisticRegression
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 
 try:
     import jax
@@ -22,7 +22,7 @@ try:
 except ImportError:
     jax = None
 
-Quadratics = DiagonalQuadratics | QuadraticMachines
+Quadratics = DiagonalQuadratics | QuadraticWorkers
 Contestant = Callable[[], object]
 STEPS: Mapping[str, float] = {"eta": 0.1, "rho": 1.0, "beta1": 0.9, "beta2": 0.99, "lam": 1.0}
 
@@ -55,7 +55,7 @@ def plain_loop(name: str, problem: Quadratics, replicas: int, K: int, R: int) ->
 
 
 def jax_quadratics(name: str, problem: Quadratics, replicas: int, K: int, R: int) -> dict[str, Contestant]:
-    """Local SGD, SGDM or Adam on quadratic machines with Gaussian noise."""
+    """Local SGD, SGDM or Adam on quadratic workers with Gaussian noise."""
     if jax is None:
         return {}
     M, d = problem.workers, problem.dimension
@@ -119,10 +119,10 @@ def jax_rows(problem: LogisticRegression, eta: float, replicas: int, K: int, R: 
     if jax is None:
         return {}
     M, d, n = problem.workers, problem.dimension, int(problem.row_counts[0])
-    data, ridge, machine = jnp.asarray(problem.signed.reshape(M, n, d)), problem.ridge, jnp.arange(M)
+    data, ridge, worker = jnp.asarray(problem.signed.reshape(M, n, d)), problem.ridge, jnp.arange(M)
 
     def step(x: jax.Array, rows: jax.Array) -> tuple[jax.Array, None]:
-        a = data[machine, rows]
+        a = data[worker, rows]
         pull = jax.nn.sigmoid(-(a * x).sum(axis=-1, keepdims=True))
         return x - eta * (ridge * x - pull * a), None
 

@@ -31,7 +31,7 @@ from peers import STEPS, Contestant
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.logistic_regression import logistic_regression
 from tightrate.constructions.noise import GaussianNoise
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.batch.randomness import RowSampling
 from tightrate.simulator.compiled.kernels import Backend
@@ -123,11 +123,11 @@ def diagonal(M: int = 16, d: int = 32) -> DiagonalQuadratics:
     return DiagonalQuadratics(generator.uniform(0.1, 1, (M, d)), generator.standard_normal((M, d)))
 
 
-def dense(M: int = 16, d: int = 64) -> QuadraticMachines:
+def dense(M: int = 16, d: int = 64) -> QuadraticWorkers:
     generator = np.random.default_rng(0)
     basis = np.linalg.qr(generator.standard_normal((M, d, d)))[0]
     hessians = (basis * generator.uniform(0.1, 1, (M, 1, d))) @ np.swapaxes(basis, -1, -2)
-    return QuadraticMachines((hessians + np.swapaxes(hessians, -1, -2)) / 2, generator.standard_normal((M, d)))
+    return QuadraticWorkers((hessians + np.swapaxes(hessians, -1, -2)) / 2, generator.standard_normal((M, d)))
 
 
 def backends(name: str, run: Callable[[Backend], object]) -> dict[str, Contestant]:
@@ -138,7 +138,7 @@ def backends(name: str, run: Callable[[Backend], object]) -> dict[str, Contestan
 
 def noisy(
     name: str,
-    problem: DiagonalQuadratics | QuadraticMachines,
+    problem: DiagonalQuadratics | QuadraticWorkers,
     replicas: int,
     targets: Sequence[Target],
     *,

@@ -9,7 +9,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.parameters import at_most, batch, count, real
 from tightrate.constructions.pieces import Kinked
 from tightrate.constructions.problem import PROBLEMS, Array
-from tightrate.constructions.separable import SeparableMachines, alternating_tilts, average_root, placed
+from tightrate.constructions.separable import SeparableWorkers, alternating_tilts, average_root, placed
 
 
 @PROBLEMS.add("asymmetric-quadratic")
@@ -23,13 +23,13 @@ def asymmetric_quadratic(
     B: ArrayLike = 1.0,
     M: int = 2,
     d: int = 1,
-) -> SeparableMachines:
+) -> SeparableWorkers:
     """F_m(x) = sum_i (right_m u_+^2 + mu u_-^2)/2 - slope u +- (zeta/sqrt d) u with u = x_i - s_i.
 
-    The right curvature is L on even machines and L - tau on odd ones, the tilt +zeta on even and -zeta on odd
-    machines; `slope` moves the optimum off the kink, to the right where it is positive, and is what a convex
+    The right curvature is L on even workers and L - tau on odd ones, the tilt +zeta on even and -zeta on odd
+    workers; `slope` moves the optimum off the kink, to the right where it is positive, and is what a convex
     instance (mu = 0) needs for a minimizer.  x* = (B/sqrt d)(1, ..., 1).  On a quadratic the mean local iterate does
-    not depend on how often machines communicate; here it does, because noise or tilts see both curvatures.
+    not depend on how often workers communicate; here it does, because noise or tilts see both curvatures.
 
     >>> float(asymmetric_quadratic(zeta=0.3).constants["zeta_star"])
     0.3
@@ -46,11 +46,11 @@ def asymmetric_quadratic(
 
 
 def two_sided(L: Array, mu: Array, tau: Array, M: int) -> tuple[Array, Array]:
-    """The left curvature mu (..., 1, 1), and the right one (..., M or 1, 1): L on even machines, L - tau on odd."""
+    """The left curvature mu (..., 1, 1), and the right one (..., M or 1, 1): L on even workers, L - tau on odd."""
     mu = at_most("mu", mu, L, "L")
     tau = at_most("tau", tau, L - mu, "L - mu")
     if M == 1 and np.any(tau > 0):
-        raise TightrateError("one machine has no heterogeneity: with M = 1 give tau=0")
+        raise TightrateError("one worker has no heterogeneity: with M = 1 give tau=0")
     if not np.any(tau):
         return mu[..., None, None], L[..., None, None]
     odd = np.arange(M)[:, None] % 2

@@ -10,7 +10,7 @@ from tightrate.constructions.asymmetric_quadratic import two_sided
 from tightrate.constructions.parameters import batch, count, real
 from tightrate.constructions.pieces import SoftKinked
 from tightrate.constructions.problem import PROBLEMS
-from tightrate.constructions.separable import SeparableMachines, alternating_tilts, placed
+from tightrate.constructions.separable import SeparableWorkers, alternating_tilts, placed
 
 
 @PROBLEMS.add("asymmetric-softplus")
@@ -25,10 +25,10 @@ def asymmetric_softplus(
     B: ArrayLike = 1.0,
     M: int = 2,
     d: int = 1,
-) -> SeparableMachines:
+) -> SeparableWorkers:
     """sum_i phi_m(u) - slope u +- (zeta/sqrt d) u with phi_m' = mu u + (right_m - mu) w log(1 + e^(u/w)), w the width.
 
-    phi'' runs from mu to the right curvature, L on even machines and L - tau on odd ones, so F is smooth with
+    phi'' runs from mu to the right curvature, L on even workers and L - tau on odd ones, so F is smooth with
     Q = (L - tau/2 - mu)/(4 w) at equal shares; neither curvature is attained.  The drift of local steps shows where
     w is far below the spread of a round, eta sigma sqrt K; for wider w the function is locally a quadratic.  The
     minimizer of phi is found by bisection to the last bit; x* = (B/sqrt d)(1, ..., 1).  With mu = 0 there is a

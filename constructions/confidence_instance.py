@@ -14,7 +14,7 @@ from tightrate.constructions.structured_noise import AtStep, RareJumpNoise
 
 @PROBLEMS.add("confidence-instance")
 def confidence_instance(*, L: ArrayLike = 1.0, B: ArrayLike = 1.0, M: int = 1) -> DiagonalQuadratics:
-    """F(x) = (L/2)(x - B)^2 in one dimension on every machine, to be run from 0 with `confidence_noise`.
+    """F(x) = (L/2)(x - B)^2 in one dimension on every worker, to be run from 0 with `confidence_noise`.
 
     That noise depends on the run itself (eta, T and eps) and comes at the last step alone, so it has no name to give
     on the command line: it is for runs from Python, `sample(..., noise=confidence_noise(...))`.

@@ -1,4 +1,4 @@
-"""Quadratic machines with diagonal Hessians: everything that costs d^2 on dense ones costs d here."""
+"""Quadratic workers with diagonal Hessians: everything that costs d^2 on dense ones costs d here."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.problem import Array, Measured, Problem
-from tightrate.constructions.quadratics import CONSTANT_SCALES, RANK_TOLERANCE, QuadraticMachines, prox_fraction
+from tightrate.constructions.quadratics import CONSTANT_SCALES, RANK_TOLERANCE, QuadraticWorkers, prox_fraction
 
 
 @dataclass(frozen=True, eq=False)
 class DiagonalQuadratics(Problem):
     """F_m(x) = sum_i a_mi (x_i - x_mi)^2 / 2 with `curvatures` a (..., M, d) >= 0 and `minimizers` x_m (..., M, d).
 
-    The same constants, by the same names, as `QuadraticMachines`, whose arrays `hessians` and `mean_hessian` are
-    made on demand.  `optimum` may be given where no machine sees a coordinate or where it is known in closed form.
+    The same constants, by the same names, as `QuadraticWorkers`, whose arrays `hessians` and `mean_hessian` are
+    made on demand.  `optimum` may be given where no worker sees a coordinate or where it is known in closed form.
     """
 
     curvatures: Array
@@ -58,7 +58,7 @@ class DiagonalQuadratics(Problem):
         if self.known_optimum is not None:
             return self.known_optimum
         if self.mean_curvature.min() <= RANK_TOLERANCE**2 * self.mean_curvature.max():
-            raise TightrateError("no machine sees some coordinate, so the optimum is not unique: give known_optimum")
+            raise TightrateError("no worker sees some coordinate, so the optimum is not unique: give known_optimum")
         return np.asarray((self.curvatures * self.minimizers).mean(axis=-2) / self.mean_curvature)
 
     @cached_property
@@ -75,9 +75,9 @@ class DiagonalQuadratics(Problem):
         """The dense average Hessian, (..., d, d)."""
         return self.mean_curvature[..., :, None] * np.eye(self.dimension)
 
-    def dense(self) -> QuadraticMachines:
+    def dense(self) -> QuadraticWorkers:
         """The same problem with dense Hessians."""
-        return QuadraticMachines(self.hessians, self.minimizers, known_optimum=self.optimum)
+        return QuadraticWorkers(self.hessians, self.minimizers, known_optimum=self.optimum)
 
     def gradient(self, x: Array) -> Array:
         return self.curvatures * (x - self.minimizers)
@@ -115,7 +115,7 @@ class DiagonalQuadratics(Problem):
         curvatures = (ahead - at_zero) / length
         largest = curvatures.max(axis=(-1, -2), keepdims=True)
         seen = curvatures > RANK_TOLERANCE * largest
-        # Where a machine is flat every point minimizes it; the claim is about the stored choice.
+        # Where a worker is flat every point minimizes it; the claim is about the stored choice.
         minimizers = np.where(seen, -np.divide(at_zero, curvatures, out=np.zeros(shape), where=seen), self.minimizers)
         off_diagonal = np.abs((bent - at_zero) / length - curvatures * uneven).max(axis=(-1, -2), keepdims=True)
         off_diagonal = np.where(off_diagonal <= 1e-13 * largest, 0.0, off_diagonal)

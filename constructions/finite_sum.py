@@ -1,4 +1,4 @@
-"""Finite sums: every machine averages over its own rows of data, and a stochastic gradient samples some of them.
+"""Finite sums: every worker averages over its own rows of data, and a stochastic gradient samples some of them.
 
 The noise of a minibatch belongs to the problem, not to a `Noise`: a run draws a place in [0, 1) for every sampled row,
 finds the rows at these places with `rows_at`, and asks for the gradient of their data with `data_gradient`.
@@ -18,15 +18,15 @@ Rows = NDArray[np.intp]
 
 
 class FiniteSum(Problem):
-    """F_m(x) = mean of f(x; row) over the rows of machine m; rows are numbered through all machines.
+    """F_m(x) = mean of f(x; row) over the rows of worker m; rows are numbered through all workers.
 
-    Machine m owns the rows offsets[m] <= row < offsets[m + 1].
+    Worker m owns the rows offsets[m] <= row < offsets[m + 1].
     """
 
     @property
     @abstractmethod
     def offsets(self) -> Rows:
-        """Where each machine's rows start, shape (M + 1,); the last entry is the number of rows."""
+        """Where each worker's rows start, shape (M + 1,); the last entry is the number of rows."""
 
     @property
     @abstractmethod
@@ -48,7 +48,7 @@ class FiniteSum(Problem):
 
     @cached_property
     def row_counts(self) -> Rows:
-        """The number of rows of each machine, shape (M,)."""
+        """The number of rows of each worker, shape (M,)."""
         return np.diff(self.offsets)
 
     def rows_at(self, places: Array, workers: Rows | None = None) -> Rows:
@@ -64,11 +64,11 @@ class FiniteSum(Problem):
         """The gradients of every single row of one worker at one point: (d,) to (rows, d)."""
         rows = np.arange(self.offsets[worker], self.offsets[worker + 1])
         points = np.broadcast_to(x, (len(rows), self.workers, self.dimension))
-        # All machines are asked for this worker's rows; a row's gradient does not depend on who asks.
+        # All workers are asked for this worker's rows; a row's gradient does not depend on who asks.
         return self.sampled_gradient(points, np.repeat(rows[:, None, None], self.workers, axis=1))[:, worker]
 
     def row_variance(self, x: Array) -> Array:
-        """E|f'(x; row) - grad F_m(x)|^2 of one sampled row, for each machine: (d,) to (M,).
+        """E|f'(x; row) - grad F_m(x)|^2 of one sampled row, for each worker: (d,) to (M,).
 
         A batch of b rows has 1/b of it.
         """
@@ -76,6 +76,6 @@ class FiniteSum(Problem):
         return np.array([np.mean(np.sum((g - g.mean(axis=0)) ** 2, axis=-1)) for g in gradients])
 
     def row_root_mean_square(self, x: Array) -> Array:
-        """Root mean square, over machines and their rows, of the single rows' gradients: (d,) to a number."""
+        """Root mean square, over workers and their rows, of the single rows' gradients: (d,) to a number."""
         squares = [np.mean(np.sum(self.row_gradients(x, m) ** 2, axis=-1)) for m in range(self.workers)]
         return np.asarray(np.sqrt(np.mean(squares)))

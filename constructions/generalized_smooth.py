@@ -13,12 +13,12 @@ from tightrate.constructions.measuring import check_by_measuring, everywhere, he
 from tightrate.constructions.parameters import batch, count
 from tightrate.constructions.pieces import Cosh
 from tightrate.constructions.problem import PROBLEMS, Array, Measured
-from tightrate.constructions.separable import SeparableMachines, alternating_tilts
+from tightrate.constructions.separable import SeparableWorkers, alternating_tilts
 
 
 @dataclass(frozen=True, eq=False)
-class GeneralizedSmooth(SeparableMachines):
-    """Separable cosh machines; L and Q are those on the level set {F - F* <= Delta}, L0 and L1 hold everywhere."""
+class GeneralizedSmooth(SeparableWorkers):
+    """Separable cosh workers; L and Q are those on the level set {F - F* <= Delta}, L0 and L1 hold everywhere."""
 
     @cached_property
     def constants(self) -> Mapping[str, Array]:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from tightrate.constructions.parameters import batch, count
 from tightrate.constructions.pieces import Clipped
 from tightrate.constructions.problem import PROBLEMS
-from tightrate.constructions.separable import SeparableMachines, alternating_tilts, placed
+from tightrate.constructions.separable import SeparableWorkers, alternating_tilts, placed
 
 
 @PROBLEMS.add("huber")
@@ -20,11 +20,11 @@ def huber(
     B: ArrayLike = 1.0,
     M: int = 2,
     d: int = 1,
-) -> SeparableMachines:
+) -> SeparableWorkers:
     """F_m(x) = sum_i h(u) +- (zeta/sqrt d) u with u = x_i - x*_i and h' = L clip(u, -width, width).
 
     Convex but not strongly: flat in curvature beyond the width, so mu = 0, while every gradient is bounded,
-    G = sqrt d (L width + zeta/sqrt d).  x* = (B/sqrt d)(1, ..., 1); tilts are + on even, - on odd machines.
+    G = sqrt d (L width + zeta/sqrt d).  x* = (B/sqrt d)(1, ..., 1); tilts are + on even, - on odd workers.
 
     >>> float(huber(L=2.0, width=0.5).constants["G"])
     1.0

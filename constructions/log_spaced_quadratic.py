@@ -1,4 +1,4 @@
-"""One quadratic for all machines, its eigenvalues evenly spaced in the logarithm: every time scale at once."""
+"""One quadratic for all workers, its eigenvalues evenly spaced in the logarithm: every time scale at once."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def log_spaced_quadratic(
     >>> log_spaced_quadratic(d=4, mu=1e-3).curvatures[0].round(6).tolist()
     [0.001, 0.01, 0.1, 1.0]
     """
-    machines, dimension = count("M", M), count("d", d, least=2)
+    workers, dimension = count("M", M), count("d", d, least=2)
     convexity, smoothness, distance = batch(mu=mu, L=L, B=B, may_vanish=("B",))
     convexity = at_most("mu", convexity, smoothness, "L")
     spectrum = np.geomspace(convexity, smoothness, dimension, axis=-1)
     optimum = np.broadcast_to(distance[..., None] / np.sqrt(dimension), spectrum.shape)
-    repeated = (*spectrum.shape[:-1], machines, dimension)
+    repeated = (*spectrum.shape[:-1], workers, dimension)
     return DiagonalQuadratics(
         np.broadcast_to(spectrum[..., None, :], repeated),
         np.broadcast_to(optimum[..., None, :], repeated),

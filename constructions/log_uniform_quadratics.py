@@ -1,4 +1,4 @@
-"""Random diagonal quadratics with log-uniform spectra, equal or different from machine to machine."""
+"""Random diagonal quadratics with log-uniform spectra, equal or different from worker to worker."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ def log_uniform_quadratics(
     B: float = 1.0,
     seed: int = 0,
 ) -> DiagonalQuadratics:
-    """M diagonal quadratic machines with exactly these constants (to rounding).
+    """M diagonal quadratic workers with exactly these constants (to rounding).
 
-    A common spectrum is log-uniform on [mu, L], both ends attained; each machine's curvatures lie within an interval
+    A common spectrum is log-uniform on [mu, L], both ends attained; each worker's curvatures lie within an interval
     of length tau around it, which some coordinate fills.  Gradients at the optimum are random with mean zero over
-    machines and root mean square zeta_star; x* has a random direction and length B.  tau = zeta_star = 0, the
+    workers and root mean square zeta_star; x* has a random direction and length B.  tau = zeta_star = 0, the
     default, is the homogeneous case.
 
     >>> constants = log_uniform_quadratics(tau=0.3, zeta_star=0.5).constants
     >>> [round(float(constants[name]), 12) for name in ("mu", "L", "tau", "zeta_star", "B")]
     [0.01, 1.0, 0.3, 0.5, 1.0]
     """
-    machines, dimension = count("M", M), count("d", d)
+    workers, dimension = count("M", M), count("d", d)
     batch(mu=mu, L=L, tau=tau, zeta_star=zeta_star, B=B, may_vanish=("B",))
     if mu > L:
         raise TightrateError(f"mu must not exceed L, but mu = {mu:g} and L = {L:g}")
     tau = float(at_most("tau", tau, L - mu, "L - mu"))
     if dimension == 1 and tau < (L - mu) * (1 - 1e-12):
         raise TightrateError(f"in one dimension tau must equal L - mu = {L - mu:g}, not {tau:g}; or give d >= 2")
-    if machines == 1 and (tau > 0 or zeta_star > 0):
-        raise TightrateError("one machine has no heterogeneity: with M = 1 give tau=0 and zeta_star=0")
+    if workers == 1 and (tau > 0 or zeta_star > 0):
+        raise TightrateError("one worker has no heterogeneity: with M = 1 give tau=0 and zeta_star=0")
     generator = generator_of(seed)
-    curvatures = _curvatures(generator, machines, dimension, mu, L, tau)
-    pulls = np.zeros((machines, dimension))
+    curvatures = _curvatures(generator, workers, dimension, mu, L, tau)
+    pulls = np.zeros((workers, dimension))
     if zeta_star > 0:
         pulls = generator.standard_normal(pulls.shape)
         pulls -= pulls.mean(axis=0)
@@ -56,7 +56,7 @@ def log_uniform_quadratics(
 
 
 def _curvatures(generator: np.random.Generator, M: int, d: int, mu: float, L: float, tau: float) -> Array:
-    """(M, d) curvatures in [mu, L], both ends attained, whose spread over machines is at most and somewhere tau."""
+    """(M, d) curvatures in [mu, L], both ends attained, whose spread over workers is at most and somewhere tau."""
     common = np.concatenate([[mu, L][:d], np.exp(generator.uniform(np.log(mu), np.log(L), max(d - 2, 0)))])
     low = np.clip(common - generator.uniform(0.0, tau, d), mu, L - tau)
     low[0] = mu

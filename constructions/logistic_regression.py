@@ -1,4 +1,4 @@
-"""Logistic regression, plain or l2-regularized, over the rows that each machine holds."""
+"""Logistic regression, plain or l2-regularized, over the rows that each worker holds."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ FAR_MARGIN = 45.0  # here the logistic function's curvature is below rounding
 
 @dataclass(frozen=True, eq=False)
 class LogisticRegression(FiniteSum):
-    """F_m(x) = mean of log(1 + exp(-<a, x>)) over machine m's rows a = label times features, plus (ridge/2)|x|^2.
+    """F_m(x) = mean of log(1 + exp(-<a, x>)) over worker m's rows a = label times features, plus (ridge/2)|x|^2.
 
-    `signed` (rows, d) holds all machines' rows one after the other, `counts` how many belong to each.
+    `signed` (rows, d) holds all workers' rows one after the other, `counts` how many belong to each.
 
-    L          largest eigenvalue of a machine's mean of a a'/4, plus the ridge: attained at x = 0
+    L          largest eigenvalue of a worker's mean of a a'/4, plus the ridge: attained at x = 0
     mu         the ridge: the logistic part flattens out in every direction, so it is approached far away only
     zeta_star, zeta_mean, sigma_star, B, Delta   at the optimum and at the start 0
     """
@@ -49,7 +49,7 @@ class LogisticRegression(FiniteSum):
 
     @cached_property
     def _padded(self) -> tuple[Array, Array]:
-        """Rows by machine, (M, longest, d), padded with zeros, and their weights 1/n_m or zero, (M, longest)."""
+        """Rows by worker, (M, longest, d), padded with zeros, and their weights 1/n_m or zero, (M, longest)."""
         longest = max(self.counts)
         rows, weights = np.zeros((self.workers, longest, self.dimension)), np.zeros((self.workers, longest))
         for m, n in enumerate(self.counts):
@@ -91,7 +91,7 @@ class LogisticRegression(FiniteSum):
         }
 
     def _margins(self, x: Array) -> Array:
-        """<a, x_m> for machine m's rows at its own point: (..., M, d) to (..., M, longest)."""
+        """<a, x_m> for worker m's rows at its own point: (..., M, d) to (..., M, longest)."""
         return np.asarray((self._padded[0] @ x[..., None])[..., 0])
 
     def gradient(self, x: Array) -> Array:
@@ -188,8 +188,8 @@ def minimize_logistic(signed: Array, weights: Array, ridge: float) -> Array:
     return best
 
 
-def logistic_machines(rows: Sequence[Array], labels: Sequence[Array], *, L: float, mu: float) -> LogisticRegression:
-    """The problem of these rows and labels +-1, by machine, with the rows rescaled to smoothness exactly L."""
+def logistic_workers(rows: Sequence[Array], labels: Sequence[Array], *, L: float, mu: float) -> LogisticRegression:
+    """The problem of these rows and labels +-1, by worker, with the rows rescaled to smoothness exactly L."""
     batch(L=L, mu=mu, may_vanish=("mu",))
     if mu >= L:
         raise TightrateError(f"mu must be below L, but mu = {mu:g} and L = {L:g}")
@@ -214,27 +214,27 @@ def logistic_regression(
     flip: float = 0.1,
     seed: int = 0,
 ) -> LogisticRegression:
-    """Synthetic logistic regression: `rows` rows of d standard normal features on each of M machines.
+    """Synthetic logistic regression: `rows` rows of d standard normal features on each of M workers.
 
     Labels follow a random plane and are flipped with probability `flip`, which keeps plain regression (mu = 0)
-    solvable.  `heterogeneity` moves each machine's features and its plane by that many standard deviations; 0 means
+    solvable.  `heterogeneity` moves each worker's features and its plane by that many standard deviations; 0 means
     independent draws from one law.  Features are rescaled so that the smoothness, ridge included, is exactly L.
 
     >>> problem = logistic_regression(seed=3)
     >>> bool(problem.residual < 1e-15), problem.row_counts.tolist()
     (True, [50, 50, 50, 50])
     """
-    machines, dimension, size = count("M", M), count("d", d), count("rows", rows)
+    workers, dimension, size = count("M", M), count("d", d), count("rows", rows)
     fraction("flip", flip)
     batch(heterogeneity=heterogeneity, may_vanish=("heterogeneity",))
     generator = generator_of(seed)
     plane = generator.standard_normal(dimension)
     features, labels = [], []
-    for _ in range(machines):
+    for _ in range(workers):
         moved = generator.standard_normal((2, dimension)) * heterogeneity
         a = generator.standard_normal((size, dimension)) + moved[0]
         label = np.where(apply(a, plane + moved[1]) > 0, 1.0, -1.0)
         label[generator.random(size) < flip] *= -1
         features.append(a)
         labels.append(label)
-    return logistic_machines(features, labels, L=L, mu=mu)
+    return logistic_workers(features, labels, L=L, mu=mu)

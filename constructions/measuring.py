@@ -65,13 +65,13 @@ def measure(problem: Problem, points: Array, halves: Array, *, panels: int) -> d
 
 
 def everywhere(problem: Problem, points: Array) -> Array:
-    """All machines' gradients at common points: (..., d) to (..., M, d)."""
+    """All workers' gradients at common points: (..., d) to (..., M, d)."""
     shape = (*points.shape[:-1], problem.workers, points.shape[-1])
     return problem.gradient(np.broadcast_to(points[..., None, :], shape))
 
 
 def hessians(problem: Problem, points: Array, halves: Array) -> Array:
-    """Every machine's Hessian at common points, (..., M, d, d), from four gradients a column.
+    """Every worker's Hessian at common points, (..., M, d, d), from four gradients a column.
 
     The Richardson mean of the difference quotients over the half-width and over half of it; divided by the distance
     between the points as rounded, so that only the gradients' own rounding enters.

@@ -11,28 +11,28 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.finite_sum import FiniteSum, Rows
 from tightrate.constructions.problem import Array, Measured, Problem
-from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.constructions.separable import SeparableMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
+from tightrate.constructions.separable import SeparableWorkers
 
 
 def moved(problem: Problem, start: ArrayLike) -> Problem:
     """The same functions in the coordinates x - x_0, for x_0 a number or (d,); B and Delta are those of this start.
 
     >>> from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
-    >>> machine = DiagonalQuadratics(np.ones((1, 2)), np.array([[3.0, 4.0]]))
-    >>> float(moved(machine, [0.0, 4.0]).constants["B"])
+    >>> worker = DiagonalQuadratics(np.ones((1, 2)), np.array([[3.0, 4.0]]))
+    >>> float(moved(worker, [0.0, 4.0]).constants["B"])
     3.0
     """
     x = np.asarray(start, dtype=np.float64)
     if x.shape not in ((), (1,), (problem.dimension,)) or not np.isfinite(x).all():
         raise TightrateError(f"start must be a finite number or {problem.dimension} of them, not {start!r}")
     optimum = problem.optimum - x
-    if isinstance(problem, QuadraticMachines):
-        return QuadraticMachines(problem.hessians, problem.minimizers - x, known_optimum=optimum)
+    if isinstance(problem, QuadraticWorkers):
+        return QuadraticWorkers(problem.hessians, problem.minimizers - x, known_optimum=optimum)
     if isinstance(problem, DiagonalQuadratics):
         return DiagonalQuadratics(problem.curvatures, problem.minimizers - x, known_optimum=optimum)
-    if type(problem) is SeparableMachines:
-        return SeparableMachines(problem.piece, problem.centres - x, problem.tilts, problem.root)
+    if type(problem) is SeparableWorkers:
+        return SeparableWorkers(problem.piece, problem.centres - x, problem.tilts, problem.root)
     return MovedSum(problem, x) if isinstance(problem, FiniteSum) else Moved(problem, x)
 
 

@@ -92,12 +92,12 @@ def fraction(name: str, value: float) -> float:
     return value
 
 
-def even_machines(M: float, what: str) -> int:
-    """M, if the machines can be split into two equal halves."""
-    machines = count("M", M)
-    if machines % 2:
-        raise TightrateError(f"{what} needs an even number of machines, not M = {machines}")
-    return machines
+def even_workers(M: float, what: str) -> int:
+    """M, if the workers can be split into two equal halves."""
+    workers = count("M", M)
+    if workers % 2:
+        raise TightrateError(f"{what} needs an even number of workers, not M = {workers}")
+    return workers
 
 
 def check_memory(numbers: float, what: str) -> None:

@@ -1,7 +1,7 @@
 """Functions of one variable from which separable problems are built, applied coordinate by coordinate.
 
-Parameters are arrays that broadcast against points shaped (..., M, d); where they differ from machine to machine, the
-second derivative must be affine in them, so that the average over machines is a piece of the same family.
+Parameters are arrays that broadcast against points shaped (..., M, d); where they differ from worker to worker, the
+second derivative must be affine in them, so that the average over workers is a piece of the same family.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Piece(ABC):
 
     @abstractmethod
     def extreme_curvatures(self) -> tuple[Array, ...]:
-        """phi'' where it is extreme, at the same points on every machine (limits included)."""
+        """phi'' where it is extreme, at the same points on every worker (limits included)."""
 
     @abstractmethod
     def bend(self) -> Array | None:
@@ -67,14 +67,14 @@ class Piece(ABC):
 
     @property
     def is_common(self) -> bool:
-        """Whether all machines have the same piece."""
+        """Whether all workers have the same piece."""
         return all(np.ndim(p) < 2 or np.shape(p)[-2] == 1 for p in self.parameters())
 
     def parameters(self) -> tuple[Array, ...]:
         return tuple(getattr(self, f.name) for f in fields(self))
 
     def averaged(self) -> Self:
-        """The average over machines; the machine axis is kept, with length 1."""
+        """The average over workers; the worker axis is kept, with length 1."""
         means = {f.name: np.mean(getattr(self, f.name), axis=-2, keepdims=True) for f in fields(self)}
         return replace(self, **means)
 

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 
 class Problem(ABC):
-    """M machines with objectives F_m on R^d and their average F.
+    """M workers with objectives F_m on R^d and their average F.
 
     A problem may be a whole batch of instances: arrays then carry leading batch axes, which broadcast against the
     replica axis of a run.  `constants` maps alphabet names to the exact constants of each instance; `self_check`
@@ -29,7 +29,7 @@ class Problem(ABC):
     @property
     @abstractmethod
     def workers(self) -> int:
-        """The number M of machines."""
+        """The number M of workers."""
 
     @property
     @abstractmethod
@@ -48,7 +48,7 @@ class Problem(ABC):
 
     @abstractmethod
     def gradient(self, x: Array) -> Array:
-        """Every machine's gradient at its own point: (..., M, d) to (..., M, d)."""
+        """Every worker's gradient at its own point: (..., M, d) to (..., M, d)."""
 
     @abstractmethod
     def gap(self, x: Array) -> Array:
@@ -59,18 +59,18 @@ class Problem(ABC):
         """Each claimed constant beside what the gradient oracle shows."""
 
     def value(self, x: Array) -> Array:  # noqa: ARG002
-        """Every machine's objective at its own point, each up to its own constant: (..., M, d) to (..., M)."""
+        """Every worker's objective at its own point, each up to its own constant: (..., M, d) to (..., M)."""
         raise TightrateError(f"{type(self).__name__} has no values, only gradients and the gap")
 
     def prox(self, x: Array, step: Array | float) -> Array:
-        """Every machine's argmin_y F_m(y) + |y - x_m|^2 / (2 step): (..., M, d) to (..., M, d).
+        """Every worker's argmin_y F_m(y) + |y - x_m|^2 / (2 step): (..., M, d) to (..., M, d).
 
         Closed form or bisection where a problem has one; by Newton's method to `PROX_TOLERANCE` elsewhere.
         """
         return newton_prox(self, x, step)
 
     def hessian_vector_product(self, x: Array, v: Array) -> Array:  # noqa: ARG002
-        """Every machine's Hessian at its own point times its own vector: (..., M, d) twice to (..., M, d)."""
+        """Every worker's Hessian at its own point times its own vector: (..., M, d) twice to (..., M, d)."""
         raise TightrateError(f"{type(self).__name__} has no Hessian-vector product")
 
 
@@ -79,7 +79,7 @@ MOST_NEWTON_STEPS = 200
 
 
 def newton_prox(problem: Problem, x: Array, step: Array | float) -> Array:
-    """The zero of y + step g_m(y) - x_m for every machine, by Newton's method with steps halved until they pay.
+    """The zero of y + step g_m(y) - x_m for every worker, by Newton's method with steps halved until they pay.
 
     Hessians are Hessian-vector products with unit vectors, difference quotients where a problem has none.  Refused
     where y + step g(y) is not increasing (step above 1/weak on a weakly convex function) or nothing is found.
@@ -118,7 +118,7 @@ def newton_prox(problem: Problem, x: Array, step: Array | float) -> Array:
 
 
 def _hessians(problem: Problem, y: Array) -> Array:
-    """Every machine's Hessian at its own point, (..., M, d, d)."""
+    """Every worker's Hessian at its own point, (..., M, d, d)."""
     axes = np.eye(problem.dimension)
     try:
         columns = [problem.hessian_vector_product(y, np.broadcast_to(axis, y.shape)) for axis in axes]

@@ -1,4 +1,4 @@
-"""Quadratic machines from a file of one's own: an .npz archive of arrays, or a .toml file of lists."""
+"""Quadratic workers from a file of one's own: an .npz archive of arrays, or a .toml file of lists."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.fixed_order import eigenvalue_range
 from tightrate.constructions.moved import moved
 from tightrate.constructions.problem import Array, Problem
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 
 ENDINGS = (".npz", ".toml")
 FIELDS = {"hessians": 3, "curvatures": 2, "minimizers": 2, "optimum": 1, "start": 1}  # and their dimensions
@@ -32,7 +32,7 @@ NEARLY_ZERO = 1e-9  # of the mean gradient at a given optimum, and of negative e
 def is_problem_file(name: object) -> bool:
     """Whether a problem is given as a file.
 
-    >>> is_problem_file("machines.npz"), is_problem_file("random-quadratics")
+    >>> is_problem_file("workers.npz"), is_problem_file("random-quadratics")
     (True, False)
     """
     return isinstance(name, str) and name.lower().endswith(ENDINGS)
@@ -80,7 +80,7 @@ class ProblemFile:
         if "curvatures" in found:
             problem: Problem = DiagonalQuadratics(found["curvatures"], found["minimizers"], known_optimum=optimum)
         else:
-            problem = QuadraticMachines(found["hessians"], found["minimizers"], known_optimum=optimum)
+            problem = QuadraticWorkers(found["hessians"], found["minimizers"], known_optimum=optimum)
             ends = eigenvalue_range(problem.hessians)
             lowest, largest = float(ends[0].min()), float(ends[1].max())
             if lowest < -NEARLY_ZERO * abs(largest):

@@ -1,4 +1,4 @@
-"""Quadratic machines F_m(x) = (x - x_m)' A_m (x - x_m) / 2, possibly a whole batch of instances."""
+"""Quadratic workers F_m(x) = (x - x_m)' A_m (x - x_m) / 2, possibly a whole batch of instances."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ CONSTANT_SCALES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, eq=False)
-class QuadraticMachines(Problem):
-    """M quadratic machines with Hessians A_m (..., M, d, d) and minimizers x_m (..., M, d).
+class QuadraticWorkers(Problem):
+    """M quadratic workers with Hessians A_m (..., M, d, d) and minimizers x_m (..., M, d).
 
     `optimum` may be given where the average Hessian is singular or where it is known in closed form; otherwise it
     is A^{-1} mean A_m x_m.  All constants follow from the matrices:
 
-    L, mu        largest and smallest eigenvalue over all machines
+    L, mu        largest and smallest eigenvalue over all workers
     tau          max over pairs of |A_m - A_n|;  tau_mean: max of |A_m - A|
     zeta_star    root mean square of |A_m (x_m - x*)|;  zeta_mean: their mean
     zeta_opt     L times the root mean square of |x_m - x*|
@@ -48,8 +48,8 @@ class QuadraticMachines(Problem):
         minimizers: (..., M, d)
         known_optimum: (..., d), where it is not to be computed
 
-    >>> machines = QuadraticMachines(np.array([[[1.0]], [[2.0]]]), np.array([[0.0], [1.0]]))
-    >>> machines.optimum.round(6).tolist()
+    >>> workers = QuadraticWorkers(np.array([[[1.0]], [[2.0]]]), np.array([[0.0], [1.0]]))
+    >>> workers.optimum.round(6).tolist()
     [0.666667]
     """
 
@@ -119,7 +119,7 @@ class QuadraticMachines(Problem):
         return _apply(self.hessians, np.broadcast_to(v, np.broadcast_shapes(np.shape(x), np.shape(v))))
 
     def prox(self, x: Array, step: Array | float) -> Array:
-        """x - A_m (I/step + A_m)^{-1} (x - x_m), in the machines' eigenvectors."""
+        """x - A_m (I/step + A_m)^{-1} (x - x_m), in the workers' eigenvectors."""
         curvatures, vectors = self.spectrum
         turned = _apply(np.swapaxes(vectors, -1, -2), x - self.minimizers)
         return np.asarray(x - _apply(vectors, prox_fraction(curvatures, step) * turned))
@@ -146,8 +146,8 @@ class QuadraticMachines(Problem):
         hessians = np.moveaxis((ahead - at_zero) / length[..., None, None], 0, -1)
         inverses = np.linalg.pinv(hessians, rcond=RANK_TOLERANCE, hermitian=True)
         minimizers = -_apply(inverses, at_zero)
-        # A singular machine has many minimizers; the claim is about the nearest one to the stored choice.  One
-        # refinement, because the machines may be ill-conditioned.
+        # A singular worker has many minimizers; the claim is about the nearest one to the stored choice.  One
+        # refinement, because the workers may be ill-conditioned.
         minimizers = minimizers + (self.minimizers - _apply(inverses @ hessians, self.minimizers))
         minimizers = minimizers - _apply(inverses, self.gradient(minimizers))
         average = np.linalg.pinv(hessians.mean(axis=-3), rcond=RANK_TOLERANCE, hermitian=True)
@@ -174,7 +174,7 @@ def prox_fraction(curvatures: Array, step: Array | float) -> Array:
 
 
 def _constants(hessians: Array, minimizers: Array, optimum: Array, gradients: Array) -> Mapping[str, Array]:
-    """Every constant from the Hessians, the minimizers, the optimum and the machines' gradients there."""
+    """Every constant from the Hessians, the minimizers, the optimum and the workers' gradients there."""
     lowest, highest = eigenvalue_range(hessians)
     largest = highest.max(axis=-1)
     norms = np.linalg.norm(gradients, axis=-1)

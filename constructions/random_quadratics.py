@@ -1,4 +1,4 @@
-"""Random strongly convex quadratic machines: one instance with prescribed constants, and batches of any."""
+"""Random strongly convex quadratic workers: one instance with prescribed constants, and batches of any."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tightrate.constructions.fixed_order import (
 )
 from tightrate.constructions.parameters import at_most, check_memory, count, generator_of
 from tightrate.constructions.problem import PROBLEMS, Array
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.rates.symbols.alphabet import check_value
 
 
@@ -32,8 +32,8 @@ def random_quadratics(
     zeta_opt: float | None = None,
     B: float = 1.0,
     seed: int = 0,
-) -> QuadraticMachines:
-    """M random quadratic machines with exactly these constants (to rounding).
+) -> QuadraticWorkers:
+    """M random quadratic workers with exactly these constants (to rounding).
 
     Every Hessian has the spectrum {mu, L, ...}; the plane of its two extreme eigenvectors is turned by an angle
     theta_m, and |A_m - A_n| = (L - mu) |sin(theta_m - theta_n)|, so that tau needs a fan of angle
@@ -58,21 +58,21 @@ def random_quadratics(
         raise TightrateError(f"in one dimension with one curvature mu must equal L; give d >= 2 or mu = L = {L:g}")
     tau = float(at_most("tau", tau, L - mu, "L - mu"))
     if M == 1 and (tau > 0 or zeta_star > 0):
-        raise TightrateError("one machine has no heterogeneity: with M = 1 give tau=0 and zeta_star=0")
+        raise TightrateError("one worker has no heterogeneity: with M = 1 give tau=0 and zeta_star=0")
     generator = generator_of(seed)
     direction = generator.standard_normal(d)
     optimum = B * direction / length(direction)
     hessians = _fan_of_hessians(generator, M, d, mu, L, tau)
     displacements = _displacements(generator, hessians, zeta_star, None if zeta_opt is None else zeta_opt / L)
-    return QuadraticMachines(hessians, optimum + displacements, known_optimum=optimum)
+    return QuadraticWorkers(hessians, optimum + displacements, known_optimum=optimum)
 
 
-def random_machines(generator: np.random.Generator, n: int, M: int, d: int) -> QuadraticMachines:
-    """A batch of n random instances of M machines with minimizers of their own, far from each other.
+def random_workers(generator: np.random.Generator, n: int, M: int, d: int) -> QuadraticWorkers:
+    """A batch of n random instances of M workers with minimizers of their own, far from each other.
 
     Spectra lie in [mu, 1] with mu log-uniform; the Hessians of one instance differ a lot or little.
 
-    >>> random_machines(np.random.default_rng(0), n=5, M=3, d=2).hessians.shape
+    >>> random_workers(np.random.default_rng(0), n=5, M=3, d=2).hessians.shape
     (5, 3, 2, 2)
     """
     mu = 10 ** generator.uniform(-2, -0.05, (n, 1, 1))
@@ -83,7 +83,7 @@ def random_machines(generator: np.random.Generator, n: int, M: int, d: int) -> Q
     basis = orthonormal(np.eye(d) + spread[..., None] * generator.standard_normal((n, M, d, d)))
     hessians = product(basis * spectrum[..., None, :], np.swapaxes(basis, -1, -2))
     hessians = (hessians + np.swapaxes(hessians, -1, -2)) / 2
-    return QuadraticMachines(hessians, generator.standard_normal((n, M, d)))
+    return QuadraticWorkers(hessians, generator.standard_normal((n, M, d)))
 
 
 def _fan_of_hessians(generator: np.random.Generator, M: int, d: int, mu: float, L: float, tau: float) -> Array:
@@ -112,7 +112,7 @@ def _displacements(generator: np.random.Generator, hessians: Array, zeta_star: f
     M, d = hessians.shape[0], hessians.shape[-1]
     if zeta_star == 0:
         if spread:
-            raise TightrateError("zeta_star = 0 puts every machine's optimum at x*: zeta_opt must be 0 too")
+            raise TightrateError("zeta_star = 0 puts every worker's optimum at x*: zeta_opt must be 0 too")
         return np.zeros((M, d))
     squares = product(hessians, hessians).sum(axis=0)
 
@@ -133,7 +133,7 @@ def _displacements(generator: np.random.Generator, hessians: Array, zeta_star: f
     lowest, highest = (float(np.sqrt(quotient(end))) * spread for end in ends)
     if not lowest * (1 - 1e-12) <= zeta_star <= highest * (1 + 1e-12):
         raise TightrateError(
-            f"for these machines zeta_star must lie in [{lowest:.6g}, {highest:.6g}] when zeta_opt/L is {spread:g},"
+            f"for these workers zeta_star must lie in [{lowest:.6g}, {highest:.6g}] when zeta_opt/L is {spread:g},"
             f" not {zeta_star:g}"
         )
     target = (zeta_star / spread) ** 2

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tightrate.constructions.parameters import batch, even_machines
+from tightrate.constructions.parameters import batch, even_workers
 from tightrate.constructions.problem import PROBLEMS
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 
 
 @PROBLEMS.add("rank-one-pair")
-def rank_one_pair(*, cosine: ArrayLike, L: ArrayLike = 1.0, B: ArrayLike = 1.0, M: int = 2) -> QuadraticMachines:
-    """Even machines have the Hessian L e1 e1', odd ones L v v' with v = (c, sqrt(1 - c^2)), c the cosine.
+def rank_one_pair(*, cosine: ArrayLike, L: ArrayLike = 1.0, B: ArrayLike = 1.0, M: int = 2) -> QuadraticWorkers:
+    """Even workers have the Hessian L e1 e1', odd ones L v v' with v = (c, sqrt(1 - c^2)), c the cosine.
 
-    All machines share the optimum x* = -(B/sqrt 2)(v_+ + v_-), where v_+- are the eigenvectors of the average
+    All workers share the optimum x* = -(B/sqrt 2)(v_+ + v_-), where v_+- are the eigenvectors of the average
     Hessian, with eigenvalues L (1 +- c) / 2; so every heterogeneity at the optimum vanishes and |x*| = B.
     `cosine`, `L` and `B` may be arrays: a batch of instances.
 
@@ -22,7 +22,7 @@ def rank_one_pair(*, cosine: ArrayLike, L: ArrayLike = 1.0, B: ArrayLike = 1.0, 
     >>> bool(np.allclose(np.linalg.eigvalsh(pair.mean_hessian), [0.25, 0.75]))
     True
     """
-    machines = even_machines(M, "the rank-one pair")
+    workers = even_workers(M, "the rank-one pair")
     c, smoothness, distance = batch(cosine=cosine, L=L, B=B)
     sine = np.sqrt((1 - c) * (1 + c))
     first = np.stack([np.ones_like(c), np.zeros_like(c)], axis=-1)
@@ -30,7 +30,7 @@ def rank_one_pair(*, cosine: ArrayLike, L: ArrayLike = 1.0, B: ArrayLike = 1.0, 
     larger, smaller = first + second, first - second  # eigenvectors of the sum of two rank-one projectors
     larger, smaller = (v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (larger, smaller))
     optimum = -distance[..., None] / np.sqrt(2) * (larger + smaller)
-    directions = np.stack([first if m % 2 == 0 else second for m in range(machines)], axis=-2)
+    directions = np.stack([first if m % 2 == 0 else second for m in range(workers)], axis=-2)
     hessians = smoothness[..., None, None, None] * directions[..., :, None] * directions[..., None, :]
-    minimizers = np.repeat(optimum[..., None, :], machines, axis=-2)
-    return QuadraticMachines(hessians, minimizers, known_optimum=optimum)
+    minimizers = np.repeat(optimum[..., None, :], workers, axis=-2)
+    return QuadraticWorkers(hessians, minimizers, known_optimum=optimum)

@@ -1,4 +1,4 @@
-"""Logistic regression on the data sets that come with scikit-learn, split over machines evenly or by label."""
+"""Logistic regression on the data sets that come with scikit-learn, split over workers evenly or by label."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tightrate.common.errors import TightrateError, unknown_name
-from tightrate.constructions.logistic_regression import LogisticRegression, logistic_machines
+from tightrate.constructions.logistic_regression import LogisticRegression, logistic_workers
 from tightrate.constructions.parameters import batch, count, generator_of
 from tightrate.constructions.problem import PROBLEMS, Array
 
@@ -35,7 +35,7 @@ def real_logistic_regression(
 ) -> LogisticRegression:
     """Logistic regression on real rows: breast cancer (569 rows), digits (1797, odd or even) or wine (178).
 
-    `split` says who gets which row: "iid" deals a random permutation evenly; "dirichlet" gives each machine a share
+    `split` says who gets which row: "iid" deals a random permutation evenly; "dirichlet" gives each worker a share
     of every class drawn from a Dirichlet law with all parameters equal to `concentration`, so that small values mean
     strong label skew.  Features are standardized, an intercept is added, and rows are rescaled to smoothness L.
     Needs scikit-learn, whose data sets are part of its installation: pip install -e '.[data]' in the checkout.
@@ -44,26 +44,26 @@ def real_logistic_regression(
         raise unknown_name("data set", data, DATA_SETS)
     if split not in SPLITS:
         raise unknown_name("split", split, SPLITS)
-    machines = count("M", M)
+    workers = count("M", M)
     batch(concentration=concentration)
     loader, positive = DATA_SETS[data]
     features, classes = _load(loader)
-    if machines > len(classes):
-        raise TightrateError(f"{data} has {len(classes)} rows, too few for M = {machines} machines")
+    if workers > len(classes):
+        raise TightrateError(f"{data} has {len(classes)} rows, too few for M = {workers} workers")
     generator = generator_of(seed)
     if split == "iid":
-        owners = np.array_split(generator.permutation(len(classes)), machines)
+        owners = np.array_split(generator.permutation(len(classes)), workers)
     else:
-        owners = dirichlet_split(generator, classes, machines, concentration)
+        owners = dirichlet_split(generator, classes, workers, concentration)
     labels = np.where(np.isin(classes, positive), 1.0, -1.0)
     rows = standardized(features)
-    return logistic_machines([rows[o] for o in owners], [labels[o] for o in owners], L=L, mu=mu)
+    return logistic_workers([rows[o] for o in owners], [labels[o] for o in owners], L=L, mu=mu)
 
 
 def dirichlet_split(
     generator: np.random.Generator, classes: NDArray[Any], M: int, concentration: float
 ) -> list[NDArray[np.intp]]:
-    """Row numbers by machine: class by class, random shares from a Dirichlet law; drawn again until none is empty."""
+    """Row numbers by worker: class by class, random shares from a Dirichlet law; drawn again until none is empty."""
     for _ in range(100):
         parts: list[list[NDArray[np.intp]]] = [[] for _ in range(M)]
         for label in np.unique(classes):
@@ -75,7 +75,7 @@ def dirichlet_split(
         if min(len(o) for o in owners) > 0:
             return owners
     raise TightrateError(
-        f"concentration = {concentration:g} leaves some of M = {M} machines without rows; give a larger one or fewer M"
+        f"concentration = {concentration:g} leaves some of M = {M} workers without rows; give a larger one or fewer M"
     )
 
 

@@ -1,4 +1,4 @@
-"""Machines that share a function of one variable in each coordinate and differ by linear tilts or by parameters."""
+"""Workers that share a function of one variable in each coordinate and differ by linear tilts or by parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tightrate.constructions.problem import Array, Measured, Problem
 
 
 @dataclass(frozen=True, eq=False)
-class SeparableMachines(Problem):
+class SeparableWorkers(Problem):
     """F_m(x) = sum_i phi_m(x_i - s_i) + t_mi (x_i - s_i): pieces phi, centres s (..., d), tilts t (..., M, d).
 
     `root` (..., d) is x* - s, where the average slope vanishes; `residual` says how well it does in floating point.
@@ -81,7 +81,7 @@ class SeparableMachines(Problem):
         return np.asarray(middle)
 
     def gap(self, x: Array) -> Array:
-        """The second-order remainder at x*, where the average slope vanishes, averaged over machines."""
+        """The second-order remainder at x*, where the average slope vanishes, averaged over workers."""
         offsets = (x - self.centres)[..., None, :]
         return np.asarray(self.piece.remainder(self.root[..., None, :], offsets).sum(axis=-1).mean(axis=-1))
 
@@ -147,20 +147,20 @@ class SeparableMachines(Problem):
 
 
 def alternating_tilts(zeta: Array, M: int, d: int) -> Array:
-    """+zeta/sqrt(d) in every coordinate on even machines, -zeta/sqrt(d) on odd: (..., M, d); M even if zeta > 0."""
+    """+zeta/sqrt(d) in every coordinate on even workers, -zeta/sqrt(d) on odd: (..., M, d); M even if zeta > 0."""
     if M % 2 and np.any(zeta > 0):
-        raise TightrateError(f"opposite tilts zeta > 0 need an even number of machines, not M = {M}")
+        raise TightrateError(f"opposite tilts zeta > 0 need an even number of workers, not M = {M}")
     signs = np.where(np.arange(M) % 2 == 0, 1.0, -1.0)
     return np.asarray(zeta[..., None, None] / np.sqrt(d) * signs[:, None] * np.ones(d))
 
 
-def placed(piece: Piece, tilts: Array, distance: Array, root: Array | None = None) -> SeparableMachines:
-    """The machines whose optimum is (distance/sqrt d)(1, ..., 1); `root` in closed form, or found by bisection."""
+def placed(piece: Piece, tilts: Array, distance: Array, root: Array | None = None) -> SeparableWorkers:
+    """The workers whose optimum is (distance/sqrt d)(1, ..., 1); `root` in closed form, or found by bisection."""
     d = tilts.shape[-1]
     shape = (*tilts.shape[:-2], d)
     offset = average_root(piece, tilts) if root is None else np.broadcast_to(root, shape)
     optimum = np.broadcast_to(distance[..., None] / np.sqrt(d), shape)
-    return SeparableMachines(piece, optimum - offset, tilts, np.asarray(offset, dtype=np.float64))
+    return SeparableWorkers(piece, optimum - offset, tilts, np.asarray(offset, dtype=np.float64))
 
 
 def average_root(piece: Piece, tilts: Array) -> Array:

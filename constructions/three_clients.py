@@ -6,11 +6,11 @@ import numpy as np
 
 from tightrate.constructions.pieces import LogCosh
 from tightrate.constructions.problem import PROBLEMS
-from tightrate.constructions.separable import SeparableMachines
+from tightrate.constructions.separable import SeparableWorkers
 
 
 @PROBLEMS.add("three-clients")
-def three_clients() -> SeparableMachines:
+def three_clients() -> SeparableWorkers:
     """f_1' = 1 + tanh(x)/2 and f_2' = f_3' = -1/3 + tanh(x), in one dimension.
 
     Each is convex and 1-smooth with |f_i'| <= 3/2; the average slope 1/9 + (5/6) tanh x vanishes at
@@ -24,4 +24,4 @@ def three_clients() -> SeparableMachines:
     """
     amplitudes = np.array([[0.5], [1.0], [1.0]])
     tilts = np.array([[1.0], [-1 / 3], [-1 / 3]])
-    return SeparableMachines(LogCosh(amplitudes), np.zeros(1), tilts, np.array([-np.arctanh(2 / 15)]))
+    return SeparableWorkers(LogCosh(amplitudes), np.zeros(1), tilts, np.array([-np.arctanh(2 / 15)]))

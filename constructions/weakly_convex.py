@@ -9,7 +9,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.parameters import batch, count
 from tightrate.constructions.pieces import Rippled
 from tightrate.constructions.problem import PROBLEMS, Array
-from tightrate.constructions.separable import SeparableMachines, alternating_tilts, placed
+from tightrate.constructions.separable import SeparableWorkers, alternating_tilts, placed
 
 
 @PROBLEMS.add("weakly-convex")
@@ -24,7 +24,7 @@ def weakly_convex(
     B: ArrayLike = 2.0,
     M: int = 2,
     d: int = 1,
-) -> SeparableMachines:
+) -> SeparableWorkers:
     """sum_i phi(u) + A l^2 cos(u/l) +- (zeta/sqrt d) u: a convex part, a ripple of amplitude A = weak + curvature.
 
     The convex part has the curvature `curvature` far left and L - A far right, joined over `width`; l is the

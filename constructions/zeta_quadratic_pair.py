@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
-from tightrate.constructions.parameters import at_most, batch, even_machines
+from tightrate.constructions.parameters import at_most, batch, even_workers
 from tightrate.constructions.problem import PROBLEMS
 
 
@@ -31,12 +31,12 @@ def zeta_quadratic_pair(
     >>> [round(float(constants[name]), 12) for name in ("zeta_star", "tau", "L", "mu", "B")]
     [0.3, 0.2, 1.0, 0.1, 1.0]
     """
-    machines = even_machines(M, "the pair")
+    workers = even_workers(M, "the pair")
     pull, spread, smoothness, slow, distance = batch(zeta=zeta, tau=tau, L=L, mu=mu, B=B, may_vanish=("mu", "B"))
     slow = at_most("mu", slow, smoothness, "L")
     if np.any(spread >= smoothness):
-        raise TightrateError(f"tau must be below L = {np.min(smoothness):g}, so that both machines curve")
-    odd = np.arange(machines) % 2
+        raise TightrateError(f"tau must be below L = {np.min(smoothness):g}, so that both workers curve")
+    odd = np.arange(workers) % 2
     fast = smoothness[..., None] - odd * spread[..., None]
     centres = -(1 - 2 * odd) * pull[..., None] / fast
     curvatures = np.stack([np.broadcast_to(slow[..., None], fast.shape), fast], axis=-1)

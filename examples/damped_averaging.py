@@ -55,10 +55,10 @@ def damped_averaging(*, eta: float, theta: float = 1.0) -> Damped:
 
 
 @tr.PROBLEMS.add("equal-machines")
-def equal_machines(*, L: float = 1.0, mu: float = 0.1, M: int = 2) -> tr.QuadraticMachines:
-    """M equal quadratic machines with curvatures mu and L and the optimum (1, 1)."""
+def equal_workers(*, L: float = 1.0, mu: float = 0.1, M: int = 2) -> tr.QuadraticWorkers:
+    """M equal quadratic workers with curvatures mu and L and the optimum (1, 1)."""
     hessians = np.broadcast_to(np.diag([mu, L]), (M, 2, 2))
-    return tr.QuadraticMachines(hessians.copy(), np.ones((M, 2)))
+    return tr.QuadraticWorkers(hessians.copy(), np.ones((M, 2)))
 
 
 @tr.measure("spread", unit="B^2", of="state", latex=r"\frac1M\sum_m\|x_m-\bar x\|^2")
@@ -70,10 +70,10 @@ def spread(state: State, _algorithm: Damped, _problem: tr.Problem) -> Any:
 THEOREM = tr.Statements(PAPER, algorithm=damped_averaging, problem_class="convex, $L$-smooth", constants="explicit")
 
 
-@THEOREM.upper("thm1", "Damping costs nothing on equal machines", provenance=tr.stated("Theorem 1"))
+@THEOREM.upper("thm1", "Damping costs nothing on equal workers", provenance=tr.stated("Theorem 1"))
 def thm1() -> tr.Stated:
     """Without noise the gap of the mean is at most this, whatever $theta$ is."""
-    return tr.Stated({"optimization": r"\frac{B^2}{2 \eta K R}"}, conditions=["eta*H <= 1", "the machines are equal"])
+    return tr.Stated({"optimization": r"\frac{B^2}{2 \eta K R}"}, conditions=["eta*H <= 1", "the workers are equal"])
 
 
 @THEOREM.upper("thm2", "The spread", measure=spread, constants="hidden", provenance=tr.stated("Theorem 2"))
@@ -84,18 +84,18 @@ def thm2() -> tr.Stated:
 
 damping_is_free = tr.trial(
     "damping-is-free",
-    "On equal machines the bound holds for every damping.",
+    "On equal workers the bound holds for every damping.",
     theorem=thm1,
-    problem=equal_machines,
+    problem=equal_workers,
     axes={"K": [1, 4, 16], "R": [4, 16, 64], "theta": [0.1, 1.0]},
     parameters={"eta": 1.0},
 )
 
 the_spread_is_bounded = tr.trial(
     "the-spread-is-bounded",
-    "On equal machines the spread stays within the noise for all R.",
+    "On equal workers the spread stays within the noise for all R.",
     theorem=thm2,
-    problem=equal_machines,
+    problem=equal_workers,
     axes={"R": [4, 8, 16, 32, 64], "theta": [0.25, 0.5, 0.75]},
     parameters={"K": 4, "eta": 0.1, "sigma": 1.0},
     replicas=1000,

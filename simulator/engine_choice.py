@@ -13,7 +13,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import GaussianNoise, Noise
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.simulator.algorithm import Algorithm
 from tightrate.simulator.batch.randomness import RowSampling
 from tightrate.simulator.by_name import build_algorithm
@@ -164,7 +164,7 @@ class Question:
     def _not_linear(self, algorithm: str, problem: str) -> str | None:
         if not self.algorithm.linear:
             return f"needs linear updates only, which {algorithm} does not make"
-        if not isinstance(self.problem, QuadraticMachines | DiagonalQuadratics):
+        if not isinstance(self.problem, QuadraticWorkers | DiagonalQuadratics):
             return f"needs a quadratic problem, which {problem} is not"
         return None
 

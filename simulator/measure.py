@@ -16,7 +16,7 @@ from tightrate.common.workload import HOURS, numbers_of_a_run, refuse_endless
 from tightrate.constructions.noise import NOISES, Noise
 from tightrate.constructions.parameters import check_memory
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.simulator.algorithm import Array
 from tightrate.simulator.batch.randomness import RowSampling
 from tightrate.simulator.by_name import ARRAYS_OF_A_RUN
@@ -129,7 +129,7 @@ def _expectations(question: Question, hours: float) -> Samples:
     assert not isinstance(noise, RowSampling)
     if follows_rounds(question.algorithm):
         refuse_too_large(1, problem, 1, float(np.max(question.R)), hours)
-    d, dense = problem.dimension, isinstance(problem, QuadraticMachines)
+    d, dense = problem.dimension, isinstance(problem, QuadraticWorkers)
     check_memory(d**2 * (ARRAYS_OF_A_RUN if dense else 1), f"method exact in dimension {d}")
     run = exact_moments(
         question.algorithm,

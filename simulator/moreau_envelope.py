@@ -12,8 +12,8 @@ import numpy as np
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.constructions.separable import SeparableMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
+from tightrate.constructions.separable import SeparableWorkers
 from tightrate.simulator.algorithm import Array
 
 MOST_STEPS = 200
@@ -44,7 +44,7 @@ def proximal_point(problem: Problem, z: Array, weights: Array | float) -> Array:
         )
     if isinstance(problem, DiagonalQuadratics):
         return np.asarray(problem.optimum + w * (z - problem.optimum) / (problem.mean_curvature + w))
-    if isinstance(problem, QuadraticMachines):
+    if isinstance(problem, QuadraticWorkers):
         matrix = problem.mean_hessian + w[:, :, None] * np.eye(z.shape[-1])
         return np.asarray(problem.optimum + _solved(matrix, w * (z - problem.optimum)))
     return _newton(problem, z, w)
@@ -99,7 +99,7 @@ def _hessian(problem: Problem, y: Array, w: Array) -> Array:
     """Hess F(y) + diag w, as its diagonal (replica, d) where coordinates are separate, else (replica, d, d)."""
     d = y.shape[-1]
     everywhere = np.broadcast_to(y[:, None, :], (len(y), problem.workers, d))
-    if isinstance(problem, SeparableMachines):
+    if isinstance(problem, SeparableWorkers):
         return np.asarray(problem.hessian_vector_product(everywhere, np.ones_like(everywhere)).mean(axis=-2) + w)
     columns = [
         problem.hessian_vector_product(everywhere, np.broadcast_to(unit, everywhere.shape)).mean(axis=-2)

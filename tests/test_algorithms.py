@@ -1,4 +1,4 @@
-"""Every algorithm against plain loops on the very same noise, its exact identities, its twins and its wrong twins."""
+"""Every algorithm against plain loops on the very same noise, its exact identities, its twins and its mutants."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.constructions.random_quadratics import random_quadratics
 from tightrate.constructions.three_clients import three_clients
 from tightrate.simulator.algorithm import ALGORITHMS, leaves, worker_mean
@@ -161,7 +161,7 @@ def test_savic_equals_its_box(scaling: str, variant: dict[str, Any]) -> None:
 def test_savic_with_a_frozen_scaling_is_local_sgd_in_other_variables() -> None:
     scale = np.array([0.5, 1.0, 2.0, 4.0])
     root = np.sqrt(scale)
-    turned = QuadraticMachines(PROBLEM.hessians / (root[:, None] * root), PROBLEM.minimizers * root)
+    turned = QuadraticWorkers(PROBLEM.hessians / (root[:, None] * root), PROBLEM.minimizers * root)
     in_other_variables = sample(ALGORITHMS["local-sgd"](eta=0.2), turned, K=K, R=R).last[0] / root
 
     class Frozen(SAVIC):
@@ -280,7 +280,7 @@ def test_one_local_step_of_adam_is_not_a_minibatch_step() -> None:
     assert np.abs(local - pooled).max() > 1e-3
 
 
-ALONE = QuadraticMachines(PROBLEM.hessians[:1], PROBLEM.minimizers[:1])
+ALONE = QuadraticWorkers(PROBLEM.hessians[:1], PROBLEM.minimizers[:1])
 
 
 @pytest.mark.parametrize(
@@ -311,18 +311,18 @@ SYMMETRIC = [
 
 
 @pytest.mark.parametrize(("name", "parameters"), SYMMETRIC)
-def test_equal_machines_without_noise_stay_equal(name: str, parameters: dict[str, float]) -> None:
+def test_equal_workers_without_noise_stay_equal(name: str, parameters: dict[str, float]) -> None:
     rule = ALGORITHMS[name](**parameters)
-    copies = QuadraticMachines(np.repeat(ALONE.hessians, 5, axis=0), np.repeat(ALONE.minimizers, 5, axis=0))
+    copies = QuadraticWorkers(np.repeat(ALONE.hessians, 5, axis=0), np.repeat(ALONE.minimizers, 5, axis=0))
     many = sample(rule, copies, K=K, R=R, record=["consensus"])
     np.testing.assert_allclose(many.last, sample(rule, ALONE, K=K, R=R).last, rtol=1e-12)
     assert many.records["consensus"].max() < 1e-28
 
 
 @pytest.mark.parametrize(("name", "parameters"), SYMMETRIC)
-def test_the_order_of_machines_does_not_matter(name: str, parameters: dict[str, float]) -> None:
+def test_the_order_of_workers_does_not_matter(name: str, parameters: dict[str, float]) -> None:
     order = [2, 0, 1]
-    permuted = QuadraticMachines(PROBLEM.hessians[order], PROBLEM.minimizers[order])
+    permuted = QuadraticWorkers(PROBLEM.hessians[order], PROBLEM.minimizers[order])
     rule = ALGORITHMS[name](**parameters)
     np.testing.assert_allclose(
         sample(rule, permuted, K=K, R=R).last, sample(rule, PROBLEM, K=K, R=R).last, rtol=1e-11, atol=1e-14
@@ -344,7 +344,7 @@ def test_the_order_of_machines_does_not_matter(name: str, parameters: dict[str, 
 )
 def test_which_methods_turn_with_the_coordinates(name: str, parameters: dict[str, float], equivariant: bool) -> None:
     turn = np.linalg.qr(stream(1).standard_normal((D, D)))[0]
-    turned = QuadraticMachines(turn @ PROBLEM.hessians @ turn.T, PROBLEM.minimizers @ turn.T)
+    turned = QuadraticWorkers(turn @ PROBLEM.hessians @ turn.T, PROBLEM.minimizers @ turn.T)
     rule = ALGORITHMS[name](**parameters)
     original, other = sample(rule, PROBLEM, K=K, R=R).last @ turn.T, sample(rule, turned, K=K, R=R).last
     assert np.allclose(other, original, rtol=1e-10, atol=1e-12) == equivariant
@@ -367,7 +367,7 @@ UNITS = [
 def test_rescaling_x_and_f(
     name: str, parameters: dict[str, tuple[float, int, int]], length: float, value: float
 ) -> None:
-    scaled = QuadraticMachines(PROBLEM.hessians * value / length**2, PROBLEM.minimizers * length)
+    scaled = QuadraticWorkers(PROBLEM.hessians * value / length**2, PROBLEM.minimizers * length)
     original = sample(ALGORITHMS[name](**{key: p for key, (p, _, _) in parameters.items()}), PROBLEM, K=K, R=R)
     moved = {key: p * length**a * value**b for key, (p, a, b) in parameters.items()}
     rescaled = sample(ALGORITHMS[name](**moved), scaled, K=K, R=R)
@@ -478,7 +478,7 @@ def test_at_a_common_optimum_nothing_moves(name: str) -> None:
 def test_gradients_and_points_may_be_moved_together(name: str) -> None:
     """A shift of the origin shifts the run: no rule looks at where the points are, only at differences."""
     rule, shift = ALGORITHMS[name](**required_of(name)), np.linspace(-1, 1, D)
-    shifted = QuadraticMachines(PROBLEM.hessians, PROBLEM.minimizers + shift)
+    shifted = QuadraticWorkers(PROBLEM.hessians, PROBLEM.minimizers + shift)
     original = sample(rule, PROBLEM, K=K, R=R).last
     np.testing.assert_allclose(sample(rule, shifted, K=K, R=R, start=shift).last, original + shift, rtol=1e-10)
 
@@ -497,7 +497,7 @@ def test_states_hold_arrays_of_every_worker_and_counters_only(name: str) -> None
     assert all(isinstance(leaf, int) or leaf.shape[:1] == (2,) for leaf in leaves(state))
 
 
-# Deliberately wrong twins: each common slip moves the result by far more than the tolerance above.
+# Deliberately mutants: each common slip moves the result by far more than the tolerance above.
 
 
 class ForgetsMomentum(StateAveraging):
@@ -585,7 +585,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "parameters", "wrong"), WRONG)
-def test_wrong_twins_are_rejected(name: str, parameters: dict[str, float], wrong: Any) -> None:
+def test_mutants_are_rejected(name: str, parameters: dict[str, float], wrong: Any) -> None:
     box = getattr(plain, name.replace("-", "_"))
     last, _ = box(noisy_gradients(), np.zeros(D), M, K, R, **parameters)
     found = sample(wrong, PROBLEM, K=K, R=R, noise=GaussianNoise(SIGMA), seed=SEED).last[0]

@@ -119,7 +119,7 @@ def test_lower_bounds_stay_below_upper_bounds(lower, upper, constant):
     assert (at(below, values) / at(above, values)).max() <= constant * (1 + 1e-12)
 
 
-def test_a_lower_bound_that_forgets_the_other_machines_is_refuted():
+def test_a_lower_bound_that_forgets_the_other_workers_is_refuted():
     """Power of the test above: sigma B / sqrt(K R) in place of sigma B / sqrt(M K R)."""
     lower, above = (theorem(name).bound.expression for name in ("glasgow2022/lower", "koloskova2020/convex"))
     statistical = term("glasgow2022/lower", "statistical")

@@ -298,7 +298,7 @@ def test_prescribed_steps():
     assert simplify(entry.step("eta") * K * R * entry.bound.expression - 24 * lam * Delta) == 0
 
 
-def test_wrong_twins_are_told_apart():
+def test_mutants_are_told_apart():
     """A rate with one exponent changed has other exponents, and inverts to something else."""
     twin = term(CONVEX, "clipping") * K ** Rational(1, 11)
     assert not same_power_law(twin, term(CONVEX, "clipping"))

@@ -355,7 +355,7 @@ def run_identical(
     return second, gap
 
 
-def test_frozen_scaling_holds_on_random_quadratics_and_wrong_twins_fail() -> None:
+def test_frozen_scaling_holds_on_random_quadratics_and_mutants_fail() -> None:
     """Additive noise of equal variance in each of three coordinates; the average of M workers sees 1/M of it."""
     random = np.random.default_rng(12)
     euclidean, scaled, convex = bound("id-sc-euclidean"), bound("id-sc"), bound("id-c")
@@ -474,7 +474,7 @@ def heterogeneous_gap(
     return float(gap), optimum
 
 
-def test_heterogeneous_theorems_hold_on_random_quadratics_and_wrong_twins_fail() -> None:
+def test_heterogeneous_theorems_hold_on_random_quadratics_and_mutants_fail() -> None:
     random = np.random.default_rng(31)
     workers, size = 3, 2
     labels = {"het-c": (1 / 4, 1 / 8), "het-c-own": (1 / 8, 1 / 16)}

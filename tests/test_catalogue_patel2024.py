@@ -1,4 +1,4 @@
-"""Patel et al. (2024): the catalogue's formulas against direct computation, and wrong twins that must be refused."""
+"""Patel et al. (2024): the catalogue's formulas against direct computation, and mutants that must be refused."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def value(label: str, **values: float | Array) -> Array:
 
 
 def local_descent(
-    gradient: object, start: Array, *, machines: int, K: int, R: int, eta: float, gamma: float = 1.0
+    gradient: object, start: Array, *, workers: int, K: int, R: int, eta: float, gamma: float = 1.0
 ) -> Array:
-    """Local gradient descent by its definition; `gradient(m, x)` is that of machine m."""
+    """Local gradient descent by its definition; `gradient(m, x)` is that of worker m."""
     x = start.copy()
     for _ in range(R):
         moved = []
-        for m in range(machines):
+        for m in range(workers):
             y = x.copy()
             for _ in range(K):
                 y = y - eta * gradient(m, y)  # type: ignore[operator]
@@ -76,7 +76,7 @@ def rank_one_gap(cosine: float, K: int, R: int, eta: float, gamma: float, L: flo
     hessians = [L * first, L * np.outer(v, v)]
     mean = sum(hessians) / 2
     optimum = -B / np.sqrt(2) * np.linalg.eigh(mean)[1].sum(axis=1)
-    x = local_descent(lambda m, y: hessians[m] @ (y - optimum), np.zeros(2), machines=2, K=K, R=R, eta=eta, gamma=gamma)
+    x = local_descent(lambda m, y: hessians[m] @ (y - optimum), np.zeros(2), workers=2, K=K, R=R, eta=eta, gamma=gamma)
     return float((x - optimum) @ mean @ (x - optimum) / 2)
 
 
@@ -110,7 +110,7 @@ def test_the_hard_angle_keeps_its_constant_for_every_step() -> None:
         assert np.all(gap >= value("prop7-constant", L=1.0, B=1.0, R=rounds))
         smallest.append(rounds * gap.min())
     assert 0.0149 < min(smallest) < max(smallest) < 0.0173
-    assert max(smallest) < 1 / 50  # the wrong twin L B^2 / (50 R) is violated in every case
+    assert max(smallest) < 1 / 50  # the mutant L B^2 / (50 R) is violated in every case
 
 
 def test_tau_version_replaces_only_the_curvature_of_the_blocks() -> None:
@@ -200,7 +200,7 @@ def test_the_domain_of_theorem9_ends_where_the_bound_exceeds_the_start() -> None
 
 
 def chain(rounds: int, dimension: int) -> tuple[Array, Array, list[Array]]:
-    """Square root of F's quadratic form (times H/8), the optimum and the Hessians of even and odd machines (H = 1)."""
+    """Square root of F's quadratic form (times H/8), the optimum and the Hessians of even and odd workers (H = 1)."""
     q = max(0.5, 1 - 1 / rounds)
     optimum = np.sqrt(1 - q**2) / q * q ** np.arange(1, dimension + 1)
     rows = np.eye(dimension) - q * np.eye(dimension, k=-1)
@@ -223,7 +223,7 @@ def test_chain_minimum_is_exact_and_above_the_constant() -> None:
     rounds = np.arange(1, 10_000)
     ratio = value("thm11-exact", L=1.0, B=1.0, R=rounds) * rounds**2
     assert ratio.min() >= 1 / 128
-    assert ratio.min() < 1 / 50  # the wrong twin with 1/50 is violated
+    assert ratio.min() < 1 / 50  # the mutant with 1/50 is violated
 
 
 def test_chain_hides_one_coordinate_for_each_round() -> None:
@@ -235,7 +235,7 @@ def test_chain_hides_one_coordinate_for_each_round() -> None:
         x = local_descent(
             lambda m, y, hessians=hessians, optimum=optimum: hessians[m] @ (y - optimum),
             np.zeros(rounds + 3),
-            machines=2,
+            workers=2,
             K=3,
             R=rounds,
             eta=0.7,
@@ -281,34 +281,34 @@ def test_bounds_of_phi_hold_exactly_on_a_rational_grid() -> None:
 # --- the fixed point of quadratics
 
 
-def random_machines(rng: np.random.Generator) -> tuple[Array, Array, float, float]:
+def random_workers(rng: np.random.Generator) -> tuple[Array, Array, float, float]:
     """Hessians (M, d, d), optima (M, d), smallest and largest eigenvalue."""
-    machines, dimension = int(rng.integers(2, 5)), int(rng.integers(1, 4))
+    workers, dimension = int(rng.integers(2, 5)), int(rng.integers(1, 4))
     smallest, spread = 10 ** rng.uniform(-2, 0), 10 ** rng.uniform(-3, 1)
     common = rng.normal(size=(dimension, dimension))
     hessians = []
-    for _ in range(machines):
+    for _ in range(workers):
         root = common + spread * rng.normal(size=(dimension, dimension))
         hessians.append(root @ root.T + smallest * np.eye(dimension))
     eigenvalues = np.linalg.eigvalsh(np.array(hessians))
-    return np.array(hessians), rng.normal(size=(machines, dimension)), eigenvalues.min(), eigenvalues.max()
+    return np.array(hessians), rng.normal(size=(workers, dimension)), eigenvalues.min(), eigenvalues.max()
 
 
-def test_fixed_point_bounds_hold_on_random_quadratic_machines() -> None:
+def test_fixed_point_bounds_hold_on_random_quadratic_workers() -> None:
     rng = np.random.default_rng(4)
     norm = np.linalg.norm
     drawn: list[dict[str, float]] = []
     found: list[dict[str, float]] = []
     for _ in range(250):
-        hessians, optima, strong, smooth = random_machines(rng)
-        machines, dimension = optima.shape
+        hessians, optima, strong, smooth = random_workers(rng)
+        workers, dimension = optima.shape
         steps, rounds = int(rng.integers(1, 30)), int(rng.integers(1, 6))
         step = rng.uniform(0.01, 1) / smooth
         mean = hessians.mean(axis=0)
-        optimum = np.linalg.solve(mean, np.einsum("mij,mj->i", hessians, optima) / machines)
+        optimum = np.linalg.solve(mean, np.einsum("mij,mj->i", hessians, optima) / workers)
         left = np.array([np.linalg.matrix_power(np.eye(dimension) - step * a, steps) for a in hessians])
         c = np.eye(dimension) - left
-        fixed = np.linalg.solve(c.mean(axis=0), np.einsum("mij,mj->i", c, optima) / machines)
+        fixed = np.linalg.solve(c.mean(axis=0), np.einsum("mij,mj->i", c, optima) / workers)
         centre = optima.mean(axis=0)
         gradients = np.einsum("mij,mj->mi", hessians, optimum - optima)
         outer = rng.uniform(0.05, 1) / (1 - (1 - step * smooth) ** steps)
@@ -328,9 +328,9 @@ def test_fixed_point_bounds_hold_on_random_quadratic_machines() -> None:
         }
         x, slow = np.zeros(dimension), np.zeros(dimension)
         for _ in range(rounds):
-            x = x + np.einsum("mij,mj->i", c, optima - x) / machines
-            slow = slow + outer * np.einsum("mij,mj->i", c, optima - slow) / machines
-        movement = norm(np.einsum("mij,mj->i", c, optimum - optima)) / (machines * steps * step)
+            x = x + np.einsum("mij,mj->i", c, optima - x) / workers
+            slow = slow + outer * np.einsum("mij,mj->i", c, optima - slow) / workers
+        movement = norm(np.einsum("mij,mj->i", c, optimum - optima)) / (workers * steps * step)
         contraction = norm(np.eye(dimension) - outer * c.mean(axis=0), 2)
         measured = {
             "discrepancy": norm(fixed - optimum),
@@ -363,7 +363,7 @@ def test_fixed_point_bounds_hold_on_random_quadratic_machines() -> None:
 
 
 def test_sharp_discrepancy_bound_is_attained_and_its_twins_are_not_bounds() -> None:
-    """Two machines in one dimension with curvatures mu and mu + 2 tau_mean, tau_mean -> 0."""
+    """Two workers in one dimension with curvatures mu and mu + 2 tau_mean, tau_mean -> 0."""
     steps, step, gap = 7, 0.4, 1e-6
     gains = [1 - (1 - step * a) ** steps for a in (1.0, 1 + 2 * gap)]
     fixed = (gains[0] / 1.0 - gains[1] / (1 + 2 * gap)) / sum(gains)
@@ -381,7 +381,7 @@ def test_triangle_bound_is_two_minus_phi() -> None:
 
 
 def test_exponent_of_theorem22_as_printed_is_too_fast() -> None:
-    """E8: one quadratic machine, so no floor; the exact distance over the printed bound grows with R."""
+    """E8: one quadratic worker, so no floor; the exact distance over the printed bound grows with R."""
     values = {"L": 1.0, "mu": 0.05, "K": 40, "B": 1.0, "zeta_opt": 0.0, "tau": 0.0}
     rounds = np.array([1, 5, 25, 50])
     exact = (1 - 0.05 / 2) ** (40 * rounds)
@@ -406,23 +406,23 @@ def test_two_stage_rounds_come_from_the_floor() -> None:
 
 
 def test_prop13_as_printed_fails_and_the_corrected_forms_hold() -> None:
-    """E2: equal Hessians, gradient g on one machine and -g/(M - 1) on the others."""
-    for machines in (3, 4, 10):
-        gradients = np.array([1.0] + [-1 / (machines - 1)] * (machines - 1))
+    """E2: equal Hessians, gradient g on one worker and -g/(M - 1) on the others."""
+    for workers in (3, 4, 10):
+        gradients = np.array([1.0] + [-1 / (workers - 1)] * (workers - 1))
         zeta_star = np.sqrt(np.mean(gradients**2))
-        values = {"zeta_star": zeta_star, "tau": 0.0, "D": 1.0, "B": 1.0, "M": machines}
+        values = {"zeta_star": zeta_star, "tau": 0.0, "D": 1.0, "B": 1.0, "M": workers}
         assert np.abs(gradients).max() > value("prop13", **values) * 1.1
         assert np.abs(gradients).max() == pytest.approx(float(value("prop13-worst", **values)))
         assert zeta_star == pytest.approx(float(value("prop13-mean", **values)))
 
 
-def test_corrected_prop13_on_random_machines() -> None:
+def test_corrected_prop13_on_random_workers() -> None:
     rng = np.random.default_rng(5)
     printed_fails = 0
     for _ in range(200):
-        machines = int(rng.integers(2, 6))
-        curvatures = rng.uniform(0.1, 1, machines)
-        optima = rng.normal(size=machines) * rng.choice([0.01, 1])
+        workers = int(rng.integers(2, 6))
+        curvatures = rng.uniform(0.1, 1, workers)
+        optima = rng.normal(size=workers) * rng.choice([0.01, 1])
         optima += rng.normal()
         optimum = float(curvatures @ optima / curvatures.sum())
         gradients = curvatures * (optimum - optima)
@@ -431,7 +431,7 @@ def test_corrected_prop13_on_random_machines() -> None:
             "tau": np.ptp(curvatures),
             "B": abs(optimum),
             "D": abs(optimum) * rng.uniform(1, 2),
-            "M": machines,
+            "M": workers,
         }
         x = values["D"] * rng.choice([-1, 1])
         away = curvatures * (x - optima)
@@ -470,14 +470,14 @@ def test_consensus_and_recursion_bounds_hold_for_heterogeneous_quadratics() -> N
     rng = np.random.default_rng(6)
     largest = {"lemma36": 0.0, "thm27-step": 0.0}
     for _ in range(60):
-        hessians, optima, strong, smooth = random_machines(rng)
-        machines, dimension = optima.shape
+        hessians, optima, strong, smooth = random_workers(rng)
+        workers, dimension = optima.shape
         steps, rounds = int(rng.integers(1, 9)), int(rng.integers(1, 12))
         step = rng.uniform(0.05, 0.5) / smooth
         mean = hessians.mean(axis=0)
-        optimum = np.linalg.solve(mean, np.einsum("mij,mj->i", hessians, optima) / machines)
+        optimum = np.linalg.solve(mean, np.einsum("mij,mj->i", hessians, optima) / workers)
         shift = mean @ optimum
-        x = np.zeros((machines, dimension))
+        x = np.zeros((workers, dimension))
         visited, averages, consensus = [], [], []
         for _ in range(rounds):
             x[:] = x.mean(axis=0)
@@ -494,7 +494,7 @@ def test_consensus_and_recursion_bounds_hold_for_heterogeneous_quadratics() -> N
         values = {
             "K": steps,
             "R": rounds,
-            "M": machines,
+            "M": workers,
             "eta": step,
             "mu": strong,
             "sigma": 0.0,
@@ -513,7 +513,7 @@ def test_consensus_and_recursion_bounds_hold_for_heterogeneous_quadratics() -> N
 
 
 def test_exponent_of_theorem27_as_printed_is_too_fast() -> None:
-    """E8: the weighted average of one quadratic machine without noise, exactly."""
+    """E8: the weighted average of one quadratic worker without noise, exactly."""
     strong, ratios = 0.5, []
     for total in (10, 50, 250):
         weights = (1 - strong / 4) ** -np.arange(1.0, total + 1)
@@ -557,14 +557,14 @@ def test_equal_quadratics_bound_holds_with_noise() -> None:
     for _ in range(50):
         strong = 10 ** rng.uniform(-2, 0)
         curvature, step, total = rng.uniform(strong, 1), rng.uniform(0.01, 0.5), int(rng.integers(1, 60))
-        machines, noise, distance = int(rng.integers(1, 9)), 10 ** rng.uniform(-2, 1), 1.0
+        workers, noise, distance = int(rng.integers(1, 9)), 10 ** rng.uniform(-2, 1), 1.0
         weights = (1 - strong * step / 2) ** -np.arange(1.0, total + 1)
         weights /= weights.sum()
         keep = 1 - step * curvature
         mean = distance * weights @ keep ** np.arange(total)
         response = [step * weights[t + 1 :] @ keep ** np.arange(total - t - 1) for t in range(total)]
-        gap = curvature / 2 * (mean**2 + noise**2 / machines * np.sum(np.square(response)))
-        limit = value("thm27-equal-quadratics", mu=strong, eta=step, sigma=noise, M=machines, B=distance, K=1, R=total)
+        gap = curvature / 2 * (mean**2 + noise**2 / workers * np.sum(np.square(response)))
+        limit = value("thm27-equal-quadratics", mu=strong, eta=step, sigma=noise, M=workers, B=distance, K=1, R=total)
         assert gap <= limit
 
 
@@ -586,7 +586,7 @@ def test_two_quadratics_in_closed_form_are_what_descent_does() -> None:
         x = local_descent(
             lambda m, y, slopes=slopes, curvatures=curvatures: curvatures[m] * y + slopes[m],
             np.zeros(1),
-            machines=2,
+            workers=2,
             **{name: values[name] for name in ("K", "R", "eta", "gamma")},
         )
         np.testing.assert_allclose(value("two-quadratics", **values), abs(x[0]), rtol=1e-7, atol=1e-13)
@@ -640,14 +640,14 @@ def test_piecewise_drift_is_what_a_round_does() -> None:
         x = local_descent(
             lambda m, y, z=values["zeta_star"]: np.where(y > 0, 1.3 * y, 0.65 * y) + (z, -z)[m],
             np.zeros(1),
-            machines=2,
+            workers=2,
             R=1,
             **{name: values[name] for name in ("K", "eta", "gamma")},
         )
         np.testing.assert_allclose(value("piecewise-drift", **values), -x[0], rtol=1e-9, atol=1e-15)
 
 
-def test_noise_drift_is_a_lower_bound_that_machines_do_not_reduce() -> None:
+def test_noise_drift_is_a_lower_bound_that_workers_do_not_reduce() -> None:
     rng = np.random.default_rng(13)
     for steps, step in ((2, 0.2), (16, 0.01)):
         x = np.zeros(200_000)

@@ -149,7 +149,7 @@ READERS: dict[str, str] = {
     "verify.papers.patel2024.fixed_point.predicted_fixed_point": OTHER_SIDE,
     "verify.papers.patel2024.kink.best_steps": INSTANCE,
     "verify.papers.patel2024.local_steps_do_not_help.blocks_of_curvature_tau": INSTANCE,
-    "verify.papers.patel2024.local_steps_do_not_help.odd_machines": INSTANCE,
+    "verify.papers.patel2024.local_steps_do_not_help.odd_workers": INSTANCE,
     "verify.papers.patel2024.local_steps_do_not_help.rank_one_at_the_hard_angle": INSTANCE,
     "verify.papers.patel2024.theorem_22.start_factor": TWO_FORMULAS,
     "verify.papers.patel2024.theorem_27.step_size": TWO_FORMULAS,

@@ -8,7 +8,7 @@ import sympy
 import xarray as xr
 from sympy import Expr
 
-from tightrate.constructions.random_quadratics import random_machines
+from tightrate.constructions.random_quadratics import random_workers
 from tightrate.constructions.zeta_piecewise_pair import zeta_piecewise_pair
 from tightrate.rates.orders.domination import dominated
 from tightrate.rates.papers.chezhegov2024.scaling_matrix import Rule
@@ -69,9 +69,9 @@ def test_a_method_that_ends_at_the_optimum_would_be_noticed(session: Session) ->
     assert claim.judge(data.assign(remaining=0 * data.remaining, discrepancy=0 * data.discrepancy)).status == "violated"
 
 
-def test_random_machines_in_new_variables_keep_gap_and_optimum() -> None:
+def test_random_workers_in_new_variables_keep_gap_and_optimum() -> None:
     generator = stream(5, test="variables")
-    problem = random_machines(generator, 4, 3, 2)
+    problem = random_workers(generator, 4, 3, 2)
     D, x = 10 ** generator.uniform(-1, 1, (4, 2)), generator.standard_normal((4, 2))
     image = frozen_scaling.in_new_variables(problem, D)
     np.testing.assert_allclose(image.gap(x * np.sqrt(D)), problem.gap(x), rtol=1e-12)
@@ -166,7 +166,7 @@ def test_without_scikit_learn_the_data_are_synthetic_and_the_results_say_so(monk
     assert float(contest.problem.constants["L"]) < 10
 
 
-def test_badly_scaled_machines_have_the_heterogeneity_asked_for() -> None:
+def test_badly_scaled_workers_have_the_heterogeneity_asked_for() -> None:
     problem = variants.badly_scaled(stream(3, test="scales"), 4, np.geomspace(1e-3, 1, 6), 0.7, np.ones(6))
     assert float(problem.constants["zeta_star"]) == pytest.approx(0.7, rel=1e-9)
     slope = problem.gradient(np.ones((4, 6))).mean(axis=0)

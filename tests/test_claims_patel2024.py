@@ -10,9 +10,9 @@ import pytest
 import xarray as xr
 from sympy import Rational
 
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.constructions.zeta_quadratic_pair import zeta_quadratic_pair
-from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine, hard_cosine_any_machines
+from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine, hard_cosine_any_workers
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import R
 from tightrate.rates.symbols.evaluation import at
@@ -188,10 +188,10 @@ def test_a_witness_is_found_again_at_its_place_in_a_run_of_its_own(session: Sess
 
 
 @pytest.mark.parametrize("name", ["prop13-as-printed", "prop25-quadratics-as-printed"])
-def test_the_machines_of_a_witness_are_those_it_is_about(name: str, session: Session) -> None:
+def test_the_workers_of_a_witness_are_those_it_is_about(name: str, session: Session) -> None:
     witness = judge(claim_of(name), session).verdict.witness
     assert witness is not None
-    problem = QuadraticMachines(np.array(witness["hessians"]), np.array(witness["minimizers"]))
+    problem = QuadraticWorkers(np.array(witness["hessians"]), np.array(witness["minimizers"]))
     assert problem.minimizers.shape == (witness["M"], witness["d"])
     assert float(problem.constants["zeta_star"]) == pytest.approx(witness["zeta_star"], rel=1e-12)
     if "movement" in dataset(name, session):
@@ -292,8 +292,8 @@ def test_a_wrong_rate_in_the_table_is_found(power: Rational) -> None:
     assert Order([wrong]).check().status == "violated"
 
 
-@pytest.mark.parametrize("machines", [2, 4, 10])
-def test_for_even_machines_it_is_the_angle_of_the_pair(machines: int) -> None:
+@pytest.mark.parametrize("workers", [2, 4, 10])
+def test_for_even_workers_it_is_the_angle_of_the_pair(workers: int) -> None:
     for rounds in (1, 5, 100):
-        values = {"M": float(machines), "R": float(rounds)}
-        assert at(hard_cosine_any_machines(), values) == pytest.approx(at(hard_cosine(), values), rel=1e-14)
+        values = {"M": float(workers), "R": float(rounds)}
+        assert at(hard_cosine_any_workers(), values) == pytest.approx(at(hard_cosine(), values), rel=1e-14)

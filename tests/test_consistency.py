@@ -1,4 +1,4 @@
-"""Upper bounds against lower bounds: every pair of the catalogue, and wrong twins that the same check must reject."""
+"""Upper bounds against lower bounds: every pair of the catalogue, and mutants that the same check must reject."""
 
 from __future__ import annotations
 
@@ -133,15 +133,15 @@ def test_every_added_condition_is_needed() -> None:
     for name, texts in {
         "patel2024/thm9-vanilla": {
             "two local steps",
-            "two machines",
+            "two workers",
             "statistical",
             "noise drift",
             "heterogeneity drift",
         },
-        "patel2024/prop7": {"two machines"},
+        "patel2024/prop7": {"two workers"},
         "glasgow2022/lower-homogeneous": {"two local steps", "statistical", "noise drift"},
         "woodworth2020a/lower": {"two local steps"},
-        "woodworth2020/lower": {"two machines", "statistical"},
+        "woodworth2020/lower": {"two workers", "statistical"},
         "patel2024/two-quadratics-floor": {"even number", "two local steps", "slow coordinate"},
     }.items():
         found = [condition.text for condition, _ in needed_conditions(theorem(name), uppers)]
@@ -214,11 +214,11 @@ def test_classes_inside_classes() -> None:
     uniform = Setting("local-sgd", {"sigma": sigma, "zeta": zeta})
     assert inclusion(uniform, both) == Inclusion({sigma: sigma, zeta_star: zeta}, frozenset())
     assert inclusion(both, uniform) is None, "bounded at the optimum is not bounded everywhere"
-    alone = inclusion(both, uniform, one_machine=True)
+    alone = inclusion(both, uniform, one_worker=True)
     assert alone is not None
     assert alone.values == {sigma: sigma, zeta: 0}
     identical = Setting("local-sgd", {"sigma": sigma, "zeta": 0})
-    assert inclusion(both, identical) is None, "a shared optimum does not make machines identical"
+    assert inclusion(both, identical) is None, "a shared optimum does not make workers identical"
     quadratic = Setting("local-sgd", {"sigma": sigma, "zeta": 0, "Q": 0})
     assert inclusion(Setting("local-sgd", {"sigma": sigma, "zeta": 0, "Q": Q}), quadratic) == Inclusion(
         {sigma: sigma}, frozenset({Q})
@@ -271,7 +271,7 @@ def test_a_paper_adds_a_family_without_touching_others(monkeypatch: pytest.Monke
     assert {K: 1} in [way.at for way in memberships("restarted", "minibatch-sgd", free)]
 
 
-# --- wrong twins are rejected, other true forms are not ---------------------------------------------------------------
+# --- mutants are rejected, other true forms are not ---------------------------------------------------------------
 
 SIXTH = Rational(1, 6)
 TIGHT = ("patel2024/thm9-vanilla", "koloskova2020/convex")
@@ -357,13 +357,13 @@ def test_true_forms_are_not_rejected() -> None:
         assert verdicts(with_terms(lower, low), with_terms(upper, high)) == {"consistent"}
 
 
-def test_a_statement_is_looked_at_on_one_machine_and_at_one_local_step() -> None:
+def test_a_statement_is_looked_at_on_one_worker_and_at_one_local_step() -> None:
     prop7, glasgow = theorem("patel2024/prop7"), theorem("glasgow2022/lower-homogeneous")
     on_any_number = replace(prop7, conditions=())
     found = {check.where for check in checks(on_any_number, theorem("woodworth2020a/convex"))}
     assert found == {"M = 1"}
     assert verdicts(on_any_number, theorem("woodworth2020a/convex")) == {"contradiction"}
-    assert not list(checks(prop7, theorem("woodworth2020a/convex"))), "two machines are not one"
+    assert not list(checks(prop7, theorem("woodworth2020a/convex"))), "two workers are not one"
     any_steps = replace(glasgow, conditions=tuple(c for c in glasgow.conditions if c.text != LOCAL_STEPS.text))
     found = {check.where: check.verdict for check in checks(any_steps, theorem("dekel2012/convex"))}
     assert found == {"K = 1": "contradiction"}

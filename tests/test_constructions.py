@@ -15,8 +15,8 @@ from typical_values import typical
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.problem import PROBLEMS, Problem
-from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.constructions.separable import SeparableMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
+from tightrate.constructions.separable import SeparableWorkers
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.rates.symbols.units import LENGTH, PURE, Unit
 from tightrate.simulator.parameters import Parameter, parameters
@@ -88,7 +88,7 @@ def points_around(problem: Problem, rng: np.random.Generator, count: int, radius
 
 
 def at_all(problem: Problem, x: Any) -> np.ndarray[Any, Any]:
-    """The same point for every machine."""
+    """The same point for every worker."""
     return np.broadcast_to(x[..., None, :], (*x.shape[:-1], problem.workers, problem.dimension))
 
 
@@ -132,7 +132,7 @@ def test_a_wrong_gradient_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) 
 def test_a_wrong_optimum_is_caught(name: str) -> None:
     problem = default(name)
     wrong: Problem
-    if isinstance(problem, (QuadraticMachines, DiagonalQuadratics)):
+    if isinstance(problem, (QuadraticWorkers, DiagonalQuadratics)):
         wrong = replace(problem, known_optimum=1.02 * problem.optimum)
     else:
         wrong = problem
@@ -215,13 +215,13 @@ def test_the_average_gradient_vanishes_at_the_optimum(name: str) -> None:
         mean = np.linalg.norm(gradients.mean(axis=-2), axis=-1)
         size = problem.constants["L"] * (problem.constants["B"] + np.abs(getattr(problem, "minimizers", 0.0)).max())
         assert np.all(mean <= 1e-14 * size + 1e-15 * np.abs(gradients).max())
-        if isinstance(problem, SeparableMachines):
+        if isinstance(problem, SeparableWorkers):
             assert np.allclose(problem.residual, mean, rtol=1e-12, atol=1e-300)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_replicas_and_machines_are_independent_rows(name: str) -> None:
-    """A batched call is the calls one by one: values, gradients and products, at different points on each machine."""
+def test_replicas_and_workers_are_independent_rows(name: str) -> None:
+    """A batched call is the calls one by one: values, gradients and products, at different points on each worker."""
     rng = np.random.default_rng(6)
     problem = default(name)
     x = problem.optimum + rng.standard_normal((2, 3, problem.workers, problem.dimension))
@@ -337,22 +337,22 @@ def test_a_batch_of_instances_is_the_instances(name: str) -> None:
 
 BAD: list[tuple[str, dict[str, Any], str]] = [
     ("rank-one-pair", {"cosine": 1.0}, r"cosine must lie in \(0,1\), not 1"),
-    ("rank-one-pair", {"cosine": 0.5, "M": 3}, "even number of machines, not M = 3"),
+    ("rank-one-pair", {"cosine": 0.5, "M": 3}, "even number of workers, not M = 3"),
     ("rank-one-pair", {"cosine": [0.1, 0.2], "L": [1.0, 2.0, 3.0]}, "broadcast together"),
     ("coordinate-pair", {"L": 0.0}, "L must be positive and finite, not 0"),
     ("coordinate-pair", {"L": "large"}, "L must be a number"),
     ("shared-coordinate-pair", {"cosine": 0.5, "curvature": 2.0}, "curvature must be at most L = 1 here, not 2"),
     ("parity-chain", {"R": 0}, "R must be a positive integer, not 0"),
     ("parity-chain", {"R": 5, "d": 5}, "longer than R = 5"),
-    ("parity-chain", {"M": 3}, "even number of machines"),
+    ("parity-chain", {"M": 3}, "even number of workers"),
     ("zeta-quadratic-pair", {"tau": 1.0}, "tau must be below L = 1"),
     ("zeta-quadratic-pair", {"mu": 2.0}, "mu must be at most L = 1 here, not 2"),
-    ("zeta-piecewise-pair", {"zeta": 0.1, "M": 3}, "even number of machines, not M = 3"),
+    ("zeta-piecewise-pair", {"zeta": 0.1, "M": 3}, "even number of workers, not M = 3"),
     ("zeta-piecewise-pair", {"curvature": 3.0}, "curvature must be at most L = 1 here, not 3"),
     ("log-spaced-quadratic", {"mu": 2.0}, "mu must be at most L = 1 here, not 2"),
     ("log-spaced-quadratic", {"d": 1}, "d must be an integer, at least 2, not 1"),
     ("log-uniform-quadratics", {"tau": 1.0}, "tau must be at most L - mu = 0.99"),
-    ("log-uniform-quadratics", {"M": 1, "zeta_star": 1.0}, "one machine has no heterogeneity"),
+    ("log-uniform-quadratics", {"M": 1, "zeta_star": 1.0}, "one worker has no heterogeneity"),
     ("log-uniform-quadratics", {"seed": -1}, "seed must be an integer, at least 0, not -1"),
     ("wishart-quadratic", {"power": 3}, "power must be 1 or 2"),
     ("asymmetric-quadratic", {"mu": 0.0}, "give slope > 0"),
@@ -361,7 +361,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("asymmetric-softplus", {"width": 0.0}, "width must be positive and finite, not 0"),
     ("asymmetric-softplus", {"slope": float("nan")}, "slope must be finite"),
     ("huber", {"M": 2.5}, "M must be a positive integer, not 2.5"),
-    ("huber", {"zeta": 0.5, "M": 1}, "even number of machines, not M = 1"),
+    ("huber", {"zeta": 0.5, "M": 1}, "even number of workers, not M = 1"),
     ("weakly-convex", {"weak": 0.9}, r"L must exceed weak \+ 2 curvature = 1.1"),
     ("generalized-smooth", {"L1": -1.0}, "L1 must be positive and finite, not -1"),
     ("logistic-regression", {"flip": 0.0}, r"flip must lie in \(0,1\)"),
@@ -405,9 +405,9 @@ def test_a_coupling_hidden_from_a_diagonal_problem_is_caught() -> None:
     assert max(check.relative_error for check in coupled.self_check()) > 0.01
 
 
-@pytest.mark.parametrize("kind", [QuadraticMachines, DiagonalQuadratics])
+@pytest.mark.parametrize("kind", [QuadraticWorkers, DiagonalQuadratics])
 def test_malformed_quadratics_are_refused(kind: type[Problem]) -> None:
-    dense = kind is QuadraticMachines
+    dense = kind is QuadraticWorkers
     good = np.eye(2)[None] if dense else np.ones((1, 2))
     with pytest.raises(TightrateError, match="shaped"):
         kind(good, np.zeros((2, 2)))  # type: ignore[call-arg]

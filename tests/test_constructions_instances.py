@@ -15,7 +15,7 @@ from tightrate.constructions.heavy_tail_clients import heavy_tail_clients, one_h
 from tightrate.constructions.log_spaced_quadratic import log_spaced_quadratic
 from tightrate.constructions.parity_chain import chain_ratio, parity_chain
 from tightrate.constructions.problem import PROBLEMS, Problem
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.constructions.rank_one_pair import rank_one_pair
 from tightrate.constructions.shared_coordinate_pair import shared_coordinate_pair
 from tightrate.constructions.three_clients import three_clients
@@ -26,7 +26,7 @@ from tightrate.constructions.zeta_quadratic_pair import zeta_quadratic_pair
 
 
 def local_steps(problem: Problem, x: Any, eta: float, K: int) -> np.ndarray[Any, Any]:
-    """Every machine's point after K gradient steps from the common point x, (M, d)."""
+    """Every worker's point after K gradient steps from the common point x, (M, d)."""
     y = np.broadcast_to(x, (problem.workers, problem.dimension))
     for _ in range(K):
         y = y - eta * problem.gradient(y)
@@ -245,7 +245,7 @@ def test_rank_one_pair_floor_holds_at_its_best_step() -> None:
     """L B^2/(108 R) at cosine 1 - 1/(6 R), at the step that a one-dimensional search finds best."""
     for R in (1, 5, 50):
         pair = rank_one_pair(cosine=1 - 1 / (6 * R))
-        assert isinstance(pair, QuadraticMachines)
+        assert isinstance(pair, QuadraticWorkers)
         values, basis = np.linalg.eigh(pair.mean_hessian)
         modes = basis.T @ pair.optimum
 

@@ -11,7 +11,7 @@ import pytest
 from scipy.optimize import minimize
 
 from tightrate.common.errors import TightrateError
-from tightrate.constructions.logistic_regression import LogisticRegression, logistic_machines, logistic_regression
+from tightrate.constructions.logistic_regression import LogisticRegression, logistic_regression, logistic_workers
 from tightrate.constructions.parameters import generator_of
 from tightrate.constructions.real_logistic_regression import (
     DATA_SETS,
@@ -22,11 +22,11 @@ from tightrate.constructions.real_logistic_regression import (
 
 
 def uneven(seed: int = 0, mu: float = 0.05) -> LogisticRegression:
-    """Machines with 3, 40 and 17 rows."""
+    """Workers with 3, 40 and 17 rows."""
     rng = np.random.default_rng(seed)
     features = [rng.standard_normal((n, 4)) for n in (3, 40, 17)]
     labels = [np.where(rng.random(len(a)) < 0.5, 1.0, -1.0) for a in features]
-    return logistic_machines(features, labels, L=2.0, mu=mu)
+    return logistic_workers(features, labels, L=2.0, mu=mu)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_optimum_is_that_of_a_general_minimizer(problem: LogisticRegression) -> 
     assert all(check.relative_error < 1e-5 for check in problem.self_check())
 
 
-def test_machines_of_different_sizes_are_their_own_averages() -> None:
+def test_workers_of_different_sizes_are_their_own_averages() -> None:
     problem = uneven()
     assert problem.row_counts.tolist() == [3, 40, 17]
     x = np.random.default_rng(1).standard_normal((3, 4))
@@ -146,7 +146,7 @@ def test_real_data_is_split_rescaled_and_solved(split: str) -> None:
 
 
 @pytest.mark.usefixtures("pretended")
-def test_label_skew_means_different_machines() -> None:
+def test_label_skew_means_different_workers() -> None:
     """The smaller the concentration, the larger the gradients at the optimum, on average over splits."""
 
     def heterogeneity(**split: Any) -> float:
@@ -162,7 +162,7 @@ def test_label_skew_means_different_machines() -> None:
     [
         ({"data": "digit"}, "did you mean 'digits'"),
         ({"split": "random"}, "unknown split 'random'"),
-        ({"M": 301}, "too few for M = 301 machines"),
+        ({"M": 301}, "too few for M = 301 workers"),
         ({"M": 0}, "M must be a positive integer"),
         ({"concentration": 0.0}, "concentration must be positive"),
         ({"split": "dirichlet", "M": 250, "concentration": 0.01}, "without rows; give a larger one or fewer M"),
@@ -181,7 +181,7 @@ def test_dirichlet_split_deals_every_row_once_and_follows_its_concentration() ->
         assert sorted(np.concatenate(owners).tolist()) == list(range(2000))
         shares = np.array([[np.sum(classes[o] == label) for label in range(4)] for o in owners]) / 500
         spread[concentration] = shares.std()
-    # A share of a symmetric Dirichlet law on 5 machines has variance (1/5)(4/5)/(5 a + 1).
+    # A share of a symmetric Dirichlet law on 5 workers has variance (1/5)(4/5)/(5 a + 1).
     assert spread[1000.0] == pytest.approx(np.sqrt(0.16 / 5001), rel=0.6)
     assert spread[0.1] == pytest.approx(np.sqrt(0.16 / 1.5), rel=0.4)
 

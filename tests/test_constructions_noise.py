@@ -175,7 +175,7 @@ def test_stable_draws_have_the_stable_characteristic_function(index: float, skew
 
 
 def test_sums_of_stable_noise_have_the_same_law() -> None:
-    """(X_1 + ... + X_n)/n^(1/a) is distributed as X: averaging over machines helps less than 1/sqrt n."""
+    """(X_1 + ... + X_n)/n^(1/a) is distributed as X: averaging over workers helps less than 1/sqrt n."""
     draws = sample(StableNoise(1.0, index=1.5, skewness=0.5), 64 * 5000, 1)[:, 0]
     summed = draws.reshape(64, -1).sum(axis=0) / 64 ** (1 / 1.5)
     assert stats.ks_2samp(summed, draws[:5000]).pvalue > 1e-4

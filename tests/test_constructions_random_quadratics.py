@@ -1,4 +1,4 @@
-"""Random machines with prescribed constants: every feasible prescription is met, every infeasible one refused."""
+"""Random workers with prescribed constants: every feasible prescription is met, every infeasible one refused."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tightrate.constructions.log_uniform_quadratics import log_uniform_quadratic
 from tightrate.constructions.random_quadratics import random_quadratics
 
 seeds = st.integers(0, 10**6)
-machines = st.integers(2, 6)
+workers = st.integers(2, 6)
 dimensions = st.integers(2, 7)
 positive = st.floats(0.05, 20.0)
 shares = st.just(0.0) | st.floats(1e-90, 1.0)  # a number is 0 or not beyond all sizes
 
 
-@given(M=machines, d=dimensions, mu=positive, excess=positive, share=shares, zeta_star=positive, B=positive, seed=seeds)
+@given(M=workers, d=dimensions, mu=positive, excess=positive, share=shares, zeta_star=positive, B=positive, seed=seeds)
 def test_prescribed_constants_are_met(
     M: int, d: int, mu: float, excess: float, share: float, zeta_star: float, B: float, seed: int
 ) -> None:
@@ -34,7 +34,7 @@ def test_prescribed_constants_are_met(
         assert all(check.relative_error < 1e-5 for check in problem.self_check())
 
 
-@given(M=machines, d=dimensions, share=shares, position=st.floats(0.02, 0.98), spread=positive, seed=seeds)
+@given(M=workers, d=dimensions, share=shares, position=st.floats(0.02, 0.98), spread=positive, seed=seeds)
 def test_both_heterogeneities_are_met_within_their_range(
     M: int, d: int, share: float, position: float, spread: float, seed: int
 ) -> None:
@@ -70,7 +70,7 @@ def test_a_tau_beyond_the_spectrum_is_refused_with_the_largest_possible(
 
 
 @given(d=dimensions, seed=seeds)
-def test_homogeneous_machines_are_all_equal(d: int, seed: int) -> None:
+def test_homogeneous_workers_are_all_equal(d: int, seed: int) -> None:
     for make in (random_quadratics, log_uniform_quadratics):
         problem = make(M=3, d=d, tau=0.0, zeta_star=0.0, seed=seed)
         x = np.broadcast_to(np.linspace(-1, 1, d), (3, d))
@@ -86,10 +86,10 @@ def test_the_seed_alone_decides_the_instance(make: type) -> None:
     assert not np.allclose(one.minimizers, other.minimizers)
 
 
-def test_one_machine_is_allowed_without_heterogeneity_only() -> None:
+def test_one_worker_is_allowed_without_heterogeneity_only() -> None:
     assert random_quadratics(M=1, tau=0.0, zeta_star=0.0).workers == 1
     for make in (random_quadratics, log_uniform_quadratics):
-        with pytest.raises(TightrateError, match="one machine has no heterogeneity"):
+        with pytest.raises(TightrateError, match="one worker has no heterogeneity"):
             make(M=1, tau=0.1)
     with pytest.raises(TightrateError, match="zeta_opt must be 0 too"):
         random_quadratics(zeta_star=0.0, zeta_opt=1.0)

@@ -207,7 +207,7 @@ def test_the_optimizer_finds_a_corner_and_a_narrow_valley() -> None:
 
 
 def test_responses_are_the_moments_by_hand() -> None:
-    """Two machines, one coordinate: mean and variance of the uniform average, step by step."""
+    """Two workers, one coordinate: mean and variance of the uniform average, step by step."""
     curvature, minimizer = np.array([1.0, 0.3]), np.array([0.4, -1.0])
     eta, K, R = 0.2, 3, 4
     found = response(
@@ -216,7 +216,7 @@ def test_responses_are_the_moments_by_hand() -> None:
     )  # fmt: skip
     optimum = (curvature @ minimizer) / curvature.sum()
     x, total = np.full(2, 2.0), 0.0
-    weights, variance = np.zeros((0, 2)), 0.0  # how much each past noise moved each machine
+    weights, variance = np.zeros((0, 2)), 0.0  # how much each past noise moved each worker
     moved = np.zeros(0)
     for t in range(K * R):
         total += x.mean()
@@ -233,7 +233,7 @@ def test_responses_are_the_moments_by_hand() -> None:
     assert found.variance[0, 0] == pytest.approx(variance, rel=1e-12)
 
 
-def test_infinitely_many_machines_are_the_limit_of_many() -> None:
+def test_infinitely_many_workers_are_the_limit_of_many() -> None:
     flat, slope, start, eta, K, R = 0.1, 0.2, -0.5, 0.3, 3, 4
     one = np.ones(1)
     problem = bent_parabola(flat * one, slope * one, 0 * one)
@@ -289,7 +289,7 @@ def test_dissimilarity_is_largest_at_an_end_of_the_reach() -> None:
 
 
 def test_steps_one_by_one_have_the_moments_of_the_exact_engine() -> None:
-    """Two machines, one coordinate: as jumping over rounds has them."""
+    """Two workers, one coordinate: as jumping over rounds has them."""
     curvature, minimizer = np.array([[[1.0, 0.3]]]), np.array([[[0.4, -1.0]]])
     optimum = (curvature * minimizer).mean(axis=-1) / curvature.mean(axis=-1)
     K, R, eta, noise = np.array([3.0]), np.array([4.0]), 0.2, np.array([[0.7]])
@@ -306,7 +306,7 @@ def test_steps_one_by_one_have_the_moments_of_the_exact_engine() -> None:
         assert value.sum() == pytest.approx(engine.expected(np.ones((1, 1)), noise**2)[0], rel=1e-12)
 
 
-def test_consensus_of_equal_machines_is_the_variance_of_their_steps() -> None:
+def test_consensus_of_equal_workers_is_the_variance_of_their_steps() -> None:
     M, eta, sigma, K = 4, 0.3, 0.8, 5
     flat = np.full((1, 1, M), 1e-12)
     found = step_moments(
@@ -324,7 +324,7 @@ def test_quantiles_are_those_of_the_law() -> None:
 
 
 def test_the_law_of_a_run_by_hand() -> None:
-    """Two machines on a kink, two rounds of two steps with outer step 2: all 256 paths, one by one."""
+    """Two workers on a kink, two rounds of two steps with outer step 2: all 256 paths, one by one."""
     point = {
         "flat": 0.3, "slope": 0.2, "B": 1.0, "probability": 0.3, "sigma": 1.0, "delta": 0.3, "K": 2.0,
         "most_rounds": 2.0, "used": 0.9, "gamma": 2.0,

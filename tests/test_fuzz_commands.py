@@ -91,7 +91,7 @@ GRAMMAR: Mapping[str, st.SearchStrategy[str]] = {
     "--along": st.sampled_from(["K", "R", "K,R", "K R", "K R^-1", "K^2 R", "", ",", "M", "K K"]) | texts,
     "--against": theorems,
     "--algorithm": algorithms,
-    "--class": st.sampled_from(["common-optimum", "heterogeneous", "one-machine", "none"]),
+    "--class": st.sampled_from(["common-optimum", "heterogeneous", "one-worker", "none"]),
     "--columns": whole_numbers,
     "--constants": st.sampled_from(["explicit", "hidden", "hidden with logs", "none"]),
     "--evaluations": st.sampled_from(["1", "2", "0", "x"]),

@@ -13,7 +13,7 @@ from tightrate.constructions.huber import huber
 from tightrate.constructions.logistic_regression import logistic_regression
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.problem import Problem, newton_prox
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.constructions.random_quadratics import random_quadratics
 from tightrate.simulator.algorithm import ALGORITHMS, Algorithm, Array, worker_mean
 from tightrate.simulator.batch.randomness import RowSampling, stream
@@ -149,7 +149,7 @@ def test_a_proximal_step_solves_its_equation(problem: Problem, step: float) -> N
 
 
 def test_a_proximal_step_on_a_weakly_convex_function_must_be_short() -> None:
-    class Hill(QuadraticMachines):
+    class Hill(QuadraticWorkers):
         def gradient(self, x: Array) -> Array:
             return -x + 0.1 * x**3
 

@@ -15,7 +15,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.heavy_tailed_noise import StableNoise
 from tightrate.constructions.noise import GaussianNoise, RademacherNoise
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.constructions.random_quadratics import random_quadratics
 from tightrate.constructions.structured_noise import AtStep, OnCoordinates, PerWorker
 from tightrate.constructions.three_clients import three_clients
@@ -93,10 +93,10 @@ MINIMIZERS = [Fraction(1), Fraction(-1, 2), Fraction(2)]
 
 
 @pytest.mark.parametrize(("name", "parameters"), [one for one in LINEAR + STAGED if hasattr(plain, function(one[0]))])
-@pytest.mark.parametrize("equal_machines", [False, True])
-def test_exact_moments_equal_exact_fractions(name: str, parameters: dict[str, float], equal_machines: bool) -> None:
+@pytest.mark.parametrize("equal_workers", [False, True])
+def test_exact_moments_equal_exact_fractions(name: str, parameters: dict[str, float], equal_workers: bool) -> None:
     K, R, s, q = 3, 4, Fraction(1, 2), Fraction(1, 8)
-    a = [CURVATURES[2]] * 3 if equal_machines else CURVATURES
+    a = [CURVATURES[2]] * 3 if equal_workers else CURVATURES
 
     def gradient(m: int, x: Formal, t: int) -> Formal:
         return (x - MINIMIZERS[m]) * a[m] + Formal(Fraction(0), {3 * t + m: s})
@@ -126,14 +126,14 @@ COMMUTING = DiagonalQuadratics(
     np.array([[0.2, 1.0, 0.5], [0.9, 0.1, 0.4], [0.6, 0.6, 0.6]]), np.array([[1.0, 0, -1], [0, 2, 1], [1, 1, 0.5]])
 )
 TURN = np.linalg.qr(np.random.default_rng(3).standard_normal((3, 3)))[0]
-TURNED = QuadraticMachines(TURN @ COMMUTING.hessians @ TURN.T, COMMUTING.minimizers @ TURN.T)
+TURNED = QuadraticWorkers(TURN @ COMMUTING.hessians @ TURN.T, COMMUTING.minimizers @ TURN.T)
 APART = random_quadratics(M=4, d=3, zeta_star=0.5, tau=0.6, seed=3)
 
 
 @pytest.mark.parametrize(("name", "parameters"), LINEAR + STACKED)
 @pytest.mark.parametrize("problem", [COMMUTING, APART], ids=["commuting", "not commuting"])
 def test_exact_moments_agree_with_sampling(
-    name: str, parameters: dict[str, float], problem: QuadraticMachines | DiagonalQuadratics
+    name: str, parameters: dict[str, float], problem: QuadraticWorkers | DiagonalQuadratics
 ) -> None:
     rule, noise, n = ALGORITHMS[name](**parameters), GaussianNoise(0.8), 4000
     exact = exact_moments(rule, problem, K=3, R=5, noise=noise, averaging_decay=0.02)
@@ -177,12 +177,12 @@ def test_turning_the_coordinates_turns_the_moments(name: str, parameters: dict[s
 
 
 @pytest.mark.parametrize(("name", "parameters"), LINEAR + STACKED)
-def test_nearly_commuting_machines_give_nearly_the_moments_of_commuting_ones(
+def test_nearly_commuting_workers_give_nearly_the_moments_of_commuting_ones(
     name: str, parameters: dict[str, float]
 ) -> None:
     """The two routes of the engine, per eigenvalue and per block, meet."""
     push = 1e-9 * np.ones((3, 3, 3)) * np.array([1.0, -1, 0])[:, None, None]
-    nearby = QuadraticMachines(COMMUTING.hessians + push, COMMUTING.minimizers)
+    nearby = QuadraticWorkers(COMMUTING.hessians + push, COMMUTING.minimizers)
     rule, noise = ALGORITHMS[name](**parameters), GaussianNoise(0.8)
     one, other = (exact_moments(rule, p, K=3, R=5, noise=noise, averaging_decay=0.02) for p in (COMMUTING, nearby))
     for a, b in ((one.last, other.last), (one.average, other.average)):
@@ -197,7 +197,7 @@ def test_nearly_commuting_machines_give_nearly_the_moments_of_commuting_ones(
 @pytest.mark.parametrize("problem", [COMMUTING, APART], ids=["commuting", "not commuting"])
 @pytest.mark.parametrize("K", [1.0, 5.0, np.inf])
 def test_without_noise_the_mean_is_local_gradient_descent(
-    problem: QuadraticMachines | DiagonalQuadratics, K: float
+    problem: QuadraticWorkers | DiagonalQuadratics, K: float
 ) -> None:
     dense = problem.dense() if isinstance(problem, DiagonalQuadratics) else problem
     rule = ALGORITHMS["local-sgd"](eta=0.7, gamma=0.9)
@@ -361,7 +361,7 @@ def test_moments_agree_with_fifty_digits_at_any_size(
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("mu", [1e-2, 1e-6])
-def test_moments_of_ill_conditioned_dense_machines_agree_with_fifty_digits(mu: float, seed: int) -> None:
+def test_moments_of_ill_conditioned_dense_workers_agree_with_fifty_digits(mu: float, seed: int) -> None:
     """The least eigenvalues of dense matrices are known to 2^-52 L, and long runs are ruled by them."""
     problem, eta, s = random_quadratics(M=3, d=3, mu=mu, tau=0.5, zeta_star=0.5, seed=seed), 0.5, 0.5
     for K, R in ((10, 100), (10**6, 10**6)):
@@ -429,7 +429,7 @@ def coefficients(name: str, p: dict[str, int], A: int, a: int, r: int) -> tuple[
 def followed_in_fixed_point(
     name: str, parameters: dict[str, float], *, K: int, R: int, eta: float, a: float, s: float
 ) -> tuple[float, float]:
-    """Mean displacement and variance of the output after R rounds from the displacement -1, one machine."""
+    """Mean displacement and variance of the output after R rounds from the displacement -1, one worker."""
     with mpmath.workdps(95):
         step = mpmath.mpf(eta)
         A, _, Q = powered((mpmath.matrix([[1 - step * a]]), mpmath.zeros(1), mpmath.matrix([[(step * s) ** 2]])), K)
@@ -519,7 +519,7 @@ def test_only_the_variance_of_the_noise_counts() -> None:
 
 
 @pytest.mark.parametrize("problem", [COMMUTING, APART], ids=["commuting", "not commuting"])
-def test_two_stages_follow_each_other_exactly(problem: QuadraticMachines | DiagonalQuadratics) -> None:
+def test_two_stages_follow_each_other_exactly(problem: QuadraticWorkers | DiagonalQuadratics) -> None:
     rule, noise, n = ALGORITHMS["two-stage"](eta=0.3, gamma=0.8, switch=2, second_eta=0.5), GaussianNoise(0.8), 4000
     along = exact_moments(rule, problem, K=3, R=np.arange(6)[None], noise=noise, averaging_decay=0.02)
     run = sample(rule, problem, K=3, R=5, noise=noise, averaging_decay=0.02, replicas=n)
@@ -554,7 +554,7 @@ def test_two_stages_follow_each_other_exactly(problem: QuadraticMachines | Diago
     [pytest.param(COMMUTING, id="commuting", marks=pytest.mark.soak), pytest.param(APART, id="not commuting")],
 )
 def test_one_draw_for_each_round_has_the_same_law(
-    name: str, parameters: dict[str, float], problem: QuadraticMachines | DiagonalQuadratics
+    name: str, parameters: dict[str, float], problem: QuadraticWorkers | DiagonalQuadratics
 ) -> None:
     rule, noise, n = ALGORITHMS[name](**parameters), GaussianNoise(0.8), 4000
     run = sample_rounds(rule, problem, K=3, R=5, noise=noise, averaging_decay=0.02, replicas=n, seed=2)
@@ -581,7 +581,7 @@ def test_one_draw_for_each_round_has_the_same_law(
 @pytest.mark.parametrize(("name", "parameters"), LINEAR)
 @pytest.mark.parametrize("problem", [COMMUTING, APART], ids=["commuting", "not commuting"])
 def test_rounds_without_noise_are_the_run_itself(
-    name: str, parameters: dict[str, float], problem: QuadraticMachines | DiagonalQuadratics
+    name: str, parameters: dict[str, float], problem: QuadraticWorkers | DiagonalQuadratics
 ) -> None:
     rule = ALGORITHMS[name](**{**parameters, "eta": np.array([0.1, 0.2])})
     options: dict[str, Any] = {"K": [3, 2], "R": 5, "averaging_decay": 0.02, "measured_rounds": [0, 3, 5]}
@@ -625,7 +625,7 @@ def test_noise_that_differs_by_worker_or_coordinate() -> None:
 
 
 class Switching(SGD):
-    """A wrong twin: a step that says it is linear but changes with the step count in its point."""
+    """A mutant: a step that says it is linear but changes with the step count in its point."""
 
     def init(self, start: np.ndarray) -> Any:
         return (start, 0)
@@ -642,7 +642,7 @@ def test_what_has_no_exact_moments_is_refused() -> None:
         exact_moments(ALGORITHMS["local-sgdm"](eta=0.1, rho=1.0), APART, K=2, R=2)
     with pytest.raises(TightrateError, match="linear updates only"):
         exact_moments(ALGORITHMS["local-adam"](eta=0.1), APART, K=2, R=2)
-    with pytest.raises(TightrateError, match="quadratic machines only"):
+    with pytest.raises(TightrateError, match="quadratic workers only"):
         exact_moments(ALGORITHMS["local-sgd"](eta=0.1), three_clients(), K=2, R=2)
     with pytest.raises(TightrateError, match="infinitely many local steps is not defined"):
         exact_moments(ALGORITHMS["local-sgd"](eta=0.1), APART, K=np.inf, R=2, averaging_decay=0.0)
@@ -684,7 +684,7 @@ def test_a_method_says_that_it_is_linear_if_it_is(name: str) -> None:
 
 
 class Forgetful(LocalSGD):
-    """A wrong twin: local SGD that averages the workers but forgets the outer step."""
+    """A mutant: local SGD that averages the workers but forgets the outer step."""
 
     def synchronize(self, state: LocalState) -> LocalState:
         x = worker_mean(state.x)
@@ -707,7 +707,7 @@ def test_the_coefficients_are_read_off_the_rule_itself() -> None:
 
 
 def accelerated_rounds(a: float, eta: float, gamma: float, R: int) -> tuple[mpmath.mpf, mpmath.mpf]:
-    """Displacement and variance of the accelerated outer loop on one machine with one local step, in 60 digits."""
+    """Displacement and variance of the accelerated outer loop on one worker with one local step, in 60 digits."""
     a, eta, gamma = map(mpmath.mpf, (a, eta, gamma))
     u = z = mpmath.mpf(1)
     uu = zz = uz = mpmath.mpf(0)
@@ -726,9 +726,9 @@ def accelerated_rounds(a: float, eta: float, gamma: float, R: int) -> tuple[mpma
 def test_the_digits_that_hold_where_coefficients_change_with_the_round(R: int, digits: int) -> None:
     with mpmath.workdps(60):
         mean, variance = accelerated_rounds(1e-6, 0.25, 0.5, R)
-        machine = DiagonalQuadratics(np.full((1, 1, 1), 1e-6), np.ones((1, 1, 1)))
+        worker = DiagonalQuadratics(np.full((1, 1, 1), 1e-6), np.ones((1, 1, 1)))
         rule = ALGORITHMS["local-sgd-outer-acceleration"](eta=0.25, gamma=0.5)
-        run = exact_moments(rule, machine, K=1, R=R, noise=GaussianNoise(1.0))
+        run = exact_moments(rule, worker, K=1, R=R, noise=GaussianNoise(1.0))
         accuracy = float(run.accuracy[0])
         assert abs(1 - mpmath.mpf(float(run.last.mean[0, 0])) - mean) < accuracy
         assert abs(mpmath.mpf(float(run.last.spread[0, 0])) / variance - 1) < accuracy
@@ -747,18 +747,18 @@ def test_momentum_keeps_twelve_digits_over_a_million_rounds(eta: float, momentum
             if left % 2:
                 total, noise = power * total, power * noise * power.T + added
             added, power, left = power * added * power.T + added, power * power, left // 2
-        machine = DiagonalQuadratics(np.full((1, 1, 1), a), np.ones((1, 1, 1)))
+        worker = DiagonalQuadratics(np.full((1, 1, 1), a), np.ones((1, 1, 1)))
         rule = ALGORITHMS["nesterov-minibatch-sgd"](eta=eta, momentum=momentum)
-        run = exact_moments(rule, machine, K=1, R=R, noise=GaussianNoise(1.0))
+        run = exact_moments(rule, worker, K=1, R=R, noise=GaussianNoise(1.0))
         gap = c / 2 * (total[0, 0] ** 2 + noise[0, 0])
         for found, exact in ((run.last.spread[0, 0], noise[0, 0]), (run.last.gap[0], gap)):
             assert abs(mpmath.mpf(float(found)) / exact - 1) < 1e-12
     assert run.digits.tolist() == [13]
 
 
-def test_dense_machines_lose_the_digits_of_their_condition() -> None:
+def test_dense_workers_lose_the_digits_of_their_condition() -> None:
     turn = np.array([[0.8, 0.6], [-0.6, 0.8]])
     for least, digits in ((1e-2, 12), (1e-8, 7)):
         hessians = np.stack([turn @ np.diag([1.0, least]) @ turn.T, np.diag([1.0, least])])
-        run = exact_moments(ALGORITHMS["local-sgd"](eta=0.5), QuadraticMachines(hessians, np.ones((2, 2))), K=2, R=3)
+        run = exact_moments(ALGORITHMS["local-sgd"](eta=0.5), QuadraticWorkers(hessians, np.ones((2, 2))), K=2, R=3)
         assert run.digits.tolist() == [digits]

@@ -16,7 +16,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.constructions.random_quadratics import random_quadratics
 from tightrate.constructions.structured_noise import PerWorker
 from tightrate.simulator.algorithm import ALGORITHMS
@@ -29,13 +29,13 @@ EQUAL_HESSIANS = DiagonalQuadratics(np.repeat(COMMUTING.curvatures[:1], 3, axis=
 
 
 @pytest.mark.parametrize(("name", "parameters"), LINEAR + STAGED)
-@pytest.mark.parametrize("equal_machines", [False, True])
+@pytest.mark.parametrize("equal_workers", [False, True])
 def test_sampled_clients_equal_the_mean_over_all_draws(
-    name: str, parameters: dict[str, float], equal_machines: bool
+    name: str, parameters: dict[str, float], equal_workers: bool
 ) -> None:
     """Two of three workers in each of three rounds: 27 histories, each followed in exact fractions."""
     K, R, S, s, q = 2, 3, 2, Fraction(1, 2), Fraction(1, 8)
-    a = [CURVATURES[2]] * 3 if equal_machines else CURVATURES
+    a = [CURVATURES[2]] * 3 if equal_workers else CURVATURES
     exact = {key: value if key == "switch" else Fraction(value) for key, value in parameters.items()}
     box, weights = getattr(plain, name.replace("-", "_")), [(1 - q) ** -(t + 1) for t in range(K * R)]
     histories = list(product(combinations(range(3), S), repeat=R))
@@ -100,7 +100,7 @@ def largest_deviation(problem: Problem, moments: Any, points: np.ndarray, varian
     ],
 )
 def test_sampled_clients_agree_with_sampling(
-    name: str, parameters: dict[str, float], problem: QuadraticMachines | DiagonalQuadratics
+    name: str, parameters: dict[str, float], problem: QuadraticWorkers | DiagonalQuadratics
 ) -> None:
     rule, noise, n = ALGORITHMS[name](**parameters), GaussianNoise(0.8), 2000
     exact = exact_moments(rule, problem, K=2, R=4, noise=noise, averaging_decay=0.02, clients=2)
@@ -164,7 +164,7 @@ def test_sampled_clients_are_refused_where_moments_are_not_known() -> None:
         exact_moments(rule, APART, K=2, R=2, clients=5)
 
 
-def random_case(name: str, commuting: bool) -> tuple[Any, QuadraticMachines | DiagonalQuadratics, dict[str, Any]]:
+def random_case(name: str, commuting: bool) -> tuple[Any, QuadraticWorkers | DiagonalQuadratics, dict[str, Any]]:
     """A random instance of an algorithm on random quadratics, with a random run, drawn from its own stream."""
     generator = stream(20240511, algorithm=name, commuting=int(commuting))
     M, d = int(generator.integers(2, 6)), int(generator.integers(1, 5))
@@ -174,7 +174,7 @@ def random_case(name: str, commuting: bool) -> tuple[Any, QuadraticMachines | Di
         parameters.setdefault(key, generator.uniform(low, high))
     if "switch" in parameters:
         parameters["switch"] = 2
-    problem: QuadraticMachines | DiagonalQuadratics
+    problem: QuadraticWorkers | DiagonalQuadratics
     if commuting:
         problem = DiagonalQuadratics(generator.uniform(0.05, 1.0, (M, d)), generator.standard_normal((M, d)))
     else:
@@ -215,7 +215,7 @@ def test_exact_moments_agree_with_sampling_on_random_instances(name: str, commut
 )
 @pytest.mark.parametrize("problem", [COMMUTING, APART], ids=["commuting", "not commuting"])
 def test_infinite_K_is_the_limit_of_large_K(
-    name: str, parameters: dict[str, float], problem: QuadraticMachines | DiagonalQuadratics
+    name: str, parameters: dict[str, float], problem: QuadraticWorkers | DiagonalQuadratics
 ) -> None:
     rule, noise = ALGORITHMS[name](**parameters), GaussianNoise(0.8)
     ends = [exact_moments(rule, problem, K=K, R=4, noise=noise).last for K in (1e15, np.inf)]

@@ -12,7 +12,7 @@ from tightrate.constructions.huber import huber
 from tightrate.constructions.logistic_regression import logistic_regression
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.constructions.random_quadratics import random_quadratics
 from tightrate.constructions.weakly_convex import weakly_convex
 from tightrate.constructions.zeta_piecewise_pair import zeta_piecewise_pair
@@ -57,7 +57,7 @@ def test_the_gradient_at_the_proximal_point_is_the_envelopes(name: str) -> None:
 
 
 @pytest.mark.parametrize("problem", [DENSE, DIAGONAL], ids=["dense", "diagonal"])
-def test_newton_agrees_with_the_closed_form(problem: QuadraticMachines | DiagonalQuadratics) -> None:
+def test_newton_agrees_with_the_closed_form(problem: QuadraticWorkers | DiagonalQuadratics) -> None:
     z, w = cases(problem)
     np.testing.assert_allclose(_newton(problem, z, w), proximal_point(problem, z, w), rtol=1e-10, atol=1e-12)
 

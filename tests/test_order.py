@@ -323,7 +323,7 @@ def test_results_are_json_with_exact_fractions() -> None:
     assert all(isinstance(power, Fraction) for power in found.backward.witness.exponents.values())
 
 
-# --- wrong twins ------------------------------------------------------------------------------------------------------
+# --- mutants ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("letter", [K, R, M, L, sigma, B])

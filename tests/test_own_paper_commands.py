@@ -69,7 +69,7 @@ def lazy_sgd(*, eta, q=1.0):
 @tr.PROBLEMS.add("own-quadratics")
 def own_quadratics(*, L: float, mu: float, M: int = 2):
     """Equal quadratics in two dimensions."""
-    return tr.QuadraticMachines(np.broadcast_to(curvatures(L, mu), (M, 2, 2)).copy(), np.ones((M, 2)))
+    return tr.QuadraticWorkers(np.broadcast_to(curvatures(L, mu), (M, 2, 2)).copy(), np.ones((M, 2)))
 
 
 @tr.NOISES.add("own-gaussian")
@@ -244,7 +244,7 @@ def test_theorems_of_the_file_are_searched_and_held_against_worst_cases(run: Run
 
 
 def test_a_theorem_of_the_file_is_held_against_exact_worst_cases(run: Run) -> None:
-    """On one machine lazy steps are gradient descent with the step q eta, whose worst case is 1/(4 q eta K R + 2)."""
+    """On one worker lazy steps are gradient descent with the step q eta, whose worst case is 1/(4 q eta K R + 2)."""
     sizes = {"K": 2, "R": 2, "M": 1, "eta": 0.5}
     given = [f"{name}={value}" for name, value in sizes.items()]
     against = ("--against", "doe2026/thm1", "--json")

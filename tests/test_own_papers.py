@@ -103,7 +103,7 @@ def test_new_paper_refuses_bad_names_and_never_overwrites(tmp_path: Path) -> Non
         new_paper("doe2026", blocked)
 
 
-def test_the_worked_example_is_consistent_and_its_wrong_twins_are_not(tmp_path: Path) -> None:
+def test_the_worked_example_is_consistent_and_its_mutants_are_not(tmp_path: Path) -> None:
     assert judged(EXAMPLE).finding.verdict.status == "consistent"
     text = EXAMPLE.read_text(encoding="utf-8").replace('"my_paper"', '"wrong"')
     for wrong in (
@@ -122,8 +122,8 @@ def test_the_worked_example_is_consistent_and_its_wrong_twins_are_not(tmp_path: 
 def test_measured_values_are_those_of_the_closed_form(tmp_path: Path) -> None:
     path = paper(tmp_path, claim=f'problem=lambda L: Quadratics(L), {GRID}, parameters={{"L": 2.0, "eta": 0.25}}')
     path.write_text(
-        "import numpy as np\nfrom tightrate.constructions.quadratics import QuadraticMachines\n"
-        "def Quadratics(L):\n    return QuadraticMachines(L * np.ones((1, 1, 1)), np.ones((1, 1)))\n" + path.read_text()
+        "import numpy as np\nfrom tightrate.constructions.quadratics import QuadraticWorkers\n"
+        "def Quadratics(L):\n    return QuadraticWorkers(L * np.ones((1, 1, 1)), np.ones((1, 1)))\n" + path.read_text()
     )
     results, _ = tried(path)
     steps = results.K * results.R
@@ -138,11 +138,11 @@ def test_conditions_are_checked_in_every_cell(tmp_path: Path) -> None:
         ("eta*L <= 1/2", "consistent"),
         ("M = 3", "not-applicable"),
         ("M == 2", "consistent"),
-        ("the machines are equal", "consistent"),
+        ("the workers are equal", "consistent"),
     ):
         verdict = tried(paper(tmp_path, f'{TERMS}, conditions=["{condition}"]'))[1]
         assert verdict.status == status, condition
-    assert verdict.evidence["conditions not checked"] == ["the machines are equal (in words)"]
+    assert verdict.evidence["conditions not checked"] == ["the workers are equal (in words)"]
 
 
 def test_prescribed_steps_are_taken(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Machines from a file, starts of one's own and parameters that are vectors, from Python, TOML and the command line."""
+"""Workers from a file, starts of one's own and parameters that are vectors, from Python, TOML and the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tightrate.constructions.moved import moved
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.problem import PROBLEMS
 from tightrate.constructions.problem_file import ProblemFile
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.constructions.random_quadratics import random_quadratics
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.batch.randomness import RowSampling
@@ -29,26 +29,26 @@ from tightrate.verify.sweep.plan import Plan
 from tightrate.verify.sweep.run import run_sweep
 from tightrate.verify.sweep.specification import Sweep
 
-MACHINES = random_quadratics(M=3, d=2, tau=0.5, zeta_star=0.6, seed=1)
+WORKERS = random_quadratics(M=3, d=2, tau=0.5, zeta_star=0.6, seed=1)
 START = np.array([0.5, -1.0])
 RUN = {"eta": 0.1, "K": 4, "R": 5}
 
 
 def archive(folder: Path, **arrays: Any) -> str:
-    path = folder / "machines.npz"
+    path = folder / "workers.npz"
     np.savez(path, **arrays)
     return str(path)
 
 
-def test_a_run_on_a_file_is_a_run_on_its_machines_from_its_start(tmp_path: Path) -> None:
-    path = archive(tmp_path, hessians=MACHINES.hessians, minimizers=MACHINES.minimizers, start=START)
+def test_a_run_on_a_file_is_a_run_on_its_workers_from_its_start(tmp_path: Path) -> None:
+    path = archive(tmp_path, hessians=WORKERS.hessians, minimizers=WORKERS.minimizers, start=START)
     found = simulate("local-sgd", path, RUN)
-    whole = sample(ALGORITHMS["local-sgd"](eta=0.1), MACHINES, K=4, R=5, start=START)
+    whole = sample(ALGORITHMS["local-sgd"](eta=0.1), WORKERS, K=4, R=5, start=START)
     assert found.measures["gap"].mean == pytest.approx(whole.gaps[0, -1], rel=1e-12)
     problem = ProblemFile(path)()
-    assert float(problem.constants["B"]) == pytest.approx(float(np.linalg.norm(MACHINES.optimum - START)), rel=1e-12)
+    assert float(problem.constants["B"]) == pytest.approx(float(np.linalg.norm(WORKERS.optimum - START)), rel=1e-12)
     assert max(one.relative_error for one in problem.self_check()) < 1e-9
-    lists = tmp_path / "machines.toml"
+    lists = tmp_path / "workers.toml"
     lists.write_text("curvatures = [[1, 0.5], [0.2, 1]]\nminimizers = [[1, 0], [0, 1]]\n")
     diagonal = DiagonalQuadratics(np.array([[1, 0.5], [0.2, 1]]), np.array([[1.0, 0], [0, 1]]))
     rule = ALGORITHMS["local-sgd"](eta=0.1)
@@ -59,7 +59,7 @@ def test_a_run_on_a_file_is_a_run_on_its_machines_from_its_start(tmp_path: Path)
 def test_a_start_moves_the_run_and_the_distance_that_theorems_speak_of() -> None:
     values = {**RUN, "M": 3, "d": 2, "seed": 1, "tau": 0.5, "zeta_star": 0.6, "start": (0.5, -1.0)}
     found = simulate("local-sgd", "random-quadratics", values, theorem="koloskova2020/convex", method="sample")
-    whole = sample(ALGORITHMS["local-sgd"](eta=0.1), MACHINES, K=4, R=5, start=START)
+    whole = sample(ALGORITHMS["local-sgd"](eta=0.1), WORKERS, K=4, R=5, start=START)
     assert found.measures["gap"].mean == pytest.approx(whole.gaps[0, -1], rel=1e-12)
     other = simulate("local-sgd", "random-quadratics", {**values, "start": 0.0}, theorem="koloskova2020/convex")
     assert found.bound is not None
@@ -93,26 +93,26 @@ def test_every_problem_can_be_started_elsewhere(noise: str) -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"hessians": MACHINES.hessians}, "needs minimizers"),
-        ({"minimizers": MACHINES.minimizers}, "and either hessians"),
-        ({"hessians": MACHINES.hessians, "minimisers": MACHINES.minimizers}, "did you mean 'minimizers'"),
-        ({"hessians": MACHINES.hessians * np.nan, "minimizers": MACHINES.minimizers}, "must be finite"),
-        ({"hessians": MACHINES.hessians[:2], "minimizers": MACHINES.minimizers}, r"must be shaped \(3, 2, 2\)"),
-        ({"hessians": MACHINES.hessians[0], "minimizers": MACHINES.minimizers}, "numbers with 3 axes"),
-        ({"hessians": -MACHINES.hessians, "minimizers": MACHINES.minimizers}, "no negative eigenvalue"),
-        ({"hessians": MACHINES.hessians * (1 + 1j), "minimizers": MACHINES.minimizers}, "must be an array of real"),
-        ({"hessians": MACHINES.hessians > 0, "minimizers": MACHINES.minimizers}, "must be numbers with 3 axes"),
+        ({"hessians": WORKERS.hessians}, "needs minimizers"),
+        ({"minimizers": WORKERS.minimizers}, "and either hessians"),
+        ({"hessians": WORKERS.hessians, "minimisers": WORKERS.minimizers}, "did you mean 'minimizers'"),
+        ({"hessians": WORKERS.hessians * np.nan, "minimizers": WORKERS.minimizers}, "must be finite"),
+        ({"hessians": WORKERS.hessians[:2], "minimizers": WORKERS.minimizers}, r"must be shaped \(3, 2, 2\)"),
+        ({"hessians": WORKERS.hessians[0], "minimizers": WORKERS.minimizers}, "numbers with 3 axes"),
+        ({"hessians": -WORKERS.hessians, "minimizers": WORKERS.minimizers}, "no negative eigenvalue"),
+        ({"hessians": WORKERS.hessians * (1 + 1j), "minimizers": WORKERS.minimizers}, "must be an array of real"),
+        ({"hessians": WORKERS.hessians > 0, "minimizers": WORKERS.minimizers}, "must be numbers with 3 axes"),
         (
-            {"hessians": MACHINES.hessians + np.array([[0, 0.1], [0, 0]]), "minimizers": MACHINES.minimizers},
+            {"hessians": WORKERS.hessians + np.array([[0, 0.1], [0, 0]]), "minimizers": WORKERS.minimizers},
             "must be symmetric",
         ),
         (
-            {"hessians": MACHINES.hessians, "minimizers": MACHINES.minimizers, "optimum": np.ones(2)},
+            {"hessians": WORKERS.hessians, "minimizers": WORKERS.minimizers, "optimum": np.ones(2)},
             "the mean gradient does not vanish there",
         ),
-        ({"curvatures": np.zeros((3, 2)), "minimizers": MACHINES.minimizers}, "the optimum is not unique"),
-        ({"hessians": np.array([object()]), "minimizers": MACHINES.minimizers}, "allow_pickle=False"),
-        ({"hessians": MACHINES.hessians * 1e200, "minimizers": MACHINES.minimizers}, "magnitude from 1e-100 to 1e"),
+        ({"curvatures": np.zeros((3, 2)), "minimizers": WORKERS.minimizers}, "the optimum is not unique"),
+        ({"hessians": np.array([object()]), "minimizers": WORKERS.minimizers}, "allow_pickle=False"),
+        ({"hessians": WORKERS.hessians * 1e200, "minimizers": WORKERS.minimizers}, "magnitude from 1e-100 to 1e"),
         ({"curvatures": np.ones((3, 2)), "minimizers": np.full((3, 2), 1e-200)}, "magnitude from 1e-100 to 1e"),
     ],
 )
@@ -162,7 +162,7 @@ def test_files_that_would_fill_the_memory_are_not_unpacked(tmp_path: Path, monke
 
 
 def test_a_sweep_on_a_file_knows_when_the_file_changes(tmp_path: Path) -> None:
-    path = archive(tmp_path, hessians=MACHINES.hessians, minimizers=MACHINES.minimizers)
+    path = archive(tmp_path, hessians=WORKERS.hessians, minimizers=WORKERS.minimizers)
     sweep = Sweep(
         "own",
         "local-sgd",
@@ -174,11 +174,11 @@ def test_a_sweep_on_a_file_knows_when_the_file_changes(tmp_path: Path) -> None:
     gaps = run_sweep(sweep)["gap_mean"].to_numpy()
     rule = ALGORITHMS["local-sgd"](eta=0.1)
     for gap, K in zip(gaps, (1, 4), strict=True):
-        expected = sample(rule, MACHINES, K=K, R=5, start=START).gaps[0, -1]
+        expected = sample(rule, WORKERS, K=K, R=5, start=START).gaps[0, -1]
         assert float(gap) == pytest.approx(expected, rel=1e-12)
     keys = {cell_key(cell) for cell in Plan(sweep).cells}
     assert keys == {cell_key(cell) for cell in Plan(sweep).cells}
-    archive(tmp_path, hessians=2 * MACHINES.hessians, minimizers=MACHINES.minimizers)
+    archive(tmp_path, hessians=2 * WORKERS.hessians, minimizers=WORKERS.minimizers)
     assert not keys & {cell_key(cell) for cell in Plan(sweep).cells}
     with pytest.raises(TightrateError, match="give it as a parameter"):
         Sweep("own", "local-sgd", path, axes={"start": ((1.0, 2.0),)}, parameters={"eta": 0.1, "K": 1, "R": 5})
@@ -189,7 +189,7 @@ def test_a_vector_of_scalings_is_one_number_for_each_coordinate_and_not_replicas
     run = sample(ALGORITHMS["savic"](eta=0.05, d_min=0.1, d_start=[0.5, 1.5]), problem, K=3, R=1)
     assert run.last.shape == (1, 2)
     scale = np.sqrt([0.5, 1.5])
-    turned = QuadraticMachines(problem.hessians / (scale[:, None] * scale), problem.minimizers * scale)
+    turned = QuadraticWorkers(problem.hessians / (scale[:, None] * scale), problem.minimizers * scale)
     frozen = sample(ALGORITHMS["local-sgd"](eta=0.05), turned, K=3, R=1).last / scale
     np.testing.assert_allclose(run.last, frozen, rtol=1e-12)
     both = sample(ALGORITHMS["savic"](eta=0.05, d_min=0.1, d_start=[[0.5, 1.5], [2.0, 2.0]]), problem, K=3, R=1)

@@ -15,7 +15,7 @@ import xarray as xr
 
 import tightrate as tr
 from tightrate.common.errors import TightrateError
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 
 SOURCE = Path(tr.__file__)
 ROOT = SOURCE.resolve().parents[1]
@@ -104,9 +104,9 @@ def test_objects_and_keywords_run_like_names_and_mappings() -> None:
     named = tr.simulate("local-sgd", "rank-one-pair", {"cosine": 0.5, "eta": 1.0, "K": 4, "R": 2})
     made = tr.simulate(tr.ALGORITHMS["local-sgd"], tr.PROBLEMS["rank-one-pair"], cosine=0.5, eta=1.0, K=4, R=2)
     assert named == made
-    machines = QuadraticMachines(np.eye(2)[None, None] * np.ones((1, 2, 1, 1)), np.ones((1, 2, 2)))
-    found = tr.simulate("local-sgd", machines, eta=0.5, K=1, R=3)
-    start = float(np.max(machines.gap(np.zeros(2))))
+    workers = QuadraticWorkers(np.eye(2)[None, None] * np.ones((1, 2, 1, 1)), np.ones((1, 2, 2)))
+    found = tr.simulate("local-sgd", workers, eta=0.5, K=1, R=3)
+    start = float(np.max(workers.gap(np.zeros(2))))
     assert found.measures["gap"].mean == pytest.approx(0.5**6 * start)
     against = tr.simulate(
         "local-sgd", "rank-one-pair", cosine=0.5, eta=1, K=4, R=2, theorem=tr.theorem("patel2024/prop7")

@@ -25,7 +25,7 @@ from tightrate.simulator.sampled.run import Run
 from tightrate.simulator.sampled.sampling import sample
 
 Point = list[float]
-Gradient = Callable[[int, Point, int], Point]  # of machine m at a point in step t = r K + k
+Gradient = Callable[[int, Point, int], Point]  # of worker m at a point in step t = r K + k
 SEED, SIGMA, INSTANCES = 5, 0.8, 6
 
 
@@ -41,7 +41,7 @@ def instance(number: int) -> tuple[Problem, int, int, np.random.Generator]:
 
 
 def gradient_of(problem: Problem, T: int, noisy: bool = True) -> Gradient:
-    """The stochastic gradients of replica 0: its stream in the order (step, machine, coordinate)."""
+    """The stochastic gradients of replica 0: its stream in the order (step, worker, coordinate)."""
     M, d = problem.workers, problem.dimension
     noise = stream(SEED, replica=0).standard_normal((T, M, d)) * (SIGMA / np.sqrt(d) if noisy else 0.0)
 
@@ -88,7 +88,7 @@ def local_adam_by_hand(
     """The last x, the means of z before every step, the last mean z, and the theorem's mean squared gradient norm.
 
     The norm is lambda |grad f(mean z)|^2 in the inverse of H_r = sqrt(v_r + lambda^2), v_r that of the round's start.
-    Without `shares_v` every worker keeps its own v, which is a wrong twin.
+    Without `shares_v` every worker keeps its own v, which is a mutant.
     """
     gradient, M, d = gradient_of(problem, K * R), problem.workers, problem.dimension
     x = [[0.0] * d for _ in range(M)]
@@ -222,7 +222,7 @@ def test_fedada2_plus_plus_number_by_number(number: int) -> None:
 def accelerated_by_hand(
     problem: Problem, K: int, R: int, eta: float, gamma: float, noisy: bool = True, step_of_u: float = 1.0
 ) -> tuple[Point, Point]:
-    """u_R and the average over all local iterates; `step_of_u` other than 1 is a wrong twin."""
+    """u_R and the average over all local iterates; `step_of_u` other than 1 is a mutant."""
     gradient, M, d = gradient_of(problem, K * R, noisy), problem.workers, problem.dimension
     u, z, seen = [0.0] * d, [0.0] * d, []
     for r in range(R):
@@ -262,7 +262,7 @@ def test_accelerated_outer_loop_in_closed_form(number: int) -> None:
     assert_equal(exact.average.mean, average)
 
 
-def test_wrong_twins_of_the_boxes_are_seen() -> None:
+def test_mutants_of_the_boxes_are_seen() -> None:
     """An outer step in u, statistics renewed in every step, and workers that keep their second moment."""
     problem, K, R, _ = instance(1)
     adam: dict[str, Any] = {"eta": 0.1, "beta1": 0.5, "beta2": 0.5, "lam": 0.1, "rho": 0.5}

@@ -11,22 +11,22 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 
-PROBLEM = '''"""One parabola for every machine."""
+PROBLEM = '''"""One parabola for every worker."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tightrate.constructions.parameters import batch
 from tightrate.constructions.problem import PROBLEMS
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 
 
 @PROBLEMS.add("added-parabola")
-def added_parabola(*, L: ArrayLike = 1.0, B: ArrayLike = 1.0, M: int = 2) -> QuadraticMachines:
-    """F(x) = L (x - B)^2 / 2 on every machine."""
+def added_parabola(*, L: ArrayLike = 1.0, B: ArrayLike = 1.0, M: int = 2) -> QuadraticWorkers:
+    """F(x) = L (x - B)^2 / 2 on every worker."""
     smoothness, distance = batch(L=L, B=B)
     hessians = smoothness[..., None, None, None] * np.ones((M, 1, 1))
-    return QuadraticMachines(hessians, distance[..., None, None] * np.ones((M, 1)), known_optimum=distance[..., None])
+    return QuadraticWorkers(hessians, distance[..., None, None] * np.ones((M, 1)), known_optimum=distance[..., None])
 '''
 
 NOISE = '''"""Uniform noise."""
@@ -88,7 +88,7 @@ from tightrate.rates.statements.theorem import Condition, Paper
 from tightrate.rates.symbols.alphabet import B, L, eta
 
 PAPER = Paper("added2026", bib="@article{added2026, title={One File}, author={Doe, J.}, journal={J.}, year={2026}}")
-LOCAL_SGD = Statements(PAPER, problem_class="convex, $L$-smooth, identical machines, no noise")
+LOCAL_SGD = Statements(PAPER, problem_class="convex, $L$-smooth, identical workers, no noise")
 
 
 @LOCAL_SGD.upper("thm1", "The gap does not grow", provenance=read("Theorem 1"))

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tightrate.common.checksum import sealed
 from tightrate.constructions import fixed_order
 from tightrate.constructions.problem import PROBLEMS, Problem
-from tightrate.constructions.random_quadratics import random_machines
+from tightrate.constructions.random_quadratics import random_workers
 
 KERNELS = ("Haswell", "SkylakeX", "Prescott")
 SETTINGS: dict[str, list[dict[str, Any]]] = {
@@ -82,7 +82,7 @@ def all_digests(folder: Path) -> dict[str, str]:
             settings = [{"file": str(path)}]
         for number, given_values in enumerate(settings):
             found[f"{name} {number}"] = digest_of(PROBLEMS[name](**given_values))
-    found["a batch of random machines"] = digest_of(random_machines(np.random.default_rng(1), n=7, M=3, d=6))
+    found["a batch of random workers"] = digest_of(random_workers(np.random.default_rng(1), n=7, M=3, d=6))
     a = rng.standard_normal((60, 60))
     found["witness"] = digest(a @ a, np.linalg.qr(a)[0], np.linalg.eigh(a + a.T)[1])
     return found

@@ -14,7 +14,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.logistic_regression import logistic_regression
 from tightrate.constructions.noise import GaussianNoise, RademacherNoise
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.constructions.random_quadratics import random_quadratics
 from tightrate.constructions.structured_noise import AtStep, PerWorker
 from tightrate.simulator.algorithm import ALGORITHMS, Algorithm
@@ -89,7 +89,7 @@ def test_blocks_do_not_change_a_bit(name: str, problem: Any, monkeypatch: pytest
 
 def test_a_batch_of_instances_equals_the_instances_alone() -> None:
     one, other = (random_quadratics(M=3, d=4, seed=seed) for seed in (1, 2))
-    both = QuadraticMachines(np.stack([one.hessians, other.hessians]), np.stack([one.minimizers, other.minimizers]))
+    both = QuadraticWorkers(np.stack([one.hessians, other.hessians]), np.stack([one.minimizers, other.minimizers]))
     batch = sample(local_sgd(eta=0.3), both, K=4, R=5, noise=NOISE)
     for i, problem in enumerate((one, other)):
         alone = sample(local_sgd(eta=0.3), problem, K=4, R=5, noise=NOISE, streams=[i])

@@ -53,7 +53,7 @@ def test_every_array_of_the_state_has_the_moments_of_runs_of_the_rule(name: str,
             assert (np.abs(away.T @ away / REPLICAS - covariance[m]) <= 5 * error + 1e-12).all(), field
 
 
-def test_the_momentum_of_one_machine_on_a_parabola_by_hand() -> None:
+def test_the_momentum_of_one_worker_on_a_parabola_by_hand() -> None:
     """u_1 = (1 - beta) g_0 and x_1 = x_0 - eta u_1, so that u_2 = beta u_1 + (1 - beta)(a (x_1 - x*) + xi)."""
     a, eta, beta, sigma = 0.7, 0.3, 0.6, 0.5
     problem = DiagonalQuadratics(np.array([[a]]), np.array([[2.0]]))

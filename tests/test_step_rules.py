@@ -13,7 +13,7 @@ import xarray as xr
 
 import tightrate as tr
 from tightrate.common.errors import TightrateError
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.rates.symbols.alphabet import K, L, R
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.verify.assertions.paths import Exponents
@@ -185,11 +185,11 @@ def test_objects_are_taken_where_names_are() -> None:
     named = run_sweep(swept({"eta": 0.1}))
     made = run_sweep(swept({"eta": 0.1}, algorithm=ALGORITHMS["local-sgd"], problem=tr.PROBLEMS["random-quadratics"]))
     xr.testing.assert_identical(named.gap_mean, made.gap_mean)
-    machines = QuadraticMachines(np.eye(2)[None, None] * np.ones((1, 2, 1, 1)), np.ones((1, 2, 2)))
+    workers = QuadraticWorkers(np.eye(2)[None, None] * np.ones((1, 2, 1, 1)), np.ones((1, 2, 2)))
     parameters = {"M": 2, "d": 2, "sigma": 0.0}
-    own = run_sweep(swept({"eta": 0.1}, problem=machines, parameters=parameters))
+    own = run_sweep(swept({"eta": 0.1}, problem=workers, parameters=parameters))
     expected = 0.9 ** (2 * KR)
-    np.testing.assert_allclose(own.gap_mean, expected * float(machines.gap(np.zeros(2)).max()), rtol=1e-9)
+    np.testing.assert_allclose(own.gap_mean, expected * float(workers.gap(np.zeros(2)).max()), rtol=1e-9)
 
 
 def test_a_sweep_without_noise_is_not_sampled_unless_asked() -> None:

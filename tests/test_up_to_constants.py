@@ -14,42 +14,42 @@ from tightrate.verify.verdict import Verdict
 PAPER = '''
 import numpy as np
 import tightrate as tr
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 
-def machine(curvatures, optimum, M=1):
+def worker(curvatures, optimum, M=1):
     """M equal diagonal quadratics."""
     d = len(curvatures)
-    return QuadraticMachines(np.broadcast_to(np.diag(curvatures), (M, d, d)).copy(), np.tile(np.array(optimum), (M, 1)))
+    return QuadraticWorkers(np.broadcast_to(np.diag(curvatures), (M, d, d)).copy(), np.tile(np.array(optimum), (M, 1)))
 
 def flat(L, weak_direction):
-    return machine([L, weak_direction], [1.0, 1.0])
+    return worker([L, weak_direction], [1.0, 1.0])
 
 def hard(L, K, R):
-    return machine([L, 1 / (2 * K * R + 1)], [0.0, 1.0])
+    return worker([L, 1 / (2 * K * R + 1)], [0.0, 1.0])
 
 def own(K, R):
-    return machine([1 / (2 * R + 1)], [1.0])
+    return worker([1 / (2 * R + 1)], [1.0])
 
 def accelerated(L, R):
-    return machine([L, 4 / (R + 1) ** 2], [0.0, 1.0])
+    return worker([L, 4 / (R + 1) ** 2], [0.0, 1.0])
 
 def spectrum(L, power, least):
     a = np.geomspace(least, L, 40)
-    return machine(list(a), list(a**power))
+    return worker(list(a), list(a**power))
 
 def noisy(mu, M, far):
-    return machine([mu], [far], M=int(M))
+    return worker([mu], [far], M=int(M))
 
 def slow_and_noisy(L, K, R, M):
-    return machine([L, 1 / np.sqrt(K * R)], [0.0, 1.0], M=int(M))
+    return worker([L, 1 / np.sqrt(K * R)], [0.0, 1.0], M=int(M))
 
 def unlike(L, mu):
-    """Two machines with different curvatures and optima in the plane."""
-    return QuadraticMachines(np.array([np.diag([L, mu]), np.diag([mu, L])]), np.eye(2))
+    """Two workers with different curvatures and optima in the plane."""
+    return QuadraticWorkers(np.array([np.diag([L, mu]), np.diag([mu, L])]), np.eye(2))
 
 def apart(L, mu):
     """Two quadratics with different curvatures and optima."""
-    return QuadraticMachines(np.array([[[L]], [[mu]]]), np.array([[1.0], [0.0]]))
+    return QuadraticWorkers(np.array([[[L]], [[mu]]]), np.array([[1.0], [0.0]]))
 
 PAPER = tr.Paper("own", title="t")
 
@@ -63,7 +63,7 @@ claim = tr.trial("holds", "c", theorem=theorem, {claim})
 
 @dataclass(frozen=True)
 class Case:
-    """A statement with the instance on which it is tried, and wrong twins of its terms that the instance refutes."""
+    """A statement with the instance on which it is tried, and mutants of its terms that the instance refutes."""
 
     name: str
     terms: str
@@ -240,7 +240,7 @@ TRUE = (
         output="average",
     ),
     Case(
-        "two machines with different optima",
+        "two workers with different optima",
         '{"start": "B*exp(-K*R*mu/L)", "floor": "eta*K*L*B"}',
         "apart",
         R_SHORT,
@@ -311,7 +311,7 @@ def test_a_true_statement_is_never_violated(case: Case, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("case", "terms"), WRONG, ids=[f"{case.name}: {terms}" for case, terms in WRONG])
-def test_a_wrong_twin_is_violated(case: Case, terms: str, tmp_path: Path) -> None:
+def test_a_mutant_is_violated(case: Case, terms: str, tmp_path: Path) -> None:
     verdict = case.judged(tmp_path, terms)
     assert verdict.status == "violated", verdict
     assert verdict.witness is not None

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from tightrate.command_line import app
 from tightrate.common.errors import TightrateError
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.rates.statements.bound import Term
 from tightrate.rates.statements.catalogue import theorem, theorem_ids
 from tightrate.rates.statements.theorem import Theorem
@@ -414,8 +414,8 @@ def test_the_worst_quadratic_is_the_worst_of_many(algorithm: str, steps: dict[st
     rule = ALGORITHMS[algorithm](**steps)
     found = worst_quadratic(rule, K=2, R=2, M=1, mu=0.05, measure=measure)
     curvatures = np.linspace(0.05, 1.0, 400)
-    machines = QuadraticMachines(np.diag(curvatures)[None], np.ones((1, 400)))
-    x = sample(rule, machines, K=2, R=2).last[0] - 1
+    workers = QuadraticWorkers(np.diag(curvatures)[None], np.ones((1, 400)))
+    x = sample(rule, workers, K=2, R=2).last[0] - 1
     power = {"gap": 1, "squared-distance": 0, "squared-gradient": 2}[measure]
     values = curvatures**power * x**2 / (2 if measure == "gap" else 1)
     assert values.max() <= found.value * (1 + 1e-9)

@@ -111,7 +111,7 @@ def test_a_smaller_class_certifies_nothing() -> None:
 
 
 def test_a_larger_class_refutes_nothing() -> None:
-    """Identical machines, against machines that only share their optimum; a bound for quadratics, against all."""
+    """Identical workers, against workers that only share their optimum; a bound for quadratics, against all."""
     apart = one_worst_case("local-sgd", K=4, R=2, eta=0.25, output="average")
     mutant = scaled(theorem("khaled2025/thm1-safe"), 1e-3)
     assert against(mutant, replace(apart, parameters={**apart.parameters, "M": 2})).conclusion == "open"

@@ -92,7 +92,7 @@ def test_the_file_holds_a_proof_and_functions_that_attain_it(tmp_path: Path) -> 
         ((*GD, "zeta=1"), "zeta"),
         ((*GD, "--class", "common-optimum"), "does not go with M=1"),
         (("local-sgd", "K=2", "R=2", "eta=1", "--class", "heterogeneous"), "missing zeta_star"),
-        (("local-sgd", "K=2", "R=2", "eta=1", "M=2", "--class", "one-machine"), "does not go with M=2"),
+        (("local-sgd", "K=2", "R=2", "eta=1", "M=2", "--class", "one-worker"), "does not go with M=2"),
         (("local-sgd", "K=2", "R=2", "eta=1", "zeta_star=1", "--class", "common-optimum"), "zeta_star=0"),
         (("local-sgd", "K=64", "R=64", "eta=1"), "GiB"),
         (("local-sgd", "K=inf", "R=2", "eta=1"), "positive integer"),
@@ -114,7 +114,7 @@ def test_the_file_holds_a_proof_and_functions_that_attain_it(tmp_path: Path) -> 
         (("local-sgd", "K=2,3", "R=2", "eta=1", "--out", "f.json"), "--out is for one worst case: give K one value"),
         (("local-sgd", "K=2", "R=2", "eta=1,-2"), "eta must be positive and finite, not -2"),
         (("local-sgd", "K=2", "R=2", "eta=1,"), "eta must be a number"),
-        (("local-sgd", "K=2", "R=2", "eta=1", "M=1,2", "--class", "one-machine"), "does not go with M=2"),
+        (("local-sgd", "K=2", "R=2", "eta=1", "M=1,2", "--class", "one-worker"), "does not go with M=2"),
         (("local-sgd", "K=2", "R=2", "eta=1", "zeta_star=0,1", "--class", "heterogeneous"), "missing zeta_star"),
         (("local-sgd", "K=2,64", "R=64", "eta=1"), "GiB"),
         (("local-sgd", "K=2", "R=2", "eta=1", "sigma=0,1"), "without noise"),
@@ -195,7 +195,7 @@ def test_the_number_of_workers_plays_no_part_with_a_common_optimum_and_one_local
 
 
 @pytest.mark.parametrize(("K", "R"), [(2, 2), (3, 1)])
-def test_on_one_machine_local_steps_are_steps_of_gradient_descent(K: int, R: int) -> None:
+def test_on_one_worker_local_steps_are_steps_of_gradient_descent(K: int, R: int) -> None:
     """(1 - eta mu)^(2 K R) in the squared distance, at any eta up to 2/(L + mu)."""
     found = worst_case("local-sgd", K=K, R=R, M=1, eta=1.2, mu=0.2, measure="squared-distance")
     assert found.upper == pytest.approx((1 - 1.2 * 0.2) ** (2 * K * R), rel=1e-6)

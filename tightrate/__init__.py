@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # what an editor and a type checker see; the names below are 
     from tightrate.constructions.noise import Noise as Noise
     from tightrate.constructions.problem import PROBLEMS as PROBLEMS
     from tightrate.constructions.problem import Problem as Problem
-    from tightrate.constructions.quadratics import QuadraticMachines as QuadraticMachines
+    from tightrate.constructions.quadratics import QuadraticWorkers as QuadraticWorkers
     from tightrate.figures.figure import FIGURES as FIGURES
     from tightrate.figures.figure import figure as figure
     from tightrate.rates.formulas.parse import parse as parse
@@ -108,7 +108,7 @@ _PUBLIC = {
     "parse": "tightrate.rates.formulas.parse",
     "dominated": "tightrate.rates.orders.domination",
     "PROBLEMS": "tightrate.constructions.problem",
-    "QuadraticMachines": "tightrate.constructions.quadratics",
+    "QuadraticWorkers": "tightrate.constructions.quadratics",
     "GaussianNoise": "tightrate.constructions.noise",
     "ALGORITHMS": "tightrate.simulator.algorithm",
     "round_map": "tightrate.simulator.exact.local_gradient_descent",

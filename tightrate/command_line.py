@@ -799,7 +799,7 @@ def verify(
     jobs: Jobs = 2,
     seed: Seed = 20240511,
     papers: Papers = None,
-    power: Annotated[bool, typer.Option("--power", help="Report how many wrong twins are rejected.")] = False,
+    power: Annotated[bool, typer.Option("--power", help="Report how many mutants are rejected.")] = False,
     report: Annotated[Path | None, typer.Option(metavar="DIR", help="With --paper: write a page here.")] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -1073,7 +1073,7 @@ def worst_case_command(
     algorithm: Annotated[str, typer.Argument(autocompletion=complete("algorithms"))],
     values: Values = None,
     class_name: Annotated[
-        str, typer.Option("--class", help="common-optimum, heterogeneous or one-machine; else by M and zeta_star.")
+        str, typer.Option("--class", help="common-optimum, heterogeneous or one-worker; else by M and zeta_star.")
     ] = "",
     measure: Annotated[str, typer.Option(help="gap, squared-distance or squared-gradient.")] = "gap",
     output: Annotated[str, typer.Option(help="Iterate: last, average or weighted.")] = "last",

@@ -82,7 +82,7 @@ def points(theorem: Theorem, profile: str) -> Iterator[tuple[dict[str, float], d
     """What the programme is asked at: sizes, the class, and the steps that are prescribed, or the largest allowed; and
     what else the theorem is told.
 
-    Two workers stand for any number, whose worst case is the same; one is enough where machines are identical, or
+    Two workers stand for any number, whose worst case is the same; one is enough where workers are identical, or
     heterogeneity is not bounded by anything that a programme knows.
     """
     spoken = {symbol.name for symbol in theorem.bound.expression.free_symbols}
@@ -155,7 +155,7 @@ ENDS = ("lower", "upper", "attained", "curvature")
 
 
 def _quadratic(theorem: Theorem) -> bool:
-    """Whether the theorem's class, on one machine, is that of all quadratics."""
+    """Whether the theorem's class, on one worker, is that of all quadratics."""
     if theorem.setting is None or theorem.bound.kind != "upper":
         return False
     assumed = set(theorem.setting.constants) - EXPRESSIBLE - set(HETEROGENEITY)

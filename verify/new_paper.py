@@ -35,18 +35,18 @@ THEOREM = tr.Statements(PAPER, algorithm="local-sgd", problem_class="convex, $L$
 # A theorem.  measure="distance", constants="hidden" and the like go into the decorator; there are lower and exact, too.
 @THEOREM.upper("thm1", "One step of at most $1/L$", constants="explicit", provenance=tr.stated("Theorem 1"))
 def thm1():
-    """Without noise, and with equal machines, the gap of the last iterate is at most $B^2/(2 eta K R)$."""
+    """Without noise, and with equal workers, the gap of the last iterate is at most $B^2/(2 eta K R)$."""
     return tr.Stated(
         {{"optimization": "B^2/(2*eta*K*R)"}},
-        conditions=["eta*L <= 1", "the machines are equal"],
+        conditions=["eta*L <= 1", "the workers are equal"],
     )
 
 
 # A problem.  Its arguments are letters, or names of your own, that the trial gives; runs start from 0.
-def equal_machines(L, M):
-    """M equal quadratic machines in two dimensions with curvatures L and L/10 and the optimum (1, 1)."""
+def equal_workers(L, M):
+    """M equal quadratic workers in two dimensions with curvatures L and L/10 and the optimum (1, 1)."""
     hessians = np.broadcast_to(np.diag([L, L / 10]), (M, 2, 2))
-    return tr.QuadraticMachines(hessians.copy(), np.ones((M, 2)))
+    return tr.QuadraticWorkers(hessians.copy(), np.ones((M, 2)))
 
 
 # A trial: where the theorem is tried.  The problem may also be the name of a shipped one (`tightrate list problems`).
@@ -55,7 +55,7 @@ holds = tr.trial(
     "holds",
     "On two-dimensional quadratics the bound holds for K from 1 to 16 and R from 4 to 256.",
     theorem=thm1,
-    problem=equal_machines,
+    problem=equal_workers,
     axes={{"K": [1, 4, 16], "R": [4, 16, 64, 256]}},
     parameters={{"L": 1.0, "M": 2, "eta": 0.5}},
 )

@@ -2,7 +2,7 @@
 More local steps do not help
 ============================
 
-Two groups of machines with one rank-one quadratic each share their optimum. At the hard angle local gradient descent
+Two groups of workers with one rank-one quadratic each share their optimum. At the hard angle local gradient descent
 stays above :math:`L B^2 / (108 R)`, whatever its steps and however many of them are local.
 """
 

@@ -42,10 +42,10 @@ FIRST_ORDER = (0, (5, 2.5))
     title="Local steps move the end of local gradient descent away from the optimum",
     caption=(
         "Distance of the fixed point $x_inf$ of local gradient descent from the optimum $x*$ on {M} quadratic"
-        " machines in dimension {d} with different optima ($mu = {mu:.3g} L$, $tau = {tau:.3g} L$, $B$ the start"
+        " workers in dimension {d} with different optima ($mu = {mu:.3g} L$, $tau = {tau:.3g} L$, $B$ the start"
         " distance): (a) against the local steps $K$, (b) against the inner step $eta$, whatever the outer step."
         " Thick lines are exact, markers are runs step by step to the end. The sharp bound is followed closely"
-        " until the fixed point comes near the mean of the machines' optima, and the first-order bound,"
+        " until the fixed point comes near the mean of the workers' optima, and the first-order bound,"
         " proportional to $eta (K - 1)$ for small $eta$, tells how the floor vanishes; triangle: its exponent of"
         " $eta$. At $K = 1$ there is no floor."
     ),

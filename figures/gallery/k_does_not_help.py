@@ -38,7 +38,7 @@ LOCAL_STEPS = (1.0, 10.0, 100.0, 1000.0, np.inf)
     "k-does-not-help",
     title="More local steps do not help",
     caption=(
-        "Suboptimality after $R$ rounds of local gradient descent on two machines with the Hessians $L e e^(T)$"
+        "Suboptimality after $R$ rounds of local gradient descent on two workers with the Hessians $L e e^(T)$"
         " and $L v v^(T)$, where $e$ and $v$ are unit vectors at an angle of cosine $1 - 1/(6 R)$: another"
         " instance for each $R$. $K$ is the number of local steps a round, up to infinity, and $B$ the start"
         " distance. (a) With a small inner step, $eta L = {small_step:g}$, and plain averaging, $gamma = 1$, more"

@@ -34,7 +34,7 @@ SHOWN = (0.01, 0.5, 5.0, 15.0, 50.0)  # noise levels of the right panel
     caption=(
         "Local SGD with outer step $gamma$ on the quadratic $(x - x*)^T Q (x - x*)/2$ with $Q = A^T A$ and {d} ×"
         " {d} standard normal entries of $A$, as in the paper's Figure 1: $K = {K}$ local steps, $R = {R}$"
-        " rounds, $eta = {eta:g}$; $M = {M}$ machines and the start 0 are ours. Expected losses over the last ten"
+        " rounds, $eta = {eta:g}$; $M = {M}$ workers and the start 0 are ours. Expected losses over the last ten"
         " rounds are exact, on {seeds} random matrices. (a) The best outer step for each noise $sigma$ per"
         " coordinate: line and band, among all outer steps (median over the matrices, and from smallest to"
         " largest); markers, the median of the best among the paper's ten outer steps (ticks). (b) The loss"

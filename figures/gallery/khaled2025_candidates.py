@@ -42,7 +42,7 @@ LEVELS = (1.2, 1.5, 2.0, 5.0)
         "Proposition 1 (re-derived, constants 1): the best pair of inner step $eta$ and outer step $gamma$ for"
         " the rate $B^2/(eta gamma R K) + eta sigma^2 max(1, gamma)/M + L eta^2 sigma^2 K$ under the condition"
         " $eta L (1 + (gamma - 1)_+ K) <= 1/4$, over the noise and the number of local steps $K$, for (a) one"
-        " machine and (b) many. Plain averaging: $gamma = 1$, always with its step clipped at $1/(4 L)$."
+        " worker and (b) many. Plain averaging: $gamma = 1$, always with its step clipped at $1/(4 L)$."
         " Outer step above 1: with the condition active; white lines are levels of the best $gamma$. Vanishing"
         " inner step: $eta -> 0$ at a fixed product $eta gamma$, the limit of mini-batch SGD, which the paper's"
         " two candidates leave out. The black edges are where the cubic of the second candidate has its root at"
@@ -53,14 +53,14 @@ LEVELS = (1.2, 1.5, 2.0, 5.0)
     letters_of="khaled2025/prop1",
 )
 def candidates(data: xr.Dataset, columns: Columns) -> Figure:
-    """Two panels of one plane, for few and for many machines."""
+    """Two panels of one plane, for few and for many workers."""
     picture, axes = panels(2, columns, tall=2.3, between=0.2)
     wins = words("where $gamma > 1$ wins"), "over more noise"
     for ax, mark, M, told in zip(axes, "ab", data.M.values, wins, strict=True):
         _map(ax, data.sel(M=M), letter("gamma"))
         ax.set_xlabel(rf"noise ${formula(sigma**2 * R / (L * B) ** 2)}$")
-        machines = "one machine" if M == 1 else f"${letter('M')}={count(float(M))}$ machines"
-        ax.set_title(f"({mark}) {machines}: {told}")
+        workers = "one worker" if M == 1 else f"${letter('M')}={count(float(M))}$ workers"
+        ax.set_title(f"({mark}) {workers}: {told}")
     common_height(axes, words("local steps per round $K$"))
     return picture
 

@@ -46,7 +46,7 @@ ROOM = 0.5  # for labels, of the axis of K
         " at the inner and the outer step that make its exact worst case least. (a) That worst case, over all"
         " functions of any dimension, in units of $L B^2/R$, against the local steps $K$; dotted: $R$ rounds of"
         " mini-batch gradient descent at its best step; dashed: $K R$ steps of gradient descent at $1/L$ on one"
-        " machine; thin: the lower bound of Proposition 7. (b) The best inner step $eta$ in units of $1/L$ (full"
+        " worker; thin: the lower bound of Proposition 7. (b) The best inner step $eta$ in units of $1/L$ (full"
         " markers) and the best outer step $gamma$ (open markers), from $K = {first:g}$ on: at $K = 1$ only their"
         " product counts."
     ),

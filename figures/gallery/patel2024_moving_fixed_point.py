@@ -1,4 +1,4 @@
-"""The fixed point of local gradient descent on its way from the optimum to the mean of the machines' optima."""
+"""The fixed point of local gradient descent on its way from the optimum to the mean of the workers' optima."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ NAMED = (30.0, 100.0)  # local steps that are written beside the path of the sma
 
 @figure(
     "patel2024-moving-fixed-point",
-    title="More local steps move the fixed point from the optimum to the mean of the machines' optima",
+    title="More local steps move the fixed point from the optimum to the mean of the workers' optima",
     caption=(
-        "Where local gradient descent ends on {M} quadratic machines in the plane with different optima"
+        "Where local gradient descent ends on {M} quadratic workers in the plane with different optima"
         " (crosses), none of them noisy. (a) At $K = 1$ the fixed point $x_inf$ is the optimum $x*$; as the local"
-        " steps $K$ grow, or the inner step $eta$, it moves to the mean of the machines' optima, whatever the"
+        " steps $K$ grow, or the inner step $eta$, it moves to the mean of the workers' optima, whatever the"
         " outer step. Lines are the closed form of Prop. 19, markers are runs step by step to the end, and the"
         " thin grey lines are level sets of the average objective; the written $K$ belong to the smallest step,"
         " marked by circles. (b) The distance from the optimum (thick, rising) and from the mean of the optima"

@@ -39,7 +39,7 @@ NAMES: Mapping[str, str] = {
     "woodworth2020/lower": "any method, in 2020",
     "woodworth2020/convex": "local SGD",
     "patel2024/thm15": "local SGD, Thm. 15",
-    "yuan2020/convex": "equal machines",
+    "yuan2020/convex": "equal workers",
     "patel2024/prop7-tau": "any inner, outer step",
 }
 # The ink of each class of methods, the same in both panels: a place among five.
@@ -61,7 +61,7 @@ MET = {"koloskova2020/convex": "patel2024/thm9-vanilla", "ghadimi2012/convex": "
     "patel2024-tables",
     title="Upper bounds are met under first-order assumptions; higher-order ones leave a gap",
     caption=(
-        "Bounds on the suboptimality against rounds $R$ at $K = {K:g}$ local steps, $M = {M:g}$ machines and, in"
+        "Bounds on the suboptimality against rounds $R$ at $K = {K:g}$ local steps, $M = {M:g}$ workers and, in"
         " units of $L$ and $B$, $sigma = {sigma:g}$. Solid: upper bounds; dashed: lower bounds; both: a lower"
         " bound that meets the upper bound of its class. Each class of methods has its ink in both panels."
         " Constants and logarithms are hidden, so that slopes and gaps speak, not levels. (a) Table 1:"

@@ -43,13 +43,13 @@ ROOM_FOR_NAMES, ROOM_FOR_WORDS, ROOM_FOR_A_NUMBER = 0.1, 0.05, 0.04  # half heig
 
 @figure(
     "who-wins",
-    title="Local SGD has the smallest bound only with many local steps and machines that are alike",
+    title="Local SGD has the smallest bound only with many local steps and workers that are alike",
     caption=(
         "The smallest of the catalogued upper bounds of one problem class, up to constants and logarithms, as"
         " powers of the number of rounds $R = n -> inf$ in units of $L$ and $B$. Every region is labelled with"
         " what attains it; in white regions several bounds agree, a number says how many, where there is room,"
-        " and grey lines lead from one group of such bounds to another. (a) Convex machines with dissimilarity"
-        " $zeta = n^y$, second-order heterogeneity $tau$ and third-order smoothness $Q$. (b), (c) Equal machines;"
+        " and grey lines lead from one group of such bounds to another. (a) Convex workers with dissimilarity"
+        " $zeta = n^y$, second-order heterogeneity $tau$ and third-order smoothness $Q$. (b), (c) Equal workers;"
         " the line above each panel says how the other letters grow. In the grey region every bound is above the"
         " gap at the start, so that no claim is made. The map compares proved bounds, not methods: a method with"
         " a worse bound may be as good."

@@ -27,7 +27,7 @@ def math_element(markup: Markup, block: bool) -> str:
 class MathML(WithLetters, Style[Markup]):
     """Presentation MathML, of which browsers implement MathML Core.
 
-    Brackets stretch by a transform: browsers stretch operators only with a mathematical font, which few machines have.
+    Brackets stretch by a transform: browsers stretch operators only with a mathematical font, which few workers have.
     """
 
     def letter(self, name: str) -> Part[Markup]:

@@ -60,7 +60,7 @@ class Definition:
 _PHRASES: tuple[tuple[str, str], ...] = (
     (r"(?:number\s+of\s+)?local\s+(?:update\s+|gradient\s+|SGD\s+)?(?:steps|iterations|updates)", "K"),
     (r"(?:number\s+of\s+)?communication\s+rounds|number\s+of\s+rounds|rounds\s+of\s+communication", "R"),
-    (r"(?:number\s+of\s+)?(?:workers|clients|machines|devices|agents|nodes)", "M"),
+    (r"(?:number\s+of\s+)?(?:workers|clients|workers|devices|agents|nodes)", "M"),
     (r"(?:number\s+of\s+)?(?:(?:training\s+)?samples|data\s+points|training\s+examples)", "samples"),
     (r"total\s+number\s+of\s+(?:local\s+)?(?:steps|iterations)", "T"),
     (r"(?:outer|server|global)\s+(?:step[\s-]*size|learning\s+rate)", "gamma"),

@@ -1,7 +1,7 @@
 """Dekel, Gilad-Bachrach, Shamir, Xiao (JMLR 2012): mini-batch SGD.
 
 R steps of SGD on the average of all K M stochastic gradients of a round.  Only the average objective matters, so the
-bound holds for machines of any heterogeneity.  The order is the one by which later papers quote this work; the
+bound holds for workers of any heterogeneity.  The order is the one by which later papers quote this work; the
 explicit constants are ours.
 """
 
@@ -67,7 +67,7 @@ def convex() -> Stated:
 )
 def fixed_step() -> Stated:
     """Mini-batch SGD with the step $eta$ on the average of the $K M$ gradients of a round; the gradient at the output
-    is not needed, and the machines may differ."""
+    is not needed, and the workers may differ."""
     return Stated(
         {"optimization": B**2 / (2 * eta * R), "statistical": eta * sigma**2 / (2 * K * M)},
         conditions=(Condition("step at most $1/L$", Le(eta * L, 1)),),
@@ -101,7 +101,7 @@ def families() -> Iterator[Family]:
 
 
 def implications() -> Iterator[Implication]:
-    """The tuned bounds follow from the one at a fixed step; without noise the number of machines does not matter."""
+    """The tuned bounds follow from the one at a fixed step; without noise the number of workers does not matter."""
     yield Specialization("dekel2012/explicit", "dekel2012/convex", "~")
     yield Specialization("dekel2012/convex", "dekel2012/convex", "=", {"sigma": 0}, {"sigma": 0, "M": 1})
     yield TunedBound("dekel2012/fixed-step", "dekel2012/convex", "~", cap=1 / L)

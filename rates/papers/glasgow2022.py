@@ -14,13 +14,13 @@ from tightrate.rates.papers.dekel2012 import QUOTED_IN_TABLE_1, statistical
 from tightrate.rates.papers.koloskova2020 import (
     HETEROGENEOUS_AT_OPTIMUM,
     TWO_LOCAL_STEPS,
-    TWO_MACHINES,
+    TWO_WORKERS,
     VANILLA,
     heterogeneity_drift,
     noise_drift,
 )
 from tightrate.rates.papers.woodworth2020 import DRIFT_BELOW_START, NOISE_BELOW_START, NOISE_DRIFT_BELOW_START
-from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES, local_optimization
+from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_WORKERS, local_optimization
 from tightrate.rates.statements.builder import Stated, Statements, memory, quoted
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.matching import Matching
@@ -38,9 +38,9 @@ HOMOGENEOUS_DOMAIN = (TWO_LOCAL_STEPS, VANILLA, NOISE_BELOW_START, NOISE_DRIFT_B
 DOMAIN = Erratum(
     "domain",
     "The bound also needs two local steps, $sigma$ at most of order $L B R sqrt(K)$ and, for the heterogeneity drift,"
-    " two machines and $zeta_star$ at most of order $L B R$; these conditions are added here. Whether the original has"
+    " two workers and $zeta_star$ at most of order $L B R$; these conditions are added here. Whether the original has"
     " them is not known.",
-    "With one local step the method is mini-batch SGD, one machine is not heterogeneous, and no lower bound can exceed"
+    "With one local step the method is mini-batch SGD, one worker is not heterogeneous, and no lower bound can exceed"
     " the gap at the start, $L B^2 / 2$ (patel2024/start).",
     kind="conditional",
     where="Table 1 of Patel et al. (2024), for the homogeneous bound our memory",
@@ -51,16 +51,16 @@ DOMAIN = Erratum(
 LOCAL_SGD = Statements(PAPER)
 
 
-def single_machine() -> Expr:
-    """sigma B / sqrt(K R): the statistical term of one machine alone."""
+def single_worker() -> Expr:
+    """sigma B / sqrt(K R): the statistical term of one worker alone."""
     return sigma * B / sqrt(K * R)
 
 
 def homogeneous_terms() -> dict[str, Expr]:
-    """The terms that homogeneous machines cause."""
+    """The terms that homogeneous workers cause."""
     return {
         "optimization": local_optimization(),
-        "noise drift": Min(single_machine(), noise_drift()),
+        "noise drift": Min(single_worker(), noise_drift()),
         "statistical": statistical(),
     }
 
@@ -76,7 +76,7 @@ def lower() -> Stated:
     """Some instance keeps local SGD with plain averaging above this at every fixed step size."""
     return Stated(
         {**homogeneous_terms(), "heterogeneity drift": Min(zeta_star**2 / L, heterogeneity_drift(zeta_star))},
-        conditions=(*HOMOGENEOUS_DOMAIN, TWO_MACHINES, DRIFT_BELOW_START),
+        conditions=(*HOMOGENEOUS_DOMAIN, TWO_WORKERS, DRIFT_BELOW_START),
         errata=(DOMAIN,),
         setting=Setting("local-sgd", {"sigma": sigma, "zeta_star": zeta_star}),
     )
@@ -84,7 +84,7 @@ def lower() -> Stated:
 
 @LOCAL_SGD.lower(
     "lower-homogeneous",
-    "Lower bound for local SGD, homogeneous machines",
+    "Lower bound for local SGD, homogeneous workers",
     constants="hidden",
     problem_class=IDENTICAL,
     provenance=memory("homogeneous lower bound for federated averaging"),
@@ -92,7 +92,7 @@ def lower() -> Stated:
 def lower_homogeneous() -> Stated:
     """The noise-drift term of the upper bound is needed: a piecewise quadratic with noise keeps local SGD with plain
     averaging above this at every fixed step size."""
-    return Stated(homogeneous_terms(), conditions=HOMOGENEOUS_DOMAIN, errata=(DOMAIN,), setting=IDENTICAL_MACHINES)
+    return Stated(homogeneous_terms(), conditions=HOMOGENEOUS_DOMAIN, errata=(DOMAIN,), setting=IDENTICAL_WORKERS)
 
 
 def implications() -> Iterator[Implication]:

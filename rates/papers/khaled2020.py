@@ -1,6 +1,6 @@
 """Khaled, Mishchenko, Richtarik (AISTATS 2020): tighter theory for local SGD on identical and heterogeneous data.
 
-Convex machines, identical or heterogeneous, total steps T = K R.  What is read stands on slides of two of the authors;
+Convex workers, identical or heterogeneous, total steps T = K R.  What is read stands on slides of two of the authors;
 the analysis of local gradient descent at a general step is from memory, and at the slides' step it gives the slides'
 coefficients exactly, so each formula is written once, at a general step.
 """
@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from sympy import Eq, Expr, Le, Max, Min, sqrt
 
-from tightrate.rates.papers.koloskova2020 import TWO_MACHINES, TWO_STEPS_AT_LEAST, VANILLA
-from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES
+from tightrate.rates.papers.koloskova2020 import TWO_STEPS_AT_LEAST, TWO_WORKERS, VANILLA
+from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_WORKERS
 from tightrate.rates.statements.builder import Stated, Statements, memory, quoted
 from tightrate.rates.statements.implication import Implication, Specialization, TunedBound
 from tightrate.rates.statements.setting import SAMPLE_SMOOTHNESS, Setting
@@ -79,7 +79,7 @@ def thm5() -> Stated:
         theorem_5_terms(eta),
         conditions=(
             VANILLA,
-            TWO_MACHINES,
+            TWO_WORKERS,
             Condition("step at most $1/(4L)$", Le(4 * eta * L, 1)),
             Condition("step at most $1/(8L(K-1))$", Le(8 * eta * L * (K - 1), 1)),
         ),
@@ -99,7 +99,7 @@ def thm5_slides() -> Stated:
         theorem_5_terms(step),
         conditions=(
             VANILLA,
-            TWO_MACHINES,
+            TWO_WORKERS,
             Condition("the prescribed step", Eq(eta, step)),
             Condition("few local steps: $K$ at most $sqrt(T/M)$", Le(K * M, R)),
         ),
@@ -137,7 +137,7 @@ def thm5_rounds() -> Stated:
             Erratum(
                 "communications",
                 "$T/K$ at that $K$ is of the order $T^(3/4) M^(3/4)$.",
-                "$T / (T^(1/4) M^(-3/4)) = T^(3/4) M^(3/4)$: more machines leave fewer local steps.",
+                "$T / (T^(1/4) M^(-3/4)) = T^(3/4) M^(3/4)$: more workers leave fewer local steps.",
                 kind="misprint",
                 where="slides of the first author, page 32; not the paper",
                 printed="$C = Omega(min(T, T^(3/4) M^(-3/4)))$",
@@ -148,11 +148,11 @@ def thm5_rounds() -> Stated:
 
 @IDENTICAL_DATA.upper(
     "identical-convex",
-    "Local SGD, convex, identical machines, at a general step",
+    "Local SGD, convex, identical workers, at a general step",
     provenance=quoted("slides of the first author, page 44"),
 )
 def identical_convex() -> Stated:
-    """Local SGD with plain averaging every $K$ steps on machines with the same data."""
+    """Local SGD with plain averaging every $K$ steps on workers with the same data."""
     return Stated(
         {
             "optimization": 2 * B**2 / (eta * K * R),
@@ -160,17 +160,17 @@ def identical_convex() -> Stated:
             "noise drift": 4 * eta**2 * L * (K - 1) * sigma**2,
         },
         conditions=(VANILLA, Condition("step at most $1/(4L)$", Le(4 * eta * L, 1))),
-        setting=IDENTICAL_MACHINES,
+        setting=IDENTICAL_WORKERS,
     )
 
 
 @IDENTICAL_DATA.upper(
     "identical-strongly-convex",
-    "Local SGD, strongly convex, identical machines",
+    "Local SGD, strongly convex, identical workers",
     measure="squared-distance",
     constants="hidden with logs",
     notation={"sigma_star": r"\sigma_{\mathrm{opt}}"},
-    problem_class="strongly convex, identical machines, variance $sigma_star$ at the optimum",
+    problem_class="strongly convex, identical workers, variance $sigma_star$ at the optimum",
     iterate="last iterate",
     provenance=quoted("slides of the first author, pages 41-42"),
 )

@@ -27,16 +27,16 @@ PAPER = Paper(
 HETEROGENEOUS_AT_OPTIMUM = "convex, $L$-smooth, heterogeneity $zeta_star$ at the optimum"
 VANILLA = Condition("plain averaging, outer step 1", Eq(gamma, 1))
 TWO_LOCAL_STEPS = Condition("at least two local steps", Ge(K, 2))
-TWO_MACHINES = Condition("at least two machines", Ge(M, 2))
+TWO_WORKERS = Condition("at least two workers", Ge(M, 2))
 THIRD = Rational(1, 3)
 TWO_STEPS_AT_LEAST = (Hypothesis(K, K - 1, "K >= 2"), Hypothesis(K**2, K**2 - 1, "K >= 2"))
-ONE_MACHINE_WITH_ALL_STEPS = {"K": 1, "M": 1, "R": K * R}
+ONE_WORKER_WITH_ALL_STEPS = {"K": 1, "M": 1, "R": K * R}
 DRIFT_AT_ONE_STEP = (
     "At $K = 1$ nothing drifts, but the drift terms carry $K$ and not $K - 1$, so the rate of mini-batch SGD is not"
     " recovered."
 )
-DRIFT_OF_ONE_MACHINE = (
-    "One machine cannot drift from the average, but the drift terms carry no factor $1 - 1/M$, so the rate of SGD"
+DRIFT_OF_ONE_WORKER = (
+    "One worker cannot drift from the average, but the drift terms carry no factor $1 - 1/M$, so the rate of SGD"
     " with $K R$ steps is not recovered."
 )
 
@@ -86,13 +86,13 @@ def families() -> Iterator[Family]:
 
 
 def implications() -> Iterator[Implication]:
-    """One local step, one machine, no noise, and a shared optimum."""
+    """One local step, one worker, no noise, and a shared optimum."""
     yield Specialization(
         "koloskova2020/convex",
         "woodworth2020a/convex",
         "<~",
         {"zeta_star": 0},
-        fails_because="Machines that share an optimum need not be identical: $L B^2 / R$ stays, $K$ times the"
+        fails_because="Workers that share an optimum need not be identical: $L B^2 / R$ stays, $K$ times the"
         " homogeneous term. This is no weakness of the proof but Proposition 7 of patel2024.",
     )
     yield Specialization(
@@ -103,7 +103,7 @@ def implications() -> Iterator[Implication]:
         "dekel2012/convex",
         "<~",
         {"M": 1, "zeta_star": 0},
-        ONE_MACHINE_WITH_ALL_STEPS,
-        fails_because=DRIFT_OF_ONE_MACHINE,
+        ONE_WORKER_WITH_ALL_STEPS,
+        fails_because=DRIFT_OF_ONE_WORKER,
     )
     yield Specialization("koloskova2020/convex", "koloskova2020/convex", "=", {"sigma": 0}, {"sigma": 0, "M": 1})

@@ -1,4 +1,4 @@
-"""Woodworth, Patel, Srebro (NeurIPS 2020): minibatch versus local SGD for heterogeneous machines.
+"""Woodworth, Patel, Srebro (NeurIPS 2020): minibatch versus local SGD for heterogeneous workers.
 
 Upper bounds for local SGD under uniform first-order heterogeneity zeta, and a lower bound for every algorithm.
 """
@@ -11,7 +11,7 @@ from sympy import Le, Min, sqrt
 
 from tightrate.rates.papers.dekel2012 import QUOTED_IN_TABLE_1, statistical
 from tightrate.rates.papers.ghadimi2012 import accelerated_optimization
-from tightrate.rates.papers.koloskova2020 import HETEROGENEOUS_AT_OPTIMUM, TWO_MACHINES, VANILLA, heterogeneity_drift
+from tightrate.rates.papers.koloskova2020 import HETEROGENEOUS_AT_OPTIMUM, TWO_WORKERS, VANILLA, heterogeneity_drift
 from tightrate.rates.papers.woodworth2020a import convex_terms
 from tightrate.rates.statements.builder import Stated, Statements, quoted
 from tightrate.rates.statements.family import Family
@@ -45,7 +45,7 @@ LOCAL_SGD = Statements(PAPER, constants="hidden with logs", iterate="an average 
     provenance=quoted(QUOTED_IN_TABLE_2),
 )
 def convex() -> Stated:
-    """Local SGD with plain averaging; the gradients of the machines differ by at most $zeta$ everywhere."""
+    """Local SGD with plain averaging; the gradients of the workers differ by at most $zeta$ everywhere."""
     return Stated(
         {**convex_terms(), "heterogeneity drift": heterogeneity_drift(zeta)},
         conditions=(VANILLA,),
@@ -60,7 +60,7 @@ def convex() -> Stated:
     provenance=quoted(f"{QUOTED_IN_TABLE_2}, with the numerator $H^2 B^2$ (erratum)"),
 )
 def strongly_convex() -> Stated:
-    """Local SGD with plain averaging; the gradients of the machines differ by at most $zeta$ everywhere."""
+    """Local SGD with plain averaging; the gradients of the workers differ by at most $zeta$ everywhere."""
     return Stated(
         {
             "optimization": L**2 * B**2 / (L * K * R + mu * K**2 * R**2),
@@ -100,7 +100,7 @@ def lower() -> Stated:
             "optimization": Min(accelerated_optimization(), zeta_star**2 / (L * R**2), zeta_star * B / R),
             "statistical": statistical(),
         },
-        conditions=(TWO_MACHINES, NOISE_BELOW_START),
+        conditions=(TWO_WORKERS, NOISE_BELOW_START),
         setting=Setting("zero-respecting", {"sigma": sigma, "zeta_star": zeta_star}),
     )
 

@@ -1,6 +1,6 @@
 """Woodworth, Patel, Stich, Dai, Bullins, McMahan, Shamir, Srebro (ICML 2020): is local SGD better than minibatch SGD?
 
-Homogeneous machines.  The rate of local SGD, the lower bound that shows it does not always beat mini-batch SGD, and
+Homogeneous workers.  The rate of local SGD, the lower bound that shows it does not always beat mini-batch SGD, and
 quadratics, on which local steps cost nothing.
 """
 
@@ -13,8 +13,8 @@ from sympy import Eq, Expr, Integer, Le, Min, Rational
 from tightrate.rates.papers import dekel2012
 from tightrate.rates.papers.koloskova2020 import (
     DRIFT_AT_ONE_STEP,
-    DRIFT_OF_ONE_MACHINE,
-    ONE_MACHINE_WITH_ALL_STEPS,
+    DRIFT_OF_ONE_WORKER,
+    ONE_WORKER_WITH_ALL_STEPS,
     TWO_LOCAL_STEPS,
     VANILLA,
     noise_drift,
@@ -31,8 +31,8 @@ PAPER = Paper(
 )
 
 POSTER = "; exponents of $M$, $T = K R$ and $R$ as on the NeurIPS poster of Yuan and Ma (2020)"
-IDENTICAL = "convex, $L$-smooth, identical machines"
-IDENTICAL_MACHINES = Setting("local-sgd", {"sigma": sigma, "zeta": 0})
+IDENTICAL = "convex, $L$-smooth, identical workers"
+IDENTICAL_WORKERS = Setting("local-sgd", {"sigma": sigma, "zeta": 0})
 
 LOCAL_SGD = Statements(PAPER, problem_class=IDENTICAL)
 
@@ -43,7 +43,7 @@ def local_optimization() -> Expr:
 
 
 def convex_terms() -> dict[str, Expr]:
-    """The three terms of the convex rate of local SGD on homogeneous machines."""
+    """The three terms of the convex rate of local SGD on homogeneous workers."""
     return {
         "optimization": local_optimization(),
         "statistical": dekel2012.statistical(),
@@ -53,19 +53,19 @@ def convex_terms() -> dict[str, Expr]:
 
 @LOCAL_SGD.upper(
     "convex",
-    "Local SGD, convex, homogeneous machines",
+    "Local SGD, convex, homogeneous workers",
     constants="hidden with logs",
     iterate="average of all local iterates",
     provenance=memory(f"upper bound for local SGD, homogeneous, convex{POSTER}"),
 )
 def convex() -> Stated:
     """Local SGD with plain averaging and one tuned step size."""
-    return Stated(convex_terms(), conditions=(VANILLA,), setting=IDENTICAL_MACHINES)
+    return Stated(convex_terms(), conditions=(VANILLA,), setting=IDENTICAL_WORKERS)
 
 
 @LOCAL_SGD.lower(
     "lower",
-    "Lower bound for local SGD, homogeneous machines",
+    "Lower bound for local SGD, homogeneous workers",
     constants="hidden",
     iterate="average of the last round's iterates",
     provenance=memory("lower bound for local SGD, convex"),
@@ -80,14 +80,14 @@ def lower() -> Stated:
             "statistical": Min(dekel2012.statistical(), trivial),
         },
         conditions=(TWO_LOCAL_STEPS, VANILLA),
-        setting=IDENTICAL_MACHINES,
+        setting=IDENTICAL_WORKERS,
     )
 
 
 @LOCAL_SGD.upper(
     "quadratic",
     "Local SGD on homogeneous quadratics, with constants",
-    problem_class="convex quadratic, $L$-smooth, identical machines",
+    problem_class="convex quadratic, $L$-smooth, identical workers",
     iterate="average over all steps of the workers' mean iterate",
     provenance=own("rate of the paper, constants ours", "proofs/woodworth2020a#quadratic"),
 )
@@ -110,7 +110,7 @@ def quadratic() -> Stated:
 
 
 def implications() -> Iterator[Implication]:
-    """One local step, one machine, and the class with heterogeneity at the optimum."""
+    """One local step, one worker, and the class with heterogeneity at the optimum."""
     yield Specialization("woodworth2020a/convex", "koloskova2020/convex", "<~", target_at={"zeta_star": 0})
     yield Specialization(
         "woodworth2020a/convex", "dekel2012/convex", "<~", {"K": 1}, {"K": 1}, fails_because=DRIFT_AT_ONE_STEP
@@ -120,7 +120,7 @@ def implications() -> Iterator[Implication]:
         "dekel2012/convex",
         "<~",
         {"M": 1},
-        ONE_MACHINE_WITH_ALL_STEPS,
-        fails_because=DRIFT_OF_ONE_MACHINE,
+        ONE_WORKER_WITH_ALL_STEPS,
+        fails_because=DRIFT_OF_ONE_WORKER,
     )
     yield Specialization("woodworth2020a/quadratic", "dekel2012/explicit", "=", target_at={"K": 1, "R": K * R})

@@ -1,6 +1,6 @@
 """Woodworth, Bullins, Shamir, Srebro (COLT 2021): the min-max complexity of intermittent communication.
 
-Homogeneous machines with third-order smoothness: a lower bound for every algorithm.
+Homogeneous workers with third-order smoothness: a lower bound for every algorithm.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ ALL = Statements(PAPER, algorithm=ZERO_RESPECTING, iterate="any output")
 
 @ALL.lower(
     "lower",
-    "Algorithm-independent lower bound, homogeneous machines",
+    "Algorithm-independent lower bound, homogeneous workers",
     constants="hidden with logs",
-    problem_class="convex, $L$-smooth, third-order smoothness $Q$, identical machines",
+    problem_class="convex, $L$-smooth, third-order smoothness $Q$, identical workers",
     provenance=quoted(QUOTED_IN_TABLE_2),
 )
 def lower() -> Stated:
-    """Homogeneous convex machines with third-order smoothness $Q$: no algorithm with $K$ local gradients on each of $M$
-    machines in each of $R$ rounds does better, up to constants; the logarithms of $M$ are printed."""
+    """Homogeneous convex workers with third-order smoothness $Q$: no algorithm with $K$ local gradients on each of $M$
+    workers in each of $R$ rounds does better, up to constants; the logarithms of $M$ are printed."""
     return Stated(
         {
             "optimization": accelerated_optimization() / K**2,
@@ -44,6 +44,6 @@ def lower() -> Stated:
                 sigma * B / sqrt(K * R),
             ),
         },
-        conditions=(Condition("more than one machine ($log M$ divides)", Ge(M, 2)),),
+        conditions=(Condition("more than one worker ($log M$ divides)", Ge(M, 2)),),
         setting=Setting("zero-respecting", {"sigma": sigma, "zeta": 0, "Q": Q}),
     )

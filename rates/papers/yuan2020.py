@@ -1,6 +1,6 @@
 """Yuan and Ma (NeurIPS 2020): federated accelerated SGD (FedAc), and local SGD with third-order smoothness.
 
-Homogeneous machines.  The rates of local SGD under a Lipschitz Hessian are known through a later paper's table; the
+Homogeneous workers.  The rates of local SGD under a Lipschitz Hessian are known through a later paper's table; the
 two rates of FedAc are from memory of the literature.
 """
 
@@ -41,7 +41,7 @@ def third_order_noise() -> Expr:
 
 
 def strongly_convex_terms() -> dict[str, Expr]:
-    """The strongly convex rate of local SGD with third-order smoothness on homogeneous machines."""
+    """The strongly convex rate of local SGD with third-order smoothness on homogeneous workers."""
     return {
         "optimization": L * B**2 * exp(-mu * K * R / L),
         "statistical": sigma**2 / (mu * M * K * R),
@@ -51,8 +51,8 @@ def strongly_convex_terms() -> dict[str, Expr]:
 
 @LOCAL_SGD.upper(
     "convex",
-    "Local SGD with third-order smoothness, convex, homogeneous machines",
-    problem_class="convex, $L$-smooth, third-order smoothness $Q$, identical machines",
+    "Local SGD with third-order smoothness, convex, homogeneous workers",
+    problem_class="convex, $L$-smooth, third-order smoothness $Q$, identical workers",
     provenance=quoted(f"{QUOTED_IN_TABLE_2}{POSTER}"),
 )
 def convex() -> Stated:
@@ -66,8 +66,8 @@ def convex() -> Stated:
 
 @LOCAL_SGD.upper(
     "strongly-convex",
-    "Local SGD with third-order smoothness, strongly convex, homogeneous machines",
-    problem_class="strongly convex, $L$-smooth, third-order smoothness $Q$, identical machines",
+    "Local SGD with third-order smoothness, strongly convex, homogeneous workers",
+    problem_class="strongly convex, $L$-smooth, third-order smoothness $Q$, identical workers",
     provenance=quoted(f"{QUOTED_IN_TABLE_2}{POSTER}"),
 )
 def strongly_convex() -> Stated:
@@ -79,7 +79,7 @@ def strongly_convex() -> Stated:
     )
 
 
-@FEDAC.upper("fedac1", "FedAc-I, convex, homogeneous machines", provenance=memory(f"FedAc-I, general convex{POSTER}"))
+@FEDAC.upper("fedac1", "FedAc-I, convex, homogeneous workers", provenance=memory(f"FedAc-I, general convex{POSTER}"))
 def fedac1() -> Stated:
     """Accelerated local steps, first choice of parameters."""
     return Stated(
@@ -92,7 +92,7 @@ def fedac1() -> Stated:
     )
 
 
-@FEDAC.upper("fedac2", "FedAc-II, convex, homogeneous machines", provenance=memory(f"FedAc-II, general convex{POSTER}"))
+@FEDAC.upper("fedac2", "FedAc-II, convex, homogeneous workers", provenance=memory(f"FedAc-II, general convex{POSTER}"))
 def fedac2() -> Stated:
     """Accelerated local steps, second choice of parameters: drift that shrinks with $M$."""
     return Stated(

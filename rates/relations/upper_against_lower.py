@@ -4,7 +4,7 @@ A lower bound says that some instance of its class is hard for every algorithm o
 the class of an upper bound and the family holds the upper bound's algorithm (`tightrate.rates.statements.setting`), the
 lower bound must be at most a constant times the upper one wherever the conditions of both hold; a path along which it
 is not is a contradiction: one of the two statements is wrong.  A pair is looked at wherever that can be: for all
-values, at one local step, where local SGD is mini-batch SGD, and on one machine, where nothing is heterogeneous.
+values, at one local step, where local SGD is mini-batch SGD, and on one worker, where nothing is heterogeneous.
 """
 
 from __future__ import annotations
@@ -137,18 +137,18 @@ def checks(lower: Theorem, upper: Theorem) -> Iterator[PairCheck]:
     if lower.setting is None or upper.setting is None or lower.bound.measure != upper.bound.measure:
         return
     anywhere = inclusion(lower.setting, upper.setting)
-    on_one_machine = inclusion(lower.setting, upper.setting, one_machine=True)
-    for inside in (anywhere, on_one_machine if on_one_machine != anywhere else None):
+    on_one_worker = inclusion(lower.setting, upper.setting, one_worker=True)
+    for inside in (anywhere, on_one_worker if on_one_worker != anywhere else None):
         if inside is None:
             continue
-        machines = {} if inside is anywhere else {M: Integer(1)}
+        workers = {} if inside is anywhere else {M: Integer(1)}
         looked_at: list[Mapping[Symbol, Expr]] = []
         for way in memberships(upper.setting.algorithm, lower.setting.algorithm, frozenset(upper.bound.letters)):
             if any(values.items() <= way.at.items() for values in looked_at):
                 continue  # a special case of what was looked at already
             looked_at.append(way.at)
-            values = {**dict.fromkeys(sorted(inside.vanishing, key=str), Integer(0)), **way.at, **machines}
-            because = (*way.reasons, *(["one machine"] if machines else []))
+            values = {**dict.fromkeys(sorted(inside.vanishing, key=str), Integer(0)), **way.at, **workers}
+            because = (*way.reasons, *(["one worker"] if workers else []))
             check = _decided(lower, upper, values, inside.values, because)
             if check.result is not None or not values:
                 yield check
@@ -349,7 +349,7 @@ def _is_readable(relation: Boolean) -> bool:
 
 
 def _differences(expressions: Iterable[Any]) -> list[Expr]:
-    """The n^p - 1 that occur, n a number of steps or machines."""
+    """The n^p - 1 that occur, n a number of steps or workers."""
     found = {
         difference
         for expression in expressions

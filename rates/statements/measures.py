@@ -43,25 +43,23 @@ BUILT_IN: Mapping[str, Measure] = {
             "fixed-point-to-mean",
             r"\|x_\infty-\bar x^\star\|",
             LENGTH,
-            "distance of the fixed point from the mean of the machines' optima",
+            "distance of the fixed point from the mean of the workers' optima",
         ),
         Measure(
             "optimum-to-mean",
             r"\|x^\star-\bar x^\star\|",
             LENGTH,
-            "distance of the optimum from the mean of the machines' optima",
+            "distance of the optimum from the mean of the workers' optima",
         ),
         Measure("fixed-point", r"x_\infty", LENGTH, "the fixed point itself"),
         Measure("contraction", "c", PURE, "a pure factor by which one round contracts"),
         Measure("squared-gradient", r"\|\nabla F\|^2", SQUARED_GRADIENT, "squared gradient norm"),
-        Measure(
-            "dissimilarity", r"\|\nabla F_m-\nabla F\|", GRADIENT, "distance of a machine's gradient from the mean"
-        ),
+        Measure("dissimilarity", r"\|\nabla F_m-\nabla F\|", GRADIENT, "distance of a worker's gradient from the mean"),
         Measure(
             "rms-dissimilarity",
             r"(\frac1M\sum_m\|\nabla F_m-\nabla F\|^2)^{1/2}",
             GRADIENT,
-            "root mean square distance of the machines' gradients from their mean",
+            "root mean square distance of the workers' gradients from their mean",
         ),
         Measure(
             "movement",
@@ -74,13 +72,13 @@ BUILT_IN: Mapping[str, Measure] = {
             "consensus-error",
             r"\frac1M\sum_m\|x_t^m-\bar x_t\|^2",
             LENGTH**2,
-            "mean squared distance of the machines' iterates from their average",
+            "mean squared distance of the workers' iterates from their average",
         ),
         Measure("tolerance", r"\zeta", GRADIENT, "largest heterogeneity at which the accuracy is still reached"),
         Measure("rounds", "R", PURE, "communication rounds to reach the accuracy"),
         Measure("displacement", r"\|\Delta_i\|_\infty", LENGTH, "largest coordinate of a client's move in one round"),
         Measure(
-            "second-order", r"\|\nabla^2F_m-\nabla^2F\|", CURVATURE, "distance of a machine's Hessian from the mean"
+            "second-order", r"\|\nabla^2F_m-\nabla^2F\|", CURVATURE, "distance of a worker's Hessian from the mean"
         ),
         Measure(
             "preconditioned-squared-gradient",

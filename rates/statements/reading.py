@@ -45,7 +45,7 @@ def relation_of(text: str, letters: Letters | None = None) -> Boolean | None:
 
     Words have their formulas, if any, between dollar signs.
 
-    >>> relation_of("eta*L <= 1"), relation_of("K == 1"), relation_of("the machines have a common optimum")
+    >>> relation_of("eta*L <= 1"), relation_of("K == 1"), relation_of("the workers have a common optimum")
     (L*eta <= 1, Eq(K, 1), None)
     >>> relation_of("eta L")
     Traceback (most recent call last):

@@ -32,22 +32,22 @@ class Setting:
     """An algorithm family by its name, and the largest values of the constants that the class bounds.
 
     A constant that is not named is not bounded.  A theorem that holds on a class names what it assumes, by letters and
-    zeros: zeta = 0 is identical machines, Q = 0 is quadratic ones.  A lower bound names all that is known of its hard
+    zeros: zeta = 0 is identical workers, Q = 0 is quadratic ones.  A lower bound names all that is known of its hard
     instances; a letter for its own constant, such as D for "D", says only that there is a finite value.
     """
 
     algorithm: str
     constants: Mapping[str, Expr | int] = field(default_factory=dict)
 
-    def bounded(self, one_machine: bool = False) -> dict[str, Expr]:
-        """The constants with what follows from them; one machine is not heterogeneous.
+    def bounded(self, one_worker: bool = False) -> dict[str, Expr]:
+        """The constants with what follows from them; one worker is not heterogeneous.
 
         >>> from tightrate.rates.symbols.alphabet import sigma, zeta_star
         >>> Setting("local-sgd", {"sigma": sigma, "zeta_star": zeta_star}).bounded()["sigma_star"]
         sigma + zeta_star
         """
         known = {name: sympy.sympify(value, strict=True) for name, value in self.constants.items()}
-        if one_machine or known.get("zeta") == 0:
+        if one_worker or known.get("zeta") == 0:
             known |= dict.fromkeys(HETEROGENEITY, sympy.S.Zero)
         for larger, smaller in (
             ("zeta", "zeta_star"),
@@ -79,7 +79,7 @@ class Inclusion:
 UNIVERSAL = frozenset({"L", "B"})  # letters that every setting has
 
 
-def inclusion(inner: Setting, outer: Setting, one_machine: bool = False) -> Inclusion | None:
+def inclusion(inner: Setting, outer: Setting, one_worker: bool = False) -> Inclusion | None:
     """The class of `inner` inside the class of `outer`, or None where it is not known to be.
 
     A constant that must vanish in the larger class vanishes in the smaller one too where its letters may be zero; if
@@ -92,12 +92,12 @@ def inclusion(inner: Setting, outer: Setting, one_machine: bool = False) -> Incl
     >>> inclusion(heterogeneous, Setting("local-sgd", {"zeta": zeta, "sigma": sigma})) is None
     True
     """
-    found = _inclusion(inner.bounded(one_machine), outer)
+    found = _inclusion(inner.bounded(one_worker), outer)
     noise = symbol("sigma")
     if found is not None or inner.constants.get("sigma") != noise:
         return found
     noiseless = Setting(inner.algorithm, {**inner.constants, "sigma": 0})
-    found = _inclusion(noiseless.bounded(one_machine), outer)
+    found = _inclusion(noiseless.bounded(one_worker), outer)
     return found and Inclusion(found.values, found.vanishing | {noise})
 
 

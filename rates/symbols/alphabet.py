@@ -94,10 +94,10 @@ ALPHABET: Mapping[str, Letter] = _alphabet(
     [
         Letter("K", "K", "local steps per round", counts=True),
         Letter("R", "R", "communication rounds", counts=True),
-        Letter("M", "M", "workers (machines, clients)", counts=True),
+        Letter("M", "M", "workers (workers, clients)", counts=True),
         Letter("T", "T", "total steps per worker, K R unless a theorem says otherwise", counts=True),
         Letter("d", "d", "dimension", counts=True),
-        Letter("L", "L", "smoothness: Lipschitz constant of every machine's gradient", CURVATURE),
+        Letter("L", "L", "smoothness: Lipschitz constant of every worker's gradient", CURVATURE),
         Letter("mu", r"\mu", "strong convexity", CURVATURE, at_most=("curvature",)),
         Letter("L0", "L_0", "generalized smoothness: |Hess F| <= L0 + L1 |grad F|", CURVATURE),
         Letter("L1", "L_1", "generalized smoothness: |Hess F| <= L0 + L1 |grad F|", Unit(length=-1)),
@@ -109,7 +109,7 @@ ALPHABET: Mapping[str, Letter] = _alphabet(
             may_vanish=True,
             at_most=("L",),
         ),
-        Letter("curvature", "a", "an eigenvalue of a machine's Hessian", CURVATURE, at_most=("L",)),
+        Letter("curvature", "a", "an eigenvalue of a worker's Hessian", CURVATURE, at_most=("L",)),
         Letter("sigma", r"\sigma", "noise level of one stochastic gradient", GRADIENT, may_vanish=True),
         Letter(
             "sigma_star",
@@ -131,7 +131,7 @@ ALPHABET: Mapping[str, Letter] = _alphabet(
         Letter(
             "zeta_star",
             r"\zeta_\star",
-            "root mean square of the machines' gradients at the optimum",
+            "root mean square of the workers' gradients at the optimum",
             GRADIENT,
             may_vanish=True,
             at_most=("zeta", "zeta_opt"),  # a gradient at the optimum is at most L times the distance of the optima
@@ -139,7 +139,7 @@ ALPHABET: Mapping[str, Letter] = _alphabet(
         Letter(
             "zeta_mean",
             r"\zeta_1",
-            "mean norm of the machines' gradients at the optimum",
+            "mean norm of the workers' gradients at the optimum",
             GRADIENT,
             may_vanish=True,
             at_most=("zeta_star",),
@@ -147,7 +147,7 @@ ALPHABET: Mapping[str, Letter] = _alphabet(
         Letter(
             "zeta_opt",
             r"\zeta_{\mathrm{opt}}",
-            "L times the root mean square distance of the machines' optima from the optimum",
+            "L times the root mean square distance of the workers' optima from the optimum",
             GRADIENT,
             may_vanish=True,
         ),

@@ -11,7 +11,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.finite_sum import FiniteSum
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.simulator.algorithm import Array
 from tightrate.simulator.batch.randomness import NoiseSteps, RowSteps
 
@@ -22,7 +22,7 @@ REPLICAS_PER_PRODUCT = 8
 
 
 def gradient_oracle(problem: Problem, shape: tuple[int, int, int]) -> Oracle:
-    """The gradients of all machines, each at its own point."""
+    """The gradients of all workers, each at its own point."""
     diagonal = diagonal_of(problem)
     if diagonal is not None:
         curvatures, minimizers = (np.broadcast_to(values, shape).copy() for values in diagonal)
@@ -32,13 +32,13 @@ def gradient_oracle(problem: Problem, shape: tuple[int, int, int]) -> Oracle:
             np.multiply(out, curvatures, out)
 
         return scaled
-    if isinstance(problem, QuadraticMachines) and problem.optimum.ndim == 1:
+    if isinstance(problem, QuadraticWorkers) and problem.optimum.ndim == 1:
         return _dense(problem, shape)
     return lambda x, out: np.copyto(out, problem.gradient(x))
 
 
-def _dense(problem: QuadraticMachines, shape: tuple[int, int, int]) -> Oracle:
-    """Dense Hessians: one matrix product for each machine and `REPLICAS_PER_PRODUCT` replicas.
+def _dense(problem: QuadraticWorkers, shape: tuple[int, int, int]) -> Oracle:
+    """Dense Hessians: one matrix product for each worker and `REPLICAS_PER_PRODUCT` replicas.
 
     Products of one fixed size round every replica in the same way, whichever others it runs with.
     """
@@ -46,26 +46,26 @@ def _dense(problem: QuadraticMachines, shape: tuple[int, int, int]) -> Oracle:
     products = -(-replicas // REPLICAS_PER_PRODUCT)
     padded = np.zeros((products * REPLICAS_PER_PRODUCT, M, d))
     displacement, minimizers = padded[:replicas], np.broadcast_to(problem.minimizers, shape).copy()
-    left, result = _by_machine(padded), np.empty_like(padded)
+    left, result = _by_worker(padded), np.empty_like(padded)
 
     def multiplied(x: Array, out: Array) -> None:
         np.subtract(x, minimizers, displacement)
         if len(padded) == replicas:
-            np.matmul(left, problem.hessians, out=_by_machine(out))  # Hessians are symmetric
+            np.matmul(left, problem.hessians, out=_by_worker(out))  # Hessians are symmetric
         else:
-            np.matmul(left, problem.hessians, out=_by_machine(result))
+            np.matmul(left, problem.hessians, out=_by_worker(result))
             np.copyto(out, result[:replicas])
 
     return multiplied
 
 
-def _by_machine(x: Array) -> Array:
+def _by_worker(x: Array) -> Array:
     """A view of (replica, worker, dimension) as (product, worker, replica of the product, dimension)."""
     return np.swapaxes(x.reshape(-1, REPLICAS_PER_PRODUCT, *x.shape[1:]), 1, 2)
 
 
 def client_gradient(problem: Problem, clients: Clients) -> Oracle:
-    """The gradients of the sampled machines `clients` (replica, slot), each at its own point."""
+    """The gradients of the sampled workers `clients` (replica, slot), each at its own point."""
     replicas = np.arange(len(clients))[:, None]
     diagonal = diagonal_of(problem)
     if diagonal is not None:
@@ -116,8 +116,8 @@ def instances(problem: Problem, rows: NDArray[np.intp] | Sequence[int]) -> Probl
     """These instances of a batch of problems, None where the problem cannot be taken apart."""
     if problem.optimum.ndim != 2:
         return None
-    if isinstance(problem, QuadraticMachines):
-        return QuadraticMachines(problem.hessians[rows], problem.minimizers[rows], known_optimum=problem.optimum[rows])
+    if isinstance(problem, QuadraticWorkers):
+        return QuadraticWorkers(problem.hessians[rows], problem.minimizers[rows], known_optimum=problem.optimum[rows])
     if isinstance(problem, DiagonalQuadratics):
         return DiagonalQuadratics(
             problem.curvatures[rows], problem.minimizers[rows], known_optimum=problem.optimum[rows]
@@ -126,10 +126,10 @@ def instances(problem: Problem, rows: NDArray[np.intp] | Sequence[int]) -> Probl
 
 
 def diagonal_of(problem: Problem) -> tuple[Array, Array] | None:
-    """Curvatures and minimizers (..., M, d) of quadratic machines with diagonal Hessians."""
+    """Curvatures and minimizers (..., M, d) of quadratic workers with diagonal Hessians."""
     if isinstance(problem, DiagonalQuadratics):
         return problem.curvatures, problem.minimizers
-    if isinstance(problem, QuadraticMachines):
+    if isinstance(problem, QuadraticWorkers):
         curvatures = np.diagonal(problem.hessians, axis1=-2, axis2=-1)
         if np.count_nonzero(problem.hessians) == np.count_nonzero(curvatures):
             return curvatures, problem.minimizers

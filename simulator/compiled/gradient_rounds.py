@@ -1,6 +1,6 @@
-"""Rounds of gradient steps on quadratic machines: the K steps of a round at once, with the noise of every step.
+"""Rounds of gradient steps on quadratic workers: the K steps of a round at once, with the noise of every step.
 
-From x, K steps x <- x - eta (H_m (x - x_m) + xi_k) take machine m, whose Hessian has the eigenvalues lambda and the
+From x, K steps x <- x - eta (H_m (x - x_m) + xi_k) take worker m, whose Hessian has the eigenvalues lambda and the
 eigenvectors Q, to
 
     x - Q [ (1 - c^K) Q'(x - x_m) + eta n ],    n = sum_{k<K} c^(K-1-k) Q' xi_k,    c = 1 - eta lambda,
@@ -20,7 +20,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.simulator.algorithm import Algorithm, Array, leaves
 from tightrate.simulator.batch.randomness import NUMBERS_PER_DRAW, NoiseSteps, Streams, alike
 from tightrate.simulator.compiled.kernels import Backend, CompiledNoise, by_stream, loops, noise_steps
@@ -36,11 +36,11 @@ LARGEST, NEGLIGIBLE = 1e300, 1e-200  # for what overflows (times zero it is zero
 def step_sizes(algorithm: Algorithm[Any], problem: Problem, noise: Noise | None) -> Array | None:
     """eta, (replica,) or (1,), where rounds of gradient steps are all that a run needs; None elsewhere.
 
-    A local step must be x <- x - eta g(x) and change nothing else, the machines quadratic (a batch of instances must be
+    A local step must be x <- x - eta g(x) and change nothing else, the workers quadratic (a batch of instances must be
     diagonal), and the noise the same for all workers and steps.
     """
     instances = problem.optimum.ndim - 1
-    if not (isinstance(problem, DiagonalQuadratics) or (isinstance(problem, QuadraticMachines) and instances == 0)):
+    if not (isinstance(problem, DiagonalQuadratics) or (isinstance(problem, QuadraticWorkers) and instances == 0)):
         return None
     if not algorithm.linear or instances > 1 or not (noise is None or alike(noise, problem.workers)):
         return None
@@ -69,7 +69,7 @@ class GradientRounds:
 
     def __init__(
         self,
-        problem: DiagonalQuadratics | QuadraticMachines,
+        problem: DiagonalQuadratics | QuadraticWorkers,
         eta: Array,
         *,
         K: int,
@@ -109,7 +109,7 @@ class GradientRounds:
 
 
 class _NoiseSums:
-    """eta n of one round after the other, in the machines' eigenvectors, for several rounds ahead.
+    """eta n of one round after the other, in the workers' eigenvectors, for several rounds ahead.
 
     `powers` (replica or 1, steps + 1, M, d) are c^steps, ..., c, 1.  Where the steps are fewer than K they are summed
     piece by piece: n <- c^steps n + the sum of a piece.
@@ -177,7 +177,7 @@ class _NoiseSums:
         np.add.reduce(self._weigh(drawn, self._powers[:, None, -steps:]), axis=2, out=sums[:, :rounds])
 
     def _drawn(self, steps: int) -> Array:
-        """The next steps in the machines' eigenvectors, (stream, step, worker, dimension)."""
+        """The next steps in the workers' eigenvectors, (stream, step, worker, dimension)."""
         block = self._steps.next_block(steps)
         if self._axes is None:
             return block
@@ -205,16 +205,16 @@ def _powers(c: Array, steps: int) -> Array:
 
 
 def _product(vectors: Array, axes: Array, out: Array, size: int) -> Array:
-    """Every machine's vectors (n, M, d) times its matrix (M, d, d), in products of `size` vectors each."""
+    """Every worker's vectors (n, M, d) times its matrix (M, d, d), in products of `size` vectors each."""
     whole = len(vectors) // size * size
-    np.matmul(_by_machine(vectors[:whole], size), axes, out=_by_machine(out[:whole], size))
+    np.matmul(_by_worker(vectors[:whole], size), axes, out=_by_worker(out[:whole], size))
     if whole < len(vectors):
         rest = np.zeros((size, *vectors.shape[1:]))
         rest[: len(vectors) - whole] = vectors[whole:]
-        out[whole:] = np.swapaxes(_by_machine(rest, size) @ axes, 1, 2)[0, : len(vectors) - whole]
+        out[whole:] = np.swapaxes(_by_worker(rest, size) @ axes, 1, 2)[0, : len(vectors) - whole]
     return out
 
 
-def _by_machine(vectors: Array, size: int) -> Array:
+def _by_worker(vectors: Array, size: int) -> Array:
     """A view of (n, M, d) as (product, worker, vector of the product, dimension)."""
     return np.swapaxes(vectors.reshape(-1, size, *vectors.shape[1:]), 1, 2)

@@ -99,7 +99,7 @@ def normals(words: Words, level: float, out: Array) -> None:
 
 @jit
 def rows(words: Words, offsets: Integers, counts: Integers, out: Integers) -> None:
-    """Draw one row of every machine, uniformly: out (M,)."""
+    """Draw one row of every worker, uniformly: out (M,)."""
     a, b, c, counter = words[0], words[1], words[2], words[3]
     for m in range(out.size):
         bits, a, b, c, counter = _next(a, b, c, counter)

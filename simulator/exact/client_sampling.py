@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.simulator.algorithm import Array
 from tightrate.simulator.exact.affine_gaussian import AffineGaussian
 from tightrate.simulator.exact.linear_form import RoundForm
@@ -28,12 +28,12 @@ from tightrate.simulator.exact.quadratic_rounds import QuadraticRounds, Spectrum
 LARGEST_BLOCK = 24  # coordinates that evolve together: their moments are 2 n^2 + n numbers
 
 
-def every_machine(problem: Problem) -> Spectrum:
-    """The spectrum with every machine listed, those with equal Hessians too: a draw does not average their pulls."""
+def every_worker(problem: Problem) -> Spectrum:
+    """The spectrum with every worker listed, those with equal Hessians too: a draw does not average their pulls."""
     found = Spectrum.of(problem)
     if found.curvatures.shape[-2] == problem.workers:
         return found
-    assert isinstance(problem, QuadraticMachines | DiagonalQuadratics)
+    assert isinstance(problem, QuadraticWorkers | DiagonalQuadratics)
     displacements = problem.optimum[..., None, :] - problem.minimizers
     displacements = displacements.reshape(-1, *displacements.shape[-2:])
     if found.bases is not None:
@@ -43,7 +43,7 @@ def every_machine(problem: Problem) -> Spectrum:
 
 
 class SampledRounds(QuadraticRounds):
-    """The rounds of `QuadraticRounds` with `clients` of the machines taking part; `spectrum` lists every machine.
+    """The rounds of `QuadraticRounds` with `clients` of the workers taking part; `spectrum` lists every worker.
 
     Blocks hold the vector (C, N, e) of the module's text, C and N row by row.  Where Hessians commute the
     blocks, one for each eigenvalue, are correlated through the draw; each block's own moments are exact.
@@ -51,7 +51,7 @@ class SampledRounds(QuadraticRounds):
 
     def __init__(self, form: RoundForm, spectrum: Spectrum, K: Array, variances: Array, clients: int) -> None:
         super().__init__(form, spectrum, K, variances)
-        M, self._clients = spectrum.machines, clients
+        M, self._clients = spectrum.workers, clients
         self._draw = (M - clients) / (clients * (M - 1)) if M > 1 else 0.0
         local = local_maps(form, spectrum, K, variances)
         parts = [(local.change[:, m], local.shift[:, m]) for m in range(M)]
@@ -84,8 +84,8 @@ class SampledRounds(QuadraticRounds):
             squares += _kron(F_m, F_m)
             crosses += _kron(F_m, f_m[..., None]) + _kron(f_m[..., None], F_m)
             constant += _kron(f_m[..., None], f_m[..., None])[..., 0]
-        scale = self._draw / self.spectrum.machines
-        noise = whole.covariance * self.spectrum.machines / self._clients
+        scale = self._draw / self.spectrum.workers
+        noise = whole.covariance * self.spectrum.workers / self._clients
         outer = _kron(f[..., None], f[..., None])[..., 0]
         change = np.zeros((*E.shape[:-2], 2 * n * n + n, 2 * n * n + n))
         C, N, e = slice(0, n * n), slice(n * n, 2 * n * n), slice(2 * n * n, None)
@@ -119,7 +119,7 @@ def _kron(a: Array, b: Array) -> Array:
 
 
 def _turned(basis: Array, part: Array) -> Array:
-    """What is diagonal in a machine's own basis (replica, d, d), in the original coordinates, as a single block."""
+    """What is diagonal in a worker's own basis (replica, d, d), in the original coordinates, as a single block."""
     w, d = part.shape[-1], basis.shape[-1]
     if part.ndim == 3:
         return np.asarray(np.swapaxes(basis @ part, -1, -2).reshape(len(part), 1, w * d))

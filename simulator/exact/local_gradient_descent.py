@@ -1,4 +1,4 @@
-"""Local gradient descent on quadratic machines without noise, in closed form: any K and R, K = infinity included."""
+"""Local gradient descent on quadratic workers without noise, in closed form: any K and R, K = infinity included."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tightrate.common.errors import TightrateError
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.simulator.algorithm import Array
 
 
@@ -17,7 +17,7 @@ class RoundMap:
     """One round of local gradient descent is x -> x_inf + (I - gamma C)(x - x_inf).
 
     `eigenvalues` c (..., d) and `eigenvectors` (..., d, d) of C; `fixed_point` x_inf (..., d), which equals x_0
-    along directions that no machine sees (c = 0); `converges` marks instances where every |1 - gamma c| < 1
+    along directions that no worker sees (c = 0); `converges` marks instances where every |1 - gamma c| < 1
     wherever c > 0; `defined` is False where K = infinity has no limit (eta times a curvature of 2 or more).
     """
 
@@ -68,12 +68,12 @@ def moved_fraction(step: Array, K: Array) -> Array:
 
 
 def round_map(
-    problem: QuadraticMachines, *, K: ArrayLike, eta: ArrayLike, gamma: ArrayLike = 1.0, start: ArrayLike = 0.0
+    problem: QuadraticWorkers, *, K: ArrayLike, eta: ArrayLike, gamma: ArrayLike = 1.0, start: ArrayLike = 0.0
 ) -> RoundMap:
     """The map of one round for a whole batch of (problem, K, eta, gamma), all broadcast together.
 
     Args:
-        problem: the machines
+        problem: the workers
         K: local steps, broadcast to (replica,)
         eta: inner steps, the same
         gamma: outer steps, the same
@@ -104,7 +104,7 @@ def round_map(
     x0 = np.broadcast_to(np.asarray(start, dtype=np.float64), (*shape, problem.dimension))
     modes = np.einsum("...ji,...j->...i", eigenvectors, pull)
     still = np.einsum("...ji,...j->...i", eigenvectors, x0)
-    seen = eigenvalues != 0  # a direction that no machine sees stays where it started
+    seen = eigenvalues != 0  # a direction that no worker sees stays where it started
     at_rest = np.where(seen, modes / np.where(seen, eigenvalues, 1.0), still)
     fixed_point = np.einsum("...ij,...j->...i", eigenvectors, at_rest)
     return RoundMap(eigenvalues, eigenvectors, fixed_point, x0, np.broadcast_to(outer, shape), defined)

@@ -16,12 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.simulator.algorithm import Algorithm, Array
 from tightrate.simulator.batch.replica_axis import common_batch, replicas_of, restrict
 from tightrate.simulator.client_sampling import check_clients
 from tightrate.simulator.exact.affine_gaussian import compose
-from tightrate.simulator.exact.client_sampling import SampledRounds, every_machine
+from tightrate.simulator.exact.client_sampling import SampledRounds, every_worker
 from tightrate.simulator.exact.linear_form import LinearForm, RoundForm
 from tightrate.simulator.exact.local_gradient_descent import moved_fraction
 from tightrate.simulator.exact.quadratic_rounds import QuadraticRounds, Spectrum, noise_variances
@@ -113,7 +113,7 @@ def exact_moments(
     clients: int | None = None,
     state: bool = False,
 ) -> ExactRun:
-    """Moments of a linear algorithm on quadratic machines with additive noise, for a whole batch of (K, R, steps).
+    """Moments of a linear algorithm on quadratic workers with additive noise, for a whole batch of (K, R, steps).
 
     Arguments are those of `sample`, except that K and R may be as large as 10^9 (K = inf where it exists) and that R
     may be an array (replica, rounds), to follow a run along its rounds: results then have these two leading axes.
@@ -124,7 +124,7 @@ def exact_moments(
 
     Means and covariances are accurate to about 10^-14, relative to the distance from the start to the fixed point
     and to the covariance, for any K, R and step size, where Hessians commute; where they do not, to about
-    10^-14 + 2^-52 L / min_m mu_m, mu_m being the least eigenvalue of machine m: the smallest eigenvalues of dense
+    10^-14 + 2^-52 L / min_m mu_m, mu_m being the least eigenvalue of worker m: the smallest eigenvalues of dense
     matrices are known no better.  Where coefficients change with the round, as those of an accelerated outer step, the
     products of their maps lose digits: 4 R^2 2^-52 is added.  The result says so: `ExactRun.accuracy` and `digits`.
 
@@ -137,7 +137,7 @@ def exact_moments(
 
     Args:
         algorithm: a linear method, such as `ALGORITHMS["local-sgd"](eta=0.1)`
-        problem: quadratic machines
+        problem: quadratic workers
         K: local steps, a number or (replica,)
         R: rounds, a number, (replica,) or (replica, rounds)
         noise: additive noise of a finite variance; none unless given
@@ -176,7 +176,7 @@ def exact_moments(
     if state and len(algorithm.stages()) > 1:
         raise TightrateError("a method of several stages has no single state: ask for its output")
     sampled = clients is not None and clients < problem.workers
-    spectrum = every_machine(problem) if sampled else Spectrum.of(problem)
+    spectrum = every_worker(problem) if sampled else Spectrum.of(problem)
     steps, rounds = np.asarray(K, dtype=np.float64), np.asarray(R, dtype=np.float64)
     q = np.asarray(0.0 if averaging_decay is None else averaging_decay, dtype=np.float64)
     check_counts(steps, rounds)
@@ -443,7 +443,7 @@ def _moments(server: QuadraticRounds, row: Array, mean: Array, covariance: Array
         gap = (spectrum.curvatures.mean(axis=1)[:, None] * square).sum(axis=-1) / 2
         squared = square.sum(axis=-1)
     else:
-        assert isinstance(problem, QuadraticMachines)
+        assert isinstance(problem, QuadraticWorkers)
         at, spread = at[..., 0, :], spread[..., 0, :, :]
         square = at[..., :, None] * at[..., None, :] + spread
         gap = np.einsum("...ij,...ij->...", problem.mean_hessian[..., None, :, :], square) / 2

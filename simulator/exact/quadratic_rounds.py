@@ -1,7 +1,7 @@
-"""Rounds of a linear algorithm on quadratic machines as affine maps with noise on the server's coordinates.
+"""Rounds of a linear algorithm on quadratic workers as affine maps with noise on the server's coordinates.
 
 A local step is an affine map with noise on a worker's buffers, K of them its K-th power; the workers start a round
-from the same server state and are then averaged.  Where the machines' Hessians commute all of this happens for each
+from the same server state and are then averaged.  Where the workers' Hessians commute all of this happens for each
 eigenvalue alone, otherwise on blocks of the size of the dimension.
 """
 
@@ -17,7 +17,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import IsotropicNoise, Noise
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.simulator.algorithm import Array
 from tightrate.simulator.exact.affine_gaussian import AffineGaussian
 from tightrate.simulator.exact.linear_form import RoundForm
@@ -27,25 +27,25 @@ COMMUTE_TOLERANCE = 1e-13
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Quadratic machines in the coordinates in which their Hessians are diagonal.
+    """Quadratic workers in the coordinates in which their Hessians are diagonal.
 
-    `curvatures` (batch, M, d) and `pull`, the machines' gradients at x* (batch, M, d), are in the columns of `bases`:
-    one basis (batch, d, d) for all machines where their Hessians commute, one for each (batch, M, d, d) otherwise,
-    None where the Hessians are diagonal as they are.  Machines with equal Hessians are listed once: their pulls
+    `curvatures` (batch, M, d) and `pull`, the workers' gradients at x* (batch, M, d), are in the columns of `bases`:
+    one basis (batch, d, d) for all workers where their Hessians commute, one for each (batch, M, d, d) otherwise,
+    None where the Hessians are diagonal as they are.  Workers with equal Hessians are listed once: their pulls
     average to zero.
     """
 
     curvatures: Array
     pull: Array
     bases: Array | None
-    machines: int
+    workers: int
 
     @classmethod
     def of(cls, problem: Problem) -> Spectrum:
-        """The spectrum of quadratic machines; other problems are refused."""
-        if not isinstance(problem, QuadraticMachines | DiagonalQuadratics):
+        """The spectrum of quadratic workers; other problems are refused."""
+        if not isinstance(problem, QuadraticWorkers | DiagonalQuadratics):
             raise TightrateError(
-                f"exact moments exist for quadratic machines only, not for {type(problem).__name__}: use method sample"
+                f"exact moments exist for quadratic workers only, not for {type(problem).__name__}: use method sample"
             )
         displacements = problem.optimum[..., None, :] - problem.minimizers
         lead = (1,) if problem.optimum.ndim == 1 else problem.optimum.shape[:-1]
@@ -82,12 +82,12 @@ class Spectrum:
 
     @property
     def commute(self) -> bool:
-        """Whether one basis serves all machines."""
+        """Whether one basis serves all workers."""
         return self.bases is None or self.bases.ndim == 3
 
     @property
     def basis(self) -> Array:
-        """The basis of all machines (batch, d, d), or those of each where they differ."""
+        """The basis of all workers (batch, d, d), or those of each where they differ."""
         return np.eye(self.curvatures.shape[-1])[None] if self.bases is None else self.bases
 
     def to_modes(self, x: Array) -> Array:
@@ -111,7 +111,7 @@ def _without_rounding(curvatures: Array) -> Array:
 
 
 def noise_variances(noise: Noise | None, problem: Problem, spectrum: Spectrum) -> Array:
-    """Variances of the gradient noise by machine and coordinate, broadcasting with (batch, M, d)."""
+    """Variances of the gradient noise by worker and coordinate, broadcasting with (batch, M, d)."""
     if noise is None or isinstance(noise, IsotropicNoise):
         return np.full((1, 1, 1), 0.0 if noise is None else noise.variance / problem.dimension)
     workers = range(problem.workers)
@@ -127,7 +127,7 @@ def noise_variances(noise: Noise | None, problem: Problem, spectrum: Spectrum) -
 
 
 def local_maps(form: RoundForm, spectrum: Spectrum, K: Array, variances: Array) -> AffineGaussian:
-    """K local steps of every machine on its buffers, (replica, machine, dimension, ...)."""
+    """K local steps of every worker on its buffers, (replica, worker, dimension, ...)."""
     gradient = form.push[:, :, None] * form.point[:, None, :]
     noise = form.push[:, :, None] * form.push[:, None, :]
     return AffineGaussian(
@@ -152,7 +152,7 @@ class QuadraticRounds:
         self._change, self._shift, self._covariance = (
             gather(part)[:, None] for part in (local.change, local.shift, local.covariance)
         )
-        self._covariance = self._covariance / spectrum.machines
+        self._covariance = self._covariance / spectrum.workers
 
     def start(self, displacement: Array) -> Array:
         """The coordinates at the start, (replica, block, ...), from x_0 - x* (replica, d)."""
@@ -179,7 +179,7 @@ class QuadraticRounds:
 
 
 def _rotated(bases: Array, part: Array) -> Array:
-    """The machines' average in the original coordinates, of what is diagonal in each machine's own basis.
+    """The workers' average in the original coordinates, of what is diagonal in each worker's own basis.
 
     Vectors (replica, M, d, w) become (replica, 1, w d), matrices (replica, M, d, w, w) become (replica, 1, w d, w d).
     """

@@ -27,7 +27,7 @@ from tightrate.common.workload import refuse_endless
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.simulator.algorithm import Algorithm, Array, leaf_names, leaves, with_leaves
 from tightrate.simulator.batch.replica_axis import replicas_of, restrict
 from tightrate.simulator.exact.affine_gaussian import AffineGaussian
@@ -141,7 +141,7 @@ class StackedForm:
     def __init__(
         self,
         algorithm: Algorithm[Any],
-        problem: QuadraticMachines | DiagonalQuadratics,
+        problem: QuadraticWorkers | DiagonalQuadratics,
         *,
         K: float,
         noise: Noise | None,
@@ -194,7 +194,7 @@ class StackedForm:
             found += [name in names for leaf in leaves(part) if isinstance(leaf, np.ndarray)]
         return found or [False] * sum(self._is_buffer)
 
-    def _centred(self) -> QuadraticMachines | DiagonalQuadratics:
+    def _centred(self) -> QuadraticWorkers | DiagonalQuadratics:
         """The problem with its optimum at the origin, if the method does not mind: gaps then keep their digits."""
         problem, algorithm = self._problem, self._algorithm
         x = np.full((1, problem.workers, problem.dimension), 3.0)
@@ -465,14 +465,14 @@ class StackedForm:
         return found
 
     def resting_state(self, rounds: int) -> dict[str, Array]:
-        """Every array of the state (worker, d) after so many rounds on machines whose optimum is the offset."""
+        """Every array of the state (worker, d) after so many rounds on workers whose optimum is the offset."""
         return resting_state(self._algorithm, self._problem, self.offset, self._K, rounds)
 
 
 def resting_state(
-    algorithm: Algorithm[Any], problem: QuadraticMachines | DiagonalQuadratics, at: Array, K: float, rounds: int
+    algorithm: Algorithm[Any], problem: QuadraticWorkers | DiagonalQuadratics, at: Array, K: float, rounds: int
 ) -> dict[str, Array]:
-    """Every array of the state (worker, d) of a run that starts at the common optimum `at` of all machines.
+    """Every array of the state (worker, d) of a run that starts at the common optimum `at` of all workers.
 
     This is what displacements of the state are displacements from.  Refused where it keeps changing.
     """
@@ -542,18 +542,18 @@ def _mixed(outcomes: Sequence[Outcome], e: Array, C: Array) -> tuple[Array, Arra
     return mean, covariance
 
 
-def instance_of(problem: Problem, index: int) -> QuadraticMachines | DiagonalQuadratics:
-    """One instance of quadratic machines; other problems are refused."""
-    if not isinstance(problem, QuadraticMachines | DiagonalQuadratics):
+def instance_of(problem: Problem, index: int) -> QuadraticWorkers | DiagonalQuadratics:
+    """One instance of quadratic workers; other problems are refused."""
+    if not isinstance(problem, QuadraticWorkers | DiagonalQuadratics):
         raise TightrateError(
-            f"exact moments exist for quadratic machines only, not for {type(problem).__name__}: use method sample"
+            f"exact moments exist for quadratic workers only, not for {type(problem).__name__}: use method sample"
         )
     if problem.optimum.ndim == 1:
         return problem
     at = index if len(problem.optimum) > 1 else 0
     if isinstance(problem, DiagonalQuadratics):
         return DiagonalQuadratics(problem.curvatures[at], problem.minimizers[at], known_optimum=problem.optimum[at])
-    return QuadraticMachines(problem.hessians[at], problem.minimizers[at], known_optimum=problem.optimum[at])
+    return QuadraticWorkers(problem.hessians[at], problem.minimizers[at], known_optimum=problem.optimum[at])
 
 
 def stacked_forms(

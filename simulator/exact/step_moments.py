@@ -1,7 +1,7 @@
 """Exact moments step by step on diagonal quadratics, with a step size for every coordinate in every round.
 
 The exact-moment engine jumps over steps; here each one is taken, so that step sizes may change with the round and the
-distance between machines is seen at every step.
+distance between workers is seen at every step.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ Array = NDArray[np.float64]
 class StepMoments:
     """Second moments by coordinate, (n, d), and the consensus error, (n,).
 
-    `last` is E (x_i - x*_i)^2 after the last round, `average` that of the mean of all machines' iterates before each
-    step, `consensus` the largest mean over machines of E |x_m - mean x|^2 at any step.
+    `last` is E (x_i - x*_i)^2 after the last round, `average` that of the mean of all workers' iterates before each
+    step, `consensus` the largest mean over workers of E |x_m - mean x|^2 at any step.
     """
 
     last: Array

@@ -17,7 +17,7 @@ from tightrate.common.errors import TightrateError
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import Noise
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.simulator.algorithm import Algorithm, Array
 from tightrate.simulator.batch.oracles import (
     Clients,
@@ -166,7 +166,7 @@ class Block:
     def _at_once(self, eta: Array) -> LocalSteps:
         """All gradient steps of a round in closed form."""
         algorithm, problem = self.algorithm, self.problem
-        assert isinstance(problem, DiagonalQuadratics | QuadraticMachines)
+        assert isinstance(problem, DiagonalQuadratics | QuadraticWorkers)
         assert not isinstance(self.noise, RowSampling)
         rounds = GradientRounds(
             problem,

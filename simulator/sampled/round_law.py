@@ -39,7 +39,7 @@ def sample_rounds(
     start: ArrayLike = 0.0,
     measured_rounds: Sequence[int] | None = None,
 ) -> Run:
-    """A run of a linear algorithm on quadratic machines with Gaussian noise, one Gaussian vector for each round.
+    """A run of a linear algorithm on quadratic workers with Gaussian noise, one Gaussian vector for each round.
 
     Arguments and result are those of `sample`, and the joint law of all that is returned is the same; the numbers
     themselves are not.  K may be as large as 10^9.  Without noise this is the exact run, up to rounding.

@@ -134,7 +134,7 @@ class RunningWorkers(Workers):
         return self._of_clients(lambda y: self._problem.prox(y, step), self._checked(x))
 
     def _of_clients(self, function: Callable[[Array], Array], x: Array) -> Array:
-        """A function of all machines, at the points of those that take part."""
+        """A function of all workers, at the points of those that take part."""
         if self._clients is None:
             return function(x)
         replicas = np.arange(len(x))[:, None]
@@ -190,7 +190,7 @@ class _Numbers:
 
 
 class ClientState:
-    """What clients keep between rounds: fields of the state for all machines, (replica, M, ...)."""
+    """What clients keep between rounds: fields of the state for all workers, (replica, M, ...)."""
 
     def __init__(self, algorithm: Algorithm[Any], start: Array) -> None:
         whole = algorithm.init(start)

@@ -187,16 +187,16 @@ class Programme:
 
 
 def exchangeable_programme(
-    run: ExchangeableTrajectory, measure: Measure, *, mu: float, zeta_star: float, one_machine: bool, steps: int
+    run: ExchangeableTrajectory, measure: Measure, *, mu: float, zeta_star: float, one_worker: bool, steps: int
 ) -> Programme:
-    """The programme of exchangeable workers, at least two, or of one machine."""
+    """The programme of exchangeable workers, at least two, or of one worker."""
     n = run.points
     total = run.mean + run.own
     points = [np.vstack([np.column_stack([run.start, total]), np.zeros(n + 1)])]
     gradients = [np.vstack([np.column_stack([np.zeros(n), np.eye(n)]), np.zeros(n + 1)])]
     blocks = [n + 1]
     spread: list[Array] | None = None
-    if not one_machine:
+    if not one_worker:
         size = n + (zeta_star > 0)
         points.append(np.vstack([run.own, np.zeros(n)]))
         gradients.append(np.vstack([np.eye(n), np.zeros(n)]))

@@ -1,4 +1,4 @@
-"""The worst quadratic of one machine: after a linear method every error is a polynomial in the curvature."""
+"""The worst quadratic of one worker: after a linear method every error is a polynomial in the curvature."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class WorstQuadratic:
 
 
 def worst_quadratic(algorithm: Method, **settings: Any) -> WorstQuadratic:
-    """The worst case over convex quadratics with curvatures between mu and L, of one machine or identical ones.
+    """The worst case over convex quadratics with curvatures between mu and L, of one worker or identical ones.
 
     In an eigendirection of the curvature h the gradients are h x_i, so that x_i = start_i x_0 + h sum_j own_ij x_j; all
     measures are sums over eigendirections, hence largest where all of B lies in one.  Settings are those of
@@ -38,7 +38,7 @@ def worst_quadratic(algorithm: Method, **settings: Any) -> WorstQuadratic:
     """
     asked = settings_of(algorithm, settings)
     if asked.numbers["M"] != 1:
-        raise TightrateError("the worst quadratic is that of one machine; give M=1")
+        raise TightrateError("the worst quadratic is that of one worker; give M=1")
     L, mu, B = (asked.numbers[name] for name in ("L", "mu", "B"))
     run = exchangeable(asked.rule, K=asked.local_steps, R=int(asked.numbers["R"]), decay=asked.decay)
     moves, power = run.mean + run.own, {"gap": 1, "squared-distance": 0, "squared-gradient": 2}[asked.measure]

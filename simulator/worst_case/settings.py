@@ -24,7 +24,7 @@ Iterate = Literal["last", "average", "weighted"]
 CLASSES: Mapping[str, str] = {
     "common-optimum": "M convex functions with a common minimizer (zeta_star = 0)",
     "heterogeneous": "M convex functions whose gradients at the minimizer of the mean have root mean square zeta_star",
-    "one-machine": "one convex function",
+    "one-worker": "one convex function",
 }
 MEASURES: Mapping[str, str] = {
     "gap": "F(x_out) - F*",
@@ -107,16 +107,16 @@ def defaults_of(algorithm: Method) -> dict[str, Any]:
 def of_class(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values, of a class that is named too (not where the name is empty); refused where they do not go together.
 
-    >>> of_class("one-machine", {"K": 2})
+    >>> of_class("one-worker", {"K": 2})
     {'M': 1.0, 'K': 2}
     """
     if not name:
         return dict(values)
     if name not in CLASSES:
         raise unknown_name("class", name, CLASSES)
-    found = {"M": 1.0, **values} if name == "one-machine" else dict(values)
+    found = {"M": 1.0, **values} if name == "one-worker" else dict(values)
     workers, zeta_star = (np.atleast_1d({**OF_CLASS, **found}[one]) for one in ("M", "zeta_star"))
-    if wrong := [M for M in workers if (M == 1) != (name == "one-machine")]:
+    if wrong := [M for M in workers if (M == 1) != (name == "one-worker")]:
         raise TightrateError(f"the class {name} does not go with M={wrong[0]:g}")
     if name == "heterogeneous" and (zeta_star == 0).any():
         raise TightrateError("missing zeta_star, the heterogeneity of the class; give zeta_star=VALUE")

@@ -117,7 +117,7 @@ def worst_case(algorithm: Method, *, near: WorstCase | None = None, **settings: 
     if asked.symmetric:
         run = _in_units(exchangeable(rule, K=K, R=R, decay=asked.decay), L)
         heterogeneous = {**relative, "zeta_star": 0.0 if one else relative["zeta_star"]}
-        programme = exchangeable_programme(run, measure, **heterogeneous, one_machine=one, steps=K)
+        programme = exchangeable_programme(run, measure, **heterogeneous, one_worker=one, steps=K)
     else:
         several = trajectory(rule, K=K, R=R, M=int(M), decay=asked.decay)
         scaled = type(several)(several.start, several.gradients * L, several.output)

@@ -26,7 +26,7 @@ def counterexample_page(pair: xr.Dataset, floor: xr.Dataset) -> RenderableType:
     at = floor.sel(eta=0.1 / smoothness, method="nearest")
     eta = float(at["eta"])
     steps = [k for k in (1.0, 2.0, 5.0, 10.0, 100.0, 1000.0) if k in floor["K"].values]
-    floor_title = f"Distance from the optimum after convergence, two quadratic machines, η L = {eta * smoothness:g}"
+    floor_title = f"Distance from the optimum after convergence, two quadratic workers, η L = {eta * smoothness:g}"
     second = table(
         ["", *(f"K = {k:g}" for k in steps)],
         [

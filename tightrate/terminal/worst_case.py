@@ -111,4 +111,4 @@ def worst_cases_page(data: xr.Dataset) -> RenderableType:
 
 def class_of(told: Mapping[str, float | str]) -> str:
     """The name of the class of a worst case."""
-    return "one-machine" if told["M"] == 1 else "heterogeneous" if float(told["zeta_star"]) > 0 else "common-optimum"
+    return "one-worker" if told["M"] == 1 else "heterogeneous" if float(told["zeta_star"]) > 0 else "common-optimum"

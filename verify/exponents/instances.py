@@ -1,7 +1,7 @@
 """Instances and paths that the tests of several papers share.
 
-Homogeneous quadratics hide every drift, because the mean iterate does not see how often machines communicate; drift
-terms are therefore walked on machines with different Hessians (exact), or on kinked ones (step by step).
+Homogeneous quadratics hide every drift, because the mean iterate does not see how often workers communicate; drift
+terms are therefore walked on workers with different Hessians (exact), or on kinked ones (step by step).
 """
 
 from __future__ import annotations

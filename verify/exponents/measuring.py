@@ -1,6 +1,6 @@
 """What an exponent test measures along a path.
 
-Expectations are exact wherever updates are linear and machines quadratic, so that K and R reach 10^9 without noise;
+Expectations are exact wherever updates are linear and workers quadratic, so that K and R reach 10^9 without noise;
 everything else is sampled, with replicas sized from a pilot.
 """
 

@@ -1,7 +1,7 @@
 """Mutants of implementations: each shipped algorithm and its mutants beside a run written out by hand.
 
 The hand-written runs below follow the papers' boxes line by line and share no code with the simulator.  Gradients come
-from heterogeneous machines with a bend (so that nothing is linear by accident) plus noise that is drawn once.
+from heterogeneous workers with a bend (so that nothing is linear by accident) plus noise that is drawn once.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ START = np.array([1.5, -0.7])
 
 
 def gradients(seed: int = 11) -> Gradient:
-    """Of all machines, each at its own point (M, d), at local step t: A_m (x - x_m) + tanh x + noise_t."""
+    """Of all workers, each at its own point (M, d), at local step t: A_m (x - x_m) + tanh x + noise_t."""
     generator = np.random.default_rng(seed)
     curvature, centre = generator.uniform(0.2, 1.5, (M, D)), generator.standard_normal((M, D))
     noise = generator.standard_normal((K * R, M, D))

@@ -95,7 +95,7 @@ def one_parabola() -> Measurement:
 
 
 def moved() -> Measurement:
-    """The share of its distance that one machine moves in a round."""
+    """The share of its distance that one worker moves in a round."""
     symbols = {**drawn("moved"), "gamma": np.ones(INSTANCES)}
     symbols["curvature"] = symbols["L"]
     problem = DiagonalQuadratics(symbols["L"][:, None, None], symbols["B"][:, None, None])

@@ -62,8 +62,8 @@ PLANES = (
         {"R": 1, "M": 1, "sigma": 0, "tau": -2, "Q": -2},
         ((0, 4), (-4, 1)),
     ),
-    Plane("convex, equal machines", EQUAL, ("K", "M"), {"R": 1, "sigma": 0, "Q": -2}, ((0, 4), (0, 4))),
-    Plane("convex, equal machines", EQUAL, ("K", "M"), {"R": 1, "sigma": 1, "Q": 0}, ((0, 4), (0, 4))),
+    Plane("convex, equal workers", EQUAL, ("K", "M"), {"R": 1, "sigma": 0, "Q": -2}, ((0, 4), (0, 4))),
+    Plane("convex, equal workers", EQUAL, ("K", "M"), {"R": 1, "sigma": 1, "Q": 0}, ((0, 4), (0, 4))),
 )
 
 

@@ -1,6 +1,6 @@
 """Cheng and Glasgow (2024): convergence of distributed adaptive optimization with local updates.
 
-Local SGD with momentum (Local SGDM) and Local Adam, homogeneous machines, coordinate-wise clipping, noise with a
+Local SGD with momentum (Local SGDM) and Local Adam, homogeneous workers, coordinate-wise clipping, noise with a
 bounded moment of order alpha >= 4, bounds with probability at least 1 - delta.  Statement numbers are those of the
 arXiv text; the appendix restarts its counters, so B.4 is the full version of Theorem 1, B.5 of Theorem 2 and C.3 of
 Theorem 3.
@@ -48,17 +48,17 @@ EVERY_STEP = "every step and every pair of workers"
 CONVEX = Statements(
     PAPER,
     algorithm="local-sgdm",
-    problem_class="convex, $L$-smooth, identical machines, noise moment $alpha$",
+    problem_class="convex, $L$-smooth, identical workers, noise moment $alpha$",
     iterate="average of the momentum-free mean iterate over all steps",
     holds="with high probability",
 )
 STRONGLY_CONVEX = CONVEX.sharing(
-    problem_class="strongly convex, $L$-smooth, identical machines, noise moment $alpha$",
+    problem_class="strongly convex, $L$-smooth, identical workers, noise moment $alpha$",
     iterate="average of the momentum-free mean iterate with weights proportional to $(1 - eta mu/2)^(T-1-t)$",
 )
 WEAKLY_CONVEX = CONVEX.sharing(
     algorithm="local-adam",
-    problem_class="weakly convex, $L$-smooth, identical machines, noise moment $alpha$",
+    problem_class="weakly convex, $L$-smooth, identical workers, noise moment $alpha$",
     iterate="momentum-free mean iterates, averaged over all rounds and steps",
     units={"eta": LENGTH, "eps": SQUARED_GRADIENT},  # a step of Adam is a length
 )
@@ -73,6 +73,6 @@ THRESHOLD = (
 )
 
 
-def identical_machines(algorithm: str, **bounded: Expr | int) -> Setting:
-    """Identical machines with a bounded noise moment, and what else the class bounds."""
+def identical_workers(algorithm: str, **bounded: Expr | int) -> Setting:
+    """Identical workers with a bounded noise moment, and what else the class bounds."""
     return Setting(algorithm, {"sigma": sigma, NOISE_MOMENT: sigma, "zeta": 0, **bounded})

@@ -17,7 +17,7 @@ from tightrate.rates.symbols.alphabet import B, K, L, M, R, beta1, d, delta, eta
 CONSENSUS = CONVEX.sharing(iterate=EVERY_STEP)
 FLAT = CONVEX.sharing(
     measure="variance",
-    problem_class="linear objective, identical machines",
+    problem_class="linear objective, identical workers",
     iterate="one worker after $K$ local steps from a synchronized start without momentum",
     holds="in expectation",
 )

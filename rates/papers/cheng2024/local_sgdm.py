@@ -16,7 +16,7 @@ from tightrate.rates.papers.cheng2024 import (
     STRONGLY_CONVEX,
     THRESHOLD,
     TUNED,
-    identical_machines,
+    identical_workers,
 )
 from tightrate.rates.papers.cheng2024.clipping_thresholds import (
     best_threshold,
@@ -123,7 +123,7 @@ def thm1() -> Stated:
         conditions=(MOMENT, local_steps_condition(all_workers_log()), MOMENTUM, SPREAD, TUNED, DESCENT),
         steps={"eta": step_strongly_convex(rate(terms), K * R)},
         errata=(PREFACTOR, SMALL_ACCURACY, WEIGHTS),
-        setting=identical_machines("local-sgdm", mu=mu),
+        setting=identical_workers("local-sgdm", mu=mu),
     )
 
 
@@ -141,7 +141,7 @@ def thm2() -> Stated:
         conditions=(MOMENT, local_steps_condition(all_workers_log()), MOMENTUM, SPREAD, TUNED),
         steps={"eta": step_convex(rate(terms), K * R)},
         errata=(SMALL_ACCURACY,),
-        setting=identical_machines("local-sgdm"),
+        setting=identical_workers("local-sgdm"),
     )
 
 
@@ -175,7 +175,7 @@ def eq4_5() -> Stated:
         {name: minibatch(terms[name]) for name in ("optimization", "statistical")},
         conditions=(MOMENT, MOMENTUM, SPREAD, TUNED),
         errata=(substitution_erratum("exceeds the two terms by $R^(1/(3 alpha - 1))$ times a geometric mean of them"),),
-        setting=identical_machines("minibatch-sgdm"),
+        setting=identical_workers("minibatch-sgdm"),
     )
 
 
@@ -194,7 +194,7 @@ def eq4_5_sc() -> Stated:
         {name: minibatch(terms[name]) for name in ("optimization", "statistical")},
         conditions=(MOMENT, MOMENTUM, SPREAD, TUNED),
         errata=(PREFACTOR, substitution_erratum(excess)),
-        setting=identical_machines("minibatch-sgdm", mu=mu),
+        setting=identical_workers("minibatch-sgdm", mu=mu),
     )
 
 
@@ -222,7 +222,7 @@ def thm_b4() -> Stated:
             "rho": best_threshold(bias_threshold_strongly_convex(rate(terms)), K * R),
         },
         errata=(PREFACTOR, WEIGHTS, THRESHOLD_CONSTANT, CONTRACTION_CONSTANT),
-        setting=identical_machines("local-sgdm", sigma_2alpha=sigma_2alpha, mu=mu),
+        setting=identical_workers("local-sgdm", sigma_2alpha=sigma_2alpha, mu=mu),
     )
 
 
@@ -249,7 +249,7 @@ def thm_b5() -> Stated:
             "rho": best_threshold(bias_threshold_convex(rate(terms)), K * R),
         },
         errata=(CONTRACTION_CONSTANT,),
-        setting=identical_machines("local-sgdm", sigma_2alpha=sigma_2alpha),
+        setting=identical_workers("local-sgdm", sigma_2alpha=sigma_2alpha),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sympy import Expr, Ge, Le, Lt, log, sqrt
 
-from tightrate.rates.papers.cheng2024 import PAPER, PROOFS, identical_machines
+from tightrate.rates.papers.cheng2024 import PAPER, PROOFS, identical_workers
 from tightrate.rates.statements.builder import Stated, Statements, corrected, own
 from tightrate.rates.statements.family import Family
 from tightrate.rates.statements.measures import MEASURES
@@ -41,7 +41,7 @@ def _needing(steps: Expr) -> Stated:
             ),
             Condition("the start is not yet accurate: $L B^2 / 2$ above $eps$", Lt(2 * eps, L * B**2)),
         ),
-        setting=identical_machines("sgd", Q=0, mu=L),
+        setting=identical_workers("sgd", Q=0, mu=L),
         errata=(
             Erratum(
                 "(D.1)",
@@ -94,5 +94,5 @@ def misprints() -> Iterator[Misprint]:
 
 
 def families() -> Iterator[Family]:
-    """SGD on one machine: without rounds it is no distributed algorithm."""
-    yield Family("sgd", "SGD on one machine, T steps")
+    """SGD on one worker: without rounds it is no distributed algorithm."""
+    yield Family("sgd", "SGD on one worker, T steps")

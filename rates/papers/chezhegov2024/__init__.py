@@ -39,8 +39,8 @@ PAPER = Paper(
 ORDER = ("local_sgd", "frozen_scaling", "scaling_matrix", "changing_scaling", "known_rates")
 
 PROOFS = "proofs/chezhegov2024"
-IDENTICAL_SC = "strongly convex, $L$-smooth, identical machines"
-HETEROGENEOUS = "convex, $L$-smooth machines"
+IDENTICAL_SC = "strongly convex, $L$-smooth, identical workers"
+HETEROGENEOUS = "convex, $L$-smooth workers"
 LAST_AVERAGE = "last average over workers"
 ALL_AVERAGES = "average over all steps and workers"
 

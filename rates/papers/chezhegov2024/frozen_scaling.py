@@ -63,7 +63,7 @@ def id_sc_tuned() -> Stated:
 
 @STRONGLY_CONVEX.upper(
     "id-quadratic",
-    "Frozen scaling, one quadratic on all machines",
+    "Frozen scaling, one quadratic on all workers",
     problem_class="one strongly convex quadratic, additive noise of the same covariance at every step",
     provenance=own("identical data, quadratic, frozen scaling", f"{PROOFS}#id-quadratic"),
 )
@@ -128,7 +128,7 @@ def het_c() -> Stated:
     provenance=own("heterogeneous data, frozen scaling", f"{PROOFS}#het-c-own"),
 )
 def het_c_own() -> Stated:
-    """Local SGD on heterogeneous machines with uniform noise, in the scaled variables."""
+    """Local SGD on heterogeneous workers with uniform noise, in the scaled variables."""
     return image(local_het_c_own)
 
 

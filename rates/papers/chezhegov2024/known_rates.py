@@ -9,7 +9,7 @@ from sympy import Expr, Rational, sqrt
 
 from tightrate.rates.papers.chezhegov2024 import ALL_AVERAGES, HETEROGENEOUS, INDEPENDENT, NO_SCALING, SAVIC
 from tightrate.rates.papers.koloskova2020 import TWO_STEPS_AT_LEAST
-from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES
+from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_WORKERS
 from tightrate.rates.statements.builder import Stated, in_words, summary
 from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.statements.setting import SAMPLE_SMOOTHNESS, Setting
@@ -42,7 +42,7 @@ def identical() -> Stated:
             "statistical": sigma * B / sqrt(M * K * R),
             "noise drift": (L * (K - 1) * sigma**2 * B**4 / (K * R) ** 2) ** Rational(1, 3),
         },
-        replace(IDENTICAL_MACHINES, algorithm="savic"),
+        replace(IDENTICAL_WORKERS, algorithm="savic"),
     )
 
 

@@ -8,7 +8,7 @@ from sympy import Le, Min, Pow
 
 from tightrate.rates.papers.chezhegov2024 import ALL_AVERAGES, HETEROGENEOUS, IDENTICAL_SC, LAST_AVERAGE, PAPER, PROOFS
 from tightrate.rates.papers.koloskova2020 import TWO_STEPS_AT_LEAST, VANILLA
-from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES
+from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_WORKERS
 from tightrate.rates.statements.builder import Stated, Statements, derived, own
 from tightrate.rates.statements.implication import Implication, Specialization, TunedBound
 from tightrate.rates.statements.setting import Setting
@@ -58,7 +58,7 @@ def local_id_c() -> Stated:
             "noise drift": 4 * L * eta**2 * (K - 1) * sigma**2,
         },
         conditions=(VANILLA, QUARTER_STEP),
-        setting=IDENTICAL_MACHINES,
+        setting=IDENTICAL_WORKERS,
     )
 
 
@@ -69,7 +69,7 @@ def local_id_c() -> Stated:
     provenance=own("heterogeneous data, the case $D$ = I", f"{PROOFS}#local-het-c-own"),
 )
 def local_het_c_own() -> Stated:
-    """Heterogeneity enters through the machines' gradients at the optimum, noise through its variance."""
+    """Heterogeneity enters through the workers' gradients at the optimum, noise through its variance."""
     return Stated(
         {
             "optimization": B**2 / (eta * K * R),
@@ -87,7 +87,7 @@ def local_het_c_own() -> Stated:
 
 
 def implications() -> Iterator[Implication]:
-    """Identical machines, one local step, and the tuned step."""
+    """Identical workers, one local step, and the tuned step."""
     one, plain = {"K": 1}, {"gamma": 1}
     yield Specialization("chezhegov2024/local-het-c-own", "khaled2025/thm1", "~", {"zeta_star": 0}, plain)
     yield Specialization("chezhegov2024/local-het-c-own", "dekel2012/fixed-step", "=", one, one, factor=2)

@@ -1,6 +1,6 @@
 """Khaled, Kale, Douillard, Jin, Fergus, Zaheer (NeurIPS 2025): outer optimizers in local SGD.
 
-Identical convex machines, K local steps of size eta, then an outer step gamma (1 is plain averaging), with or without
+Identical convex workers, K local steps of size eta, then an outer step gamma (1 is plain averaging), with or without
 outer momentum or acceleration.  The displays of the paper were not available: conditions, measures and prose were read,
 the right-hand sides are re-derived along its proofs, and the statements called `-safe` are ours.  Proofs of all of them
 are in `docs/proofs/khaled2025.md`.  The paper writes H for the local steps and D for the start distance.
@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from sympy import Le
 
-from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_MACHINES
+from tightrate.rates.papers.woodworth2020a import IDENTICAL, IDENTICAL_WORKERS
 from tightrate.rates.statements.builder import Statements
 from tightrate.rates.statements.setting import Setting
 from tightrate.rates.statements.theorem import Condition, Paper
@@ -37,7 +37,7 @@ ORDER = (
 )
 
 PROOFS = "proofs/khaled2025"
-QUADRATIC = "quadratic, identical machines, along one eigenvector"
+QUADRATIC = "quadratic, identical workers, along one eigenvector"
 ALL_LOCAL_ITERATES = "average over all local iterates of all workers"
 STEP_AT_MOST_INVERSE_L = Condition("inner step at most $1/L$", Le(eta * L, 1))
 BOUNDED_NOISE = Condition("the noise of one stochastic gradient is almost surely at most $sigma$ in norm")
@@ -45,6 +45,6 @@ BOUNDED_NOISE = Condition("the noise of one stochastic gradient is almost surely
 LOCAL_SGD = Statements(PAPER, problem_class=IDENTICAL, iterate=ALL_LOCAL_ITERATES)
 
 
-def identical_machines(algorithm: str) -> Setting:
-    """The class of identical machines for an algorithm family."""
-    return replace(IDENTICAL_MACHINES, algorithm=algorithm)
+def identical_workers(algorithm: str) -> Setting:
+    """The class of identical workers for an algorithm family."""
+    return replace(IDENTICAL_WORKERS, algorithm=algorithm)

@@ -17,7 +17,7 @@ import sympy
 from sympy import Expr, Le, Max, sqrt
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.papers.khaled2025 import LOCAL_SGD, PROOFS, identical_machines
+from tightrate.rates.papers.khaled2025 import LOCAL_SGD, PROOFS, identical_workers
 from tightrate.rates.papers.khaled2025.generalized_local_sgd import ANY_OUTER_STEP, STEPS_TOGETHER
 from tightrate.rates.statements.builder import Stated, derived, own
 from tightrate.rates.statements.implication import Implication, TunedBound
@@ -66,7 +66,7 @@ def prop1() -> Stated:
                 certainty="unseen",
             ),
         ),
-        setting=identical_machines(ANY_OUTER_STEP),
+        setting=identical_workers(ANY_OUTER_STEP),
     )
 
 
@@ -84,7 +84,7 @@ def prop1_limit() -> Stated:
                 "large noise: $16 M K L^2 B^2$ is at most $R sigma^2$", Le(16 * M * K * L**2 * B**2, R * sigma**2)
             ),
         ),
-        setting=identical_machines(ANY_OUTER_STEP),
+        setting=identical_workers(ANY_OUTER_STEP),
     )
 
 

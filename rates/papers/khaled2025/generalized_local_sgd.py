@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from sympy import Eq, Expr, Ge, Integer, Le, Max, Rational, sqrt
 
 from tightrate.rates.papers import dekel2012
-from tightrate.rates.papers.khaled2025 import LOCAL_SGD, PROOFS, identical_machines
+from tightrate.rates.papers.khaled2025 import LOCAL_SGD, PROOFS, identical_workers
 from tightrate.rates.papers.koloskova2020 import TWO_STEPS_AT_LEAST
-from tightrate.rates.papers.woodworth2020a import IDENTICAL_MACHINES
+from tightrate.rates.papers.woodworth2020a import IDENTICAL_WORKERS
 from tightrate.rates.papers.woodworth2020a import convex_terms as local_sgd_terms
 from tightrate.rates.statements.builder import Stated, derived, own
 from tightrate.rates.statements.family import FROM_GRADIENTS, Family, SpecialCase
@@ -69,7 +69,7 @@ def thm1() -> Stated:
                 certainty="unseen",
             ),
         ),
-        setting=identical_machines(ANY_OUTER_STEP),
+        setting=identical_workers(ANY_OUTER_STEP),
     )
 
 
@@ -87,7 +87,7 @@ def thm1_safe() -> Stated:
             "noise drift": 4 * L * eta**2 * sigma**2 * (K - 1),
         },
         conditions=(STEPS_TOGETHER,),
-        setting=identical_machines(ANY_OUTER_STEP),
+        setting=identical_workers(ANY_OUTER_STEP),
     )
 
 
@@ -108,7 +108,7 @@ def local_step() -> Expr:
 def eq2() -> Stated:
     """The first two terms are those of $K R$ steps of SGD with batch $M$; the drift term falls faster in $R$ than in
     $K$."""
-    return Stated(local_sgd_terms(), steps={"eta": local_step(), "gamma": Integer(1)}, setting=IDENTICAL_MACHINES)
+    return Stated(local_sgd_terms(), steps={"eta": local_step(), "gamma": Integer(1)}, setting=IDENTICAL_WORKERS)
 
 
 @LOCAL_SGD.upper(
@@ -126,7 +126,7 @@ def eq2_explicit() -> Stated:
             Condition("the balancing inner step", Eq(eta, local_step())),
         ),
         steps={"eta": local_step(), "gamma": Integer(1)},
-        setting=IDENTICAL_MACHINES,
+        setting=IDENTICAL_WORKERS,
     )
 
 
@@ -143,7 +143,7 @@ MINIBATCH = LOCAL_SGD.sharing(constants="hidden")
 )
 def minibatch() -> Stated:
     """$R$ steps of SGD with batch $K M$: what $eta -> 0$ at a fixed product $eta gamma$, or $K = 1$, amounts to."""
-    return Stated(MINIBATCH_TERMS, setting=identical_machines("minibatch-sgd"))
+    return Stated(MINIBATCH_TERMS, setting=identical_workers("minibatch-sgd"))
 
 
 @MINIBATCH.upper(
@@ -153,7 +153,7 @@ def minibatch() -> Stated:
 )
 def karimireddy() -> Stated:
     """For chosen $eta$ and $gamma$ local SGD attains minibatch SGD's rate; it does not recover eq. (2)."""
-    return Stated(MINIBATCH_TERMS, setting=identical_machines(ANY_OUTER_STEP))
+    return Stated(MINIBATCH_TERMS, setting=identical_workers(ANY_OUTER_STEP))
 
 
 @MINIBATCH.upper(
@@ -208,7 +208,7 @@ def ill_tuned() -> Stated:
                 certainty="legible",
             ),
         ),
-        setting=identical_machines(ANY_OUTER_STEP),
+        setting=identical_workers(ANY_OUTER_STEP),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sympy import Eq, Expr, Integer, Le, Max, Rational, sqrt
 
-from tightrate.rates.papers.khaled2025 import LOCAL_SGD, PROOFS, identical_machines
+from tightrate.rates.papers.khaled2025 import LOCAL_SGD, PROOFS, identical_workers
 from tightrate.rates.papers.koloskova2020 import DRIFT_AT_ONE_STEP, TWO_STEPS_AT_LEAST
 from tightrate.rates.statements.builder import Stated, derived, own
 from tightrate.rates.statements.family import FROM_GRADIENTS, Family
@@ -15,7 +15,7 @@ from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, eta, gamma, sigma
 
 ACCELERATED = LOCAL_SGD.sharing(algorithm="local-sgd-outer-acceleration", iterate="last iterate $u_R$")
-SETTING = identical_machines("local-sgd-outer-acceleration")
+SETTING = identical_workers("local-sgd-outer-acceleration")
 HALF_STEP = Condition("inner step at most $1/(2L)$", Le(2 * L * eta, 1))
 OUTER_AT_MOST_1 = Condition("outer step at most 1", Le(gamma, 1))
 ONE = Integer(1)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sympy import Eq, Le, Lt, Max, Pow, Rational
 
-from tightrate.rates.papers.khaled2025 import LOCAL_SGD, PROOFS, QUADRATIC, identical_machines
+from tightrate.rates.papers.khaled2025 import LOCAL_SGD, PROOFS, QUADRATIC, identical_workers
 from tightrate.rates.papers.khaled2025.generalized_local_sgd import ANY_OUTER_STEP, CROSS_TERM
 from tightrate.rates.statements.builder import Stated, derived, own
 from tightrate.rates.statements.family import FROM_GRADIENTS, Family, SpecialCase
@@ -15,7 +15,7 @@ from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import B, K, L, M, R, curvature, eta, gamma, momentum, sigma
 
 OUTER_MOMENTUM = LOCAL_SGD.sharing(algorithm="local-sgd-outer-momentum")
-SETTING = identical_machines("local-sgd-outer-momentum")
+SETTING = identical_workers("local-sgd-outer-momentum")
 ADJUSTED = gamma / (1 - momentum)  # the momentum-adjusted outer step
 ADJUSTED_EXCESS = Max(ADJUSTED - 1, 0)
 LEGIBLE_LIMIT = Rational(1, 16)

@@ -1,6 +1,6 @@
 """Patel, Glasgow, Zindari, Wang, Stich, Cheng, Joshi, Srebro (COLT 2024): limits and potentials of local SGD.
 
-Heterogeneous convex machines, K local steps and one communication per round.  The paper has three theories: first-order
+Heterogeneous convex workers, K local steps and one communication per round.  The paper has three theories: first-order
 assumptions (`local_steps_do_not_help`, `lower_bounds`, `movement_at_optimum`), higher-order ones (`dissimilarity`,
 `theorem_15`, `theorem_27`) and the fixed point (`fixed_point`); several statements are held both as printed and as
 corrected.  Statement numbers are those of the proceedings text.  The paper writes H for smoothness, beta for the outer

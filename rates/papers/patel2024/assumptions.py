@@ -13,7 +13,7 @@ from tightrate.rates.statements.setting import DISSIMILARITY_IN_BALL
 from tightrate.rates.statements.theorem import Condition
 from tightrate.rates.symbols.alphabet import B, L, M, Q, eta, gamma, sigma, tau
 
-QUADRATIC_MACHINES = "strongly convex quadratic machines with different optima, no noise"
+QUADRATIC_WORKERS = "strongly convex quadratic workers with different optima, no noise"
 CONVEX = koloskova2020.HETEROGENEOUS_AT_OPTIMUM
 HIGHER_ORDER = "convex, $L$-smooth, second-order heterogeneity $tau$, third-order smoothness $Q$"
 STRONGLY_CONVEX_HIGHER_ORDER = (
@@ -22,18 +22,18 @@ STRONGLY_CONVEX_HIGHER_ORDER = (
 WEIGHTED_AVERAGE = "average over all steps with weights $(1 - mu eta / 2)^-(t+1)$"
 UNIFORM_AVERAGE = "uniform average of all $M K R$ local iterates"
 
-NOISELESS_QUADRATICS = Statements(PAPER, problem_class=QUADRATIC_MACHINES, holds="surely")
+NOISELESS_QUADRATICS = Statements(PAPER, problem_class=QUADRATIC_WORKERS, holds="surely")
 
-K_AT_LEAST_2, M_AT_LEAST_2 = koloskova2020.TWO_LOCAL_STEPS, koloskova2020.TWO_MACHINES
-EVEN_WORKERS = Condition("an even number of machines", Eq(Mod(M, 2), 0))
+K_AT_LEAST_2, M_AT_LEAST_2 = koloskova2020.TWO_LOCAL_STEPS, koloskova2020.TWO_WORKERS
+EVEN_WORKERS = Condition("an even number of workers", Eq(Mod(M, 2), 0))
 STEP_AT_MOST_INVERSE_L = Condition("inner step at most $1/L$", Le(eta * L, 1))
 STEP_AT_MOST_HALF = Condition("inner step at most $1/(2L)$", Le(eta * L, Rational(1, 2)))
 STEP_BELOW_2 = Condition("inner step below $2/L$ (needed for $K = inf$)", Lt(eta * L, 2))
 VANILLA = Condition("plain averaging, outer step 1", Eq(gamma, 1))
-A1 = Condition("A1: the machines' gradients at every optimum have root mean square at most $zeta_star$")
-A2 = Condition("A2: every machine's gradient stays within $zeta$ of the mean gradient")
+A1 = Condition("A1: the workers' gradients at every optimum have root mean square at most $zeta_star$")
+A2 = Condition("A2: every worker's gradient stays within $zeta$ of the mean gradient")
 A3 = Condition("A3: any two Hessians differ by at most $tau$")
-A7 = Condition("A7: the machines' optima lie within $zeta_opt/L$ of the optimum, root mean square")
+A7 = Condition("A7: the workers' optima lie within $zeta_opt/L$ of the optimum, root mean square")
 IN_BALL = Condition("every local iterate stays, in every realization, in the ball of radius $D$ about the start")
 NOISE_BELOW_START = woodworth2020.NOISE_BELOW_START
 NOISE_DRIFT_BELOW_START = woodworth2020.NOISE_DRIFT_BELOW_START
@@ -43,7 +43,7 @@ NO_NOISE_OR_NO_Q = Condition(
 )
 
 # With a shared optimum, no noise, eta <= 2/L and plain averaging no iterate moves away from the optimum: all stay
-# within 2 B of the start, where the machines' gradients are at most 3 L B.
+# within 2 B of the start, where the workers' gradients are at most 3 L B.
 SHARED_OPTIMUM: Mapping[str, Expr | int] = {
     "sigma": 0,
     "zeta_star": 0,

@@ -23,7 +23,7 @@ ON_BALL = Statements(
 )
 def prop13() -> Stated:
     """With the largest gradient of any machine at the optimum for $zeta_star$, A3 bounds the dissimilarity of every
-    machine on the ball of radius $D$ about the start. As printed it fails where the optimum is farther off than $D$
+    worker on the ball of radius $D$ about the start. As printed it fails where the optimum is farther off than $D$
     (erratum E2): $D + B$ is needed. prop13-mean and prop13-worst hold, with the root mean square for $zeta_star$."""
     return Stated({"at the optimum": zeta_star, "curvature": tau * D}, conditions=(A1, A3), errata=(E2,))
 
@@ -42,11 +42,11 @@ def prop13_mean() -> Stated:
 
 @ON_BALL.upper(
     "prop13-worst",
-    "Dissimilarity of the worst machine on a ball from heterogeneity at the optimum",
+    "Dissimilarity of the worst worker on a ball from heterogeneity at the optimum",
     provenance=own("Prop. 13 corrected (erratum E2)", f"{PROOFS}#prop13"),
 )
 def prop13_worst() -> Stated:
-    """A1 and A3 bound the dissimilarity of every machine at distance at most $D$ from the start; the factor $sqrt(M -
+    """A1 and A3 bound the dissimilarity of every worker at distance at most $D$ from the start; the factor $sqrt(M -
     1)$ is attained."""
     return Stated(
         {"at the optimum": sqrt(M - 1) * zeta_star, "curvature": tau * (D + B)},

@@ -16,8 +16,8 @@ E1 = Erratum(
 E2 = Erratum(
     "E2",
     "The distance to the optimum is at most $D + B$ on a ball about 0 of radius $D$, so that $zeta_star + tau (D + B)$"
-    " holds; $zeta_star$ stands for the worst machine there, as the paper defines it next to A2.",
-    "One machine with Hessian 0 and $M - 1$ with $tau$, all with one optimum at distance $B$ from 0: at the far end of"
+    " holds; $zeta_star$ stands for the worst worker there, as the paper defines it next to A2.",
+    "One worker with Hessian 0 and $M - 1$ with $tau$, all with one optimum at distance $B$ from 0: at the far end of"
     " the ball the gradient of the first one differs from the mean by $tau (1 - 1/M) (D + B)$.",
     kind="error",
     where="Prop. 13",
@@ -44,12 +44,12 @@ E3_CITATION = Erratum(
 )
 E4 = Erratum(
     "E4",
-    "The proof bounds every machine's optimum by $B$, which the class only gives for the common optimum; under A7"
+    "The proof bounds every worker's optimum by $B$, which the class only gives for the common optimum; under A7"
     " the start distance must be $B + zeta_opt / L$.",
     "$mean C_m x_m*$ is bounded by $(1 - (1 - eta L)^K)$ times the mean norm of the $x_m*$.",
     kind="gap",
     where="proof of Theorem 22",
-    printed="$|x_R - x_inf|$ against the start distance $B$, every machine's optimum being taken to lie within $B$",
+    printed="$|x_R - x_inf|$ against the start distance $B$, every worker's optimum being taken to lie within $B$",
 )
 E5_MINIMA = Erratum(
     "E5",
@@ -61,8 +61,8 @@ E5_MINIMA = Erratum(
 )
 E5_CHAIN = Erratum(
     "E5",
-    "In (20) the average of even and odd machines has the factor $L/4$, not $L/2$; this changes constants only.",
-    "Half of the machines carry each half of the chain, each with $L/2$ in front.",
+    "In (20) the average of even and odd workers has the factor $L/4$, not $L/2$; this changes constants only.",
+    "Half of the workers carry each half of the chain, each with $L/2$ in front.",
     kind="side condition",
     where="(20)",
     printed="the factor $L/2$ before the sum over both halves of the chain",
@@ -123,10 +123,10 @@ E10 = Erratum(
 )
 E9 = Erratum(
     "E9",
-    "Stated for all $M$, but it needs two machines: one machine is not heterogeneous and takes $K R$ steps.",
-    "On one machine local SGD has the rate $L B^2 / (K R) + sigma B / sqrt(K R)$, and accelerated gradient descent"
+    "Stated for all $M$, but it needs two workers: one worker is not heterogeneous and takes $K R$ steps.",
+    "On one worker local SGD has the rate $L B^2 / (K R) + sigma B / sqrt(K R)$, and accelerated gradient descent"
     " without noise $L B^2 / (K R)^2$; both are below the printed bounds for large $K$. The instances of Prop. 7 and"
-    " Theorem 11 need machines of both kinds.",
+    " Theorem 11 need workers of both kinds.",
     kind="side condition",
     where="Prop. 7, Theorems 9 and 11",
     printed="any $M$",
@@ -134,7 +134,7 @@ E9 = Erratum(
 E8_WEIGHTED = Erratum(
     "E8",
     "The exponential hides a constant in its exponent as well; the proof has $exp(-mu K R / (4L))$.",
-    "One quadratic machine with eigenvalue $mu$, no noise, $eta = 1/(2L)$: the first term of the weighted average"
+    "One quadratic worker with eigenvalue $mu$, no noise, $eta = 1/(2L)$: the first term of the weighted average"
     " alone leaves a gap of order $(1 - mu/(4L))^(2 K R)$, and this over $exp(-mu K R / L)$ grows without bound in $K"
     " R$.",
     kind="side condition",
@@ -145,7 +145,7 @@ E8 = Erratum(
     "E8",
     "The exponential hides a constant in its exponent as well: the proof's step size at most $1/(2L)$ contracts"
     " slower.",
-    "One quadratic machine with eigenvalue $mu$, no noise, $eta = 1/(2L)$: the distance is exactly $B (1 -"
+    "One quadratic worker with eigenvalue $mu$, no noise, $eta = 1/(2L)$: the distance is exactly $B (1 -"
     " mu/(2L))^(K R)$, and this over $B exp(-mu K R / L)$ grows without bound in $K R$.",
     kind="side condition",
     where="Theorem 22",

@@ -50,7 +50,7 @@ BELOW_L = Condition("both curvatures are positive", Lt(tau, L))
     provenance=own("heterogeneity instance in closed form", f"{PROOFS}#two-quadratics"),
 )
 def two_quadratics() -> Stated:
-    """Two machines $a_i x^2 / 2 +- zeta_star x$ with curvatures $L$ and $L - tau$, optimum 0, started there: this is
+    """Two workers $a_i x^2 / 2 +- zeta_star x$ with curvatures $L$ and $L - tau$, optimum 0, started there: this is
     exactly where $R$ rounds of local gradient descent end."""
     return Stated({"bias": _two_quadratics_position()}, conditions=(STEP_AT_MOST_INVERSE_L, BELOW_L))
 
@@ -136,7 +136,7 @@ def two_quadratics_floor() -> Stated:
     provenance=own("heterogeneity instance with a kink in the curvature", f"{PROOFS}#drift"),
 )
 def piecewise_drift() -> Stated:
-    """$psi(x) = (L/2) x^2$ for $x > 0$ and $(L/4) x^2$ for $x < 0$; the two machines $psi +- zeta_star x$ have the
+    """$psi(x) = (L/2) x^2$ for $x > 0$ and $(L/4) x^2$ for $x < 0$; the two workers $psi +- zeta_star x$ have the
     optimum 0. One round from there moves the average by exactly this, downwards, for $eta <= 1/L$."""
     moved_steep, moved_flat = ((1 - remaining_fraction(eta, a)) / a for a in (L, L / 2))
     return Stated({"drift": gamma * zeta_star / 2 * (moved_flat - moved_steep)}, conditions=(STEP_AT_MOST_INVERSE_L,))
@@ -145,13 +145,13 @@ def piecewise_drift() -> Stated:
 @DRIFT.lower(
     "noise-drift",
     "Drift of one round that noise causes where the curvature is asymmetric",
-    problem_class="piecewise quadratic with Gaussian noise, equal machines",
+    problem_class="piecewise quadratic with Gaussian noise, equal workers",
     holds="in expectation",
     provenance=own("noise instance with a kink in the curvature", f"{PROOFS}#drift"),
 )
 def noise_drift() -> Stated:
-    """Equal machines $psi(x) + z x$ with $psi$ as in piecewise-drift and $z$ normal with deviation $sigma$: one round
-    from the optimum moves the mean by at least this, downwards, and averaging over machines does not reduce it."""
+    """Equal workers $psi(x) + z x$ with $psi$ as in piecewise-drift and $z$ normal with deviation $sigma$: one round
+    from the optimum moves the mean by at least this, downwards, and averaging over workers does not reduce it."""
     leading = Rational(2, 3) * (K - 1) ** Rational(3, 2) / sqrt(2 * pi)
     correction = Rational(8, 15) * eta * L * K ** Rational(5, 2)
     return Stated(

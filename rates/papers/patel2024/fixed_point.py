@@ -1,4 +1,4 @@
-"""The fixed point of local gradient descent on strongly convex quadratic machines, and the linear rate towards it."""
+"""The fixed point of local gradient descent on strongly convex quadratic workers, and the linear rate towards it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def prop19_contraction() -> Stated:
 
 @NOISELESS_QUADRATICS.upper(
     "prop21-optima",
-    "Distance of the optimum from the mean of the machines' optima",
+    "Distance of the optimum from the mean of the workers' optima",
     measure="optimum-to-mean",
     iterate="optimum",
     provenance=read("Prop. 21, first part"),
@@ -73,12 +73,12 @@ def prop21_optima() -> Stated:
 
 @FIXED_POINT.upper(
     "prop21",
-    "Distance of the fixed point from the mean of the machines' optima",
+    "Distance of the fixed point from the mean of the workers' optima",
     measure="fixed-point-to-mean",
     provenance=read("Prop. 21, second part"),
 )
 def prop21() -> Stated:
-    """As $K$ grows at fixed $eta$ the fixed point moves from the optimum to the average of the machines' optima."""
+    """As $K$ grows at fixed $eta$ the fixed point moves from the optimum to the average of the workers' optima."""
     return Stated(
         {"heterogeneity": zeta_opt * tau / (L * mu) * (1 - phi(eta * mu))},
         conditions=(Condition("more than one local step", Ge(K, 2)), STEP_AT_MOST_INVERSE_L, A3, A7),
@@ -122,7 +122,7 @@ def discrepancy_triangle() -> Stated:
 
 
 def _start_distance() -> Expr:
-    """The start distance B with the correction E4: under A7 the mean norm of the machines' optima."""
+    """The start distance B with the correction E4: under A7 the mean norm of the workers' optima."""
     return B + zeta_opt / L
 
 

@@ -1,4 +1,4 @@
-"""Quadratic machines, under first-order assumptions, on which local steps do not help whatever the step sizes."""
+"""Quadratic workers, under first-order assumptions, on which local steps do not help whatever the step sizes."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ RANK_ONE_PAIR = NOISELESS_QUADRATICS.sharing(problem_class="rank-one pair")
     "Bounded first-order heterogeneity everywhere forces equal Hessians",
     measure="second-order",
     algorithm="any",
-    problem_class="quadratic machines",
+    problem_class="quadratic workers",
     iterate="any point",
     provenance=read("Prop. 1, Remark 2"),
 )
 def prop1() -> Stated:
-    """If quadratic machines satisfy A2 on the whole space with a finite $zeta$, then all their Hessians coincide.
-    Without noise one initial round then reduces the problem to equal machines."""
+    """If quadratic workers satisfy A2 on the whole space with a finite $zeta$, then all their Hessians coincide.
+    Without noise one initial round then reduces the problem to equal workers."""
     return Stated({"second-order heterogeneity": Integer(0)}, conditions=(A2,))
 
 
@@ -50,7 +50,7 @@ def prop1() -> Stated:
     provenance=read("Example (7)-(8)"),
 )
 def eq8() -> Stated:
-    """Two machines, $F_i(x) = (L/2) (x[i] - x*[i])^2$, start 0, optimum at distance $B$: plain averaging halves the
+    """Two workers, $F_i(x) = (L/2) (x[i] - x*[i])^2$, start 0, optimum at distance $B$: plain averaging halves the
     error per round at best, and the outer step 2 with $K = inf$ reaches the optimum in one round."""
     return Stated(
         {"distance": B * sqrt(Pow(1 - gamma / 2 * (1 - remaining_fraction(eta, L)), 2 * R))}, conditions=(STEP_BELOW_2,)
@@ -91,10 +91,10 @@ def hard_angle(angle: Expr) -> Condition:
     "Local steps do not help under first-order assumptions",
     constants="hidden",
     problem_class="convex, $L$-smooth, shared optimum, no noise",
-    provenance=corrected("Prop. 7, for at least two machines (erratum E9)"),
+    provenance=corrected("Prop. 7, for at least two workers (erratum E9)"),
 )
 def prop7() -> Stated:
-    """For all $K >= 2$, $R$, $M$, $L$, $B$ there is a noiseless convex instance whose machines share an optimum
+    """For all $K >= 2$, $R$, $M$, $L$, $B$ there is a noiseless convex instance whose workers share an optimum
     ($zeta_star = 0$) on which local gradient descent with any inner and outer step stays above order $L B^2 / R$."""
     return Stated(
         {"optimization": L * B**2 / R},
@@ -110,7 +110,7 @@ def prop7() -> Stated:
     provenance=own("closed form of the instance of Prop. 7", f"{PROOFS}#prop7"),
 )
 def prop7_exact() -> Stated:
-    """On the rank-one pair with an even number of machines, started at 0 with the optimum at distance $B$ split evenly
+    """On the rank-one pair with an even number of workers, started at 0 with the optimum at distance $B$ split evenly
     over both eigenvectors, local gradient descent has exactly this suboptimality after $R$ rounds; $K = inf$ is the
     limit of exact local minimization, for $0 < eta L < 2$."""
     theta = gamma * (1 - remaining_fraction(eta, L))
@@ -139,8 +139,8 @@ def prop7_constant() -> Stated:
     )
 
 
-def hard_cosine_any_machines() -> Expr:
-    """The angle that gives the average of M >= 2 machines, (M + 1)/2 of the first kind where M is odd, the smaller
+def hard_cosine_any_workers() -> Expr:
+    """The angle that gives the average of M >= 2 workers, (M + 1)/2 of the first kind where M is odd, the smaller
     eigenvalue L / (12 R): a (1 - a) (1 - cosine^2) = (1 - 1/(12 R)) / (12 R) with the first kind's share a.
     """
     share, smaller = (M + Mod(M, 2)) / (2 * M), (1 - hard_cosine()) / 2
@@ -149,16 +149,16 @@ def hard_cosine_any_machines() -> Expr:
 
 @RANK_ONE_PAIR.lower(
     "prop7-any-machines",
-    "Local steps do not help on any number of machines, with an explicit constant",
-    provenance=own("constant of Prop. 7 for any number of machines", f"{PROOFS}#prop7-any-machines"),
+    "Local steps do not help on any number of workers, with an explicit constant",
+    provenance=own("constant of Prop. 7 for any number of workers", f"{PROOFS}#prop7-any-machines"),
 )
-def prop7_any_machines() -> Stated:
-    """On the rank-one pair spread over $M >= 2$ machines, $(M + 1)/2$ of the first kind where $M$ is odd, at the angle
+def prop7_any_workers() -> Stated:
+    """On the rank-one pair spread over $M >= 2$ workers, $(M + 1)/2$ of the first kind where $M$ is odd, at the angle
     that gives the average the smaller eigenvalue $L / (12 R)$, local gradient descent stays above $L B^2 / (108 R)$
     for every inner step, every outer step and every $K$."""
     return Stated(
         prop7_constant().bound.terms,
-        conditions=(M_AT_LEAST_2, hard_angle(hard_cosine_any_machines()), STEP_BELOW_2),
+        conditions=(M_AT_LEAST_2, hard_angle(hard_cosine_any_workers()), STEP_BELOW_2),
         setting=Setting("local-sgd-any-outer-step", SHARED_OPTIMUM),
     )
 
@@ -185,7 +185,7 @@ def prop7_tau() -> Stated:
 
 
 def implications() -> Iterator[Implication]:
-    """The constants imply the orders; one coordinate of the example is a quadratic on identical machines."""
+    """The constants imply the orders; one coordinate of the example is a quadratic on identical workers."""
     yield Specialization(
         "patel2024/eq8", "khaled2025/quadratic-mean", "=", target_at={"gamma": gamma / 2, "curvature": L}
     )

@@ -150,7 +150,7 @@ def thm11_exact() -> Stated:
     provenance=own("constant of Theorem 11, noiseless part", f"{PROOFS}#thm11"),
 )
 def thm11_constant() -> Stated:
-    """On the chain split by parity, whose machines share their optimum, every distributed zero-respecting algorithm
+    """On the chain split by parity, whose workers share their optimum, every distributed zero-respecting algorithm
     stays above $L B^2 / (128 R^2)$ after $R$ rounds, whatever $K$."""
     return Stated(
         {"optimization": L * B**2 / (128 * R**2)},

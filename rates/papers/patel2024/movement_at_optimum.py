@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sympy import Le
 
 from tightrate.rates.papers.patel2024 import PAPER, PROOFS
-from tightrate.rates.papers.patel2024.assumptions import A1, A7, CONVEX, QUADRATIC_MACHINES, STEP_AT_MOST_INVERSE_L
+from tightrate.rates.papers.patel2024.assumptions import A1, A7, CONVEX, QUADRATIC_WORKERS, STEP_AT_MOST_INVERSE_L
 from tightrate.rates.papers.patel2024.terms import remaining_fraction
 from tightrate.rates.statements.builder import Stated, Statements, corrected, own, read
 from tightrate.rates.statements.implication import Implication, Specialization
@@ -34,11 +34,11 @@ def prop25() -> Stated:
 
 @MOVEMENT.upper(
     "prop25-convex",
-    "Movement at the optimum of convex machines",
-    provenance=own("sharpens Prop. 25 for convex machines", f"{PROOFS}#prop25"),
+    "Movement at the optimum of convex workers",
+    provenance=own("sharpens Prop. 25 for convex workers", f"{PROOFS}#prop25"),
 )
 def prop25_convex() -> Stated:
-    """For convex machines and $eta <= 2/L$ local steps do not expand distances, so the growth in $K$ of prop25 is
+    """For convex workers and $eta <= 2/L$ local steps do not expand distances, so the growth in $K$ of prop25 is
     linear instead of exponential."""
     return Stated(
         {"heterogeneity": zeta_mean * eta * L * (K - 1) / 2},
@@ -48,12 +48,12 @@ def prop25_convex() -> Stated:
 
 @MOVEMENT.upper(
     "prop25-quadratics",
-    "Movement at the optimum of quadratic machines",
-    problem_class=QUADRATIC_MACHINES,
+    "Movement at the optimum of quadratic workers",
+    problem_class=QUADRATIC_WORKERS,
     provenance=corrected("App. C.1, with the factor $1/H$", f"{PROOFS}#prop25"),
 )
 def prop25_quadratics() -> Stated:
-    """For quadratic machines under A7 the movement at the optimum is at most this; the printed display lacks the
+    """For quadratic workers under A7 the movement at the optimum is at most this; the printed display lacks the
     smoothness in the denominator and so does not have the unit of a gradient."""
     return Stated(
         {"heterogeneity": zeta_opt * (1 - remaining_fraction(eta, L)) / (eta * K * L)},

@@ -1,4 +1,4 @@
-"""Theorem 15: convex machines with second-order heterogeneity and third-order smoothness, and what it buys."""
+"""Theorem 15: convex workers with second-order heterogeneity and third-order smoothness, and what it buys."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tightrate.rates.statements.theorem import Condition
 from tightrate.rates.symbols.alphabet import B, D, K, Q, R, eps, sigma, tau, zeta, zeta_star
 from tightrate.rates.symbols.monomial import monomial
 
-CONVEX_MACHINES = Statements(PAPER, constants="hidden with logs", problem_class=HIGHER_ORDER, iterate=UNIFORM_AVERAGE)
+CONVEX_WORKERS = Statements(PAPER, constants="hidden with logs", problem_class=HIGHER_ORDER, iterate=UNIFORM_AVERAGE)
 
 
 def _drift_terms(prefix: str, heterogeneity: Expr) -> dict[str, Expr]:
@@ -50,11 +50,11 @@ def _thm15_common_terms() -> dict[str, Expr]:
     }
 
 
-@CONVEX_MACHINES.upper(
+@CONVEX_WORKERS.upper(
     "thm15", "Local SGD with second-order heterogeneity, convex", provenance=read("Theorem 15, version I")
 )
 def thm15() -> Stated:
-    """With plain averaging and a suitable fixed inner step, up to logarithms, for machines whose dissimilarity on the
+    """With plain averaging and a suitable fixed inner step, up to logarithms, for workers whose dissimilarity on the
     ball of radius $D$ about 0 is at most $zeta$. This is version I, the one of Table 2."""
     return Stated(
         {**_thm15_common_terms(), **_drift_terms("heterogeneity", zeta)},
@@ -64,13 +64,13 @@ def thm15() -> Stated:
     )
 
 
-@CONVEX_MACHINES.upper(
+@CONVEX_WORKERS.upper(
     "thm15-zeta-star",
     "Local SGD with second-order heterogeneity, convex, heterogeneity at the optimum only",
     provenance=corrected("Theorem 15, version II, on a ball that reaches the optimum (erratum E2)"),
 )
 def thm15_zeta_star() -> Stated:
-    """With plain averaging and a suitable fixed inner step, up to logarithms, for machines with heterogeneity
+    """With plain averaging and a suitable fixed inner step, up to logarithms, for workers with heterogeneity
     $zeta_star$ at the optimum: version II, which is version I with $zeta <= zeta_star + tau D$ split up."""
     return Stated(
         {
@@ -97,7 +97,7 @@ def _largest_heterogeneity(term: Expr) -> Expr:
     return Pow(eps / term.subs(zeta, 1), 1 / power)
 
 
-@CONVEX_MACHINES.upper(
+@CONVEX_WORKERS.upper(
     "eq10-old",
     "Heterogeneity tolerated by the first-order theory",
     constants="hidden",
@@ -113,7 +113,7 @@ def eq10_old() -> Stated:
     )
 
 
-@CONVEX_MACHINES.upper(
+@CONVEX_WORKERS.upper(
     "eq10-new",
     "Heterogeneity tolerated by the theory with second- and third-order assumptions",
     measure="tolerance",
@@ -129,17 +129,17 @@ def eq10_new() -> Stated:
     )
 
 
-@CONVEX_MACHINES.lower(
+@CONVEX_WORKERS.lower(
     "remark18",
-    "Mini-batch SGD cannot gain from equal machines",
+    "Mini-batch SGD cannot gain from equal workers",
     constants="hidden",
     algorithm="minibatch-sgd",
-    problem_class="equal convex quadratic machines",
+    problem_class="equal convex quadratic workers",
     iterate="last iterate",
     provenance=read("Remark 18"),
 )
 def remark18() -> Stated:
-    """Even on equal quadratic machines ($zeta_star = tau = Q = 0$) mini-batch SGD with any step stays above this; it is
+    """Even on equal quadratic workers ($zeta_star = tau = Q = 0$) mini-batch SGD with any step stays above this; it is
     conjectured (Conjecture 17) that local SGD gains when $tau$, $Q B$, $sigma$ and $zeta_star$ are small."""
     return Stated(
         minibatch_terms(),
@@ -149,7 +149,7 @@ def remark18() -> Stated:
 
 
 def implications() -> Iterator[Implication]:
-    """Equal machines, the two versions of Theorem 15, and the heterogeneity that it tolerates."""
+    """Equal workers, the two versions of Theorem 15, and the heterogeneity that it tolerates."""
     yield Specialization("patel2024/thm15", "yuan2020/convex", "=", {"tau": 0, "zeta": 0})
     yield Specialization("patel2024/thm15", "woodworth2020a/quadratic", "~", {"tau": 0, "Q": 0})
     yield Specialization("patel2024/thm15", "patel2024/thm15-zeta-star", "~", {"zeta": zeta_star + tau * D})

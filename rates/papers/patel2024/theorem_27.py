@@ -1,4 +1,4 @@
-"""Theorem 27: strongly convex machines with second-order heterogeneity and third-order smoothness, and its proof."""
+"""Theorem 27: strongly convex workers with second-order heterogeneity and third-order smoothness, and its proof."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STRONGLY_CONVEX = Statements(PAPER, problem_class=STRONGLY_CONVEX_HIGHER_ORDER, 
     provenance=corrected("Lemma 36 in expectation (erratum E3), there quoted from Woodworth et al. $(2020b)$"),
 )
 def lemma36() -> Stated:
-    """With plain averaging the iterates of the machines stay this close to their average at every step."""
+    """With plain averaging the iterates of the workers stay this close to their average at every step."""
     return Stated(
         {"noise": 3 * K * sigma**2 * eta**2, "heterogeneity": 6 * K**2 * eta**2 * zeta**2},
         conditions=(VANILLA, STEP_AT_MOST_HALF, A2),
@@ -93,15 +93,15 @@ def _fixed_step_terms() -> dict[str, Expr]:
 )
 def thm27() -> Stated:
     """With $gamma = 1$, a prescribed fixed inner step and geometrically weighted averaging of the iterates, up to
-    logarithms; for equal quadratic machines only the first two terms remain."""
-    equal_machines = yuan2020.strongly_convex_terms()
+    logarithms; for equal quadratic workers only the first two terms remain."""
+    equal_workers = yuan2020.strongly_convex_terms()
     return Stated(
         {
-            "optimization": equal_machines["optimization"],
-            "statistical": equal_machines["statistical"],
+            "optimization": equal_workers["optimization"],
+            "statistical": equal_workers["statistical"],
             "noise drift": tau**2 * sigma**2 / (mu**3 * K * R**2),
             "heterogeneity drift": tau**2 * zeta**2 / (mu**3 * R**2),
-            "third-order noise": equal_machines["third-order noise"],
+            "third-order noise": equal_workers["third-order noise"],
             "third-order heterogeneity": Q**2 * zeta**4 / (mu**5 * R**4),
         },
         conditions=(VANILLA, STEP_AT_MOST_HALF, A2, A3),
@@ -150,12 +150,12 @@ def thm27_explicit() -> Stated:
 
 @STRONGLY_CONVEX.upper(
     "thm27-equal-quadratics",
-    "Theorem 27 for machines with equal Hessians, with constants and logarithm",
+    "Theorem 27 for workers with equal Hessians, with constants and logarithm",
     problem_class="strongly convex quadratics with equal Hessians",
     provenance=assembled("proof of Theorem 27 and Lemma 37", f"{PROOFS}#thm27"),
 )
 def thm27_equal_quadratics() -> Stated:
-    """For quadratic machines with one common Hessian ($tau = Q = 0$) the recursion in the proof gives, at a fixed step
+    """For quadratic workers with one common Hessian ($tau = Q = 0$) the recursion in the proof gives, at a fixed step
     $eta <= 1/(2L)$, $r_0 A/((1 - A eta)^(-K R) - 1) + eta sigma^2/M$ with $A = mu/2$."""
     return Stated(
         {name: _fixed_step_terms()[name] for name in ("optimization", "statistical")},
@@ -166,7 +166,7 @@ def thm27_equal_quadratics() -> Stated:
 
 
 def implications() -> Iterator[Implication]:
-    """Equal machines, the prescribed step, and the constant in the exponent."""
+    """Equal workers, the prescribed step, and the constant in the exponent."""
     yield Specialization("patel2024/thm27", "yuan2020/strongly-convex", "=", {"tau": 0, "zeta": 0})
     yield Specialization("patel2024/thm27-step", "patel2024/thm27-equal-quadratics", "=", {"tau": 0, "Q": 0})
     yield Specialization(

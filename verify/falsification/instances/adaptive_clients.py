@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tightrate.constructions.pieces import LogCosh
-from tightrate.constructions.separable import SeparableMachines, average_root
+from tightrate.constructions.separable import SeparableWorkers, average_root
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithms.fedada2 import fedada2
 from tightrate.verify.falsification.search import Array, Axis, Point, ScalingSequence, Search, over_points
@@ -34,7 +34,7 @@ OF_ORDER_ONE = (
 )
 
 
-def clients(point: Point, common: bool) -> SeparableMachines:
+def clients(point: Point, common: bool) -> SeparableWorkers:
     """Clients whose average slope changes sign at 0: each tilt is less than a client's share of the mean amplitude."""
     amplitude = np.stack([point[f"amplitude{m}"] for m in range(CLIENTS)], axis=-1)
     tilt = np.stack([point[f"tilt{m}"] for m in range(CLIENTS)], axis=-1)
@@ -44,10 +44,10 @@ def clients(point: Point, common: bool) -> SeparableMachines:
     piece = LogCosh(amplitude[..., None])
     tilts = tilt[..., None]
     root = average_root(piece, tilts)
-    return SeparableMachines(piece, -root - point["start"][:, None], tilts, root)
+    return SeparableWorkers(piece, -root - point["start"][:, None], tilts, root)
 
 
-def run(problem: SeparableMachines, point: Point, *, R: Array, eta: Array, gamma: Array) -> tuple[Array, Array]:
+def run(problem: SeparableWorkers, point: Point, *, R: Array, eta: Array, gamma: Array) -> tuple[Array, Array]:
     """Mean and least squared slope over R rounds of one local step each."""
     algorithm = fedada2(eta=eta, gamma=gamma, lam=point["lambda"], server_damping=point["server_damping"])
     n = len(eta)

@@ -1,7 +1,7 @@
-"""Few steps of two machines with noise of two values: every path of the noise, so that quantiles are exact.
+"""Few steps of two workers with noise of two values: every path of the noise, so that quantiles are exact.
 
 A statement that holds with probability at least 1 - delta is measured by its quantile at 1 - delta.  Statements about
-one round of equal machines in expectation need the paths of one machine only.
+one round of equal workers in expectation need the paths of one worker only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tightrate.constructions.pieces import Clipped
-from tightrate.constructions.separable import SeparableMachines, placed
+from tightrate.constructions.separable import SeparableWorkers, placed
 from tightrate.rates.statements.admissible_steps import fastest_averaging, largest_step, mentions
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithm import Algorithm
@@ -26,7 +26,7 @@ from tightrate.verify.falsification.instances.kinked_functions import bent_parab
 from tightrate.verify.falsification.search import Array, Axis, Point, Search, Trial, over_points, pooled
 from tightrate.verify.measurement import Measurement
 
-MACHINES, MOST_STEPS, MOST_ROUNDS, LONGEST_ROUND = 2, 4, 2, 8
+WORKERS, MOST_STEPS, MOST_ROUNDS, LONGEST_ROUND = 2, 4, 2, 8
 POINTS_AT_ONCE = 512
 METHOD = "exact: all paths of the noise, by the shipped algorithm"
 LAW = (Axis("probability", 0.02, 0.98, "linear"), Axis("sigma", 0.01, 10.0))
@@ -48,15 +48,15 @@ Measured = Literal["z", "x", "scaled-z", "growth", "difference", "size"]
 
 @dataclass(frozen=True)
 class Paths:
-    """Noise of two values for every step and machine: values (step, path, machine) in {0, 1}, 0 the first value."""
+    """Noise of two values for every step and worker: values (step, path, worker) in {0, 1}, 0 the first value."""
 
     second: Array
 
     @classmethod
-    def of(cls, steps: int, machines: int) -> Paths:
-        """All 2^(steps machines) of them."""
-        bits = (np.arange(2 ** (steps * machines))[:, None] >> np.arange(steps * machines)) & 1
-        return cls(np.moveaxis(bits.reshape(-1, steps, machines), 0, 1).astype(np.float64))
+    def of(cls, steps: int, workers: int) -> Paths:
+        """All 2^(steps workers) of them."""
+        bits = (np.arange(2 ** (steps * workers))[:, None] >> np.arange(steps * workers)) & 1
+        return cls(np.moveaxis(bits.reshape(-1, steps, workers), 0, 1).astype(np.float64))
 
     def chances(self, probability: Array, steps: int) -> Array:
         """The probability (n, path) of each path, given that of the first value."""
@@ -84,7 +84,7 @@ def quantile(values: Array, chances: Array, delta: Array) -> Array:
 
 @dataclass(frozen=True)
 class Moment:
-    """A local step of all runs (n path, machine, 1): the states around it, and which runs take it."""
+    """A local step of all runs (n path, worker, 1): the states around it, and which runs take it."""
 
     before: Any
     gradient: Array
@@ -96,7 +96,7 @@ class Moment:
 
 def walk(
     algorithm: Algorithm[Any],
-    problem: SeparableMachines,
+    problem: SeparableWorkers,
     point: Point,
     paths: Paths,
     *,
@@ -135,12 +135,12 @@ def _repeated(values: Array, paths: Paths) -> Array:
     return np.repeat(values, paths.second.shape[1])
 
 
-def _bent(point: Point, paths: Paths) -> SeparableMachines:
+def _bent(point: Point, paths: Paths) -> SeparableWorkers:
     return bent_parabola(*(_repeated(point[name], paths) for name in ("flat", "slope", "B")))
 
 
 def spread_trial(theorem: Theorem, point: Point, *, pairs: bool) -> Measurement:
-    """Equal machines in one round: the largest expected spread at any step, from the law of one machine's iterate."""
+    """Equal workers in one round: the largest expected spread at any step, from the law of one worker's iterate."""
     paths = Paths.of(LONGEST_ROUND, 1)
     one = np.ones_like(point["K"])
     symbols = {"L": one, "K": point["K"], "M": point["M"], "sigma": point["sigma"]}
@@ -158,8 +158,8 @@ def spread_trial(theorem: Theorem, point: Point, *, pairs: bool) -> Measurement:
 
 
 def drift_trial(theorem: Theorem, point: Point) -> Measurement:
-    """The quantile of the largest spread of two machines at any step of a round."""
-    paths = Paths.of(MOST_STEPS, MACHINES)
+    """The quantile of the largest spread of two workers at any step of a round."""
+    paths = Paths.of(MOST_STEPS, WORKERS)
     one = np.ones_like(point["K"])
     symbols = {"L": one, "K": point["K"], "delta": point["delta"]}
     symbols["sigma"] = np.maximum(*np.abs(jumps(point)))
@@ -175,10 +175,10 @@ def drift_trial(theorem: Theorem, point: Point) -> Measurement:
 
 def guarantee_trial(theorem: Theorem, point: Point) -> Measurement:
     """The quantile of the gap of the average over all local iterates, with any outer step."""
-    paths = Paths.of(MOST_STEPS, MACHINES)
+    paths = Paths.of(MOST_STEPS, WORKERS)
     one = np.ones_like(point["K"])
     R = np.minimum(point["most_rounds"], np.floor(MOST_STEPS / point["K"]))
-    symbols = {"L": one, "K": point["K"], "R": R, "M": MACHINES * one, "delta": point["delta"], "gamma": point["gamma"]}
+    symbols = {"L": one, "K": point["K"], "R": R, "M": WORKERS * one, "delta": point["delta"], "gamma": point["gamma"]}
     symbols |= {"B": point["B"], "sigma": np.maximum(*np.abs(jumps(point)))}
     symbols["eta"] = point["used"] * largest_step(theorem.conditions, symbols)
     problem = _bent(point, paths)
@@ -196,7 +196,7 @@ def guarantee_trial(theorem: Theorem, point: Point) -> Measurement:
 
 def clipped_trial(theorem: Theorem, point: Point, *, measured: Measured) -> Measurement:
     """Local SGDM or Local Adam with clipping on Huber's function, of smoothness 1 and bounded slopes."""
-    paths = Paths.of(MOST_STEPS, MACHINES)
+    paths = Paths.of(MOST_STEPS, WORKERS)
     n = len(point["K"])
     R = np.minimum(point["most_rounds"], np.floor(MOST_STEPS / point["K"]))
     symbols = symbols_of(theorem, point, R)
@@ -243,7 +243,7 @@ def symbols_of(theorem: Theorem, point: Point, R: Array) -> dict[str, Array]:
     """The symbols of cheng2024 in one dimension; steps and averaging as large as allowed, times a share."""
     one = np.ones_like(point["K"])
     noise = level(jumps(point), point["probability"], point["alpha"])
-    symbols = {"L": one, "d": one, "weak": 0 * one, "M": MACHINES * one, "R": R, "sigma": noise}
+    symbols = {"L": one, "d": one, "weak": 0 * one, "M": WORKERS * one, "R": R, "sigma": noise}
     symbols |= {"sigma_inf": noise, "sigma_2alpha": noise, "G": point["steepest"], "G_inf": point["steepest"]}
     symbols |= {name: point[name] for name in ("K", "B", "alpha", "beta1", "delta")}
     symbols["rho"] = point["threshold"] * np.maximum(3 * noise, 2 * point["steepest"])
@@ -257,7 +257,7 @@ def symbols_of(theorem: Theorem, point: Point, R: Array) -> dict[str, Array]:
     return symbols
 
 
-def _huber(steepest: Array, B: Array) -> SeparableMachines:
+def _huber(steepest: Array, B: Array) -> SeparableWorkers:
     """A parabola of curvature 1 that goes on in lines of slope +-steepest, its optimum at B."""
     n = len(B)
     piece = Clipped(np.ones((n, 1, 1)), steepest[:, None, None])
@@ -286,7 +286,7 @@ def _search(theorem_id: str, where: str, axes: tuple[Axis, ...], trial: Trial) -
 def _of_clipping(label: str, measured: Measured, *axes: Axis) -> Search:
     return _search(
         f"cheng2024/{label}",
-        "Huber's function, two machines, at most four steps",
+        "Huber's function, two workers, at most four steps",
         (*HUBER, *LAW, DELTA, *TIMES, USED, *axes),
         partial(clipped_trial, measured=measured),
     )
@@ -297,9 +297,9 @@ KINK = "a parabola with two curvatures"
 
 lemma7 = _search("khaled2025/lemma7", KINK, (*BENT, *LAW, *ROUND, USED), partial(spread_trial, pairs=True))
 lemma7_mean = _search("khaled2025/lemma7-mean", KINK, (*BENT, *LAW, *ROUND, USED), partial(spread_trial, pairs=False))
-lemma10 = _search("khaled2025/lemma10", f"{KINK}, two machines", (*BENT, *LAW, DELTA, TIMES[0], USED), drift_trial)
+lemma10 = _search("khaled2025/lemma10", f"{KINK}, two workers", (*BENT, *LAW, DELTA, TIMES[0], USED), drift_trial)
 thm4 = _search(
-    "khaled2025/thm4-safe", f"{KINK}, two machines, at most four steps",
+    "khaled2025/thm4-safe", f"{KINK}, two workers, at most four steps",
     (*BENT, *LAW, DELTA, *TIMES, USED, Axis("gamma", 0.1, 10.0)), guarantee_trial,
 )  # fmt: skip
 lemB1 = _of_clipping("lemB1", "z")

@@ -18,7 +18,7 @@ from tightrate.verify.falsification.instances.scaling_rules import RULE
 from tightrate.verify.falsification.search import Array, Axis, Point, Search, over_points
 from tightrate.verify.measurement import Measurement
 
-COORDINATES, MACHINES, MOST_ROUNDS = 2, 2, 30
+COORDINATES, WORKERS, MOST_ROUNDS = 2, 2, 30
 METHOD = "exact second moments, every step taken, the matrix by the shipped rule from given increments"
 COMMON = (
     *(Axis(f"start{i}", 1e-2, 10.0) for i in range(COORDINATES)),
@@ -34,8 +34,8 @@ COMMON = (
 )
 EQUAL = (*(Axis(f"curvature{i}", 1e-3, 1.0) for i in range(COORDINATES)), Axis("M", 1, 100, "whole"))
 DIFFERENT = (
-    *(Axis(f"curvature{m}{i}", 1e-3, 1.0) for m in range(MACHINES) for i in range(COORDINATES)),
-    *(Axis(f"minimizer{m}{i}", -1.0, 1.0, "linear") for m in range(MACHINES) for i in range(COORDINATES)),
+    *(Axis(f"curvature{m}{i}", 1e-3, 1.0) for m in range(WORKERS) for i in range(COORDINATES)),
+    *(Axis(f"minimizer{m}{i}", -1.0, 1.0, "linear") for m in range(WORKERS) for i in range(COORDINATES)),
 )
 
 
@@ -63,11 +63,11 @@ def trial(theorem: Theorem, point: Point, *, scaling: Scaling) -> Measurement:
     one = np.ones_like(point["K"])
     if "minimizer00" in point:
         curvature, minimizer = (np.moveaxis(table(point, name), 1, 2) for name in ("curvature", "minimizer"))
-        machines, level = MACHINES * one, noise
-    else:  # noise of M equal machines is averaged: one machine with 1/M of the variance
+        workers, level = WORKERS * one, noise
+    else:  # noise of M equal workers is averaged: one worker with 1/M of the variance
         curvature = columns(point, "curvature")[..., None]
         minimizer = np.zeros_like(curvature)
-        machines, level = point["M"], noise / np.sqrt(point["M"])[:, None]
+        workers, level = point["M"], noise / np.sqrt(point["M"])[:, None]
     mean_curvature = curvature.mean(axis=-1)
     optimum = (curvature * minimizer).mean(axis=-1) / mean_curvature
     symbols = {
@@ -76,7 +76,7 @@ def trial(theorem: Theorem, point: Point, *, scaling: Scaling) -> Measurement:
         "zeta_star": np.sqrt(np.sum((curvature * (optimum[..., None] - minimizer)) ** 2, axis=1).mean(axis=-1)),
         "sigma": np.linalg.norm(noise, axis=-1),
         "B": np.linalg.norm(start - optimum, axis=-1),
-        "M": machines,
+        "M": workers,
         "K": point["K"],
         "R": point["R"],
         "d_min": point["d_min"],
@@ -108,7 +108,7 @@ def _search(label: str, rule: str) -> Search:
     return Search(
         name=theorem_id,
         theorem_id=theorem_id,
-        where="two quadratic machines that differ" if differ else "one quadratic in two coordinates on every machine",
+        where="two quadratic workers that differ" if differ else "one quadratic in two coordinates on every worker",
         axes=(*COMMON, *(DIFFERENT if differ else EQUAL)),
         trial=partial(trial, scaling=RULE[rule]),
         method=METHOD,

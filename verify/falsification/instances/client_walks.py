@@ -21,7 +21,7 @@ from tightrate.verify.falsification.search import Array, Axis, Point, Search, ov
 from tightrate.verify.measurement import Measurement
 
 METHOD = "the shipped client and server, step by step, no randomness"
-MOST_STEPS, MOST_DELAY, MACHINES, DIMENSION = 8, 3, 2, 2
+MOST_STEPS, MOST_DELAY, WORKERS, DIMENSION = 8, 3, 2, 2
 FREE = (
     *(Axis(f"gradient{k}", 1e-3, 1e3, may_vanish=True) for k in range(MOST_STEPS)),
     Axis("K", 1, MOST_STEPS, "whole"),
@@ -106,7 +106,7 @@ def run_trial(_: Theorem, point: Point, *, adaptive: Literal["clients", "server"
     else:
         client, server = SGD(per_replica("eta", point["eta"])), server_adagrad(point["gamma"], 0.0, point["lambda"])
     algorithm = FederatedOptimization(client, server)
-    state = algorithm.init(np.broadcast_to(point["B"][:, None, None] / np.sqrt(DIMENSION), (n, MACHINES, DIMENSION)))
+    state = algorithm.init(np.broadcast_to(point["B"][:, None, None] / np.sqrt(DIMENSION), (n, WORKERS, DIMENSION)))
     value, push = np.zeros(n), point["push"]
     for r in range(int(point["R"].max())):
         for k in range(int(point["K"].max())):

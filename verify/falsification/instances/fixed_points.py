@@ -1,4 +1,4 @@
-"""Local gradient descent on three strongly convex quadratic machines in the plane: where it ends, how fast."""
+"""Local gradient descent on three strongly convex quadratic workers in the plane: where it ends, how fast."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.rates.statements.admissible_steps import largest_step
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.exact.local_gradient_descent import round_map
@@ -15,16 +15,16 @@ from tightrate.verify.falsification.search import Array, Axis, Point, Search, ov
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.verdict import Status
 
-MACHINES, DIMENSION = 3, 2
+WORKERS, DIMENSION = 3, 2
 METHOD = "closed form of local gradient descent on quadratics"
 CONSTANTS = ("L", "mu", "tau", "tau_mean", "zeta_star", "zeta_mean", "zeta_opt", "B")
-MACHINE = (
-    *(Axis(f"curvature{m}{i}", 1e-3, 1.0) for m in range(MACHINES) for i in range(DIMENSION)),
-    *(Axis(f"angle{m}", 0.0, np.pi, "linear") for m in range(MACHINES)),
-    *(Axis(f"minimizer{m}{i}", -1.0, 1.0, "linear") for m in range(MACHINES) for i in range(DIMENSION)),
+WORKER = (
+    *(Axis(f"curvature{m}{i}", 1e-3, 1.0) for m in range(WORKERS) for i in range(DIMENSION)),
+    *(Axis(f"angle{m}", 0.0, np.pi, "linear") for m in range(WORKERS)),
+    *(Axis(f"minimizer{m}{i}", -1.0, 1.0, "linear") for m in range(WORKERS) for i in range(DIMENSION)),
 )
 LOCAL_STEPS = Axis("K", 2, 1000, "whole")
-INSTANCE = (*MACHINE, LOCAL_STEPS, Axis("used", 1e-3, 1.0))
+INSTANCE = (*WORKER, LOCAL_STEPS, Axis("used", 1e-3, 1.0))
 ROUNDS = Axis("R", 1, 300, "whole")
 OUTER = Axis("gamma_used", 0.01, 1.0)
 
@@ -37,23 +37,23 @@ Measured = Literal[
 ]
 
 
-def machines(point: Point) -> QuadraticMachines:
+def workers(point: Point) -> QuadraticWorkers:
     """Hessians with the curvatures `curvature` along axes turned by `angle`."""
-    angles = np.stack([point[f"angle{m}"] for m in range(MACHINES)], axis=-1)
+    angles = np.stack([point[f"angle{m}"] for m in range(WORKERS)], axis=-1)
     cosine, sine = np.cos(angles), np.sin(angles)
     basis = np.stack([np.stack([cosine, -sine], axis=-1), np.stack([sine, cosine], axis=-1)], axis=-2)
 
     def table(name: str) -> Array:
-        rows = [[point[f"{name}{m}{i}"] for i in range(DIMENSION)] for m in range(MACHINES)]
+        rows = [[point[f"{name}{m}{i}"] for i in range(DIMENSION)] for m in range(WORKERS)]
         return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
     hessians = (basis * table("curvature")[..., None, :]) @ np.swapaxes(basis, -1, -2)
-    return QuadraticMachines((hessians + np.swapaxes(hessians, -1, -2)) / 2, table("minimizer"))
+    return QuadraticWorkers((hessians + np.swapaxes(hessians, -1, -2)) / 2, table("minimizer"))
 
 
 def trial(theorem: Theorem, point: Point, *, measured: Measured) -> Measurement:
     """Constants measured on the instance; the inner step is the share `used` of the largest one allowed."""
-    problem = machines(point)
+    problem = workers(point)
     one = np.ones_like(point["K"])
     symbols = {name: problem.constants[name] for name in CONSTANTS}
     symbols |= {"K": point["K"], "R": point.get("R", one), "gamma": one}
@@ -91,18 +91,18 @@ def trial(theorem: Theorem, point: Point, *, measured: Measured) -> Measurement:
     return over_points(value, symbols, rounding=1e-11 * size)
 
 
-def in_scaled_variables(problem: QuadraticMachines, scaling: Array) -> QuadraticMachines:
-    """The same machines as functions of D^(1/2) x, for diagonal D (n, d)."""
+def in_scaled_variables(problem: QuadraticWorkers, scaling: Array) -> QuadraticWorkers:
+    """The same workers as functions of D^(1/2) x, for diagonal D (n, d)."""
     root = np.sqrt(scaling)
     hessians = problem.hessians / (root[:, None, :, None] * root[:, None, None, :])
-    return QuadraticMachines((hessians + np.swapaxes(hessians, -1, -2)) / 2, problem.minimizers * root[:, None])
+    return QuadraticWorkers((hessians + np.swapaxes(hessians, -1, -2)) / 2, problem.minimizers * root[:, None])
 
 
 def dissimilarity_trial(_: Theorem, point: Point, *, of_worst: bool) -> Measurement:
-    """|grad F_m - grad F| of the worst machine, or its root mean square, at a point at most D away from the start 0."""
-    problem = machines(point)
+    """|grad F_m - grad F| of the worst worker, or its root mean square, at a point at most D away from the start 0."""
+    problem = workers(point)
     symbols = {name: problem.constants[name] for name in CONSTANTS}
-    symbols |= {"D": point["D"], "M": np.full_like(point["D"], MACHINES)}
+    symbols |= {"D": point["D"], "M": np.full_like(point["D"], WORKERS)}
     direction = np.stack([np.cos(point["direction"]), np.sin(point["direction"])], axis=-1)
     x = (point["inside"] * point["D"])[:, None] * direction
     gradients = problem.gradient(np.broadcast_to(x[:, None], problem.minimizers.shape))
@@ -121,7 +121,7 @@ def _search(
     return Search(
         name=f"{theorem_id}@{name}" if name else theorem_id,
         theorem_id=theorem_id,
-        where="three strongly convex quadratic machines in the plane",
+        where="three strongly convex quadratic workers in the plane",
         axes=(*instance, *axes),
         trial=partial(trial, measured=measured),
         method=METHOD,
@@ -133,8 +133,8 @@ def _of_dissimilarity(label: str, *, of_worst: bool, expected: Status = "consist
     return Search(
         name=theorem_id,
         theorem_id=theorem_id,
-        where="three strongly convex quadratic machines in the plane",
-        axes=(*MACHINE, *BALL),
+        where="three strongly convex quadratic workers in the plane",
+        axes=(*WORKER, *BALL),
         trial=partial(dissimilarity_trial, of_worst=of_worst),
         expected=expected,
         method="gradients at one point",
@@ -155,7 +155,7 @@ of_scaled_small_step = _search("chezhegov2024/fixed-point-small-step", "discrepa
 gap_at_start = _search("patel2024/start", "start")
 prop25 = _search("patel2024/prop25", "movement")
 prop25_quadratics = _search("patel2024/prop25-quadratics", "movement")
-prop25_convex = _search("patel2024/prop25-convex", "movement", LOCAL_STEPS, LONG_STEP, instance=MACHINE)
+prop25_convex = _search("patel2024/prop25-convex", "movement", LOCAL_STEPS, LONG_STEP, instance=WORKER)
 prop13 = _of_dissimilarity("prop13", of_worst=True, expected="violated")
 prop13_mean = _of_dissimilarity("prop13-mean", of_worst=False)
 prop13_worst = _of_dissimilarity("prop13-worst", of_worst=True)

@@ -1,4 +1,4 @@
-"""Two machines that differ in curvature and in optimum, two coordinates, bounded noise: exact second moments."""
+"""Two workers that differ in curvature and in optimum, two coordinates, bounded noise: exact second moments."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tightrate.simulator.exact.step_moments import step_moments
 from tightrate.verify.falsification.search import Array, Axis, Point, Search, over_points
 from tightrate.verify.measurement import Measurement
 
-MACHINES, COORDINATES = 2, 2
+WORKERS, COORDINATES = 2, 2
 METHOD = "exact second moments of the shipped algorithm on diagonal quadratics, noise of two equal jumps"
 FUNCTIONS = (
-    *(Axis(f"curvature{m}{i}", 1e-4, 1.0) for m in range(MACHINES) for i in range(COORDINATES)),
-    *(Axis(f"minimizer{m}{i}", -1.0, 1.0, "linear") for m in range(MACHINES) for i in range(COORDINATES)),
+    *(Axis(f"curvature{m}{i}", 1e-4, 1.0) for m in range(WORKERS) for i in range(COORDINATES)),
+    *(Axis(f"minimizer{m}{i}", -1.0, 1.0, "linear") for m in range(WORKERS) for i in range(COORDINATES)),
     *(Axis(f"start{i}", -5.0, 5.0, "linear") for i in range(COORDINATES)),
 )
 NOISE = tuple(Axis(f"noise{i}", 1e-4, 10.0) for i in range(COORDINATES))
@@ -32,7 +32,7 @@ SCALING = tuple(Axis(f"scaling{i}", 0.1, 10.0) for i in range(COORDINATES))
 
 def table(point: Point, name: str) -> Array:
     """(n, M, d)."""
-    rows = [[point[f"{name}{m}{i}"] for i in range(COORDINATES)] for m in range(MACHINES)]
+    rows = [[point[f"{name}{m}{i}"] for i in range(COORDINATES)] for m in range(WORKERS)]
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
@@ -77,7 +77,7 @@ def trial(theorem: Theorem, point: Point, *, output: Literal["average", "weighte
         "B_scaled": np.sqrt(np.sum(scaling * (start - optimum) ** 2, axis=-1)),
         "d_min": scaling.min(axis=-1),
         "d_max": scaling.max(axis=-1),
-        "M": MACHINES * one,
+        "M": WORKERS * one,
         "Q": 0 * one,
         "gamma": one,
         "K": point["K"],
@@ -123,7 +123,7 @@ def _search(
     return Search(
         name=theorem_id,
         theorem_id=theorem_id,
-        where="two quadratic machines of different curvature and optimum",
+        where="two quadratic workers of different curvature and optimum",
         axes=(*instance, *axes),
         trial=partial(trial, output=output),
         method=METHOD,

@@ -1,4 +1,4 @@
-"""Identical machines: one quadratic in three coordinates with noise of its own in each, by exact second moments."""
+"""Identical workers: one quadratic in three coordinates with noise of its own in each, by exact second moments."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def trial(
 def _run(
     algorithm: str, output: Output, symbols: Mapping[str, Array], curvature: Array, start: Array, scaling: Array
 ) -> Response:
-    """Noise of M workers is averaged: one machine with 1/M of the variance has the same moments."""
+    """Noise of M workers is averaged: one worker with 1/M of the variance has the same moments."""
     construct: Callable[..., Any] = ALGORITHMS[algorithm]
     accepted = construct.__kwdefaults__ or {}
     names = {"eta", *accepted} & {"eta", "gamma", "momentum"}
@@ -113,7 +113,7 @@ def _search(theorem_id: str, algorithm: str, output: Output, *axes: Axis, **deta
     return Search(
         name=theorem_id,
         theorem_id=theorem_id,
-        where="one quadratic in three coordinates on every machine",
+        where="one quadratic in three coordinates on every worker",
         axes=(*INSTANCE, *axes),
         trial=partial(trial, algorithm=algorithm, output=output, **details),
         method=METHOD,

@@ -1,6 +1,6 @@
-"""A parabola with two curvatures and infinitely many identical machines: every expectation is a finite sum.
+"""A parabola with two curvatures and infinitely many identical workers: every expectation is a finite sum.
 
-Noise jumps up or down, so a machine's iterate after h local steps takes 2^h values; with infinitely many machines the
+Noise jumps up or down, so a worker's iterate after h local steps takes 2^h values; with infinitely many workers the
 average is its expectation, and the run is deterministic given the start.  A bound that holds for every M with the same
 constants holds in this limit; M = inf in its formula.
 """
@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tightrate.constructions.pieces import Kinked
-from tightrate.constructions.separable import SeparableMachines, placed
+from tightrate.constructions.separable import SeparableWorkers, placed
 from tightrate.rates.papers.khaled2025.outer_momentum import LEGIBLE_LIMIT, STEPS_WITH_MOMENTUM, momentum_condition
 from tightrate.rates.statements.admissible_steps import largest_step
 from tightrate.rates.statements.theorem import Theorem
@@ -28,7 +28,7 @@ from tightrate.verify.falsification.search import Array, Axis, Point, ScalingSeq
 from tightrate.verify.measurement import Measurement
 
 MOST_LOCAL_STEPS = 5
-METHOD = "exact: the limit of infinitely many machines, noise with two values, all paths of a round summed"
+METHOD = "exact: the limit of infinitely many workers, noise with two values, all paths of a round summed"
 FUNCTION = (
     Axis("flat", 1e-3, 1.0),  # the curvature left of the kink; the one right of it is 1
     Axis("slope", -1.4, 1.4, "linear"),  # its cube is that of the kink, in units of a round's noise (of B without it)
@@ -41,14 +41,14 @@ Output = Literal["last", "average", "weighted"]
 
 @dataclass(frozen=True)
 class Limit:
-    """The run in the limit of infinitely many machines: gap of the output, and how far iterates and slopes go."""
+    """The run in the limit of infinitely many workers: gap of the output, and how far iterates and slopes go."""
 
     gap: Array
     farthest: Array
     steepest: Array
 
 
-def bent_parabola(flat: Array, slope: Array, B: Array) -> SeparableMachines:
+def bent_parabola(flat: Array, slope: Array, B: Array) -> SeparableWorkers:
     """(x_+^2 + flat x_-^2)/2 - slope x about a kink that is placed so that the optimum is at B; all (n,)."""
     piece = Kinked(flat[:, None, None], np.ones((len(flat), 1, 1)))
     root = slope / np.where(slope > 0, 1.0, flat)
@@ -56,7 +56,7 @@ def bent_parabola(flat: Array, slope: Array, B: Array) -> SeparableMachines:
 
 
 def run(
-    problem: SeparableMachines,
+    problem: SeparableWorkers,
     algorithm: FederatedOptimization,
     *,
     eta: Array,
@@ -69,7 +69,7 @@ def run(
     output: Output = "average",
     averaging_decay: Array | float = 0.0,
 ) -> Limit:
-    """K SGD steps of every machine from the server's point, then the server's own step with their mean change.
+    """K SGD steps of every worker from the server's point, then the server's own step with their mean change.
 
     Every argument is (n,); `jumps` are the two values of the noise, the first one with `probability`; stochastic
     gradients are clipped at `rho`.
@@ -187,7 +187,7 @@ def _search(
     return Search(
         name=f"{theorem_id}@{name}",
         theorem_id=theorem_id,
-        where="a parabola with two curvatures, infinitely many machines",
+        where="a parabola with two curvatures, infinitely many workers",
         axes=(*FUNCTION, *axes),
         trial=partial(trial, algorithm=algorithm, output=output),
         method=METHOD,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tightrate.constructions.pieces import Kinked, Rippled
-from tightrate.constructions.separable import SeparableMachines
+from tightrate.constructions.separable import SeparableWorkers
 from tightrate.rates.statements.admissible_steps import largest_step
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.moreau_envelope import envelope_gradient
@@ -65,7 +65,7 @@ def envelope_trial(_: Theorem, point: Point) -> Measurement:
         )
     )
     at_zero = np.zeros((len(one), 1))
-    problem = SeparableMachines(piece, at_zero, np.zeros((len(one), 1, 1)), at_zero)
+    problem = SeparableWorkers(piece, at_zero, np.zeros((len(one), 1, 1)), at_zero)
     symbols = {"L": one, "weak": point["weak"], "lambda": point["lambda"]}
     symbols["moreau"] = point["lambda"] * (1 / (2 * point["weak"])) ** point["parameter"]
     weights = (point["lambda"] * point["preconditioner"] / symbols["moreau"])[:, None]

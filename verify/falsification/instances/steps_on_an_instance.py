@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.constructions.rank_one_pair import rank_one_pair
 from tightrate.rates.papers.patel2024.explicit_functions import slow_curvature
 from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine
@@ -21,24 +21,24 @@ METHOD = "closed form of local gradient descent on quadratics"
 STEPS = (Axis("K", 2, 1e6, "whole"), Axis("R", 1, 1e4, "whole"))
 HETEROGENEITY = (Axis("tau", 1e-3, 0.999), Axis("zeta_star", 1e-4, 1e3))
 
-Instance = Callable[[dict[str, Array]], QuadraticMachines]
+Instance = Callable[[dict[str, Array]], QuadraticWorkers]
 
 
-def hard_pair(symbols: dict[str, Array]) -> QuadraticMachines:
+def hard_pair(symbols: dict[str, Array]) -> QuadraticWorkers:
     """The rank-one pair at the angle that makes R rounds hard; sets the letter `cosine`."""
     symbols["cosine"] = at(hard_cosine(), symbols)
     return rank_one_pair(cosine=symbols["cosine"], L=1.0, B=1.0, M=2)
 
 
-def two_quadratics(symbols: dict[str, Array]) -> QuadraticMachines:
+def two_quadratics(symbols: dict[str, Array]) -> QuadraticWorkers:
     """Curvatures 1 and 1 - tau with slopes +-zeta_star at the common optimum 0, where the run starts."""
     curvatures = np.stack([symbols["L"], symbols["L"] - symbols["tau"]], axis=-1)
     slopes = symbols["zeta_star"][:, None] * np.array([1.0, -1.0])
     optimum = np.zeros((len(curvatures), 1))
-    return QuadraticMachines(curvatures[..., None, None], (-slopes / curvatures)[..., None], known_optimum=optimum)
+    return QuadraticWorkers(curvatures[..., None, None], (-slopes / curvatures)[..., None], known_optimum=optimum)
 
 
-def beside_a_slow_coordinate(symbols: dict[str, Array]) -> QuadraticMachines:
+def beside_a_slow_coordinate(symbols: dict[str, Array]) -> QuadraticWorkers:
     """The two quadratics beside a shared coordinate of curvature `mu` whose optimum is at distance B."""
     symbols["mu"] = at(slow_curvature(), symbols)
     steep = two_quadratics(symbols)
@@ -46,15 +46,15 @@ def beside_a_slow_coordinate(symbols: dict[str, Array]) -> QuadraticMachines:
     hessians = np.zeros((n, 2, 2, 2))
     hessians[..., 0, 0], hessians[..., 1, 1] = steep.hessians[..., 0, 0], symbols["mu"][:, None]
     minimizers = np.stack([steep.minimizers[..., 0], np.broadcast_to(symbols["B"][:, None], (n, 2))], axis=-1)
-    return QuadraticMachines(hessians, minimizers, known_optimum=np.stack([0 * symbols["B"], symbols["B"]], axis=-1))
+    return QuadraticWorkers(hessians, minimizers, known_optimum=np.stack([0 * symbols["B"], symbols["B"]], axis=-1))
 
 
-def gap(problem: QuadraticMachines, rounds: RoundMap, R: Array) -> Array:
+def gap(problem: QuadraticWorkers, rounds: RoundMap, R: Array) -> Array:
     """Suboptimality after R rounds."""
     return problem.gap(rounds.after(R))
 
 
-def discrepancy(problem: QuadraticMachines, rounds: RoundMap, R: Array) -> Array:  # noqa: ARG001
+def discrepancy(problem: QuadraticWorkers, rounds: RoundMap, R: Array) -> Array:  # noqa: ARG001
     """Distance of the fixed point from the optimum."""
     return np.asarray(np.linalg.norm(rounds.fixed_point - problem.optimum, axis=-1))
 
@@ -64,7 +64,7 @@ def trial(
     point: Point,
     *,
     instance: Instance,
-    measured: Callable[[QuadraticMachines, RoundMap, Array], Array],
+    measured: Callable[[QuadraticWorkers, RoundMap, Array], Array],
 ) -> Measurement:
     """L = B = 1, which a change of units allows."""
     one = np.ones_like(point["R"])

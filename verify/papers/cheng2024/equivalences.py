@@ -13,7 +13,7 @@ from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.heavy_tailed_noise import StudentNoise
 from tightrate.constructions.noise import RademacherNoise
 from tightrate.constructions.problem import Array, Problem
-from tightrate.constructions.separable import SeparableMachines
+from tightrate.constructions.separable import SeparableWorkers
 from tightrate.simulator.algorithm import Algorithm
 from tightrate.simulator.algorithms.local_adam import local_adam, minibatch_adam
 from tightrate.simulator.algorithms.local_sgd import local_sgd
@@ -33,7 +33,7 @@ LOCAL_STEPS = (2, 5, 8)  # divisors of the number of steps
 ETA, BETA1, BETA2, DAMPING, THRESHOLD = 0.2, 0.9, 0.9, 0.7, 1.0
 
 
-def bent(workers: int = WORKERS) -> SeparableMachines:
+def bent(workers: int = WORKERS) -> SeparableWorkers:
     """A function on which averaging local iterates is biased, the same on all workers."""
     return asymmetric_softplus(mu=0.2, width=0.1, M=workers, d=DIMENSION)
 

@@ -309,7 +309,7 @@ def adam_floor(session: Session) -> xr.Dataset:
         return found.mean(axis=1), found.std(axis=1, ddof=1) / np.sqrt(replicas)
 
     eta, M, lam = np.array([0.01, 0.02, 0.04]), np.array([2, 8, 32]), np.array([1.0, 4.0])
-    few = 32 * session.choose(quick=48, full=320)  # machines of each damping: small runs are repeated more often
+    few = 32 * session.choose(quick=48, full=320)  # workers of each damping: small runs are repeated more often
     slowest = float(LENGTH / eta[0]) ** -0.5
     noisy = [[measured(1, int(m), round(LENGTH / e), float(e), lam, slowest, few // int(m)) for e in eta] for m in M]
     fine, K, large = np.array([0.02, 0.04, 0.08]), np.array([8, 16, 32]), np.array([LARGE_DAMPING])

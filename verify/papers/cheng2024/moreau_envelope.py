@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from tightrate.constructions.problem import Array
-from tightrate.constructions.separable import SeparableMachines
+from tightrate.constructions.separable import SeparableWorkers
 from tightrate.constructions.weakly_convex import weakly_convex
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.batch.randomness import stream
@@ -20,7 +20,7 @@ from tightrate.verify.session import Session
 INSTANCE = ("H", "z")
 
 
-def proximal_point(problem: SeparableMachines, z: Array, weight: Array) -> Array:
+def proximal_point(problem: SeparableWorkers, z: Array, weight: Array) -> Array:
     """argmin f(y) + weight/2 (y - z)^2 in one dimension, for weight above the weak convexity, by bisection: (n,)."""
     low, high = z - 1.0, z + 1.0
 

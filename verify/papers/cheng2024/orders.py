@@ -255,15 +255,15 @@ def minibatch_adam_drops_clipping() -> Order:
     )
 
 
-def clipping_on_one_machine(other: str) -> Comparison:
+def clipping_on_one_worker(other: str) -> Comparison:
     """Adam's clipping term for K = M = 1 and R at least of order L Delta/sigma^2 against another term there."""
     clipping, bound = (term("thm3", name).subs({K: 1, M: 1}) for name in ("clipping", other))
-    return at_most(clipping, bound, MOMENTS, Ge(R * sigma**2, L * Delta), name=f"one machine: clipping below {other}")
+    return at_most(clipping, bound, MOMENTS, Ge(R * sigma**2, L * Delta), name=f"one worker: clipping below {other}")
 
 
 @claim(
     "cheng2024/clipping-below-first-term-at-all-later-rounds",
-    "For one machine Adam's clipping term is below its first term $L Delta/R$ for every $R$ of at least the order $L"
+    "For one worker Adam's clipping term is below its first term $L Delta/R$ for every $R$ of at least the order $L"
     " Delta/sigma^2$.",
     theorem="cheng2024/eqC.166",
     kind="side condition",
@@ -272,12 +272,12 @@ def clipping_on_one_machine(other: str) -> Comparison:
 )
 def clipping_below_first_term() -> Order:
     """The comparison after (C.167) at the Moreau parameter $lambda/L$."""
-    return Order([clipping_on_one_machine("optimization")], "below the first term")
+    return Order([clipping_on_one_worker("optimization")], "below the first term")
 
 
 @claim(
     "cheng2024/clipping-below-first-term",
-    "For one machine and $R$ of the order $L Delta/sigma^2$, Adam's clipping term is of the order of its first term.",
+    "For one worker and $R$ of the order $L Delta/sigma^2$, Adam's clipping term is of the order of its first term.",
     theorem="cheng2024/eqC.166",
     kind="regime",
     expected="confirmed",
@@ -286,7 +286,7 @@ def clipping_of_the_first_term() -> Order:
     """The comparison after (C.167) as the order that it states: certificates in both directions."""
     clipping, first = (term("thm3", name).subs({K: 1, M: 1}) for name in ("clipping", "optimization"))
     there = (MOMENTS, Ge(R * sigma**2, L * Delta), Le(R * sigma**2, L * Delta))
-    return Order([*equal("one machine: clipping and optimization", clipping, first, *there)], "of one order")
+    return Order([*equal("one worker: clipping and optimization", clipping, first, *there)], "of one order")
 
 
 @claim(
@@ -298,7 +298,7 @@ def clipping_of_the_first_term() -> Order:
 )
 def clipping_below_second_term() -> Order:
     """A certificate for all $alpha >= 4$."""
-    return Order([clipping_on_one_machine("statistical")], "below the second term")
+    return Order([clipping_on_one_worker("statistical")], "below the second term")
 
 
 # --- Local against mini-batch: where the drift starts and ends to matter, what is gained, and what is lost -----------

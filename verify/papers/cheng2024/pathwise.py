@@ -10,7 +10,7 @@ import xarray as xr
 from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
 from tightrate.constructions.heavy_tailed_noise import StudentNoise
 from tightrate.constructions.problem import Array
-from tightrate.constructions.separable import SeparableMachines
+from tightrate.constructions.separable import SeparableWorkers
 from tightrate.simulator.algorithms.local_sgdm import local_sgdm
 from tightrate.simulator.sampled.trajectories import drawn_noise, step_by_step, worker_average
 from tightrate.verify.assertions.bounded import AtMost
@@ -75,7 +75,7 @@ class Path:
 
 
 def pathwise_run(
-    problem: SeparableMachines, *, eta: float, beta1: float, rho: float, noise: Array, L: float, mu: float
+    problem: SeparableWorkers, *, eta: float, beta1: float, rho: float, noise: Array, L: float, mu: float
 ) -> dict[str, Inequality]:
     """(B.36), (B.53), (B.84) and (B.85) at every step of a run of Local SGDM from 0."""
     algorithm = local_sgdm(eta=eta, beta1=beta1, rho=rho)

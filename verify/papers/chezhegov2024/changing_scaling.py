@@ -10,8 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from tightrate.constructions.noise import RademacherNoise
-from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.constructions.random_quadratics import random_machines
+from tightrate.constructions.quadratics import QuadraticWorkers
+from tightrate.constructions.random_quadratics import random_workers
 from tightrate.rates.statements.admissible_steps import fastest_averaging, largest_step
 from tightrate.rates.statements.catalogue import theorem as statement
 from tightrate.rates.statements.theorem import Theorem
@@ -49,9 +49,9 @@ CASES: tuple[tuple[str, Scaling], ...] = (
 
 @dataclass(frozen=True)
 class Instances:
-    """Quadratic machines (n), starts (n, d), and the letters (n,) that a theorem needs."""
+    """Quadratic workers (n), starts (n, d), and the letters (n,) that a theorem needs."""
 
-    problem: QuadraticMachines
+    problem: QuadraticWorkers
     start: Array
     letters: Mapping[str, Array]
 
@@ -62,7 +62,7 @@ class Instances:
         def repeated(values: Array) -> Array:
             return np.repeat(values, replicas, axis=0)
 
-        problem = QuadraticMachines(
+        problem = QuadraticWorkers(
             repeated(self.problem.hessians), repeated(self.problem.minimizers), repeated(self.problem.optimum)
         )
         method = savic(
@@ -95,13 +95,13 @@ def random_instances(generator: np.random.Generator, n: int, source: Theorem, sc
     v * (A v) is at most the largest absolute row sum.  For RMSProp Hessians are diagonal, and noise of jumps s keeps
     coordinate i within max(|x_0i|, s/a_i) of the optimum, so that its gradient is at most a_i times that, plus s.
     """
-    problem = random_machines(generator, n, M, DIMENSION)
+    problem = random_workers(generator, n, M, DIMENSION)
     hessians, minimizers = problem.hessians, problem.minimizers
     if "het" not in source.label:
         hessians, minimizers = np.repeat(hessians[:, :1], M, axis=1), np.zeros_like(minimizers)
     if scaling == "rmsprop":
         hessians = hessians * np.eye(DIMENSION)
-    problem = QuadraticMachines(hessians, minimizers)
+    problem = QuadraticWorkers(hessians, minimizers)
     start = generator.standard_normal((n, DIMENSION)) * 10 ** generator.uniform(-1, 1.5, (n, 1))
     if scaling == "rmsprop":
         curvature, jump = np.diagonal(hessians[:, 0], axis1=-2, axis2=-1), SIGMA / np.sqrt(DIMENSION)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sympy import Expr
 
 from tightrate.constructions.noise import GaussianNoise
-from tightrate.constructions.separable import SeparableMachines
+from tightrate.constructions.separable import SeparableWorkers
 from tightrate.constructions.structured_noise import OnCoordinates
 from tightrate.constructions.zeta_piecewise_pair import zeta_piecewise_pair
 from tightrate.rates.statements.catalogue import theorem as statement
@@ -38,7 +38,7 @@ TILT, COPIES, TILTED_ROUNDS = 1.0, 4096, 150  # of the workers that differ; two 
 TILTED_STEP = D_MIN / (8 * L * (LOCAL_STEPS - 1))  # the largest one
 
 
-def in_new_variables(zeta: float, workers: int) -> SeparableMachines:
+def in_new_variables(zeta: float, workers: int) -> SeparableWorkers:
     """f(D^{-1/2} y) for the kinked pair with D = (D_MAX, D_MIN): again a kinked pair, with other constants."""
     scaled = {"L": L / D_MIN, "curvature": CURVATURE / D_MIN, "mu": CURVATURE / D_MAX, "zeta": zeta / np.sqrt(D_MIN)}
     return zeta_piecewise_pair(**scaled, B=1.0, M=workers)
@@ -217,7 +217,7 @@ def one_step_coefficients() -> Mapping[str, Expr]:
 
 @claim(
     "chezhegov2024/one-step",
-    "Identical machines, in the variables $D^{1/2} x$: a step takes $E|x - x*|^2$ to at most $(1 - eta mu)|x - x*|^2"
+    "Identical workers, in the variables $D^{1/2} x$: a step takes $E|x - x*|^2$ to at most $(1 - eta mu)|x - x*|^2"
     " - (eta/2)$ gap + $eta^2 sigma^2/M + 2 eta L V$.",
     theorem="chezhegov2024/local-id-sc",
     kind="bound with constants",
@@ -241,7 +241,7 @@ def one_step(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "chezhegov2024/spread-of-the-workers",
-    "Identical machines, in the variables $D^{1/2} x$: the spread $E V$ after $h$ local steps is at most $eta^2"
+    "Identical workers, in the variables $D^{1/2} x$: the spread $E V$ after $h$ local steps is at most $eta^2"
     " sigma^2 h$.",
     theorem="khaled2025/lemma7-mean",
     kind="bound with constants",

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithms.savic import savic
 from tightrate.simulator.batch.randomness import stream
@@ -40,7 +40,7 @@ def scaled_fixed_point(session: Session) -> xr.Dataset:
     spectrum = mu + (1 - mu) * generator.random((n, M, d))
     basis = np.linalg.qr(generator.standard_normal((n, M, d, d)))[0]
     hessians = (basis * spectrum[..., None, :]) @ np.swapaxes(basis, -1, -2)
-    problem = QuadraticMachines((hessians + np.swapaxes(hessians, -1, -2)) / 2, generator.standard_normal((n, M, d)))
+    problem = QuadraticWorkers((hessians + np.swapaxes(hessians, -1, -2)) / 2, generator.standard_normal((n, M, d)))
     at_start = problem.gradient(np.zeros((n, M, d)))
     d_min = 10 ** generator.uniform(-1, 0, n) * np.sqrt((at_start**2).mean(axis=1)).min(axis=-1)
     D = np.maximum(d_min[:, None], np.sqrt((at_start**2).mean(axis=1)))
@@ -75,7 +75,7 @@ def scaled_fixed_point(session: Session) -> xr.Dataset:
     )
 
 
-def fixed_point_of(problem: QuadraticMachines, D: Array, K: Array, eta: Array) -> Array:
+def fixed_point_of(problem: QuadraticWorkers, D: Array, K: Array, eta: Array) -> Array:
     """x_inf by its formula in the original coordinates."""
     d = problem.dimension
     step = np.eye(d) - (eta[:, None] / D)[:, None, :, None] * problem.hessians

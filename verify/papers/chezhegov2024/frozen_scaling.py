@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tightrate.constructions.logistic_regression import LogisticRegression, logistic_regression
 from tightrate.constructions.noise import GaussianNoise
-from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.constructions.random_quadratics import random_machines
+from tightrate.constructions.quadratics import QuadraticWorkers
+from tightrate.constructions.random_quadratics import random_workers
 from tightrate.rates.statements.admissible_steps import largest_step
 from tightrate.rates.statements.catalogue import theorem as statement
 from tightrate.rates.statements.theorem import Theorem
@@ -34,12 +34,12 @@ IDENTICAL = ("id-sc", "id-sc-euclidean", "id-quadratic", "id-c", "id-c-tuned")
 LAST = {"id-sc": "scaled", "id-quadratic": "scaled", "id-sc-euclidean": "euclidean"}  # else: the gap of the average
 
 
-def in_new_variables(problem: QuadraticMachines, D: Array, power: float = HALF) -> QuadraticMachines:
-    """The quadratic machines f_m(D^{-1/2} y) for diagonals D (n, d); any `power` but 1/2 is a mutant."""
+def in_new_variables(problem: QuadraticWorkers, D: Array, power: float = HALF) -> QuadraticWorkers:
+    """The quadratic workers f_m(D^{-1/2} y) for diagonals D (n, d); any `power` but 1/2 is a mutant."""
     root = D**power
     hessians = problem.hessians / (root[:, None, :, None] * root[:, None, None, :])
     hessians = (hessians + np.swapaxes(hessians, -1, -2)) / 2
-    return QuadraticMachines(hessians, problem.minimizers * root[:, None], known_optimum=problem.optimum * root)
+    return QuadraticWorkers(hessians, problem.minimizers * root[:, None], known_optimum=problem.optimum * root)
 
 
 # --- The change of variables, step by step ---------------------------------------------------------------------------
@@ -74,7 +74,7 @@ ROUND, ROUNDS = 5, 12
 def quadratic_error(generator: np.random.Generator, n: int, power: float = HALF) -> tuple[Array, Array]:
     """Error and d_max/d_min of n runs on quadratics."""
     M, d = 3, 3
-    problem = random_machines(generator, n, M, d)
+    problem = random_workers(generator, n, M, d)
     eta, d_min = 10 ** generator.uniform(-2, 0, n), 10 ** generator.uniform(-2, 0, n)
     method = savic(eta=eta * d_min, d_min=d_min, beta2=1.0, scaling="rmsprop")
     noise = 0.1 * generator.standard_normal((ROUND * ROUNDS, n, M, d))
@@ -146,9 +146,9 @@ def frozen_is_local_sgd(data: xr.Dataset) -> Vanishes:
 
 @dataclass(frozen=True)
 class Instances:
-    """Dense quadratic machines (n), frozen diagonals D (n, d), starts x_0 (n, d), noise variance and counts (n,)."""
+    """Dense quadratic workers (n), frozen diagonals D (n, d), starts x_0 (n, d), noise variance and counts (n,)."""
 
-    problem: QuadraticMachines
+    problem: QuadraticWorkers
     D: Array
     start: Array
     level: Array
@@ -201,7 +201,7 @@ class Instances:
 
 def random_instances(generator: np.random.Generator, n: int, *, M: int, d: int, identical: bool) -> Instances:
     """Curvatures in [mu, 1]; a third of the diagonals scale the flat directions up and the steep ones down."""
-    problem = random_machines(generator, n, M, d)
+    problem = random_workers(generator, n, M, d)
     minimizers = problem.minimizers * 10 ** generator.uniform(-2, 1, (n, 1, 1))
     hessians = problem.hessians
     if identical:
@@ -211,7 +211,7 @@ def random_instances(generator: np.random.Generator, n: int, *, M: int, d: int, 
     curvature = np.diagonal(hessians.mean(axis=1), axis1=-2, axis2=-1)
     by_curvature = np.take_along_axis(np.sort(D), np.argsort(np.argsort(-curvature)), axis=-1)
     return Instances(
-        problem=QuadraticMachines(hessians, minimizers),
+        problem=QuadraticWorkers(hessians, minimizers),
         D=np.where(aligned[:, None], by_curvature, D),
         start=generator.standard_normal((n, d)) * 10 ** generator.uniform(-2, 1, (n, 1)),
         level=10 ** generator.uniform(-3, 1, n),
@@ -263,7 +263,7 @@ def outcome(theorem: Theorem, data: xr.Dataset) -> Measurement:
 
 @claim(
     "chezhegov2024/id-sc",
-    "Identical strongly convex machines, frozen matrix: $E|x - x*|_D^2$ is at most the bound in the $D$-norm.",
+    "Identical strongly convex workers, frozen matrix: $E|x - x*|_D^2$ is at most the bound in the $D$-norm.",
     kind="bound with constants",
     data=frozen_scaling_instances,
 )
@@ -274,7 +274,7 @@ def id_sc(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "chezhegov2024/id-sc-euclidean",
-    "Identical strongly convex machines, frozen matrix: $E|x - x*|^2$ is at most $d_max/d_min$ times as much.",
+    "Identical strongly convex workers, frozen matrix: $E|x - x*|^2$ is at most $d_max/d_min$ times as much.",
     kind="bound with constants",
     data=frozen_scaling_instances,
 )
@@ -296,7 +296,7 @@ def id_quadratic(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "chezhegov2024/id-c",
-    "Identical convex machines, frozen matrix: the gap of the average is at most the bound.",
+    "Identical convex workers, frozen matrix: the gap of the average is at most the bound.",
     kind="bound with constants",
     data=frozen_scaling_instances,
 )
@@ -307,7 +307,7 @@ def id_c(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "chezhegov2024/id-c-tuned",
-    "Identical convex machines, frozen matrix, balancing step: the gap is at most the tuned bound.",
+    "Identical convex workers, frozen matrix, balancing step: the gap is at most the tuned bound.",
     kind="bound with constants",
     data=frozen_scaling_instances,
 )
@@ -318,7 +318,7 @@ def id_c_tuned(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "chezhegov2024/het-c",
-    "Heterogeneous convex machines, frozen matrix, noise at the optimum: the gap is within the bound.",
+    "Heterogeneous convex workers, frozen matrix, noise at the optimum: the gap is within the bound.",
     kind="bound with constants",
     data=frozen_scaling_instances,
 )
@@ -329,7 +329,7 @@ def het_c(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "chezhegov2024/het-c-own",
-    "Heterogeneous convex machines, frozen matrix, uniform noise: the gap is within the bound.",
+    "Heterogeneous convex workers, frozen matrix, uniform noise: the gap is within the bound.",
     kind="bound with constants",
     data=frozen_scaling_instances,
 )

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.rates.statements.admissible_steps import largest_step
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.statements.theorem import Theorem
@@ -49,7 +49,7 @@ def scaled_heterogeneity(session: Session) -> xr.Dataset:
         badly_scaled(generator, workers, SCALES, z, optimum) for generator, z in zip(generators, zeta_star, strict=True)
     ]
     hessians, minimizers = (np.stack([getattr(one, part) for one in problems]) for part in ("hessians", "minimizers"))
-    problem = QuadraticMachines(hessians, minimizers, np.broadcast_to(optimum, minimizers[:, 0].shape))
+    problem = QuadraticWorkers(hessians, minimizers, np.broadcast_to(optimum, minimizers[:, 0].shape))
     n = len(zeta_star)
     source = theorem("chezhegov2024/het-c-own")
 

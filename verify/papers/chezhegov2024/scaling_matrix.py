@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.rates.papers.chezhegov2024.scaling_matrix import Rule
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithms.savic import SAVIC, SavicState, Scaling, savic
@@ -231,7 +231,7 @@ def hutchinson_samples(session: Session) -> xr.Dataset:
 
 def _products(hessians: Array, v: Array) -> dict[str, Array]:
     """The largest entry of |v * (A v)| for A (n, 1, d, d) and signs v (n, 1, d), beside |A| and d."""
-    problem = QuadraticMachines(hessians, np.zeros_like(v), known_optimum=np.zeros_like(v[:, 0]))
+    problem = QuadraticWorkers(hessians, np.zeros_like(v), known_optimum=np.zeros_like(v[:, 0]))
     return {
         "entry": np.abs(v * problem.hessian_vector_product(np.zeros_like(v), v)).max(axis=(-1, -2)),
         "L": np.linalg.norm(hessians[:, 0], 2, axis=(-1, -2)),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tightrate.constructions.logistic_regression import LogisticRegression, logistic_regression
 from tightrate.constructions.noise import GaussianNoise, Noise
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.constructions.real_logistic_regression import real_logistic_regression
 from tightrate.simulator.algorithm import Algorithm
 from tightrate.simulator.algorithms.local_sgd import local_sgd
@@ -31,10 +31,10 @@ LOCAL_STEPS, ROUNDS = 10, 300
 
 def badly_scaled(
     generator: np.random.Generator, M: int, scales: Array, heterogeneity: float, optimum: Array
-) -> QuadraticMachines:
+) -> QuadraticWorkers:
     """Hessians S^{1/2} B_m S^{1/2} with S = diag(scales) and the spectra of B_m in [0.7, 1.3]; sum A_m u_m = 0.
 
-    Machine m's own minimizer is the optimum plus u_m; zeta_star is `heterogeneity`.
+    Worker m's own minimizer is the optimum plus u_m; zeta_star is `heterogeneity`.
     """
     d = len(scales)
     basis = np.linalg.qr(generator.standard_normal((M, d, d)))[0]
@@ -45,7 +45,7 @@ def badly_scaled(
     pulls -= pulls.mean(axis=0)
     pulls *= heterogeneity / np.sqrt(np.mean(np.sum(pulls**2, axis=-1)))
     displacements = np.linalg.solve(hessians, pulls[..., None])[..., 0]
-    return QuadraticMachines(hessians, optimum + displacements, known_optimum=optimum)
+    return QuadraticWorkers(hessians, optimum + displacements, known_optimum=optimum)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from tightrate.constructions.noise import GaussianNoise
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.constructions.structured_noise import OnCoordinates
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithms.local_sgd import local_sgd
@@ -36,7 +36,7 @@ FOREVER = 10**9
 class Family:
     """Quadratics (n) and diagonals D (n, d) with smallest entry 1, for one way in which D lies against curvature."""
 
-    problem: QuadraticMachines
+    problem: QuadraticWorkers
     D: Array
 
 
@@ -59,16 +59,16 @@ def family(lies: str, ratio: float, draws: int, generator: np.random.Generator) 
     hessians = (hessians + np.swapaxes(hessians, -1, -2)) / 2
     workers = np.repeat(hessians[:, None], WORKERS, axis=1)
     zero = np.zeros((len(hessians), WORKERS, DIMENSION))
-    return Family(QuadraticMachines(workers, zero, known_optimum=zero[:, 0]), ratio**place)
+    return Family(QuadraticWorkers(workers, zero, known_optimum=zero[:, 0]), ratio**place)
 
 
-def squared_distances(image: QuadraticMachines, eta: Array, start: Array, steps: Array) -> Array:
+def squared_distances(image: QuadraticWorkers, eta: Array, start: Array, steps: Array) -> Array:
     """|x - x*|_D^2 after so many steps (n,), without noise; communication does not matter on one quadratic."""
     run = exact_moments(local_sgd(eta=eta), image, K=1, R=steps, start=start)
     return run.last.squared_distance
 
 
-def steps_needed(image: QuadraticMachines, eta: Array, start: Array) -> Array:
+def steps_needed(image: QuadraticWorkers, eta: Array, start: Array) -> Array:
     """The least number of steps that reduce the squared distance by REDUCTION, by bisection."""
     target = REDUCTION * np.sum(start**2, axis=-1)
     low, high = np.zeros(len(start)), np.full(len(start), 1e9)
@@ -131,7 +131,7 @@ def scaling_factor(session: Session) -> xr.Dataset:
     )
 
 
-def noise_floor(found: Family, image: QuadraticMachines, eta: float, *, flattest: bool) -> Array:
+def noise_floor(found: Family, image: QuadraticWorkers, eta: float, *, flattest: bool) -> Array:
     """The limit of E|x - x*|_D^2 under gradient noise of variance 1, in units of eta/(mu M)."""
     n = len(found.D)
     # In the new variables the noise is D^{-1/2} times the gradient's: on one coordinate, or the same on all.

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from tightrate.constructions.asymmetric_quadratic import asymmetric_quadratic
 from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
 from tightrate.constructions.huber import huber
-from tightrate.constructions.logistic_regression import logistic_machines
+from tightrate.constructions.logistic_regression import logistic_workers
 from tightrate.constructions.noise import GaussianNoise, TwoPointNoise
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.separable import SeparableMachines
+from tightrate.constructions.separable import SeparableWorkers
 from tightrate.rates.statements.admissible_steps import largest_step
 from tightrate.rates.statements.catalogue import theorem as statement
 from tightrate.rates.statements.theorem import Theorem
@@ -252,7 +252,7 @@ def objectives(generator: np.random.Generator, cells: int, M: int) -> tuple[Obje
     rows, one = generator.standard_normal((24, 3)) * [1.0, 0.3, 0.1], np.ones(cells)
     labels = np.where(rows @ [1.0, -1.0, 2.0] + generator.standard_normal(24) > 0, 1.0, -1.0)
     rows, labels = np.concatenate([rows, rows[:6]]), np.concatenate([labels, -labels[:6]])  # no plane separates them
-    logistic = logistic_machines([rows] * M, [labels] * M, L=1.0, mu=0.0)
+    logistic = logistic_workers([rows] * M, [labels] * M, L=1.0, mu=0.0)
     found.append(Objective("logistic regression, d = 3", logistic, one, one * float(logistic.constants["B"])))
     return tuple(found)
 
@@ -320,7 +320,7 @@ def _sampled_on(
 
 def _repeated(problem: Problem, replicas: int) -> Problem:
     """The same cells once for every replica, replica by replica; a single instance serves all."""
-    if not isinstance(problem, SeparableMachines):
+    if not isinstance(problem, SeparableWorkers):
         return problem
 
     def tiled(values: Array) -> Array:
@@ -328,7 +328,7 @@ def _repeated(problem: Problem, replicas: int) -> Problem:
 
     piece = replace(problem.piece, **{f.name: tiled(getattr(problem.piece, f.name)) for f in fields(problem.piece)})
     root = np.broadcast_to(problem.root, problem.centres.shape)
-    return SeparableMachines(piece, tiled(problem.centres), tiled(problem.tilts), tiled(root))
+    return SeparableWorkers(piece, tiled(problem.centres), tiled(problem.tilts), tiled(root))
 
 
 @claim(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tightrate.constructions.diagonal_quadratics import DiagonalQuadratics
 from tightrate.constructions.noise import GaussianNoise
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.rates.papers.khaled2025.quadratics import round_factor, round_variance
 from tightrate.rates.statements.catalogue import theorem as statement
 from tightrate.rates.statements.theorem import Theorem
@@ -370,7 +370,7 @@ def stability(session: Session) -> xr.Dataset:
     eta = step / curvature
     moved = sympy.simplify(moved_by_a_round(statement("khaled2025/stationary")) / OUTER_STEP)
     gamma = 2 * share / at(moved, curvature=curvature, eta=eta, K=K)
-    problem = QuadraticMachines(curvature[:, None, None, None], np.zeros((n, 1, 1)))
+    problem = QuadraticWorkers(curvature[:, None, None, None], np.zeros((n, 1, 1)))
     rule, one = local_sgd(eta=eta, gamma=gamma), GaussianNoise(1.0)
     early, late = (
         exact_moments(rule, problem, K=K, R=R, noise=one, start=np.ones((n, 1))).last.squared_distance

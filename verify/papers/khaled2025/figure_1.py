@@ -120,7 +120,7 @@ def stationary_loss(modes: DiagonalQuadratics) -> Array:
 )
 def figure1_trend(data: xr.Dataset) -> Every:
     """Exact expected losses over the last ten of 1000 rounds for the ten noise levels and ten outer steps of the paper,
-    on many random matrices; the number of machines and the start are not given there and are ours."""
+    on many random matrices; the number of workers and the start are not given there and are ours."""
     best = data.gamma[data.loss.argmin("gamma")]
     steepest = data.steepest.sel(power=1, drop=True)
 

@@ -243,7 +243,7 @@ def as_shipped(data: xr.Dataset, power: int) -> Equal:
     },
 )
 def momentum_condition_first_power(theorem: Theorem, data: xr.Dataset) -> Controlled:
-    """A parabola with two curvatures, one machine, $R$ = 1/(1 - momentum): gap over bound, every step taken, as
+    """A parabola with two curvatures, one worker, $R$ = 1/(1 - momentum): gap over bound, every step taken, as
     momentum tends to 1. The statement is violated if the ratio keeps growing by a power; the printed bound itself
     was not seen."""
     return Controlled(without_noise(theorem, data, power=1), control=as_shipped(data, power=1))

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from tightrate.constructions.pieces import LogCosh
-from tightrate.constructions.separable import SeparableMachines
+from tightrate.constructions.separable import SeparableWorkers
 from tightrate.constructions.three_clients import three_clients
 from tightrate.rates.statements.catalogue import theorem as statement
 from tightrate.rates.statements.theorem import Theorem
@@ -140,7 +140,7 @@ def summarised_rate(session: Session) -> xr.Dataset:
     )
 
 
-def family(damping: Array, largest: Array) -> SeparableMachines:
+def family(damping: Array, largest: Array) -> SeparableWorkers:
     """Clients with the derivatives G, -b + a tanh x, -b + a tanh x, b = G lambda / (G + 2 lambda), in one dimension.
 
     At 0 their normalized steps cancel; no gradient exceeds G, and f has a minimizer.
@@ -151,7 +151,7 @@ def family(damping: Array, largest: Array) -> SeparableMachines:
     amplitudes = np.stack([0 * amplitude, amplitude, amplitude], axis=-1)[..., None]
     tilts = np.stack([largest, -b, -b], axis=-1)[..., None]
     root = -np.arctanh(excess / (2 * amplitude))[..., None]
-    return SeparableMachines(LogCosh(amplitudes), np.zeros(root.shape), tilts, root)
+    return SeparableWorkers(LogCosh(amplitudes), np.zeros(root.shape), tilts, root)
 
 
 def damping_family(session: Session) -> xr.Dataset:

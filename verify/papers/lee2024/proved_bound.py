@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from tightrate.constructions.pieces import LogCosh
-from tightrate.constructions.separable import SeparableMachines, placed
+from tightrate.constructions.separable import SeparableWorkers, placed
 from tightrate.rates.statements.catalogue import theorem as statement
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithm import Algorithm
@@ -37,7 +37,7 @@ EXACT_RUN = 1e-9  # relative error at which a run without noise enters a fit
 IDENTICAL = {"K": 3, "delay": 2, "lambda": 1.0, "server_damping": 1.0, "gamma": 1.0, "d": 2, "M": 4}
 
 
-def random_clients(generator: np.random.Generator, n: int, M: int, d: int) -> SeparableMachines:
+def random_clients(generator: np.random.Generator, n: int, M: int, d: int) -> SeparableWorkers:
     """n instances of clients a_m log cosh(x - s) + t_m x, alike or very different, some concave; f has a minimizer."""
     amplitude = 10 ** generator.uniform(-1.0, 0.5, (n, M, d))
     concave = (generator.random((n, M, d)) < CONCAVE) & (np.arange(M)[:, None] > 0)

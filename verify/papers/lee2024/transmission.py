@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from tightrate.constructions.logistic_regression import LogisticRegression, logistic_machines
+from tightrate.constructions.logistic_regression import LogisticRegression, logistic_workers
 from tightrate.simulator.algorithm import Algorithm
 from tightrate.simulator.algorithms.direct_joint_adaptivity import direct_joint_adaptivity
 from tightrate.simulator.algorithms.fedada2 import fedada2
@@ -75,7 +75,7 @@ def skewed_problem(generator: np.random.Generator) -> LogisticRegression:
         signs[generator.random(ROWS) < FLIPPED] *= -1
         rows.append(features)
         labels.append(signs)
-    return logistic_machines(rows, labels, L=1.0, mu=1e-3)
+    return logistic_workers(rows, labels, L=1.0, mu=1e-3)
 
 
 @experiment("lee2024-transmission")

@@ -107,14 +107,14 @@ def runs(session: Session) -> xr.Dataset:
 
     `minimum` $(R)$: the least suboptimality on $R$ coordinates by linear algebra, for links of curvature $L/2$.
     `average`, `squares` (point): the average objective of display (20) at the random points `x`, and the sum of all
-    squares of both kinds of machines."""
+    squares of both kinds of workers."""
     points = session.choose(quick=16, full=40)
     names, rules, K = (list(column) for column in zip(*algorithms(points), strict=True))
-    machines = np.where(np.arange(len(ROUNDS)) % 2, 2, 4)
+    workers = np.where(np.arange(len(ROUNDS)) % 2, 2, 4)
     best, revealed = np.empty((len(rules), len(ROUNDS))), np.empty((len(rules), len(ROUNDS)))
     minimum, constants = np.empty(len(ROUNDS)), np.empty((3, len(ROUNDS)))
     for j, R in enumerate(ROUNDS):
-        problem = parity_chain(R=R, L=L, B=B, M=machines[j], d=4 * R + 4)
+        problem = parity_chain(R=R, L=L, B=B, M=workers[j], d=4 * R + 4)
         minimum[j] = smallest_gap(as_in_the_proof(R, 4 * R + 4), R)
         constants[:, j] = [float(problem.constants[name]) for name in ("L", "B", "zeta_star")]
         for i, rule in enumerate(rules):
@@ -126,7 +126,7 @@ def runs(session: Session) -> xr.Dataset:
     of_instances = dict(zip(("smoothness", "distance", "heterogeneity"), constants, strict=True))
     parts = [
         labelled("algorithm", "R", best_gap=best, revealed=revealed, K=np.array(K, dtype=np.float64), algorithm=names),
-        labelled("R", minimum=minimum, **of_instances, M=machines.astype(np.float64), R=np.array(ROUNDS, np.float64)),
+        labelled("R", minimum=minimum, **of_instances, M=workers.astype(np.float64), R=np.array(ROUNDS, np.float64)),
         labelled(L=L, B=B, **NO_NOISE),
         _display_20(session.seed),
     ]
@@ -134,7 +134,7 @@ def runs(session: Session) -> xr.Dataset:
 
 
 def _display_20(seed: int) -> xr.Dataset:
-    """The average objective at random points beside the sum of all squares of both kinds of machines."""
+    """The average objective at random points beside the sum of all squares of both kinds of workers."""
     d = DISPLAY_DIMENSION
     problem = as_in_the_proof(DISPLAY_ROUNDS, d)
     q, x = problem.ratio, stream(seed, experiment="patel2024-display-20").standard_normal((POINTS, d))
@@ -154,8 +154,8 @@ def _display_20(seed: int) -> xr.Dataset:
     expected="confirmed",
 )
 def thm11_instance(data: xr.Dataset) -> Equal:
-    """Constants of the matrices against the prescribed ones: largest eigenvalue over all machines, norm of the
-    optimum, root mean square of the machines' gradients there."""
+    """Constants of the matrices against the prescribed ones: largest eigenvalue over all workers, norm of the
+    optimum, root mean square of the workers' gradients there."""
     measured = xr.concat([data.smoothness / L, data.distance / B, data.heterogeneity], "constant")
     prescribed = xr.DataArray([1.0, 1.0, 0.0], dims="constant")
     constants = Measurement.of(data, measured, what="constant of the chain")
@@ -188,7 +188,7 @@ def thm11_constant(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/eq20-as-printed",
-    "Display (20), with its constants taken as exact: the average of the even and odd machines has the factor $L/2$.",
+    "Display (20), with its constants taken as exact: the average of the even and odd workers has the factor $L/2$.",
     theorem="patel2024/thm11",
     kind="side condition",
     accuses="E5",
@@ -197,7 +197,7 @@ def thm11_constant(theorem: Theorem, data: xr.Dataset) -> Bounded:
 )
 def eq20_as_printed(data: xr.Dataset) -> Equal:
     """Erratum E5: the average objective at random points against $L/2$ times the sum of all squares; it is half of
-    that, because each half of the machines carries each half of the squares."""
+    that, because each half of the workers carries each half of the squares."""
     printed = data.strength / 2 * data.squares
     of_display = {"R": DISPLAY_ROUNDS, "d": DISPLAY_DIMENSION, "M": 2}
     average = Measurement.of(data, "average", what="average objective", symbols=of_display, instance=["x"])

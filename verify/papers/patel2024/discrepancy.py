@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
-from tightrate.constructions.random_quadratics import random_machines, random_quadratics
+from tightrate.constructions.random_quadratics import random_quadratics, random_workers
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.algorithms.local_sgd import local_sgd
 from tightrate.simulator.batch.randomness import stream
@@ -17,7 +17,7 @@ from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.claim import claim
 from tightrate.verify.experiment import all_instances, experiment, labelled
 from tightrate.verify.measurement import Measurement
-from tightrate.verify.papers.patel2024.machines import constants_of, farthest_optimum
+from tightrate.verify.papers.patel2024.workers import constants_of, farthest_optimum
 from tightrate.verify.session import Session
 
 # --- Random instances ------------------------------------------------------------------------------------------------
@@ -25,13 +25,13 @@ from tightrate.verify.session import Session
 
 @experiment("discrepancy-instances")
 def instances(session: Session) -> xr.Dataset:
-    """Random instances of many shapes: the distances between fixed point, optimum and mean of the machines' optima."""
+    """Random instances of many shapes: the distances between fixed point, optimum and mean of the workers' optima."""
     each = session.choose(quick=250, full=5000)
     generator = stream(session.seed, experiment="discrepancy-instances")
 
     def batches() -> Iterator[xr.Dataset]:
         for M, d in ((2, 1), (3, 1), (2, 2), (3, 2), (5, 3), (4, 4)):
-            problem = random_machines(generator, each, M, d)
+            problem = random_workers(generator, each, M, d)
             K = np.round(10 ** generator.uniform(np.log10(2), 3, each))
             eta = 10 ** generator.uniform(-4, 0, each) / problem.constants["L"]
             fixed_point, optimum = round_map(problem, K=K, eta=eta).fixed_point, problem.optimum

@@ -1,4 +1,4 @@
-"""patel2024, Props. 1 and 13: how far apart the gradients of quadratic machines are, on a ball and far out."""
+"""patel2024, Props. 1 and 13: how far apart the gradients of quadratic workers are, on a ball and far out."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.constructions.random_quadratics import random_machines
+from tightrate.constructions.quadratics import QuadraticWorkers
+from tightrate.constructions.random_quadratics import random_workers
 from tightrate.rates.statements.catalogue import theorem as catalogued
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.batch.randomness import stream
@@ -19,35 +19,35 @@ from tightrate.verify.assertions.equal import Equal
 from tightrate.verify.claim import claim
 from tightrate.verify.experiment import all_instances, experiment, labelled
 from tightrate.verify.measurement import Measurement
-from tightrate.verify.papers.patel2024.machines import MATRICES, matrices_of
+from tightrate.verify.papers.patel2024.workers import MATRICES, matrices_of
 from tightrate.verify.session import Session
 
 Array = NDArray[np.float64]
 FAR = 1e9  # a distance at which the dissimilarity of unequal Hessians dominates everything
 
 
-def one_against_all(machines: int, gradient: float) -> QuadraticMachines:
-    """Equal Hessians in one dimension; one machine has `gradient` at the optimum, the others share its opposite."""
-    slopes = np.full(machines, -gradient / (machines - 1))
+def one_against_all(workers: int, gradient: float) -> QuadraticWorkers:
+    """Equal Hessians in one dimension; one worker has `gradient` at the optimum, the others share its opposite."""
+    slopes = np.full(workers, -gradient / (workers - 1))
     slopes[0] = gradient
-    return QuadraticMachines(np.ones((1, machines, 1, 1)), 1.0 - slopes[None, :, None])
+    return QuadraticWorkers(np.ones((1, workers, 1, 1)), 1.0 - slopes[None, :, None])
 
 
-def flat_against_curved(machines: int) -> QuadraticMachines:
-    """One machine of Hessian 0 in one dimension, all others of Hessian 1, with one optimum at distance 1 from 0."""
-    hessians = np.ones((1, machines, 1, 1))
+def flat_against_curved(workers: int) -> QuadraticWorkers:
+    """One worker of Hessian 0 in one dimension, all others of Hessian 1, with one optimum at distance 1 from 0."""
+    hessians = np.ones((1, workers, 1, 1))
     hessians[:, 0] = 0.0
-    return QuadraticMachines(hessians, np.ones((1, machines, 1)))
+    return QuadraticWorkers(hessians, np.ones((1, workers, 1)))
 
 
-def deviations(problem: QuadraticMachines, x: Array) -> Array:
-    """|grad F_m - grad F| of every machine at points x (..., n, d), the same for all machines."""
+def deviations(problem: QuadraticWorkers, x: Array) -> Array:
+    """|grad F_m - grad F| of every worker at points x (..., n, d), the same for all workers."""
     shape = (*x.shape[:-1], problem.workers, problem.dimension)
     gradients = problem.gradient(np.broadcast_to(x[..., None, :], shape))
     return np.asarray(np.linalg.norm(gradients - gradients.mean(axis=-2, keepdims=True), axis=-1))
 
 
-def growth_far_out(problem: QuadraticMachines) -> Array:
+def growth_far_out(problem: QuadraticWorkers) -> Array:
     """What FAR units of length along the worst eigenvector of all A_m - A add to the dissimilarity, per length."""
     n, M, d = problem.minimizers.shape
     widths, axes = np.linalg.eigh(problem.hessians - problem.mean_hessian[:, None])
@@ -60,7 +60,7 @@ def growth_far_out(problem: QuadraticMachines) -> Array:
 
 @experiment("patel2024-dissimilarity")
 def gradients_apart(session: Session) -> xr.Dataset:
-    """Random quadratic machines, one against all others, and one flat one: how far gradients are apart on a ball about
+    """Random quadratic workers, one against all others, and one flat one: how far gradients are apart on a ball about
     the start.
 
     `largest` (instance) is the largest $|grad F_m - grad F|$ at the optimum; `worst` and `mean` are the largest of it
@@ -68,7 +68,7 @@ def gradients_apart(session: Session) -> xr.Dataset:
     out along the worst direction."""
     each = session.choose(quick=100, full=2000)
     generator = stream(session.seed, experiment="patel2024-dissimilarity")
-    problems = [random_machines(generator, each, M, d) for M, d in ((2, 2), (4, 3), (8, 2))]
+    problems = [random_workers(generator, each, M, d) for M, d in ((2, 2), (4, 3), (8, 2))]
     problems += [one_against_all(M, 0.7) for M in (2, 3, 5, 17)]
     problems += [flat_against_curved(M) for M in (3, 5, 17) for _ in range(4)]
 
@@ -97,7 +97,7 @@ def gradients_apart(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/prop1",
-    "The gradients of quadratic machines with unequal Hessians are arbitrarily far apart: far out by $|x|$ times the"
+    "The gradients of quadratic workers with unequal Hessians are arbitrarily far apart: far out by $|x|$ times the"
     " largest $|A_m - A|$.",
     kind="exact value",
     data=gradients_apart,
@@ -112,17 +112,17 @@ def prop1(data: xr.Dataset) -> Equal:
 
 
 def on_the_ball(data: xr.Dataset, measured: str, at_optimum: str = "zeta_star") -> Measurement:
-    """A dissimilarity on the ball, with the machines of every instance and what stands for zeta_star."""
+    """A dissimilarity on the ball, with the workers of every instance and what stands for zeta_star."""
     rounding = 1e-13 * (data.zeta_star + data.tau * (data.D + data.B))
-    what, machines = "dissimilarity on the ball", ["hessians", "minimizers"]
+    what, workers = "dissimilarity on the ball", ["hessians", "minimizers"]
     symbols = {"zeta_star": at_optimum}
-    return Measurement.of(data, measured, what=what, rounding=rounding, instance=machines, symbols=symbols)
+    return Measurement.of(data, measured, what=what, rounding=rounding, instance=workers, symbols=symbols)
 
 
 @claim(
     "patel2024/prop13-as-printed",
-    "Prop. 13 as printed: on the ball of radius $D$ about the start every machine's gradient is within $zeta_star +"
-    " tau D$ of the mean, $zeta_star$ being that of the worst machine.",
+    "Prop. 13 as printed: on the ball of radius $D$ about the start every worker's gradient is within $zeta_star +"
+    " tau D$ of the mean, $zeta_star$ being that of the worst worker.",
     theorem="patel2024/prop13",
     kind="erratum",
     accuses="E2",
@@ -130,7 +130,7 @@ def on_the_ball(data: xr.Dataset, measured: str, at_optimum: str = "zeta_star") 
     expected="violated",
 )
 def prop13_as_printed(theorem: Theorem, data: xr.Dataset) -> Controlled:
-    """Erratum E2: the worst machine against its own gradient at the optimum; a flat machine among curved ones breaks
+    """Erratum E2: the worst worker against its own gradient at the optimum; a flat worker among curved ones breaks
     it where the ball is small.
 
     The control is the corrected bound on the same deviations."""
@@ -140,7 +140,7 @@ def prop13_as_printed(theorem: Theorem, data: xr.Dataset) -> Controlled:
 
 @claim(
     "patel2024/prop13-mean",
-    "The root mean square of the machines' deviations is at most $zeta_star + tau (D + B)$ on the ball.",
+    "The root mean square of the workers' deviations is at most $zeta_star + tau (D + B)$ on the ball.",
     kind="bound with constants",
     data=gradients_apart,
 )
@@ -151,10 +151,10 @@ def prop13_mean(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/prop13-worst",
-    "Every machine's deviation is at most $sqrt(M - 1) zeta_star + tau (D + B)$ on the ball, and this is attained.",
+    "Every worker's deviation is at most $sqrt(M - 1) zeta_star + tau (D + B)$ on the ball, and this is attained.",
     kind="bound with constants",
     data=gradients_apart,
 )
 def prop13_worst(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """The same instances; one machine against all others attains it."""
+    """The same instances; one worker against all others attains it."""
     return Bounded(theorem, on_the_ball(data, "worst"))

@@ -1,4 +1,4 @@
-"""patel2024, Prop. 19: where local gradient descent ends on machines with different optima, and how it gets there."""
+"""patel2024, Prop. 19: where local gradient descent ends on workers with different optima, and how it gets there."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.constructions.random_quadratics import random_machines, random_quadratics
+from tightrate.constructions.quadratics import QuadraticWorkers
+from tightrate.constructions.random_quadratics import random_quadratics, random_workers
 from tightrate.rates.statements import catalogue
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import zeta_opt
@@ -22,14 +22,14 @@ from tightrate.verify.assertions.limit import Limits, Line
 from tightrate.verify.claim import claim
 from tightrate.verify.experiment import experiment, labelled
 from tightrate.verify.measurement import Measurement
-from tightrate.verify.papers.patel2024.machines import constants_of, farthest_optimum
+from tightrate.verify.papers.patel2024.workers import constants_of, farthest_optimum
 from tightrate.verify.session import Session
 
 Array = NDArray[np.float64]
 
 
-def predicted_fixed_point(problem: QuadraticMachines, K: Array, eta: Array) -> tuple[Array, Array]:
-    """x_inf = C^{-1} mean C_m x_m and C by Prop. 19: its scalar expression applied to every machine's spectrum."""
+def predicted_fixed_point(problem: QuadraticWorkers, K: Array, eta: Array) -> tuple[Array, Array]:
+    """x_inf = C^{-1} mean C_m x_m and C by Prop. 19: its scalar expression applied to every worker's spectrum."""
     contraction = catalogue.theorem("patel2024/prop19").bound
     spectrum, basis = np.linalg.eigh(problem.hessians)
     fraction = contraction.at(curvature=spectrum, K=K[..., None, None], eta=eta[..., None, None])
@@ -46,19 +46,19 @@ def predicted_fixed_point(problem: QuadraticMachines, K: Array, eta: Array) -> t
 def runs(session: Session) -> xr.Dataset:
     """Step-by-step runs from 0: the distance to the fixed point of Prop. 19 and to the optimum, round by round.
 
-    `size` is the norm of the farthest machine's optimum; `map_error` the largest distance over the rounds between the
+    `size` is the norm of the farthest worker's optimum; `map_error` the largest distance over the rounds between the
     run and $x_inf + (I - gamma C)^r (x_0 - x_inf)$, relative to it. The first half of the instances has $gamma = 1$.
     """
     n, rounds, M, d = session.choose(quick=200, full=2000), 400, 4, 3
     generator = stream(session.seed, experiment="fixed-point-convergence")
 
-    def machines(number: int) -> QuadraticMachines:
+    def workers(number: int) -> QuadraticWorkers:
         mu, tau = 10 ** generator.uniform(-0.7, -0.3), generator.uniform(0.05, 0.4)
         B = 10 ** generator.uniform(-3, 1)
         return random_quadratics(M=M, d=d, mu=mu, L=1.0, tau=tau, zeta_star=1.0, B=B, seed=session.seed + number)
 
-    every = [machines(number) for number in range(n)]
-    problem = QuadraticMachines(np.stack([one.hessians for one in every]), np.stack([one.minimizers for one in every]))
+    every = [workers(number) for number in range(n)]
+    problem = QuadraticWorkers(np.stack([one.hessians for one in every]), np.stack([one.minimizers for one in every]))
     K, eta = generator.integers(2, 33, n).astype(np.float64), generator.uniform(0.2, 1.0, n)
     gamma = np.where(np.arange(n) < n // 2, 1.0, generator.uniform(0.8, 1.7, n))
     fixed_point, C = predicted_fixed_point(problem, K, eta)
@@ -159,7 +159,7 @@ def thm22_transient(theorem: Theorem, data: xr.Dataset) -> Bounded:
     expected="violated",
 )
 def thm22_transient_as_printed(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Erratum E4: machines whose optima lie farther out than the common optimum break it."""
+    """Erratum E4: workers whose optima lie farther out than the common optimum break it."""
     return Bounded(theorem, plain_averaging(data), expression=theorem.bound.expression.subs(zeta_opt, 0))
 
 
@@ -168,14 +168,14 @@ def thm22_transient_as_printed(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @experiment("patel2024-fixed-point-limits")
 def limits(session: Session) -> xr.Dataset:
-    """Random machines, distances relative to the farthest machine's optimum.
+    """Random workers, distances relative to the farthest worker's optimum.
 
     `one_step` and `many_steps` (instance): of the fixed point from the optimum at $K = 1$, and from the mean of the
-    machines' optima at $K$ = infinity. `from_optimum` (share, instance) at `share` of $eta = 1/L$; `from_mean`
+    workers' optima at $K$ = infinity. `from_optimum` (share, instance) at `share` of $eta = 1/L$; `from_mean`
     (multiple, instance) at $K$ = multiple / $(eta mu)$, rounded up."""
     n = session.choose(quick=200, full=4000)
     generator = stream(session.seed, experiment="patel2024-fixed-point-limits")
-    problem = random_machines(generator, n, 3, 2)
+    problem = random_workers(generator, n, 3, 2)
     L, mu = (problem.constants[name] for name in ("L", "mu"))
     K = generator.integers(2, 33, n).astype(np.float64)
     eta = 10 ** generator.uniform(-2, -0.05, n) / L
@@ -206,14 +206,14 @@ def limits(session: Session) -> xr.Dataset:
 
 @claim(
     "patel2024/fixed-point-ends",
-    "The fixed point is the optimum for $K = 1$ and the mean of the machines' optima for $K$ = infinity, $eta < 1/L$.",
+    "The fixed point is the optimum for $K = 1$ and the mean of the workers' optima for $K$ = infinity, $eta < 1/L$.",
     theorem="patel2024/prop19",
     kind="identity",
     data=limits,
     expected="confirmed",
 )
 def fixed_point_ends(data: xr.Dataset) -> Vanishes:
-    """Random machines whose mean of optima is not the optimum: both distances, relative to the farthest optimum."""
+    """Random workers whose mean of optima is not the optimum: both distances, relative to the farthest optimum."""
     ends = xr.concat([data.one_step, data.many_steps], xr.DataArray([1.0, np.inf], dims="K", name="K"))
     what = "distance of the fixed point from the optimum (K = 1) and from the mean of the optima (K = infinity)"
     return Vanishes(Measurement.of(data, ends, what=what, instance=["apart"]), allowed=1e-11)
@@ -221,7 +221,7 @@ def fixed_point_ends(data: xr.Dataset) -> Vanishes:
 
 @claim(
     "patel2024/fixed-point-limits",
-    "The fixed point tends to the optimum at first order as $eta -> 0$, and to the mean of the machines' optima as"
+    "The fixed point tends to the optimum at first order as $eta -> 0$, and to the mean of the workers' optima as"
     " $K$ grows beyond $1/(eta mu)$.",
     theorem="patel2024/prop19",
     kind="regime",

@@ -1,4 +1,4 @@
-"""patel2024, the drift terms of Theorem 9 at a kink in the curvature: machines pulled apart, and Gaussian noise."""
+"""patel2024, the drift terms of Theorem 9 at a kink in the curvature: workers pulled apart, and Gaussian noise."""
 
 from __future__ import annotations
 
@@ -197,20 +197,20 @@ def noise_drift_leading_order(data: xr.Dataset) -> Every:
 
 @experiment("patel2024-noise-floor")
 def noisy_rounds(session: Session) -> xr.Dataset:
-    """Where noise at a kink takes the average of 64 machines in the end: `drift` ($K$, reach) after 8/reach rounds."""
+    """Where noise at a kink takes the average of 64 workers in the end: `drift` ($K$, reach) after 8/reach rounds."""
     K, reach = np.array([4.0, 64.0]), np.array([0.125, 0.5])
     return over_reaches(K, reach, np.ceil(8 / reach), 64, session.choose(quick=48, full=512), session)
 
 
 @claim(
     "patel2024/noise-floor-order",
-    "At a kink noise keeps the average of the machines, in the end, of the order of $eta sqrt(K) sigma$ off.",
+    "At a kink noise keeps the average of the workers, in the end, of the order of $eta sqrt(K) sigma$ off.",
     theorem="patel2024/noise-drift",
     kind="scaling",
     data=noisy_rounds,
 )
 def noise_floor_order(data: xr.Dataset) -> Every:
-    """The mean of 64 machines' average after $8/(eta L K)$ rounds, less a quadratic with the same noise, over the
+    """The mean of 64 workers' average after $8/(eta L K)$ rounds, less a quadratic with the same noise, over the
     leading drift of a round divided by what a round removes: the ratio varies by less than a factor 2 while the
     shape varies by far more."""
     off = Measurement.of(data, "drift", what="mean of the average", stderr="error")

@@ -7,10 +7,10 @@ import sympy
 import xarray as xr
 from numpy.typing import NDArray
 
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.constructions.rank_one_pair import rank_one_pair
 from tightrate.constructions.shared_coordinate_pair import shared_coordinate_pair
-from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine, hard_cosine_any_machines
+from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine, hard_cosine_any_workers
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols import alphabet
 from tightrate.rates.symbols.evaluation import at
@@ -29,7 +29,7 @@ SMALL_STEP = 0.01  # eta L of the slow run, where K does help, but only down to 
 ROUNDS = np.unique(np.round(np.geomspace(1, 300, 13)))
 
 
-def best_steps(pair: QuadraticMachines, K: Array, R: Array, points: int) -> xr.Dataset:
+def best_steps(pair: QuadraticWorkers, K: Array, R: Array, points: int) -> xr.Dataset:
     """The least suboptimality over a grid of inner and outer steps, for every K and R: `best_gap`, `eta`, `gamma`.
 
     `pair` is one problem or a batch (R, 1, 1).  The inner grid reaches beyond 2/L, where finite K may still converge
@@ -82,59 +82,59 @@ def k_does_not_help(theorem: Theorem, data: xr.Dataset) -> Bounded:
     return Bounded(theorem, Measurement.of(data, "best_gap", what="best suboptimality"))
 
 
-# --- Any number of machines ------------------------------------------------------------------------------------------
+# --- Any number of workers ------------------------------------------------------------------------------------------
 
 
-def uneven_pair(cosine: Array, machines: int) -> QuadraticMachines:
-    """The rank-one pair for any number of machines: (M + 1)/2 of the first kind where M is odd.
+def uneven_pair(cosine: Array, workers: int) -> QuadraticWorkers:
+    """The rank-one pair for any number of workers: (M + 1)/2 of the first kind where M is odd.
 
     The optimum is split evenly over both eigenvectors of the average Hessian.
     """
     first = np.stack([np.ones_like(cosine), np.zeros_like(cosine)], axis=-1)
     second = np.stack([cosine, np.sqrt((1 - cosine) * (1 + cosine))], axis=-1)
-    directions = np.stack([first if m % 2 == 0 else second for m in range(machines)], axis=-2)
+    directions = np.stack([first if m % 2 == 0 else second for m in range(workers)], axis=-2)
     hessians = L * directions[..., :, None] * directions[..., None, :]
     eigenvectors = np.linalg.eigh(hessians.mean(axis=-3))[1]
     optimum = B / np.sqrt(2) * eigenvectors.sum(axis=-1)
-    minimizers = np.repeat(optimum[..., None, :], machines, axis=-2)
-    return QuadraticMachines(hessians, minimizers, known_optimum=optimum)
+    minimizers = np.repeat(optimum[..., None, :], workers, axis=-2)
+    return QuadraticWorkers(hessians, minimizers, known_optimum=optimum)
 
 
 @experiment("patel2024-any-machines")
-def odd_machines(session: Session) -> xr.Dataset:
-    """The pair on 3, 5 and 9 machines: `best_gap` $(M, K, R)$ over all steps, and `eigenvalue` $(M, R)$, the smaller
+def odd_workers(session: Session) -> xr.Dataset:
+    """The pair on 3, 5 and 9 workers: `best_gap` $(M, K, R)$ over all steps, and `eigenvalue` $(M, R)$, the smaller
     one of the average Hessian."""
-    machines, K = np.array([3, 5, 9]), np.array([2.0, 10.0, 1000.0, np.inf])
+    workers, K = np.array([3, 5, 9]), np.array([2.0, 10.0, 1000.0, np.inf])
     points = session.choose(quick=24, full=64)
     found = []
-    for M in machines:
-        cosine = at(hard_cosine_any_machines(), R=ROUNDS, M=M)
+    for M in workers:
+        cosine = at(hard_cosine_any_workers(), R=ROUNDS, M=M)
         smaller = np.linalg.eigvalsh(uneven_pair(cosine, M).mean_hessian)[..., 0]
         steps = best_steps(uneven_pair(cosine[:, None, None], M), K, ROUNDS, points)
         found.append(steps.assign(cosine=("R", cosine), eigenvalue=("R", smaller)))
-    return xr.concat(found, xr.DataArray(machines, dims="M", name="M"), data_vars="all")
+    return xr.concat(found, xr.DataArray(workers, dims="M", name="M"), data_vars="all")
 
 
 @claim(
     "patel2024/prop7-odd-machines",
-    "On 3, 5 and 9 machines too no inner step, outer step or number of local steps, infinity included, brings local"
+    "On 3, 5 and 9 workers too no inner step, outer step or number of local steps, infinity included, brings local"
     " gradient descent below $L B^2 / (108 R)$.",
     theorem="patel2024/prop7-any-machines",
     kind="counterexample",
-    data=odd_machines,
+    data=odd_workers,
 )
-def prop7_odd_machines(theorem: Theorem, data: xr.Dataset) -> Bounded:
+def prop7_odd_workers(theorem: Theorem, data: xr.Dataset) -> Bounded:
     """The minimum of the exact suboptimality over a grid of inner and outer steps, for every $M$, $K$ and $R$."""
     return Bounded(theorem, Measurement.of(data, "best_gap", what="best suboptimality"))
 
 
 @claim(
     "patel2024/prop7-eigenvalues",
-    "With the share $a$ of the machines on the first direction the average of the rank-one pair has the smaller"
+    "With the share $a$ of the workers on the first direction the average of the rank-one pair has the smaller"
     " eigenvalue $(1 - sqrt(1 - 4 a (1 - a) (1 - cosine^2))) L / 2$.",
     theorem="patel2024/prop7-any-machines",
     kind="identity",
-    data=odd_machines,
+    data=odd_workers,
     expected="confirmed",
 )
 def prop7_eigenvalues(data: xr.Dataset) -> Equal:
@@ -193,7 +193,7 @@ def gradient_descent(session: Session) -> xr.Dataset:
     hessians = np.zeros((len(kappa), 1, 1, 2, 2))
     hessians[..., 0, 0], hessians[..., 1, 1] = L, mu[:, None, None]
     optimum = np.full((len(kappa), 1, 2), B / np.sqrt(2))
-    problem = QuadraticMachines(hessians, optimum[..., None, :], known_optimum=optimum)
+    problem = QuadraticWorkers(hessians, optimum[..., None, :], known_optimum=optimum)
     grid = round_map(problem, K=1, eta=eta)
     with np.errstate(over="ignore", invalid="ignore"):  # steps that diverge are part of the grid
         gaps = np.stack([problem.gap(grid.after(rounds)) for rounds in R], axis=1)
@@ -226,7 +226,7 @@ def at_the_inverse_smoothness(session: Session) -> xr.Dataset:  # noqa: ARG001
     hessians[..., 0, 0], hessians[..., 1, 1] = L, mu[:, None, None]
     optimum = np.zeros((len(kappa), 1, 2))
     optimum[..., 1] = B
-    problem = QuadraticMachines(hessians, optimum[..., None, :], known_optimum=optimum)
+    problem = QuadraticWorkers(hessians, optimum[..., None, :], known_optimum=optimum)
     steps = round_map(problem, K=1, eta=np.array([1.0]) / L)
     gaps = np.stack([problem.gap(steps.after(rounds))[..., 0] for rounds in R], axis=-1)
     return labelled("kappa", "R", gap=gaps, L=L, mu=mu, B=B, eta=1 / L, kappa=kappa, R=R)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
-from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.constructions.random_quadratics import random_machines
+from tightrate.constructions.quadratics import QuadraticWorkers
+from tightrate.constructions.random_quadratics import random_workers
 from tightrate.rates.relations.misprints import misprint
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.batch.randomness import stream
@@ -17,13 +17,13 @@ from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.claim import claim
 from tightrate.verify.experiment import all_instances, experiment, labelled
 from tightrate.verify.measurement import Measurement
-from tightrate.verify.papers.patel2024.machines import MATRICES, farthest_optimum, matrices_of
+from tightrate.verify.papers.patel2024.workers import MATRICES, farthest_optimum, matrices_of
 from tightrate.verify.session import Session
 
 
 @experiment("patel2024-movement")
 def rounds_from_the_optimum(session: Session) -> xr.Dataset:
-    """Random quadratic machines in three units of curvature: `movement` (instance) of the average by one exact round
+    """Random quadratic workers in three units of curvature: `movement` (instance) of the average by one exact round
     from the optimum, over $K eta$."""
     each = session.choose(quick=300, full=5000)
     generator = stream(session.seed, experiment="patel2024-movement")
@@ -31,8 +31,8 @@ def rounds_from_the_optimum(session: Session) -> xr.Dataset:
     def batches() -> Iterator[xr.Dataset]:
         for unit in (0.01, 1.0, 100.0):
             for M, d in ((2, 1), (3, 2), (5, 3)):
-                base = random_machines(generator, each, M, d)
-                problem = QuadraticMachines(unit * base.hessians, base.minimizers)
+                base = random_workers(generator, each, M, d)
+                problem = QuadraticWorkers(unit * base.hessians, base.minimizers)
                 constants = problem.constants
                 K = generator.integers(1, 31, each).astype(np.float64)
                 eta = 10 ** generator.uniform(-2, 0, each) / constants["L"]
@@ -54,10 +54,10 @@ def rounds_from_the_optimum(session: Session) -> xr.Dataset:
 
 
 def movement(data: xr.Dataset) -> Measurement:
-    """The movement at the optimum, with the machines of every instance."""
-    machines = ["unit", "hessians", "minimizers"]
+    """The movement at the optimum, with the workers of every instance."""
+    workers = ["unit", "hessians", "minimizers"]
     what, rounding = "movement at the optimum", 1e-12 * data["size"]
-    return Measurement.of(data, "movement", what=what, rounding=rounding, instance=machines)
+    return Measurement.of(data, "movement", what=what, rounding=rounding, instance=workers)
 
 
 @claim(
@@ -67,13 +67,13 @@ def movement(data: xr.Dataset) -> Measurement:
     data=rounds_from_the_optimum,
 )
 def prop25(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Random quadratic machines, one exact round from the optimum, in three units of curvature."""
+    """Random quadratic workers, one exact round from the optimum, in three units of curvature."""
     return Bounded(theorem, movement(data))
 
 
 @claim(
     "patel2024/prop25-convex",
-    "For convex machines the movement at the optimum is at most $zeta_1 eta L (K - 1) / 2$.",
+    "For convex workers the movement at the optimum is at most $zeta_1 eta L (K - 1) / 2$.",
     kind="bound with constants",
     data=rounds_from_the_optimum,
 )
@@ -84,7 +84,7 @@ def prop25_convex(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @claim(
     "patel2024/prop25-quadratics",
-    "For quadratic machines the movement at the optimum is at most $(1 - (1 - eta L)^K) zeta_opt / (eta K L)$.",
+    "For quadratic workers the movement at the optimum is at most $(1 - (1 - eta L)^K) zeta_opt / (eta K L)$.",
     kind="bound with constants",
     data=rounds_from_the_optimum,
 )

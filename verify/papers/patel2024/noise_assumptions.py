@@ -24,7 +24,7 @@ from tightrate.verify.session import Session
 
 @experiment("patel2024-fourth-moment")
 def rare_jumps(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """Equal machines after the first of $K = 2$ local steps: the exact $E Xi$ and $E Xi^2$ of rare jumps of variance
+    """Equal workers after the first of $K = 2$ local steps: the exact $E Xi$ and $E Xi^2$ of rare jumps of variance
     $sigma^2$.
 
     $Xi$ is the consensus error, $eta^2$ times the (biased) variance of $M$ independent noises. The law is 0 but for
@@ -51,7 +51,7 @@ def rare_jumps(session: Session) -> xr.Dataset:  # noqa: ARG001
 )
 def consensus_square_as_printed(data: xr.Dataset) -> AtMost:
     """Erratum E3: exact moments of a noise that is mostly 0 and rarely large, of the same variance, after one local
-    step of equal machines."""
+    step of equal workers."""
     square = Measurement.of(data, "square", what="second moment of the consensus error")
     # What the proof puts for E Xi^2: the third-order terms of its fixed-step bound carry it times 2 Q^2 / mu.
     third_order = (one for one in catalogue.theorem("patel2024/thm27-step").bound.terms if "third-order" in one.name)

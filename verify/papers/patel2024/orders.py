@@ -25,7 +25,7 @@ MINIBATCH, LOCAL, ACCELERATED = "dekel2012/convex", "koloskova2020/convex", "gha
 EARLIER_LOCAL, EARLIER_ANY, UNIFORM = "glasgow2022/lower", "woodworth2020/lower", "woodworth2020/convex"
 START, FLOOR, THM15 = "patel2024/start", "patel2024/two-quadratics-floor", "patel2024/thm15"
 SIMILAR = (Le(tau, L), Le(Q * B, L))
-SIMILAR_MACHINES = (  # where the drift terms of Theorem 15 are below L B^2 / R
+SIMILAR_WORKERS = (  # where the drift terms of Theorem 15 are below L B^2 / R
     Le(tau * zeta * R, L**2 * B),
     Le(Q * zeta**2 * R, L**3 * B),
     Le(tau**2 * sigma**2 * R**2, L**4 * B**2 * K),
@@ -100,19 +100,19 @@ def thm9_all_parameters_as_printed(theorem: Theorem) -> Order:
 
 @claim(
     "patel2024/prop7-on-one-machine",
-    "Proposition 7 without the unstated condition of two machines: the bound $L B^2 / R$ holds for every number of"
-    " machines, one included.",
+    "Proposition 7 without the unstated condition of two workers: the bound $L B^2 / R$ holds for every number of"
+    " workers, one included.",
     theorem="patel2024/prop7",
     kind="side condition",
     accuses="E9",
     expected="violated",
 )
-def prop7_one_machine_as_printed(theorem: Theorem) -> Order:
-    """Erratum E9: the bound without its condition $M >= 2$ against the upper bound of local SGD on equal machines at $M
+def prop7_one_worker_as_printed(theorem: Theorem) -> Order:
+    """Erratum E9: the bound without its condition $M >= 2$ against the upper bound of local SGD on equal workers at $M
     = 1$ and $sigma = 0$, by the order algebra."""
-    printed = without(theorem.id, "two machines")
-    one_machine = lower_below_upper(printed, "woodworth2020a/convex", "M = 1")
-    return Order([one_machine], "L B^2 / R <~ rate of one machine")
+    printed = without(theorem.id, "two workers")
+    one_worker = lower_below_upper(printed, "woodworth2020a/convex", "M = 1")
+    return Order([one_worker], "L B^2 / R <~ rate of one worker")
 
 
 @claim(
@@ -195,8 +195,8 @@ def table1_thm11(theorem: Theorem) -> Order:
 )
 def thm15_beats_mini_batch() -> Order:
     """The upper-bound side of Conjecture 17: a certificate under the conditions and a path without them."""
-    comparisons = [at_most(THM15, MINIBATCH, *SIMILAR_MACHINES), not_at_most(THM15, MINIBATCH)]
-    return Order(comparisons, "Theorem 15 <~ mini-batch rate for similar machines")
+    comparisons = [at_most(THM15, MINIBATCH, *SIMILAR_WORKERS), not_at_most(THM15, MINIBATCH)]
+    return Order(comparisons, "Theorem 15 <~ mini-batch rate for similar workers")
 
 
 @claim(
@@ -252,18 +252,18 @@ def eq10_improvement(theorem: Theorem) -> Order:
 
 @claim(
     "patel2024/table2-equal-machines",
-    "For equal machines ($tau = zeta = 0$) Theorems 15 and 27 are the rates of Yuan and Ma in Table 2.",
+    "For equal workers ($tau = zeta = 0$) Theorems 15 and 27 are the rates of Yuan and Ma in Table 2.",
     theorem="patel2024/thm27",
     kind="scaling",
     expected="confirmed",
 )
-def table2_equal_machines(theorem: Theorem) -> Order:
+def table2_equal_workers(theorem: Theorem) -> Order:
     """Both theorems at $tau = zeta = 0$ against the rows of the table, both ways."""
     rows = {THM15: "yuan2020/convex", theorem.id: "yuan2020/strongly-convex"}
     comparisons = [
         each for ours, row in rows.items() for each in equivalent(at(bound(ours), {"tau": 0, "zeta": 0}), bound(row))
     ]
-    return Order(comparisons, "theorems at tau = zeta = 0 ~ rates of equal machines")
+    return Order(comparisons, "theorems at tau = zeta = 0 ~ rates of equal workers")
 
 
 @claim(

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from tightrate.constructions.random_quadratics import random_machines
+from tightrate.constructions.random_quadratics import random_workers
 from tightrate.rates.statements import catalogue
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.evaluation import at
@@ -21,7 +21,7 @@ from tightrate.verify.assertions.bounded import AtLeast, AtMost, Bounded
 from tightrate.verify.claim import claim
 from tightrate.verify.experiment import all_instances, experiment, labelled
 from tightrate.verify.measurement import Measurement
-from tightrate.verify.papers.patel2024.machines import constants_of, farthest_optimum
+from tightrate.verify.papers.patel2024.workers import constants_of, farthest_optimum
 from tightrate.verify.session import Session
 
 Array = NDArray[np.float64]
@@ -32,7 +32,7 @@ ONE = xr.DataArray(1.0)
 
 @experiment("patel2024-outer-steps")
 def outer_steps(session: Session) -> xr.Dataset:
-    """Random machines with outer steps up to $1/(1 - (1 - eta L)^K)$: the distance `to_fixed_point` (instance, $R$),
+    """Random workers with outer steps up to $1/(1 - (1 - eta L)^K)$: the distance `to_fixed_point` (instance, $R$),
     and the `contraction` (instance) of a round; with plain averaging the distance `to_optimum` (instance, $R$)."""
     each = session.choose(quick=150, full=3000)
     generator = stream(session.seed, experiment="patel2024-outer-steps")
@@ -43,7 +43,7 @@ def outer_steps(session: Session) -> xr.Dataset:
 
     def batches() -> Iterator[xr.Dataset]:
         for M, d in ((2, 1), (3, 2), (4, 3)):
-            problem = random_machines(generator, each, M, d)
+            problem = random_workers(generator, each, M, d)
             L = problem.constants["L"]
             K = np.round(10 ** generator.uniform(0, 2.5, each))
             eta = 10 ** generator.uniform(-3, 0, each) / L
@@ -74,7 +74,7 @@ def outer_steps(session: Session) -> xr.Dataset:
     data=outer_steps,
 )
 def thm22_outer_step(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Random machines in one to three dimensions, exact iterates up to $R = 100$, start distance $B + zeta_opt/L$."""
+    """Random workers in one to three dimensions, exact iterates up to $R = 100$, start distance $B + zeta_opt/L$."""
     what, rounding = "distance from the fixed point", 1e-12 * data["size"]
     return Bounded(theorem, Measurement.of(data, "to_fixed_point", what=what, rounding=rounding))
 
@@ -116,7 +116,7 @@ def around_the_limit(session: Session) -> xr.Dataset:
     $C$ is the mean of $I - (I - eta A_m)^K$."""
     n = session.choose(quick=60, full=600)
     generator = stream(session.seed, experiment="patel2024-sharp-outer-step")
-    problem = random_machines(generator, n, 3, 2)
+    problem = random_workers(generator, n, 3, 2)
     L = problem.constants["L"]
     K, eta = generator.integers(1, 9, n).astype(np.float64), generator.uniform(0.1, 1.0, n) / L
     still = round_map(problem, K=K, eta=eta)

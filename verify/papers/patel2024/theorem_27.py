@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from tightrate.constructions.asymmetric_softplus import asymmetric_softplus
 from tightrate.constructions.noise import GaussianNoise
 from tightrate.constructions.problem import Problem
-from tightrate.constructions.quadratics import QuadraticMachines
-from tightrate.constructions.random_quadratics import random_machines
+from tightrate.constructions.quadratics import QuadraticWorkers
+from tightrate.constructions.random_quadratics import random_workers
 from tightrate.rates.papers.patel2024.theorem_27 import thm27_recursion
 from tightrate.rates.statements.catalogue import theorem as statement
 from tightrate.rates.statements.theorem import Theorem
@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 
 
 def problems(generator: np.random.Generator, each: int) -> tuple[Problem, ...]:
-    """Quadratic machines with unequal Hessians (Q = 0), and smooth machines whose curvature changes (Q > 0)."""
+    """Quadratic workers with unequal Hessians (Q = 0), and smooth workers whose curvature changes (Q > 0)."""
     L, mu = 1.0, 10 ** generator.uniform(-1.5, -0.1, each)
     smooth = asymmetric_softplus(
         L=L,
@@ -42,7 +42,7 @@ def problems(generator: np.random.Generator, each: int) -> tuple[Problem, ...]:
         M=4,
         d=2,
     )
-    return random_machines(generator, each, 3, 2), smooth
+    return random_workers(generator, each, 3, 2), smooth
 
 
 @experiment("patel2024-thm27-steps")
@@ -72,7 +72,7 @@ def observed(problem: Problem, step: Array, K: int, R: int) -> xr.Dataset:
             break
         total, weights = decay * total + mean, decay * weights + 1
         own = problem.gradient(x)
-        for m in range(M):  # grad F at the point of every machine
+        for m in range(M):  # grad F at the point of every worker
             average = problem.gradient(np.broadcast_to(x[:, m : m + 1], x.shape)).mean(axis=1)
             zeta = np.maximum(zeta, np.linalg.norm(own[:, m] - average, axis=-1))
         x = x - eta[:, None, None] * own
@@ -107,7 +107,7 @@ def observed(problem: Problem, step: Array, K: int, R: int) -> xr.Dataset:
     data=steps,
 )
 def thm27_one_step(data: xr.Dataset) -> AtMost:
-    """Every step of noiseless runs on quadratic machines and on machines with a changing curvature; noise adds exactly
+    """Every step of noiseless runs on quadratic workers and on workers with a changing curvature; noise adds exactly
     $eta^2 sigma^2 / M$ to both sides."""
     found = Measurement.of(data, "squared_distance", what="squared distance after a step", rounding=1e-13 * data.B**2)
     rate, linear, square = (found.at(thm27_recursion()[name]) for name in ("rate", "consensus", "squared consensus"))
@@ -142,9 +142,9 @@ def thm27_step(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @experiment("patel2024-consensus")
 def consensus(session: Session) -> xr.Dataset:
-    """Noisy local SGD on machines with one Hessian and different slopes: the exact mean consensus error.
+    """Noisy local SGD on workers with one Hessian and different slopes: the exact mean consensus error.
 
-    Between averagings machines are independent, so $E Xi = mean_m |E x_m - mean|^2 + (1 - 1/M) tr Cov$ of one machine.
+    Between averagings workers are independent, so $E Xi = mean_m |E x_m - mean|^2 + (1 - 1/M) tr Cov$ of one worker.
     """
     n, M, d = session.choose(quick=400, full=4000), 4, 2
     generator = stream(session.seed, experiment="patel2024-consensus")
@@ -156,7 +156,7 @@ def consensus(session: Session) -> xr.Dataset:
     K, eta = generator.integers(2, 40, n).astype(np.float64), 10 ** generator.uniform(-2, 0, n) / (2 * L)
     sigma = 10 ** generator.uniform(-1, 1, n)
     hessians = np.repeat(np.einsum("ni,ij->nij", curvatures, np.eye(d)), M, axis=0)[:, None]
-    single = QuadraticMachines(hessians, minimizers.reshape(n * M, 1, d))
+    single = QuadraticWorkers(hessians, minimizers.reshape(n * M, 1, d))
     everyone = {name: np.repeat(values, M) for name, values in {"eta": eta, "steps": K - 1}.items()}
     # Exact means do not depend on the noise, and the covariance grows with its square: one run at sigma = 1.
     run = exact_moments(local_sgd(eta=everyone["eta"]), single, K=everyone["steps"], R=1, noise=GaussianNoise(1.0)).last
@@ -176,7 +176,7 @@ def consensus(session: Session) -> xr.Dataset:
     data=consensus,
 )
 def lemma36_noise(theorem: Theorem, data: xr.Dataset) -> Bounded:
-    """Machines with one Hessian and different slopes, where the mean consensus error before an averaging is known
+    """Workers with one Hessian and different slopes, where the mean consensus error before an averaging is known
     exactly: random curvatures, steps, $K$ and noise levels."""
     return Bounded(theorem, Measurement.of(data, "consensus", what="mean consensus error"))
 
@@ -222,10 +222,10 @@ def lemma37(theorem: Theorem, data: xr.Dataset) -> Bounded:
 
 @experiment("patel2024-exponent")
 def exponent(session: Session) -> xr.Dataset:  # noqa: ARG001
-    """One quadratic machine without noise, all eigenvalues $mu$, at the step $1/(2L)$ of Theorems 22 and 27, along $R$:
+    """One quadratic worker without noise, all eigenvalues $mu$, at the step $1/(2L)$ of Theorems 22 and 27, along $R$:
     the gap of the weighted average and the distance of the last iterate. $L = 1$, $K = 4$."""
     L, mu, B, K, R = 1.0, 0.2, 1.0, 4, np.array([2.0, 4, 8, 12, 16, 24, 32])
-    problem = QuadraticMachines(np.full((1, 1, 1), mu), np.full((1, 1), B))
+    problem = QuadraticWorkers(np.full((1, 1, 1), mu), np.full((1, 1), B))
     run = exact_moments(local_sgd(eta=np.full(len(R), 1 / (2 * L))), problem, K=K, R=R, averaging_decay=mu / (4 * L))
     assert run.average is not None
     alike = dict.fromkeys(("sigma", "tau", "zeta", "zeta_opt", "Q"), 0.0)
@@ -244,7 +244,7 @@ def exponent(session: Session) -> xr.Dataset:  # noqa: ARG001
     expected="violated",
 )
 def thm27_exponent_as_printed(theorem: Theorem, data: xr.Dataset) -> Scaling:
-    """Erratum E8: one quadratic machine without noise at the prescribed step $1/(2L)$, exactly; the ratio to the
+    """Erratum E8: one quadratic worker without noise at the prescribed step $1/(2L)$, exactly; the ratio to the
     printed term grows along $R$ without end."""
     gap = Measurement.of(data, "gap", what="gap of the weighted average")
     return Scaling(theorem, gap, along=["R"], term="optimization")
@@ -252,7 +252,7 @@ def thm27_exponent_as_printed(theorem: Theorem, data: xr.Dataset) -> Scaling:
 
 @claim(
     "patel2024/thm27-exponent",
-    "On the same machine the fixed-step form, with its exponent $mu/(4L)$, holds.",
+    "On the same worker the fixed-step form, with its exponent $mu/(4L)$, holds.",
     theorem="patel2024/thm27-step",
     kind="bound with constants",
     data=exponent,
@@ -272,14 +272,14 @@ def thm27_exponent(theorem: Theorem, data: xr.Dataset) -> Bounded:
     expected="violated",
 )
 def thm22_exponent_as_printed(theorem: Theorem, data: xr.Dataset) -> Scaling:
-    """Erratum E8: one quadratic machine without noise at the theorem's step $1/(2L)$ contracts by exactly $1 - mu/(2L)$
+    """Erratum E8: one quadratic worker without noise at the theorem's step $1/(2L)$ contracts by exactly $1 - mu/(2L)$
     a step; the ratio to the printed term grows along $R$ without end."""
     return Scaling(theorem, Measurement.of(data, "distance"), along=["R"], term="optimization")
 
 
 @claim(
     "patel2024/thm22-exponent",
-    "On the same machine the transient with the factor $(1 - eta mu)^(K R)$ holds.",
+    "On the same worker the transient with the factor $(1 - eta mu)^(K R)$ holds.",
     theorem="patel2024/thm22-explicit",
     kind="bound with constants",
     data=exponent,

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from sympy import Expr
 
-from tightrate.constructions.quadratics import QuadraticMachines
+from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.constructions.random_quadratics import random_quadratics
 from tightrate.rates.relations.misprints import misprint
 from tightrate.rates.statements import catalogue
@@ -20,18 +20,18 @@ from tightrate.verify.assertions.trend import Scaling
 from tightrate.verify.claim import claim
 from tightrate.verify.experiment import experiment, labelled
 from tightrate.verify.measurement import Measurement
-from tightrate.verify.papers.patel2024.machines import constants_of
+from tightrate.verify.papers.patel2024.workers import constants_of
 from tightrate.verify.session import Session
 
 Array = NDArray[np.float64]
 
 
-def floor(problem: QuadraticMachines) -> float:
+def floor(problem: QuadraticWorkers) -> float:
     """The accuracy at which local gradient descent stops, zeta_opt tau / (L mu)."""
     return float(catalogue.theorem("patel2024/prop21-optima").bound.at(constants_of(problem)))
 
 
-def first_round_below(problem: QuadraticMachines, eps: float, start: Array, K: float, eta: float, most: int) -> Array:
+def first_round_below(problem: QuadraticWorkers, eps: float, start: Array, K: float, eta: float, most: int) -> Array:
     """The first round at which the distance from the optimum is at most eps, for starts (n, d); inf if after `most`."""
     rounds = np.arange(most + 1.0)
     x = round_map(problem, K=np.full((len(start), 1), K), eta=eta, start=start[:, None, :]).after(rounds)
@@ -39,7 +39,7 @@ def first_round_below(problem: QuadraticMachines, eps: float, start: Array, K: f
     return np.where(below.any(axis=-1), below.argmax(axis=-1), np.inf)
 
 
-def fewest_rounds(problem: QuadraticMachines, eps: float, K: float) -> float:
+def fewest_rounds(problem: QuadraticWorkers, eps: float, K: float) -> float:
     """The rounds of local gradient descent (eta = 1/(2L)) then gradient descent (1/L), at the best time to switch."""
     L, kappa = float(problem.constants["L"]), float(problem.constants["L"] / problem.constants["mu"])
     switch = np.arange(40.0)
