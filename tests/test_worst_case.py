@@ -34,6 +34,7 @@ from tightrate.simulator.worst_case.certificate import check, main
 from tightrate.simulator.worst_case.quadratics import worst_quadratic
 from tightrate.simulator.worst_case.trajectory import exchangeable, trajectory
 from tightrate.simulator.worst_case.worst_case import WorstCase, tuned_worst_case, worst_case
+from tightrate.verify.claim import judge_all
 from tightrate.verify.exact_worst_case import against
 from tightrate.verify.exact_worst_case_claims import expressible, inexpressible
 from tightrate.verify.registry import CLAIMS
@@ -376,6 +377,14 @@ def test_a_bound_that_no_programme_can_express_says_why() -> None:
         "patel2024/lemma8": "",
     }
     assert {name: inexpressible(theorem(name)) for name in reasons} == reasons
+
+
+@pytest.mark.parametrize("label", ["thm11-exact", "prop7-constant", "two-quadratics-floor"])
+def test_a_constant_that_may_be_sharp_elsewhere_is_not_called_improvable(label: str, session: Session) -> None:
+    """Of all methods, of all steps, of workers more alike than those of the programme."""
+    (finding,) = judge_all([CLAIMS[f"patel2024/{label}-exact-worst-case"]], session)
+    assert float(finding.verdict.evidence["smallest measured / bound"]) > 2
+    assert finding.verdict.evidence["constant improvable at these sizes"] is False
 
 
 @pytest.mark.parametrize("name", [name for name in CLAIMS.names() if name.endswith("-exact-worst-case")])

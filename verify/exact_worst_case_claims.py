@@ -29,7 +29,15 @@ from tightrate.simulator.worst_case.worst_case import worst_case
 from tightrate.verify.assertions.assertion import Assertion, Undecided
 from tightrate.verify.assertions.bounded import Bounded
 from tightrate.verify.claim import Claim
-from tightrate.verify.exact_worst_case import EXPRESSIBLE, TRANSFORMED, classes, method_of, output_of, symbols_of
+from tightrate.verify.exact_worst_case import (
+    EXPRESSIBLE,
+    ONE_OF_MANY,
+    TRANSFORMED,
+    classes,
+    method_of,
+    output_of,
+    symbols_of,
+)
 from tightrate.verify.experiment import Experiment
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.session import Session
@@ -40,7 +48,7 @@ ZETA_STAR = 0.3  # in units of L B, where a bound speaks of it
 MOMENTUM = 0.5
 IMPROVABLE = 0.5
 EVIDENCE = "exact worst case at these sizes"
-SMALLER_TAU = 0.5  # in units of L, where a lower bound speaks of it: its instances are in the class of every larger one
+SMALLER_TAU = 0.5  # in units of L, for a lower bound that excludes tau = L: its instances are of that class, too
 ANY_STEP = (0.5, 1.0, 1.5)  # for lower bounds, which hold at every step: a large one makes them trivial
 
 
@@ -104,7 +112,9 @@ def points(theorem: Theorem, profile: str) -> Iterator[tuple[dict[str, float], d
         at = {"K": float(K), "R": float(R), "M": 1.0 if one else 2.0, "zeta_star": 0.0 if one else zeta_star}
         at |= {"L": 1.0, "B": 1.0, "mu": 0.1 if "mu" in spoken else 0.0}
         symbols: dict[str, Any] = {**defaults, **at, "sigma": 0.0, "sigma_star": at["zeta_star"], "T": K * R}
-        further = {"tau": 1.0 if upper else SMALLER_TAU}
+        further = {"tau": 1.0}
+        if not upper and any(one.status({**symbols, **further}) == "fails" for one in theorem.conditions):
+            further = {"tau": SMALLER_TAU}
         symbols |= further
         steps = {"gamma": 1.0, **({"momentum": MOMENTUM} if "momentum" in known else {})}
         steps |= {name: float(theorem.step_at(name, symbols)) for name in theorem.steps if name in known}
@@ -181,6 +191,18 @@ class NoWorse:
         """The points that are judged."""
         return self.bounded.measurements
 
+    @property
+    def is_about_these(self) -> bool:
+        """Whether a lower bound is about this method, these steps and workers as different as the programme's.
+
+        One of all methods or of all steps can be sharp for others than were tried.
+        """
+        theorem, symbols = self.bounded.theorem, self.bounded.measurement.symbols
+        alike = "tau" in symbols and bool((symbols["tau"] < symbols["L"]).any())
+        steps = {"eta", "gamma"} & set(parameters(ALGORITHMS[str(method_of(theorem))]))
+        free = steps - set(theorem.steps) - {symbol.name for symbol in theorem.bound.expression.free_symbols}
+        return theorem.algorithm not in ONE_OF_MANY and not free and not alike
+
     def check(self) -> Verdict:
         """The verdict on the ends of the intervals, with what it shows of the constant."""
         refuted = None if self.attained is None else self.attained.check()
@@ -196,7 +218,7 @@ class NoWorse:
         verdict = self.bounded.check()
         upper = self.bounded.side == "upper"
         ratio = float(verdict.evidence.get(f"{'largest' if upper else 'smallest'} measured / bound", np.nan))
-        improvable = ratio < IMPROVABLE if upper else ratio > 1 / IMPROVABLE
+        improvable = ratio < IMPROVABLE if upper else ratio > 1 / IMPROVABLE and self.is_about_these
         evidence = {**verdict.evidence, "evidence": EVIDENCE, "constant improvable at these sizes": improvable}
         if verdict.status == "violated" or (verdict.status == "consistent" and not self.decides):
             sentence = "The theorem's class is not that of the programme, so that the worst case decides nothing."

@@ -95,8 +95,8 @@ def findings_page(verdicts: Verdicts) -> str:
         table(MISPRINT_COLUMNS, _misprints(invisible_to_units())),
         "## Constants that can be improved",
         "Without noise the worst case over all functions of a class is the value of a semidefinite programme. Here it"
-        " is less than half of an upper bound, or more than twice a lower one, at every size that was tried: there a"
-        " better constant is true. `tightrate verify CLAIM` computes it again.",
+        " is less than half of an upper bound, or more than twice a lower one of this very method and these steps, at"
+        " every size that was tried: there a better constant is true. `tightrate verify CLAIM` computes it again.",
         *_apart(("bound", "claim", "worst case"), _improvable(verdicts)),
         "## Not decided",
         "Pairs of a lower and an upper bound of the same setting that the order algebra can neither prove nor refute."
