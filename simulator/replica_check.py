@@ -62,7 +62,16 @@ class _SeededWorkers(AnsweringWorkers):
 
 @lru_cache(maxsize=256)
 def check_replicas(algorithm: Algorithm[Any], workers: int, dimension: int) -> None:
-    """Refuse a method whose replicas see each other."""
+    """Refuse a method whose replicas see each other; one that is written for a fixed number of them is not tried."""
+    try:
+        _check(algorithm, workers, dimension)
+    except TightrateError:
+        raise
+    except ValueError:  # arrays for so many replicas that no field shows do not fit fewer
+        return
+
+
+def _check(algorithm: Algorithm[Any], workers: int, dimension: int) -> None:
     for stage, _ in algorithm.stages():
         (count,) = replicas_of(stage)
         together = _ends(stage, count, (0, 1), workers, dimension)

@@ -32,6 +32,7 @@ HALF_A_PAGE, SMALLEST = 5.0, 6.0  # inches, points
 APART = 40  # of 255 levels of grey
 TOLD_APART = 8.0  # of CIELAB: lightness in grey print, distance of colours on a page that both are seen on
 NOTATIONS: tuple[Notation, ...] = ("alphabet", "paper")
+LOOKS: list[Any] = [(1, "sans"), pytest.param(2, "serif", marks=pytest.mark.soak)]  # one column has the least room
 
 
 def first_now(values: Iterable[Any]) -> list[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import synthetic_results
 import xarray as xr
-from figure_checks import BLINDNESS, check_files, check_labels, cielab, contrast, first_now, told_apart
+from figure_checks import BLINDNESS, LOOKS, check_files, check_labels, cielab, contrast, first_now, told_apart
 from kept_results import kept_session
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -42,7 +42,7 @@ DATA = {
 
 
 @pytest.mark.parametrize("name", DATA)
-@pytest.mark.parametrize(("columns", "family"), [(1, "sans"), (2, "serif")])
+@pytest.mark.parametrize(("columns", "family"), LOOKS)
 def test_labels_are_inside_the_figure_and_apart(name: str, columns: Columns, family: Family) -> None:
     check_labels(FIGURES[name], DATA[name](), columns, family)
 

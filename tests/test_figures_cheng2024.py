@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from figure_checks import check_files, check_labels, first_now
+from figure_checks import LOOKS, check_files, check_labels, first_now
 from kept_results import kept_session
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
@@ -64,7 +64,7 @@ LOCAL = {"SGDM": ("cheng2024-rates-sgdm", "thm2", "eq4.5"), "Adam": ("cheng2024-
 
 
 @pytest.mark.parametrize("name", DATA)
-@pytest.mark.parametrize(("columns", "family"), [(1, "sans"), (2, "serif")])
+@pytest.mark.parametrize(("columns", "family"), LOOKS)
 def test_labels_are_inside_the_figure_and_apart(name: str, columns: Columns, family: Family) -> None:
     check_labels(FIGURES[name], DATA[name](), columns, family)
 

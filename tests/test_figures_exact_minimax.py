@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from figure_checks import check_files, check_labels
+from figure_checks import LOOKS, check_files, check_labels
 
 from tightrate.figures.gallery.patel2024_exact_minimax import exact_minimax
 from tightrate.figures.style import Columns, Family
@@ -37,7 +37,7 @@ DATA = {exact_minimax.name: lambda: SHAPES[0]}
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=["quick", "full"])
-@pytest.mark.parametrize(("columns", "family"), [(1, "sans"), (2, "serif")])
+@pytest.mark.parametrize(("columns", "family"), LOOKS)
 def test_labels_are_inside_the_figure_and_apart(shape: xr.Dataset, columns: Columns, family: Family) -> None:
     check_labels(exact_minimax, shape, columns, family)
 

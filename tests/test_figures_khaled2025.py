@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from figure_checks import check_files, check_labels, first_now
+from figure_checks import LOOKS, check_files, check_labels, first_now
 from kept_results import kept_session
 from matplotlib.axes import Axes
 
@@ -38,7 +38,7 @@ DATA = {spec.name: partial(data_of, spec) for spec in FIGURES}
 
 
 @pytest.mark.parametrize("spec", FIGURES, ids=lambda spec: spec.name)
-@pytest.mark.parametrize(("columns", "family"), [(1, "sans"), (2, "serif")])
+@pytest.mark.parametrize(("columns", "family"), LOOKS)
 def test_labels_are_inside_the_figure_and_apart(spec: FigureSpec, columns: Columns, family: Family) -> None:
     check_labels(spec, data_of(spec), columns, family)
 

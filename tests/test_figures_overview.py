@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from figure_checks import check_files, check_labels, first_now
+from figure_checks import LOOKS, check_files, check_labels, first_now
 from kept_results import kept_session
 
 from tightrate.figures.figure import FIGURES
@@ -50,7 +50,7 @@ DATA: dict[str, Callable[[], xr.Dataset]] = {"sharpness": ratios, "implications"
 
 
 @pytest.mark.parametrize("name", DATA)
-@pytest.mark.parametrize(("columns", "family"), [(1, "sans"), (2, "serif")])
+@pytest.mark.parametrize(("columns", "family"), LOOKS)
 def test_labels_are_inside_the_figure_and_apart(name: str, columns: Columns, family: Family) -> None:
     check_labels(FIGURES[name], DATA[name](), columns, family)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import synthetic_results
 import xarray as xr
-from figure_checks import check_files, check_labels
+from figure_checks import LOOKS, check_files, check_labels
 from kept_results import kept_session
 
 from tightrate.common.errors import TightrateError
@@ -47,7 +47,7 @@ def own(**changed: Any) -> xr.Dataset:
     return run_sweep(Sweep(**asked))
 
 
-@pytest.mark.parametrize(("columns", "family"), [(1, "sans"), (2, "serif")])
+@pytest.mark.parametrize(("columns", "family"), LOOKS)
 def test_labels_are_inside_the_figure_and_apart(columns: Columns, family: Family) -> None:
     check_labels(FIGURE, example(), columns, family)
 

@@ -444,7 +444,7 @@ def test_a_statement_shows_its_own_names_on_the_terminal(tmp_path: Path) -> None
     path = paper(tmp_path, '{"far": "B^2/(2000*eta*K*R)", "noise": "eta*sigma^2"}', PLAIN)
     done = CliRunner().invoke(app, ["verify", "--paper", str(path)], standalone_mode=False)
     assert done.return_value == 1
-    for shown in ("own/thm1  t", "far ", "noise ", "violated", "witness", "K = "):
+    for shown in ("own/thm1  t", "far ", "noise ", "violated", "where ", "K = "):
         assert shown in done.output, done.output
     assert "term 1" not in done.output
     assert theorem_of("own/thm1").provenance.meaning == "stated by the author of the file"
