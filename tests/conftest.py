@@ -1,6 +1,7 @@
 """Shared settings: hypothesis is deterministic and has no deadline, so that a slow machine fails no test."""
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -23,6 +24,9 @@ def own_results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     shared.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FOLDER, str(shared))
+        if sys.dont_write_bytecode:  # every process that a test starts would compile every module anew
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            patch.setenv("PYTHONPYCACHEPREFIX", str(shared.with_name("compiled")))
         yield
 
 
