@@ -150,6 +150,34 @@ def test_a_signal_in_the_middle_of_a_library_ends_the_process(number: signal.Sig
     assert (process.returncode, is_one_line(error)) == (status, True), error
 
 
+def in_a_destructor() -> None:
+    class Lossy:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    Lossy()
+
+
+def under_a_bare_except() -> None:
+    with suppress(BaseException):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("lost", [in_a_destructor, under_a_bare_except])
+def test_a_signal_that_is_lost_is_raised_again(lost: Callable[[], None], capsys: pytest.CaptureFixture[str]) -> None:
+    """Libraries have destructors, callbacks and bare excepts, in which what a handler raises disappears."""
+
+    def run() -> int:
+        lost()
+        time.sleep(60)
+        return 0
+
+    began = time.monotonic()
+    assert ended(run) == 130
+    assert time.monotonic() - began < 30
+    assert is_one_line(capsys.readouterr().err)
+
+
 def test_a_hangup_that_is_ignored_stays_ignored() -> None:
     """nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

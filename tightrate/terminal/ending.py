@@ -8,27 +8,29 @@ import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from threading import Event, Thread
+from threading import Event, Thread, Timer, main_thread
 from types import FrameType
 from typing import Any, NoReturn
+from weakref import ref
 
 BAD_INPUT = 2
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 WORDS = {"SIGINT": "interrupted", "SIGTERM": "ended by a signal", "SIGHUP": "ended with its terminal"}
 NOTHING_KEPT = "nothing is left half-written"
+SECONDS_UNTIL_AGAIN = 0.01  # when what a signal raised was lost
 SECONDS_TO_ANSWER = 3.0  # until a signal ends a process whose libraries are deep in a computation
 
 
 class Stopped(BaseException):
     """A signal to end; notes say what is kept."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, taken: Event | None = None) -> None:
         super().__init__(number)
-        self.number = number
+        self.number, self.taken = number, taken or Event()
 
-    @property
     def line(self) -> str:
-        """What is said to whoever sent the signal."""
+        """What is said to whoever sent the signal, by whoever ends the program for it."""
+        self.taken.set()
         return f"{_word(self.number)}; {'; '.join(getattr(self, '__notes__', [])) or NOTHING_KEPT}"
 
 
@@ -46,15 +48,38 @@ class OutputLost(BaseException):
 
 @contextmanager
 def stops_are_raised() -> Iterator[None]:
-    """A context in which the first signal to end raises `Stopped`, and a second one ends the process at once."""
+    """A context in which the first signal to end raises `Stopped`, and a second one ends the process at once.
+
+    What is raised in a destructor, in a callback of a library or under a bare `except` is lost there, and is raised
+    again.
+    """
     before: dict[int, Any] = {}
-    answered = Event()
+    answered, taken = Event(), Event()
+    raised: list[ref[Stopped]] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
         answered.set()
         for other in before:
             signal.signal(other, signal.SIG_DFL)
-        raise Stopped(number)
+        stopped = Stopped(number, taken)
+        raised[:] = [ref(stopped, lambda _: again(number))]
+        try:
+            raise stopped
+        finally:
+            del stopped  # whoever loses it keeps nothing of it
+
+    def again(number: int) -> None:
+        if not taken.is_set():
+            signal.signal(number, stop)
+            later = Timer(SECONDS_UNTIL_AGAIN, _to_the_main_thread, (number,))
+            later.daemon = True
+            later.start()
+
+    report = sys.unraisablehook
+
+    def unheard(lost: Any) -> None:
+        if not isinstance(lost.exc_value, Stopped):
+            report(lost)
 
     try:
         for number in SIGNALS:
@@ -62,13 +87,24 @@ def stops_are_raised() -> Iterator[None]:
                 before[number] = signal.signal(number, stop)
     except ValueError:  # not in the main thread
         before.clear()
+    sys.unraisablehook = unheard
     try:
         with _minded(before, answered):
             yield
     finally:
+        taken.set()
+        sys.unraisablehook = report
         for number, handler in before.items():
             with suppress(ValueError, TypeError):
                 signal.signal(number, handler)
+
+
+def _to_the_main_thread(number: int) -> None:
+    """Wakes it, even if it sleeps."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main_thread().ident or 0, number)
+    else:
+        signal.raise_signal(number)
 
 
 @contextmanager
@@ -169,7 +205,7 @@ def ended(run: Callable[[], int]) -> int:
         with stops_are_raised(), _own_streams(), _no_warnings():
             return _status(run)
     except Stopped as stop:  # before it ran, or when it had
-        return _said(stop.line, 128 + stop.number)
+        return _said(stop.line(), 128 + stop.number)
 
 
 def _status(run: Callable[[], int]) -> int:
@@ -177,7 +213,7 @@ def _status(run: Callable[[], int]) -> int:
         status = run()
         sys.stdout.flush()
     except Stopped as stop:
-        return _said(stop.line, 128 + stop.number)
+        return _said(stop.line(), 128 + stop.number)
     except KeyboardInterrupt:
         return _said(f"interrupted; {NOTHING_KEPT}", 130)
     except OutputLost as lost:
