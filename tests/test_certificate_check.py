@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,14 @@ from sympy import Expr, Ge, Integer, Le, Max, Min, Piecewise, Rational, exp, log
 
 from tightrate.rates.orders import certificate_check
 from tightrate.rates.orders.certificate import CaseProof, Certificate, ProofStep
-from tightrate.rates.orders.certificate_check import check_certificate, refusal
+from tightrate.rates.orders.certificate_check import (
+    RefusalError,
+    _form,
+    _is_law,
+    _nonnegative,
+    check_certificate,
+    refusal,
+)
 from tightrate.rates.orders.domination import dominated
 from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, Delta, K, L, M, R, alpha, beta1, decay, eps, mu, sigma
@@ -181,6 +189,100 @@ def test_laws_that_do_not_hold_are_not_known() -> None:
         step = ProofStep(((hypothesis.smaller, ONE),), ((hypothesis.larger, ONE),), ((hypothesis, ONE),))
         forged = Certificate((CaseProof((), (step,)),))
         assert not check_certificate(forged, hypothesis.smaller, hypothesis.larger), name
+
+
+@pytest.mark.parametrize("weight", [K, -K, sympy.I, sympy.nan, sympy.oo, sympy.zoo, alpha, None, "1", Rational(-1, 99)])
+def test_weights_are_nonnegative_numbers(weight: Any) -> None:
+    """A power that grows with a letter would make a hidden constant grow, too."""
+    used = ((Hypothesis(ONE, K, "range of the letters"), ONE), (Hypothesis(R, R, "difference"), weight))
+    step = ProofStep(((1 / K, ONE),), ((ONE, ONE),), used)
+    right = ProofStep(((1 / K, ONE),), ((ONE, ONE),), used[:1])
+    assert check_certificate(Certificate((CaseProof((), (right,)),)), 1 / K, ONE)
+    assert not check_certificate(Certificate((CaseProof((), (step,)),)), 1 / K, ONE)
+
+
+def rational_functions(count: int) -> Iterator[tuple[Expr, tuple[Expr, Expr], bool]]:
+    """Functions of alpha with zeros and poles at multiples of 1/2, an interval, and whether they are defined and
+    nonnegative on it: values between the multiples tell."""
+    source = random.Random(0)
+    for _ in range(count):
+        places = [Rational(source.randint(6, 20), 2) for _ in range(4)]
+        powers = [source.choice((-2, -1, 1, 2)) for _ in places]
+        function = source.choice((-1, 1)) * Rational(1, source.choice((1, 1000)))
+        for place, power in zip(places[: source.randint(1, 4)], powers, strict=False):
+            function *= (alpha - place) ** power
+        start, stop = sorted(Rational(source.randint(8, 18), 2) for _ in range(2))
+        stop = source.choice((stop, sympy.oo))
+        if start == stop:
+            continue
+        last = 30 if stop == sympy.oo else stop
+        inside = [start + Rational(1, 4) + Rational(k, 2) for k in range(int(2 * (last - start)))]
+        ends = [start + Rational(k, 2) for k in range(int(2 * (last - start)) + 1)]
+        poles = {place for place in ends if function.as_numer_denom()[1].subs(alpha, place) == 0}
+        yield function, (start, stop), not poles and all(function.subs(alpha, x) >= 0 for x in inside)
+
+
+def test_the_sign_of_a_weight_is_decided_exactly() -> None:
+    found = [(_nonnegative(*case[:2]), case) for case in rational_functions(80)]
+    assert not [case for verdict, case in found if verdict is not case[2]]
+    assert 8 < sum(case[2] for _, case in found) < 72
+
+
+def test_the_sign_of_a_weight_at_the_ends() -> None:
+    four, disguised = Integer(4), (alpha - 1) ** 2 - alpha**2 + 2 * alpha - 1
+    assert _nonnegative(disguised, (four, sympy.oo))
+    assert _nonnegative(alpha - 4, (four, four))
+    assert not _nonnegative(alpha - 5, (four, four))
+    assert not _nonnegative(alpha - Rational(9, 2), (four, four))
+    assert not _nonnegative(1 / (alpha - 4), (four, four))
+    assert not _nonnegative(alpha, None)
+    assert not _nonnegative(1 / (alpha - 4), (four, sympy.oo))
+    assert not _nonnegative(1 / (5 - alpha), (four, Integer(5)))
+    assert not _nonnegative(-1 / alpha, (four, sympy.oo))
+    assert _nonnegative(1 / alpha, (four, sympy.oo))
+    assert not _nonnegative(alpha * K, (four, sympy.oo))
+
+
+LAWS = {  # smaller, larger, and what else is known; with the same sides turned, or changed as said, they are none
+    "decay": (exp(-X), ONE, ()),
+    "decay at two speeds": (exp(-X), exp(-decay * X), ()),
+    "decay of a larger argument": (exp(-K * R), exp(-R), ()),
+    "decay below a power": (exp(-X), X**-2, ((ONE, X),)),
+    "a logarithm of at least 2": (ONE, log(Max(2, X)), ()),
+    "a logarithm below a power": (log(Max(2, X)), X, ((ONE, X),)),
+    "a logarithm of counts": (log(Max(2, K * R)), sqrt(K * R), ()),
+    "a difference": (K - Rational(1, 2), K, ()),
+}
+NO_LAWS = {
+    "growth": (ONE, exp(-X), ()),
+    "half a decay": (ONE, sqrt(exp(-X)), ()),
+    "a slower decay": (exp(-R), exp(-K * R), ()),
+    "other decays": (exp(-X), exp(-R), ()),
+    "decay twice as fast": (exp(-2 * X) * K, exp(-X), ()),
+    "two decays with a letter": (exp(-K * R) * L, exp(-R), ()),
+    "decay below a growing power": (exp(-X), X**2 / X**3, ()),
+    "decay below a power that may be small": (exp(-X), X**-2, ()),
+    "decay below a power of something else": (exp(-X), R**-2, ((ONE, X),)),
+    "a logarithm of at least K": (K, log(Max(2, X)), ()),
+    "a logarithm below a power that may be small": (log(Max(2, X)), X, ()),
+    "a logarithm below a falling power": (log(Max(2, X)), 1 / X, ((ONE, X),)),
+    "a logarithm below another power": (log(Max(2, X)), R, ((ONE, X),)),
+    "two logarithms": (log(Max(2, X)) * log(Max(2, R)), X, ((ONE, X),)),
+    "a decay against a logarithm": (log(Max(2, R)), exp(-X), ()),
+}
+
+
+@pytest.mark.parametrize("name", [*LAWS, *NO_LAWS])
+def test_laws(name: str) -> None:
+    smaller, larger, known = {**LAWS, **NO_LAWS}[name]
+    fact = (_form(smaller), _form(larger))
+    assert _is_law(fact, {(_form(a), _form(b)) for a, b in known}) is (name in LAWS)
+
+
+@pytest.mark.parametrize("expression", [Max(K, R), Min(K, R), K + R, Integer(0), Max(K, R) + L])
+def test_what_is_no_monomial_is_refused(expression: Expr) -> None:
+    with pytest.raises(RefusalError):
+        _form(expression)
 
 
 def test_the_checker_shares_no_code_with_the_prover() -> None:

@@ -26,8 +26,10 @@ from sympy.logic.boolalg import Boolean
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas.letter_notation import spell
 from tightrate.rates.formulas.parse import parse
+from tightrate.rates.relations.misprints import invisible_to_units, misprints
 from tightrate.rates.statements.bound import Term
 from tightrate.rates.statements.catalogue import theorem, theorems
+from tightrate.rates.statements.misprint import Misprint
 from tightrate.rates.statements.theorem import Condition, Theorem
 from tightrate.rates.symbols.alphabet import LETTERS, K, known_letter
 
@@ -40,18 +42,19 @@ FROM_THE_SOURCE = ("read", "corrected", "quoted", "summary")
 # --- The data --------------------------------------------------------------------------------------------------------
 
 
-def statements() -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The id of each statement and its transcription, with what its file says about all."""
+def transcribed(kind: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The id of each statement, or misprint, and its transcription, with what its file says about all."""
     for path in FILES:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
-        for one in found["statement"]:
+        for one in found.get(kind, ()):
             own = {**found["defaults"], **one}
             own["letters"] = {**found["letters"], **one.get("letters", {})}
             own["shorthand"] = {**found.get("shorthand", {}), **one.get("shorthand", {}), **one.get("with", {})}
-            yield f"{one.get('paper', path.stem)}/{one['id']}", own
+            yield f"{one.get('paper', path.stem)}/{one['id']}" if kind == "statement" else one["id"], own
 
 
-TRANSCRIBED = dict(statements())
+TRANSCRIBED = dict(transcribed("statement"))
+MISPRINTS = dict(transcribed("misprint"))
 COMPARED = [name for name, one in TRANSCRIBED.items() if "skip" not in one]
 PRINTED = ("printed", "printed_conditions", "printed_holds")
 DIFFERING = [name for name in COMPARED if any(key in TRANSCRIBED[name] for key in PRINTED)]
@@ -59,7 +62,7 @@ DIFFERING = [name for name in COMPARED if any(key in TRANSCRIBED[name] for key i
 
 def spelled_out(text: str, one: Mapping[str, Any]) -> str:
     """A text with every `<shorthand>` replaced; `<rate>` is the sum of the terms."""
-    known = {"T": "T", "eps": r"\varepsilon", "rate": f"({'+'.join(one['terms'])})", **one["shorthand"]}
+    known = {"T": "T", "eps": r"\varepsilon", "rate": f"({'+'.join(one.get('terms', ()))})", **one["shorthand"]}
     while found := re.search(r"<([^<>]*)>", text):
         text = text[: found.start()] + known[found[1]] + text[found.end() :]
     return text
@@ -285,6 +288,16 @@ def test_letters_are_the_papers(name: str) -> None:
     for ours in set(letters.values()) & set(entry.bound.letters):
         shown = entry.letters.get(ours, LETTERS[ours].latex)
         assert spell(shown).key in [spell(latex).key for latex, letter in letters.items() if letter == ours], shown
+
+
+@pytest.mark.parametrize("entry", [*misprints(), *invisible_to_units()], ids=lambda entry: entry.id)
+def test_misprints_are_what_was_read(entry: Misprint) -> None:
+    one = MISPRINTS[entry.id]
+    assert entry.corrected is not None
+    for formula, key in ((entry.printed, "printed"), (entry.corrected, "meant")):
+        assert same(formula, read(one[key], one))
+        slipped = [found for _, found in unevaluated(changed_formulas, formula)]
+        assert sum(same(found, read(one[key], one)) for found in slipped) <= 0.1 * len(slipped)
 
 
 # --- Slips -----------------------------------------------------------------------------------------------------------

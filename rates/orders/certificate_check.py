@@ -477,13 +477,15 @@ def _samples(function: Expr, interval: tuple[Expr, Expr]) -> list[Expr]:
 
 
 def _nonnegative(weight: Expr, interval: tuple[Expr, Expr] | None) -> bool:
-    """Whether a weight is nonnegative, and defined, for every alpha of the interval."""
+    """Whether a weight is a number, or a function of alpha, nonnegative and defined for every alpha of the interval."""
     symbol = _alpha_of(weight)
     if symbol is None:
-        return bool(weight >= 0)
-    if interval is None or interval[0] == interval[1]:
-        return interval is not None and bool(weight.subs(symbol, interval[0]) >= 0)
+        return bool(weight.is_nonnegative) and bool(weight.is_number) and bool(weight.is_finite)
+    if interval is None or weight.free_symbols != {symbol}:
+        return False
     start, stop = interval
+    if start == stop:
+        return _nonnegative(weight.subs(symbol, start), None)
     bottom = sympy.fraction(sympy.cancel(weight))[1]
     poles = Poly(bottom, symbol).real_roots() if symbol in bottom.free_symbols else []
     return not any(start <= pole <= stop for pole in poles) and all(

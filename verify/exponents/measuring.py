@@ -34,6 +34,7 @@ Array = NDArray[np.float64]
 Steps = Mapping[str, Array]
 
 HALF_WIDTH = 0.015  # of a sampled exponent's 99 % interval, which sizes the replicas
+HALF_WIDTH_AT_THE_END = 0.035  # of that on the last half, which must exclude an excess of 1/6 beside what terms leave
 PILOT = 16
 ROUNDING = 4e-14  # of a displacement relative to the start distance, in exact moments
 EXACT_MEASURES = ("gap", "squared-distance", "distance")
@@ -227,7 +228,11 @@ def _sampled(instances: Instances, n: Array, session: Session) -> Measured:
     if not noisy:
         return _measured(instances, np.array([values[0] for values in at_every_point(1)]), certain, {}, 1, 1)
     deviation = np.array([values.std(ddof=1) / values.mean() for values in at_every_point(PILOT, use="pilot")])
-    needed = replicas_needed({"n": n}, deviation, half_width=HALF_WIDTH)
+    end = slice(min(count // 2, count - 3), None)
+    needed = max(
+        replicas_needed({"n": n}, deviation, half_width=HALF_WIDTH),
+        replicas_needed({"n": n[end]}, deviation[end], half_width=HALF_WIDTH_AT_THE_END),
+    )
     most = session.choose(quick=test.most_replicas[0], full=test.most_replicas[1])
     replicas = int(np.clip(needed, PILOT, most))
     samples = at_every_point(replicas)

@@ -429,11 +429,12 @@ def misprints() -> Iterator[Misprint]:
         "eqC.14",
         "cheng2024",
         "(C.14), second term",
-        Delta / eps * sqrt(L**2 * sigma**2 * K * consensus_factor_adam(T) / Min(eps, printed_cap)),
+        Delta / eps * sqrt(L**2 * sigma**2 * K * consensus_factor_adam(T, (1, 2)) / Min(eps, printed_cap)),
         MEASURES["steps"],
         thm_c1.theorem.bound.term("noise drift").expression,
         "value length^-1",
-        "The minimum compares the accuracy, a squared gradient, with $sigma_inf^2/G_inf$; its square is meant.",
+        "The minimum compares the accuracy, a squared gradient, with $sigma_inf^2/G_inf$; its square is meant.  The"
+        " powers of the two logarithms in A are exchanged, too, which no unit tells.",
         WEAKLY_CONVEX.units,
     )
     yield Misprint(

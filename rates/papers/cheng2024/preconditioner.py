@@ -82,12 +82,12 @@ CONTRACTION_ERRATA = (
 )
 
 
-def consensus_factor_adam(steps: Expr) -> Expr:
-    """A of (C.15), with the logarithms as the proof needs them."""
+def consensus_factor_adam(steps: Expr, logarithms: tuple[int, int] = (2, 1)) -> Expr:
+    """A of (C.15), with the powers of the logarithms as the proof needs them; (C.15) prints the first and the second."""
     logarithm = log(M * steps / delta)
     return Max(
-        2**20 * rho**2 * d / (K * sigma**2) * logarithm**2,
-        2**20 * logarithm,
+        2**20 * rho**2 * d / (K * sigma**2) * logarithm ** logarithms[0],
+        2**20 * logarithm ** logarithms[1],
         2**8 * K * squared_clipping_bias() / sigma**2,
     )
 

@@ -51,7 +51,7 @@ eq2_drift = exponent_claim(
     margin=2,
     given=(symbol("sigma") ** 2 * R >= (L * B) ** 2 * K,),  # where the lower bound is its second branch
     fixed={"M": 64},
-    most_replicas=(128, 1024),
+    most_replicas=(512, 1024),
     paths=(
         Path("R", 32, points=6, within={"K": (8, 128)}),
         Path("K", 16, points=5, within={"K": (8, 256), "R": (4, 8)}),
