@@ -35,6 +35,11 @@ def reproduction_page(report: Report) -> str:
         for finding in report.findings
         if finding.verdict.weak
     ]
+    allowed = [
+        (f"`{finding.claim.id}`", as_markdown(dollared(finding.verdict.allowances)))
+        for finding in report.findings
+        if finding.verdict.allowances
+    ]
     columns = ("Claim", "Theorem", "Verdict", "Expected", "Predicted", "Measured")
     return f"""# Reproduction
 
@@ -53,6 +58,13 @@ bound is not attained within a factor of 2. They stay for what they say, that no
 judges the same statement, and more sharply, stands beside them.
 
 {_table(("Claim", "What would have stood", "Judged more sharply by"), weak)}
+## Allowances
+
+Claims that hold because something is allowed for: an exponent on the wrong side of the predicted one, or a ratio that
+still moves, by no more than noise, the choice of the window, drift, other terms of the bound or rounding explain; and
+bounds with a logarithm beside the power. None of these is evidence for the claim.
+
+{_table(("Claim", "What is allowed for"), allowed)}
 ## Wall times
 
 {_table(("Experiment", "Seconds"), times)}"""

@@ -82,6 +82,30 @@ def test_what_was_not_seen_is_not_accused() -> None:
     }
 
 
+WITHDRAWN = {
+    "cheng2024/clipping-below-first-term-as-printed",  # an order is said, no inequality
+    "khaled2025/prop1-two-candidates",  # a display that was never seen
+    "lee2024/strategies-as-displayed",  # a display damaged in its source
+    "patel2024/thm9-any-steps-as-printed",  # the print does not say which steps
+    "patel2024/ball-as-assumed",  # an assumption, which its paper calls its limitation
+    "patel2024/prop19-contraction",  # a sufficient range that its paper gives
+    "chezhegov2024/slides-balance",  # slides on another paper
+    "chezhegov2024/slides-balance-as-printed",
+}
+
+
+def test_unfair_accusations_stay_withdrawn() -> None:
+    accusing = {name for name, claim in CLAIMS.entries().items() if claim.kind in ACCUSING}
+    assert not accusing & WITHDRAWN
+    labels = {(entry.id, erratum.label) for entry, erratum in ERRATA}
+    assert ("cheng2024/thm3", "number of terms") not in labels
+    kinds = {label: {erratum.kind for _, erratum in ERRATA if erratum.label == label} for label in ("E7", "E8", "E9")}
+    assert set().union(*kinds.values()) == {"side condition"}
+    assert {erratum.kind for _, erratum in ERRATA if erratum.where == "(20)"} == {"side condition"}
+    ball = {erratum.kind for entry, erratum in ERRATA if entry.id == "patel2024/thm15" and erratum.label == "E6"}
+    assert ball == {"remark"}
+
+
 def test_a_silent_accusation_is_noticed() -> None:
     sound = theorem("patel2024/thm9").errata[0]
     for part in ("where", "printed", "text", "evidence"):

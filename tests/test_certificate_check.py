@@ -256,6 +256,7 @@ LAWS = {  # smaller, larger, and what else is known; with the same sides turned,
 NO_LAWS = {
     "growth": (ONE, exp(-X), ()),
     "half a decay": (ONE, sqrt(exp(-X)), ()),
+    "a root of a faster decay": (exp(-K * R / 4), exp(-R / 2), ()),
     "a slower decay": (exp(-R), exp(-K * R), ()),
     "other decays": (exp(-X), exp(-R), ()),
     "decay twice as fast": (exp(-2 * X) * K, exp(-X), ()),

@@ -722,7 +722,10 @@ def accelerated_rounds(a: float, eta: float, gamma: float, R: int) -> tuple[mpma
     return u, uu
 
 
-@pytest.mark.parametrize(("R", "digits"), [(30, 12), (300, 10), (3000, 8)])
+LONG = [pytest.param(R, digits, marks=pytest.mark.soak) for R, digits in ((30_000, 6), (1_000_000, 3))]
+
+
+@pytest.mark.parametrize(("R", "digits"), [(30, 12), (300, 10), (3000, 8), *LONG])
 def test_the_digits_that_hold_where_coefficients_change_with_the_round(R: int, digits: int) -> None:
     with mpmath.workdps(60):
         mean, variance = accelerated_rounds(1e-6, 0.25, 0.5, R)

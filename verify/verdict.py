@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -48,6 +48,15 @@ def weakness(evidence: Mapping[str, Any]) -> str:
     return "; ".join(dict.fromkeys(reasons)) if reasons and all(reasons) else ""
 
 
+def allowances(evidence: Mapping[str, Any]) -> Iterator[str]:
+    """What evidence, or a part of it, owes to allowances."""
+    if "stands by an allowance" in evidence:
+        yield str(evidence["stands by an allowance"])
+    for name, part in evidence.items():
+        if isinstance(part, Mapping):
+            yield from (f"{name} {found}" for found in allowances(part))
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a test found.
@@ -83,6 +92,16 @@ class Verdict:
         ''
         """
         return "" if self.status not in ("consistent", "confirmed") else weakness(self.evidence)
+
+    @property
+    def allowances(self) -> str:
+        """What the verdict owes to an allowance (noise, window, drift, a logarithm, rounding); empty where nothing.
+
+        >>> part = {"verdict": "consistent", "stands by an allowance": "an excess of 0.02, within the noise"}
+        >>> Verdict("consistent", "It holds.", "-", "-", evidence={"along K": part}).allowances
+        'along K an excess of 0.02, within the noise'
+        """
+        return "" if self.status not in ("consistent", "confirmed") else "; ".join(allowances(self.evidence))
 
     def rows(self) -> dict[str, str]:
         """What a small table says of the verdict."""

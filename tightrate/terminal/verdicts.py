@@ -81,6 +81,7 @@ def _finding_lines(finding: Finding) -> list[RenderableType]:
     rows = [("predicted", _typeset(verdict.predicted)), ("measured", _typeset(verdict.measured))]
     if verdict.status not in ("confirmed", "consistent") or not finding.as_expected:
         rows.append(("found", _typeset(verdict.sentence)))
+    rows += [("stands by", _typeset(verdict.allowances)), ("weak", _typeset(verdict.weak))]
     if verdict.witness is not None:
         rows.append(("where", witness_text(verdict.witness)))
     if claim.erratum is not None:

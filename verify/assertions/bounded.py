@@ -23,6 +23,7 @@ from sympy import Expr
 from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.theorem import Theorem
+from tightrate.verify.assertions.allowances import stands_by
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.assertions.flips import flips
 from tightrate.verify.assertions.thresholds import ATTAINED, CERTAIN, FAMILY, RESOLVED
@@ -238,7 +239,9 @@ def _judge(measurement: Measurement, measured: Named, bound: Named, side: Side) 
     texts = (f"{what} {sign} bound", f"measured / bound {sign} {extreme:.6g}")
     if bool(holds.all()):
         sentence = f"No violation in {measured.size} comparisons; the closest comes to {extreme:.6g} times the bound."
-        return Verdict("consistent", sentence, *texts, evidence=evidence)
+        beyond = int((measured > bound if side == "upper" else measured < bound).sum())
+        rounded = [f"{beyond} of {measured.size} comparisons hold by what arithmetic rounds"] if beyond else []
+        return Verdict("consistent", sentence, *texts, evidence=evidence | stands_by(rounded))
     known = measured.notnull() & bound.notnull()
     if bool((holds | ~known).all()):
         sentence = f"{what}: in {int((~known).sum())} of {measured.size} comparisons one side is not a number."

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tightrate.verify.assertions.allowances import NEGLIGIBLE, stands_by
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.assertions.flips import flips, smallest
 from tightrate.verify.assertions.thresholds import SETTLED
@@ -124,7 +125,13 @@ class Limits:
             return Verdict("inconclusive", sentence, *texts, evidence=evidence)
         sentence = f"{what}: every one of {len(lines)} slopes comes within {resolution:g} of its limit."
         sharper = {line.name: smallest(partial(self._is_wrong, line)) for line in lines}
-        return Verdict("consistent", sentence, *texts, evidence=evidence | flips(exponents=sharper))
+        apart = [
+            f"the slope of {line.name} ends {float(line.deviations[-1]):.2g} from its limit"
+            for line in lines
+            if float(line.deviations[-1]) > NEGLIGIBLE
+        ]
+        evidence |= stands_by(apart) | flips(exponents=sharper)
+        return Verdict("consistent", sentence, *texts, evidence=evidence)
 
     def _is_wrong(self, line: Line, size: float) -> bool:
         """Whether an exponent that is wrong by so much, towards either side that counts, would be violated."""

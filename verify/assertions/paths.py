@@ -22,6 +22,7 @@ from tightrate.rates.formulas.display import text
 from tightrate.rates.statements.bound import Term
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import symbol
+from tightrate.verify.assertions.allowances import excess_within, stands_by
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.assertions.flips import flips, smallest
 from tightrate.verify.assertions.least_squares import least_squares
@@ -380,6 +381,15 @@ class Exponents:
 
         return {way: smallest(partial(contradicts, sign)) for way, sign in ways.items()}
 
+    def _allowances(self, fit: PathFit) -> Iterator[str]:
+        """What explains an excess on a side that is bounded, and the logarithm without which there might be one."""
+        if self.side != "lower":
+            yield excess_within(fit.estimate, fit.noise, fit.low, fit.slack)
+        if self.side != "upper":
+            yield excess_within(-fit.estimate, fit.noise, -fit.high, fit.slack)
+        if self.logarithm is not None:
+            yield f"the bound hides a logarithm, here ${text(self.logarithm).replace('*', ' ')}$"
+
     def shows(self, path: MeasuredPath) -> bool:
         """Whether the measured values exceed what the other terms of the bound would explain by themselves."""
         others = path.at(self.theorem.bound.weakest.expression) - path.at(self.term_expression)
@@ -398,6 +408,7 @@ class Exponents:
             found[name] = fit, verdict
             evidence[f"along {name}"] = {
                 **self._evidence(path, fit, verdict),
+                **stands_by(self._allowances(fit)),
                 **flips(exponents=self.sharper(path, fit)),
             }
         return self._together(found, evidence)

@@ -18,6 +18,7 @@ from scipy.special import ndtri, stdtrit
 from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.bound import Term
 from tightrate.rates.symbols.monomial import monomial
+from tightrate.verify.assertions.allowances import excess_within, stands_by
 from tightrate.verify.assertions.assertion import Assertion, joined
 from tightrate.verify.assertions.bounded import more
 from tightrate.verify.assertions.flips import flips
@@ -340,7 +341,13 @@ def judge_exponents(
     looked = "every interval holds its prediction" if attained else better
     sentence = f"No exponent is {wrong_side} at {fit.confidence:.0%} confidence; {looked}."
     sharper = {name: e.sharper(allowed) for name, (e, allowed) in facing.items()}
-    evidence = {**evidence, "every exponent attained": attained, **flips(exponents=sharper)}
+    within = [
+        excess_within(e.estimate - allowed, CERTAIN_QUANTILE * e.standard_error, e.low - allowed)
+        for e, allowed in facing.values()
+    ]
+    if np.ptp(offset) > 0:
+        within.append("a logarithm of the bound")
+    evidence = {**evidence, "every exponent attained": attained, **stands_by(within), **flips(exponents=sharper)}
     return Verdict("consistent", sentence, predictions, estimates, (worst.low, worst.high), evidence)
 
 

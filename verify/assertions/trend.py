@@ -11,6 +11,7 @@ from sympy import Expr
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.theorem import Theorem
+from tightrate.verify.assertions.allowances import NEGLIGIBLE, stands_by
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.assertions.bounded import Side
 from tightrate.verify.assertions.flips import flips
@@ -143,6 +144,11 @@ def judge_trend(ratio: Named, side: Side, *, along: Sequence[str], what: str, re
         f"{what} over the bound does not {'grow' if side == 'upper' else 'fall'} towards the end of any sweep.",
         *texts,
         evidence=evidence
+        | stands_by(
+            f"measured / bound still {'grows' if side == 'upper' else 'falls'} like {axis}^{float(values.max()):.2g}"
+            for axis, values in slopes.items()
+            if float(values.max()) > NEGLIGIBLE
+        )
         | flips(exponents={axis: resolution - float(values.max()) for axis, values in slopes.items()}),
     )
 

@@ -83,7 +83,7 @@ CONTRACTION_ERRATA = (
 
 
 def consensus_factor_adam(steps: Expr, logarithms: tuple[int, int] = (2, 1)) -> Expr:
-    """A of (C.15), with the powers of the logarithms as the proof needs them; (C.15) prints the first and the second."""
+    """A of (C.15), with the powers of the logarithms as the proof needs them; printed are 1 and 2."""
     logarithm = log(M * steps / delta)
     return Max(
         2**20 * rho**2 * d / (K * sigma**2) * logarithm ** logarithms[0],
