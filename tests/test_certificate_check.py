@@ -269,6 +269,7 @@ NO_LAWS = {
     "a logarithm below a falling power": (log(Max(2, X)), 1 / X, ((ONE, X),)),
     "a logarithm below another power": (log(Max(2, X)), R, ((ONE, X),)),
     "two logarithms": (log(Max(2, X)) * log(Max(2, R)), X, ((ONE, X),)),
+    "three factors that are no letters": (log(Max(2, K)) * exp(-R), log(Max(2, R)), ()),
     "a decay against a logarithm": (log(Max(2, R)), exp(-X), ()),
 }
 

@@ -252,6 +252,8 @@ def _is_law(fact: Fact, facts: set[Fact]) -> bool:
         (slow, up), (fast, down) = sorted(special.items(), key=lambda item: -item[1])
         both = slow[0] == fast[0] == "exp" and not letters and (up, down) == (1, -1)
         return both and slow[1] == fast[1] and _grown_in_order(_times((fast[2], 1), (slow[2], -1)))
+    if len(special) > 2:
+        return False
     ((key, power),) = special.items()
     if key[0] == "exp" and power == -1:
         scale = _multiple(letters, dict(key[2]))
