@@ -14,9 +14,12 @@ import pytest
 from tightrate.command_line import main
 from tightrate.common.errors import TightrateError
 from tightrate.figures.manuscript_page import write_page
+from tightrate.rates.formulas.display import sum_latex
 from tightrate.rates.manuscripts.lint import LintResult, lint
 from tightrate.rates.manuscripts.reading import read_manuscript
 from tightrate.rates.manuscripts.rule import RULES, description
+from tightrate.rates.statements.catalogue import statements, theorem
+from tightrate.rates.statements.theorem import Theorem
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "manuscripts"
 
@@ -208,6 +211,40 @@ def test_no_alarm_on_right_bounds_whose_letters_nobody_declares(every: int, tmp_
         found = linted(tmp_path, f"Then\n{shown}\nholds.", "a.tex").findings
         alarms += [(case["id"], one.code, one.message) for one in found]
     assert not alarms
+
+
+def as_printed(entry: Theorem) -> str:
+    """A statement of the catalogue as a display: its measure, a relation or an order, its terms."""
+    bound = entry.bound
+    signs = (r"\ge", r"\gtrsim") if bound.kind == "lower" else (r"\le", r"\lesssim")
+    relation = signs[bound.constants != "explicit"]
+    return rf"\[ {bound.measure.latex} {relation} {sum_latex(bound.expressions)} \]"
+
+
+# By the inequality of means: eta^2 L sigma^2 K R/M <= sqrt(2nd * 4th term) of Theorem 3; (2nd)^(1/3) (4th)^(2/3) of
+# Corollary 1 is M^(1/6) times its third.
+REDUNDANT = {"khaled2025/thm3", "khaled2025/cor1"}
+
+
+@pytest.mark.parametrize("every", [40, pytest.param(1, marks=pytest.mark.soak)])
+def test_no_alarm_on_the_statements_of_the_catalogue(every: int, tmp_path: Path) -> None:
+    alarms = []
+    for entry in [*statements()][::every]:
+        found = linted(tmp_path, as_printed(entry.theorem), "a.tex").findings
+        alarms += [(entry.id, one.code, one.message) for one in found]
+    assert {(name, code) for name, code, _ in alarms} <= {(name, "TR201") for name in REDUNDANT}, alarms
+
+
+@pytest.mark.parametrize("name", ["thm6", "cor7a", "cor7b"])
+def test_an_order_that_hides_constants_with_units_is_no_fault_and_an_inequality_without_them_is(
+    name: str, tmp_path: Path
+) -> None:
+    """The orders of a poster hide smoothness, gradient bound and damping; without the order these are missing."""
+    printed = as_printed(theorem(f"lee2024/{name}"))
+    order = linted(tmp_path, printed, "a.tex")
+    assert not order.findings
+    assert [one.reason for one in order.not_understood] == ["the order hides constants that have units"]
+    assert linted(tmp_path, printed.replace(r"\lesssim", r"\le"), "a.tex").findings
 
 
 @pytest.mark.soak

@@ -306,8 +306,9 @@ def _signed(latex: list[str]) -> list[str]:
     return [term if index == 0 or term.startswith("-") else f"+ {term}" for index, term in enumerate(latex)]
 
 
-def test_every_bound_of_the_catalogue_is_read_in_the_styles_of_authors() -> None:
-    """Three styles for each entry, in turn, so that every style is met many times."""
+@pytest.mark.parametrize("each", [3, pytest.param(len(STYLES), marks=pytest.mark.soak)])
+def test_every_bound_of_the_catalogue_is_read_in_the_styles_of_authors(each: int) -> None:
+    """Three styles for each entry, in turn, so that every style is met many times; all of them in `make soak`."""
     unread = []
     styles = list(STYLES)
     for number, entry in enumerate(statements()):
@@ -316,7 +317,7 @@ def test_every_bound_of_the_catalogue_is_read_in_the_styles_of_authors() -> None
             continue
         terms = _signed([sum_latex([expression]) for expression in expressions])
         plain = parse(f"${sum_latex(expressions)}$").terms
-        for style in (styles[(3 * number + step) % len(styles)] for step in range(3)):
+        for style in (styles[(each * number + step) % len(styles)] for step in range(each)):
             if style == "nicefrac" and any(e.has(sympy.Piecewise) for e in expressions):
                 continue
             try:
