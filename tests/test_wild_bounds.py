@@ -207,6 +207,12 @@ def test_hidden_logarithms_are_said() -> None:
         (r"e^{-\mu R/L}", r"\left(1-\frac{\mu}{L}\right)^{2R}", "A>=B"),
         ("1", r"(1-\eta\mu)^T", "A>=B"),
         (r"(1+\eta\mu)^{-T}", r"(1-\eta\mu)^T", "A>=B"),
+        # 2 artanh(u) >= 2 u, and (1 - u)/(1 + u) <= 1 - u
+        (r"\left(\frac{\sqrt\kappa-1}{\sqrt\kappa+1}\right)^R", r"e^{-2R/\sqrt\kappa}", "A<=B"),
+        (r"\left(\frac{\sqrt\kappa-1}{\sqrt\kappa+1}\right)^R", r"e^{-3R/\sqrt\kappa}", "undecided"),
+        (r"\left(\frac{\kappa-1}{\kappa+1}\right)^R", r"(\frac{\sqrt\kappa-1}{\sqrt\kappa+1})^R", "A>=B"),
+        (r"\left(1-\frac{\mu}{L}\right)^{R}", r"\left(\frac{L-\mu}{L+\mu}\right)^R", "A>=B"),
+        (r"\left(\frac{L-\mu}{L+\mu}\right)^R", r"\frac{1}{R}", "incomparable"),
     ],
 )
 def test_powers_that_decay(A: str, B: str, relation: str) -> None:

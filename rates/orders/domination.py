@@ -45,6 +45,7 @@ from tightrate.rates.orders.moment_order import ALPHA
 from tightrate.rates.orders.normal_form import Form, form_of, listed, printed
 from tightrate.rates.orders.special_factors import argument_of_logarithm, exponent_terms, is_exponential, larger_part
 from tightrate.rates.orders.undecidable import UndecidableError
+from tightrate.rates.symbols.alphabet import without_kinds
 from tightrate.rates.symbols.hypothesis import Given, Hypothesis
 
 Letters: TypeAlias = list[dict[str, Fraction]]
@@ -143,7 +144,7 @@ def dominated(left: Side, right: Side, given: Given = (), budget: Budget | None 
     try:
         return _answer(OrderQuestion.of(left, right, given), budget or Budget())
     except UndecidableError as reason:
-        return OrderResult("undecided", reason=str(reason))
+        return OrderResult("undecided", reason=without_kinds(str(reason)))
 
 
 def is_proved(left: Side, right: Side, given: Given = (), budget: Budget | None = None) -> bool:

@@ -23,7 +23,7 @@ from tightrate.rates.formulas.macros import Macro
 from tightrate.rates.formulas.parse import ParsedBound, ParsedInequality, parse, parse_display, parse_hypotheses
 from tightrate.rates.orders.budget import Budget
 from tightrate.rates.orders.contradiction import Inequality, contradictory
-from tightrate.rates.orders.decaying_powers import SAME_EXPONENT, compare_with_powers, has_decaying_powers
+from tightrate.rates.orders.decaying_powers import compare_with_powers, notes_on_powers
 from tightrate.rates.orders.domination import OrderComparison, OrderResult, compare, dominated, is_proved
 from tightrate.rates.orders.many_comparisons import MonomialSums
 from tightrate.rates.orders.regimes import LargeRegionError, as_usual, has_region, where_dominated
@@ -415,7 +415,7 @@ def _compare(
         notes.append("the logarithm of an accuracy is log(1/eps), whatever stands over eps")
     left, right, cancelled = without_common_factors(*usual_sides)
     if cancelled:
-        notes.append(f"common factor cancelled: {', '.join(map(str, cancelled))}")
+        notes.append(f"common factor cancelled: {', '.join(map(text_of, cancelled))}")
     hypotheses = [h for h in given if isinstance(h, Hypothesis)]
     other_given = [h for h in given if not isinstance(h, Hypothesis)]
     flat = [left, right, *(side for h in hypotheses for side in (h.smaller, h.larger))]
@@ -431,8 +431,7 @@ def _compare(
     flat, alpha_given, low = _alpha_range(flat, fixed or bool(moment))
     if low:
         notes.append("alpha ranges over (1, 2]; proofs write it as 1 + 4/alpha with alpha >= 4")
-    if has_decaying_powers(*flat[:2]):
-        notes.append(SAME_EXPONENT)
+    notes += notes_on_powers(*flat[:2])
     answer = _ask(flat, [*other_given, *alpha_given], budget)
     in_totals, by_total = with_total_steps(flat)
     if by_total:
@@ -457,7 +456,7 @@ def _compare(
 def _ask(flat: Sequence[Expr], more: Given, budget: Budget) -> OrderComparison:
     pairs = zip(flat[2::2], flat[3::2], strict=True)
     given = [*more, *(Hypothesis(small, large) for small, large in pairs)]
-    asked = compare_with_powers if has_decaying_powers(*flat[:2]) else compare
+    asked = compare_with_powers if notes_on_powers(*flat[:2]) else compare
     return asked(flat[0], flat[1], given, budget)
 
 

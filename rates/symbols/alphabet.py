@@ -13,6 +13,7 @@ of one's own declares the letters that it has beside these (`tightrate.rates.sta
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -288,6 +289,15 @@ def declared(latex: str, kind: str) -> str:
 def kind_of(name: str) -> str:
     """The kind of a declared symbol, empty for a letter of the alphabet."""
     return name.rpartition(KIND_MARK)[2] if KIND_MARK in name else ""
+
+
+def without_kinds(message: str) -> str:
+    r"""A message in which declared symbols are written as their authors write them.
+
+    >>> without_kinds(r"R is no number (in (\kappa:kappa + 1)**R)")
+    'R is no number (in (\\kappa + 1)**R)'
+    """
+    return re.sub(rf"{KIND_MARK}(?:{'|'.join(KINDS)})\b", "", message)
 
 
 def taken(name: str) -> bool:
