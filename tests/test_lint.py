@@ -114,6 +114,16 @@ def test_included_files_are_read_with_their_own_places(tmp_path: Path) -> None:
     assert not linted(tmp_path, "\\input{loop}\n", "loop.tex").findings
 
 
+def test_displays_in_an_authors_abbreviations_are_read(tmp_path: Path) -> None:
+    text = (
+        "\\newcommand{\\be}{\\begin{equation}}\\newcommand{\\ee}{\\end{equation}}\n"
+        "\\def\\bs{\\begin{equation*}\\begin{split}}\\def\\es{\\end{split}\\end{equation*}}\n"
+        "\\be\\label{a} F(x_R)-F^\\star \\le \\frac{B^2}{KR} \\ee\n"
+        "\\bs F(x_R)-F^\\star &\\le \\frac{LB^2}{R} \\\\ &\\quad + \\frac{\\sigma^2 B}{\\sqrt{KR}} \\es\n"
+    )
+    assert codes(linted(tmp_path, text, "a.tex")) == [(3, "TR102"), (4, "TR101")]
+
+
 def assert_is_sarif(log: dict[str, Any]) -> None:
     """What SARIF 2.1.0 demands of the objects that occur (sections 3.13, 3.14, 3.18, 3.19, 3.27 to 3.30, 3.49)."""
     assert log["version"] == "2.1.0"

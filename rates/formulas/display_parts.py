@@ -54,10 +54,10 @@ _NO_WORDS = {
     "inf",
 }
 _NUMBER = re.compile(
-    r"[(\[]\s*(?:[A-Z]?\s*\.?\s*\d+(?:\s*\.\s*\d+)*\s*[a-z']?|\\(?:text|mathrm)\s*\{[^{}]*\}[\d. ]*|[a-z]"
+    r"[(\[]\s*(?:[A-Z]?\s*\.?\s*\d[\d.\s]*[a-z']?|\\(?:text|mathrm)\s*\{[^{}]*\}[\d. ]*|[a-z]"
     r"|(?:\*|\\star|\\ast|\\dag|\\dagger|\\ddagger|\\diamond|\\clubsuit|\\spadesuit|\\triangle)+)\s*[)\]]"
 )
-_ONLY_NUMBER = re.compile(r"\(\s*\d+(?:\s*\.\s*\d+)*\s*\)")
+_ONLY_NUMBER = re.compile(r"\(\s*\d[\d.\s]*\)")
 _LISTED = re.compile(r"\d+|\\(?:[lc]?dots|dotsc)|\.\.\.|…|[A-Za-z](?:\s*[-+]\s*1)?")
 LINKS = 40  # relation signs of one chain
 _PLAIN_WORDS = {"for", "forall", "where", "whenever", "when", "provided", "with", "if"}

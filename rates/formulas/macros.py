@@ -22,13 +22,17 @@ EXPANDED_LENGTH = 40_000  # characters
 
 @dataclass(frozen=True)
 class Macro:
-    """A command with `arguments` holes #1, #2, ...; the first one is optional where it has a default."""
+    """A command with `arguments` holes #1, #2, ...; the first one is optional where it has a default.
+
+    `kinds` are those of xparse instead: m for an argument in braces, s for a star, o and O{default} for optional ones.
+    """
 
     body: str
     arguments: int = 0
     default: str | None = None
     starred: bool = False  # \norm*{x} is \norm{x}
     or_bracket: bool = False  # without a braced argument, as in \cO(x), the body alone stands
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,13 @@ def _usual() -> dict[str, Macro]:
     found |= {name: Macro(":=") for name in ["eqdef", "defeq", "coloneq", "triangleq"]}
     found |= {"R": Macro(r"\mathbb{R}"), "argmin": Macro(r"\mathrm{argmin}"), "argmax": Macro(r"\mathrm{argmax}")}
     found |= {name: Macro(r"\epsilon") for name in ["eps", "veps", "vareps"]}
-    found |= {"grad": Macro(r"\nabla"), "qty": Macro("", starred=True), "lbrack": Macro("["), "rbrack": Macro("]")}
+    found |= {
+        "grad": Macro(r"\nabla"),
+        "qty": Macro("", starred=True),
+        "lbrack": Macro("["),
+        "rbrack": Macro("]"),
+        "numberthis": Macro(""),
+    }
     found |= {"lparen": Macro("("), "rparen": Macro(")"), "braket": Macro(r"\langle #1, #2\rangle", 2, starred=True)}
     found |= {"half": Macro(r"\frac12"), "nf": Macro(r"\frac{#1}{#2}", 2), "flatfrac": Macro(r"\frac{#1}{#2}", 2)}
     return found
@@ -89,13 +99,15 @@ _DEFINITION = re.compile(
 )
 _NAME = re.compile(r"\s*(?:\{\s*\\([A-Za-z]+)\s*\}|\\([A-Za-z]+))")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
+_KIND = re.compile(r"[+!]?([mosO])\s*(?:\{([^{}]*)\})?")
+_IF = re.compile(r"\\If(?P<no>No)?(?:Value|Boolean)(?P<branches>TF|T|F)\s*\{\s*#(?P<argument>\d)\s*\}")
 
 
 def definitions(text: str) -> tuple[dict[str, Macro], list[tuple[int, int]]]:
     r"""The macros that a text defines, and the stretches of the text that do so.
 
     >>> definitions(r"\def\R{\mathbb{R}} \newcommand{\n}[2][p]{\|#2\|_{#1}}")[0]["n"]
-    Macro(body='\\|#2\\|_{#1}', arguments=2, default='p', starred=False, or_bracket=False)
+    Macro(body='\\|#2\\|_{#1}', arguments=2, default='p', starred=False, or_bracket=False, kinds=())
     """
     found: dict[str, Macro] = {}
     stretches: list[tuple[int, int]] = []
@@ -125,10 +137,12 @@ def _definition(text: str, how: str, position: int) -> tuple[str, Macro, int] | 
             return None
         count, position = holes[1].count("#"), holes.end()
     elif "DocumentCommand" in how:
-        kinds, position = group(text, position)
-        optional_first = re.match(r"\s*(?:o|O\s*\{([^{}]*)\})", kinds or "")
-        count = len(re.findall(r"[moO]", re.sub(r"\{[^{}]*\}", "", kinds or "")))
-        default = (optional_first[1] or "") if optional_first else None
+        signature, position = group(text, position)
+        body, position = group(text, position)
+        if signature is None or body is None:
+            return None
+        kinds = tuple(f"{kind}{default}" for kind, default in _KIND.findall(signature))
+        return name, Macro(body, len(kinds), kinds=kinds), position
     elif "Delimiter" not in how and (number := re.compile(r"\s*\[\s*(\d)\s*\]").match(text, position)):
         count, position = int(number[1]), number.end()
         if optional := re.compile(r"\s*\[([^\[\]]*)\]").match(text, position):
@@ -223,6 +237,7 @@ def _places_of(written: str, text: str, places: Sequence[int], start: int, stop:
     return [*before, *places[offset : offset + len(argument)], *after]
 
 
+_OPTIONAL = re.compile(r"\s*\[([^\[\]]*)\]")
 _SIZE = re.compile(r"\s*\[\\[bB]igg?\]")
 
 
@@ -232,12 +247,22 @@ def _filled(macro: Macro, text: str, position: int) -> tuple[str, int] | None:
         position += 1
     if macro.starred and macro.arguments and (size := _SIZE.match(text, position)):  # \norm[\big]{x}
         position = size.end()
-    arguments: list[str] = []
+    arguments: list[str | None] = []
     if macro.default is not None:
-        optional = re.compile(r"\s*\[([^\[\]]*)\]").match(text, position)
+        optional = _OPTIONAL.match(text, position)
         arguments.append(optional[1] if optional else macro.default)
         position = optional.end() if optional else position
     while len(arguments) < macro.arguments:
+        kind = macro.kinds[len(arguments)] if macro.kinds else "m"
+        if kind == "s":
+            arguments.append("*" if text.startswith("*", position) else None)
+            position += text.startswith("*", position)
+            continue
+        if kind[0] in "oO":
+            optional = _OPTIONAL.match(text, position)
+            arguments.append(optional[1] if optional else kind[1:] if kind[0] == "O" else None)
+            position = optional.end() if optional else position
+            continue
         inside, stop = group(text, position)
         if inside is None and macro.or_bracket:
             return macro.body.partition(r"\left[" if r"\left[" in macro.body else "(#1)")[0], position
@@ -248,12 +273,41 @@ def _filled(macro: Macro, text: str, position: int) -> tuple[str, int] | None:
             inside, stop = single[1], single.end()
         arguments.append(inside)
         position = stop
-    body = re.sub(r"#(\d)", lambda hole: _argument(arguments, int(hole[1])), macro.body)
+    body = _with_arguments(_chosen(macro.body, arguments) if macro.kinds else macro.body, arguments)
     return body + " " * (body[-1:].isalpha() and "\\" in body and text[position : position + 1].isalpha()), position
 
 
-def _argument(arguments: Sequence[str], number: int) -> str:
-    return arguments[number - 1] if number <= len(arguments) else ""
+def _chosen(body: str, arguments: Sequence[str | None]) -> str:
+    r"""The body with the branch of each \IfValueTF{#1}{..}{..} and \IfBooleanTF that its arguments choose.
+
+    >>> _chosen(r"\IfBooleanTF{#1}{\left(#2\right)}{(#2)}", ["*", "x"])
+    '\\left(#2\\right)'
+    """
+    while match := _IF.search(body):
+        number = int(match["argument"]) - 1
+        given = number < len(arguments) and arguments[number] is not None
+        holds = given != bool(match["no"])
+        stop, kept = match.end(), ""
+        for branch in match["branches"]:
+            inside, stop = group(body, stop)
+            kept = inside or "" if holds == (branch == "T") else kept
+        body = f"{body[: match.start()]}{kept}{body[stop:]}"
+    return body
+
+
+def _with_arguments(body: str, arguments: Sequence[str | None]) -> str:
+    r"""The body with its holes filled; what follows a command is no part of its name.
+
+    >>> _with_arguments(r"\lVert#1\rVert", ["x"])
+    '\\lVert x\\rVert'
+    """
+
+    def filled(hole: re.Match[str]) -> str:
+        number = int(hole["number"]) - 1
+        argument = arguments[number] or "" if number < len(arguments) else ""
+        return f"{hole['command'] or ''}{' ' if hole['command'] and argument[:1].isalpha() else ''}{argument}"
+
+    return re.sub(r"(?P<command>\\[A-Za-z]+)?#(?P<number>\d)", filled, body)
 
 
 # --- what changes the look of a formula and not its meaning -----------------------------------------------------------

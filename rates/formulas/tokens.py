@@ -95,6 +95,7 @@ _DROPPED = commands(_SPACING) | {"\\ ", "$"}
 _NARROW = commands(", ; : >") | {"\\ ", "~"}  # three of them in a row are a wide gap
 GAPS = commands("quad qquad hfill hfil eqno leqno hspace")
 _DROPPED_WITH_ARGUMENT = commands("label tag hspace vspace mspace phantom hphantom vphantom")
+_COUNTERS = commands("addtocounter setcounter stepcounter refstepcounter")
 _DIMENSION = re.compile(r"\\(?:kern|mkern|hskip|mskip)\s*-?[\d.]+\s*(?:mu|pt|em|ex|cm|mm|in)")
 _DISPLAYS = commands(
     "equation align aligned alignat alignedat flalign xalignat split gather gathered multline multlined eqnarray math"
@@ -113,6 +114,7 @@ _PIECE = re.compile(
     re.VERBOSE | re.ASCII | re.DOTALL,
 )
 _ARGUMENT = re.compile(r"\*?\s*\{[^{}]*\}")
+_ARGUMENTS = re.compile(r"(?:\s*\{[^{}]*\}){1,2}")
 _PLACEMENT = re.compile(r"\s*\[[^\[\]]*\]")
 _ALIGNED = re.compile(
     r"&\s*(?:[=<>]|\\(?:le|leq|leqslant|ge|geq|geqslant|lesssim|gtrsim|eqdef|coloneqq|asymp)(?![a-z]))\s*&?"
@@ -268,6 +270,8 @@ def _pieces(source: str) -> Iterator[Token]:
             position = end if (end := source.find("\n", position)) >= 0 else len(source)
         elif dimension := _DIMENSION.match(source, start):
             position = dimension.end()
+        elif text in _COUNTERS and (argument := _ARGUMENTS.match(source, position)):
+            position = argument.end()
         elif text in _DROPPED_WITH_ARGUMENT | GAPS:
             if text in GAPS:
                 yield Token("gap", text, text, start)
