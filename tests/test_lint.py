@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
+from io import StringIO
 from pathlib import Path
 from time import process_time
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from tightrate.command_line import main
 from tightrate.common.errors import TightrateError
@@ -20,6 +22,7 @@ from tightrate.rates.manuscripts.reading import read_manuscript
 from tightrate.rates.manuscripts.rule import RULES, description
 from tightrate.rates.statements.catalogue import statements, theorem
 from tightrate.rates.statements.theorem import Theorem
+from tightrate.terminal import output
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "manuscripts"
 
@@ -175,6 +178,23 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     assert (status, out, len(err.splitlines())) == (2, "", 1)
     with pytest.raises(TightrateError, match="no manuscript"):
         lint(tmp_path / "paper.pdf")
+
+
+def test_progress_is_shown_on_a_terminal_beside_the_findings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[tuple[int, int]] = []
+    count = lint(EXAMPLES / "clean" / "paper.tex", progress=lambda *one: seen.append(one)).formulas
+    assert seen == [(done, count) for done in range(1, count + 1)]
+    terminal = Console(file=StringIO(), force_terminal=True, width=80)
+    monkeypatch.setattr(output, "console", lambda stderr: terminal if stderr else None)
+    monkeypatch.setattr(sys, "argv", ["tightrate", "lint", str(EXAMPLES / "clean" / "paper.tex")])
+    with pytest.raises(SystemExit):
+        main()
+    shown = terminal.file.getvalue()  # type: ignore[attr-defined]
+    assert "paper.tex" in shown
+    assert f"{count}/{count}" in shown
+    assert capsys.readouterr().out.startswith("no findings in 7 bounds")
 
 
 NO_BOUNDS = [

@@ -477,6 +477,23 @@ def test_other_meanings_that_change_regimes_are_shown_with_them() -> None:
     assert any("term" in answer for answer in answers)
 
 
+@pytest.mark.parametrize(
+    ("left", "measure"),
+    [
+        (r"\frac1M\sum_{m}\mathbb E\left\|\mathbf{x}_t^{(m)}-\bar{\mathbf x}_t\right\|^2", "consensus-error"),
+        (r"\|x_{r,k}^m-x_{r,k}^n\|^2", "squared-consensus"),
+        (r"\mathbb E\|x_R-x^\star\|^2", "squared-distance"),
+        (r"\|x_{t+1}-x_t\|^2", ""),
+    ],
+)
+def test_neighbours_are_of_the_same_measure_and_not_of_the_same_unit(left: str, measure: str) -> None:
+    """All are squared lengths; of how far an iterate moves the catalogue says nothing."""
+    (found,) = check_display(rf"{left} \le \eta^2\sigma^2K^2+\eta^2\zeta^2K^2", regimes=False)
+    assert found.units_consistent
+    assert {one.theorem.bound.measure.name for one in found.neighbours} <= {measure}
+    assert bool(found.neighbours) == (measure in ("consensus-error", "squared-consensus"))
+
+
 def test_the_work_of_a_check_does_not_explode(monkeypatch: pytest.MonkeyPatch) -> None:
     """Linear programs, and printed expressions, of the longest bounds of the catalogue: counted, as time varies."""
     work = {"programs": 0, "printed": 0}
@@ -631,7 +648,7 @@ def test_any_text_has_macros_or_none(source: str) -> None:
         (r"\mathbb{E}\left[f(\bar x_T) - f(x^\star)\right]", "value", "gap"),
         (r"\|\hat x - x^\star\|", "length", "distance"),
         (r"\frac{1}{KR}\sum_{r,k}\mathbb{E}\|\nabla f(\bar x_{r,k})\|^2", "value^2 length^-2", "squared-gradient"),
-        (r"\frac{1}{TM}\sum_{t,m} \mathbb{E}\|x_t^m - \bar x_t\|^2", "length^2", "squared-distance"),
+        (r"\frac{1}{TM}\sum_{t,m} \mathbb{E}\|x_t^m - \bar x_t\|^2", "length^2", "consensus-error"),
         (r"\left\lVert x_T-x_*\right\rVert^2_2", "length^2", "squared-distance"),
         (r"\|x\|^2_A", "None", None),
         (r"\mathrm{dist}^2(x_T, X^*)", "length^2", "squared-distance"),

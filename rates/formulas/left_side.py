@@ -19,6 +19,7 @@ from sympy import Rational
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas.letter_notation import ACCENTS, UPRIGHT, flat, meanings, spell
+from tightrate.rates.formulas.measured_difference import measure_of_difference
 from tightrate.rates.formulas.tokens import GREEK, Token, commands
 from tightrate.rates.symbols.alphabet import CURVATURE, GRADIENT, SQUARED_GRADIENT, kind_of, known_letter
 from tightrate.rates.symbols.units import LENGTH, PURE, VALUE, Unit
@@ -79,7 +80,8 @@ class LeftSide:
     """What the left side is: its unit (None if it is not understood), and the measure of the catalogue if it is one.
 
     `choices` are the units of the meanings that one letter alone may have; `is_accuracy` marks eps, which has the unit
-    of what it bounds, `is_name` a letter that may just name the right side.
+    of what it bounds, `is_name` a letter that may just name the right side, `is_other` a quantity with the unit of its
+    measure of which the catalogue bounds nothing, such as how far two iterates are apart.
     """
 
     text: str
@@ -88,6 +90,7 @@ class LeftSide:
     choices: tuple[tuple[str, Unit], ...] = ()
     is_accuracy: bool = False
     is_name: bool = False
+    is_other: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -118,7 +121,10 @@ def left_side(pieces: Sequence[Token], letters: Mapping[str, str], text: str = "
     except (_UnreadError, RecursionError):
         return LeftSide(text)
     measures = {VALUE: "gap", SQUARED_GRADIENT: "squared-gradient", LENGTH**2: "squared-distance", LENGTH: "distance"}
-    return LeftSide(text, unit, measures.get(unit) if reader.measures else None)
+    if not reader.measures:
+        return LeftSide(text, unit)
+    difference = measure_of_difference(kept, unit)
+    return LeftSide(text, unit, difference or measures.get(unit), is_other=difference == "")
 
 
 def _unconditional(pieces: Sequence[Token]) -> list[Token]:

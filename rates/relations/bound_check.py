@@ -823,7 +823,7 @@ def _check(
     if budget.is_spent:
         notes.append(f"not everything was compared within {budget.seconds:g} s of computing")
     listed: tuple[Neighbour, ...] = ()
-    if effort.neighbours and is_one:
+    if effort.neighbours and is_one and not (question.named is None and question.left and question.left.is_other):
         listed, all_compared = _neighbours(usual, measures[0], given)
         notes += [] if all_compared else ["not every entry of the catalogue was compared, for lack of time"]
     return CheckedBound(
