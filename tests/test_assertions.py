@@ -351,6 +351,14 @@ def test_the_smallest_wrong_factor_and_exponent_are_where_the_judge_itself_turns
         assert (by_factor == "violated") == (by_power == "violated") == wrong
 
 
+def test_powers_are_those_of_counts_and_not_of_numbers_of_points() -> None:
+    points = xr.DataArray([7, 8, 9], dims="point")
+    K = xr.DataArray([4.0, 16.0, 64.0], dims="point", coords={"point": points.values})
+    found = Measurement(1 / K, "it", {"K": K, "L": K})
+    turned = AtMost(found, 2 / K**0.75).check().evidence["would be violated"]["if sharper by an exponent of"]
+    assert turned == {"K": pytest.approx(0.25 + np.log(2) / np.log(64), rel=1e-4)}
+
+
 def test_a_bound_that_is_hardly_tested_is_weak_evidence() -> None:
     one = Measurement(xr.DataArray([1.0, 0.5], dims="R", coords={"R": [1.0, 2.0]}), "it")
     assert "weak evidence" not in AtMost(one, xr.full_like(one.measured, 2.0)).check().evidence

@@ -11,7 +11,7 @@ Instances prove nothing, so that a bound is never more than consistent.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from sympy import Expr
 from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.theorem import Theorem
+from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.verify.assertions.allowances import stands_by
 from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.assertions.flips import flips
@@ -174,12 +175,26 @@ def _flips(measurement: Measurement, bound: Named, side: Side) -> dict[str, Any]
     if not bool(log.notnull().any()):
         return flips(np.inf)
     exponents = {}
-    for axis in map(str, log.dims):
-        if log.sizes[axis] > 1 and log[axis].dtype.kind in "fiu" and bool((log[axis] > 0).all()):
-            move = xr.apply_ufunc(lambda values: np.abs(np.log(values)), log[axis])
-            turned = (-log / move).where(move > 0)
-            exponents[axis] = float(turned.min()) if bool(turned.notnull().any()) else np.inf
+    for name, values in _moving(measurement, log):
+        move = xr.apply_ufunc(lambda value: np.abs(np.log(value)), values)
+        turned = (-log / move).where((move > 0) & np.isfinite(move))
+        exponents[name] = float(turned.min()) if bool(turned.notnull().any()) else np.inf
     return flips(math.exp(min(-float(log.max()), 700.0)), exponents)
+
+
+def _moving(measurement: Measurement, judged: Named) -> Iterator[tuple[str, Named]]:
+    """What a bound could be a wrong power of: the axes of numbers, and the counts that differ from point to point.
+
+    An axis of whole numbers that is no letter tells instances apart and has no powers.
+    """
+    for axis in map(str, judged.dims):
+        kind = judged[axis].dtype.kind
+        is_power = kind == "f" or (kind in "iu" and axis in LETTERS)
+        if judged.sizes[axis] > 1 and is_power and bool((judged[axis] > 0).all()):
+            yield axis, judged[axis]
+    for name, values in measurement.symbols.items():
+        if name in LETTERS and LETTERS[name].counts and name not in judged.dims and values.size > 1:
+            yield name, values
 
 
 def _judged(measurement: Measurement, bound: Named, side: Side) -> Verdict:
