@@ -351,6 +351,15 @@ def test_the_smallest_wrong_factor_and_exponent_are_where_the_judge_itself_turns
         assert (by_factor == "violated") == (by_power == "violated") == wrong
 
 
+@pytest.mark.parametrize(("beyond", "status"), [(6.7, "inconclusive"), (7.7, "violated")])
+def test_many_comparisons_take_more_certainty_together(beyond: float, status: str) -> None:
+    """One of 10,000 means lies 6.1 errors off once in 10^5 times, which all together are allowed 10^-9."""
+    means = np.full(10_000, -100.0)
+    means[1234] = beyond
+    found = Measurement(xr.DataArray(means, dims="x"), "it", stderr=xr.DataArray(np.ones(10_000), dims="x"))
+    assert AtMost(found, xr.zeros_like(found.measured)).check().status == status
+
+
 def test_powers_are_those_of_counts_and_not_of_numbers_of_points() -> None:
     points = xr.DataArray([7, 8, 9], dims="point")
     K = xr.DataArray([4.0, 16.0, 64.0], dims="point", coords={"point": points.values})
