@@ -36,6 +36,7 @@ myst_dmath_double_inline = True
 # The interface: signatures with types, members in the order of the source.
 autosummary_generate = True
 autodoc_member_order = "bysource"
+napoleon_use_ivar = True  # an attribute that a class lists is described once, whether or not it has a value
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "ignore-module-all": True}
 default_role = "code"

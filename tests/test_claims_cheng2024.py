@@ -268,4 +268,4 @@ def test_exponents_take_alpha_from_the_values() -> None:
 
 @pytest.mark.parametrize("label", ["lemC8-upper", "lemC9"])
 def test_preconditioners_move_like_the_entry_without_a_logarithm(label: str) -> None:
-    assert movement_exponents(theorem(f"cheng2024/{label}")) == {"complement": 1.0, "K": 1.0}
+    assert movement_exponents(theorem(f"cheng2024/{label}")) == {"1-beta2": 1.0, "K": 1.0}

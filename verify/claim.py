@@ -95,6 +95,17 @@ class Claim:
         return self.stated if isinstance(self.stated, str) else self.stated()
 
     @property
+    def told(self) -> str:
+        """The statement as readers get it: a belief that a counterexample refutes begins with "Not true:".
+
+        >>> from tightrate.verify.registry import CLAIMS
+        >>> CLAIMS["cheng2024/local-never-worse"].told[:31]
+        'Not true: Clipping aside, the l'
+        """
+        is_belief = self.expected == "violated" and not self.accuses
+        return f"Not true: {self.statement}" if is_belief else self.statement
+
+    @property
     def theorem(self) -> Theorem:
         """The statement that the claim is about."""
         return self.own_theorem or catalogue.theorem(self.theorem_id)

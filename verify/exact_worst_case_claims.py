@@ -41,7 +41,7 @@ from tightrate.verify.exact_worst_case import (
 from tightrate.verify.experiment import Experiment
 from tightrate.verify.measurement import Measurement
 from tightrate.verify.session import Session
-from tightrate.verify.verdict import Verdict
+from tightrate.verify.verdict import Verdict, of_the_bound
 
 SIZES = {"quick": ((1, 2), (2, 2), (4, 1)), "full": ((1, 2), (2, 2), (4, 1), (1, 6), (4, 2), (2, 5), (8, 1), (4, 4))}
 ZETA_STAR = 0.3  # in units of L B, where a bound speaks of it
@@ -225,7 +225,7 @@ class NoWorse:
             return replace(verdict, status="inconclusive", sentence=sentence, evidence=evidence, witness=None)
         if verdict.status == "consistent":
             sentence = (
-                f"No function of the class is worse than {ratio:.6g} times the bound"
+                f"No function of the class is worse than {of_the_bound(ratio)}"
                 if upper
                 else f"The worst function is at least {ratio:.6g} times as bad as the bound says"
             )

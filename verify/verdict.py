@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Literal
 
 from tightrate.verify.notebook_tables import html_table, latex_table, text_table
@@ -21,7 +23,17 @@ STATUS_MEANING: Mapping[Status, str] = {
 }
 
 
+LARGEST_DENOMINATOR = 64  # of an exponent that is shown as a fraction
 EXACTLY, LEAST_APART = 1e-4, 0.002  # between these the ends of an interval need more than three digits
+
+
+def raised(base: str) -> str:
+    """What stands before an exponent: a letter or `n(path)` as it is, any other formula in brackets.
+
+    >>> raised("zeta_star"), raised("1/sigma"), raised("n(K = R)")
+    ('zeta_star', '(1/sigma)', 'n(K = R)')
+    """
+    return base if re.match(r"\w+(\(|$)", base) else f"({base})"
 
 
 def fitted_power(base: str, estimate: float, low: float, high: float) -> str:
@@ -36,7 +48,33 @@ def fitted_power(base: str, estimate: float, low: float, high: float) -> str:
     """
     apart = high - low
     digits = math.ceil(-math.log10(apart)) + 1 if EXACTLY < apart < LEAST_APART else 3
-    return f"{base}^{estimate:z.{digits}f} ({low:z.{digits}f} to {high:z.{digits}f})"
+    return f"{raised(base)}^{estimate:z.{digits}f} ({low:z.{digits}f} to {high:z.{digits}f})"
+
+
+def predicted_power(base: str, power: float) -> str:
+    """A predicted exponent: the fraction that it is, else six digits.
+
+    >>> predicted_power("K", -1 / 3), predicted_power("R", 2.0), predicted_power("K", 0.123456789)
+    ('K^-1/3', 'R^2', 'K^0.123457')
+    """
+    fraction = Fraction(power).limit_denominator(LARGEST_DENOMINATOR) if math.isfinite(power) else None
+    exact = fraction is not None and math.isclose(float(fraction), power, rel_tol=1e-12, abs_tol=1e-12)
+    return f"{raised(base)}^{fraction if exact else format(power, 'g')}"
+
+
+LEAST_SHARE = 1e-4  # of a bound that is told in percent
+
+
+def of_the_bound(ratio: float) -> str:
+    """How much of a bound a value is, to three digits, or as many as tell it from the bound.
+
+    >>> of_the_bound(0.6194), of_the_bound(3.2e-6), of_the_bound(1.61572), of_the_bound(0.99999)
+    ('61.9 % of the bound', 'less than 0.01 % of the bound', '1.62 times the bound', '99.999 % of the bound')
+    """
+    if 0 <= ratio < LEAST_SHARE:
+        return f"less than {100 * LEAST_SHARE:g} % of the bound" if ratio else "0 % of the bound"
+    digits = 3 if not 0 < abs(ratio - 1) < 0.01 else min(3 - math.floor(math.log10(abs(ratio - 1))), 9)
+    return f"{100 * ratio:.{digits}g} % of the bound" if ratio <= 1 else f"{ratio:.{digits}g} times the bound"
 
 
 def weakness(evidence: Mapping[str, Any]) -> str:

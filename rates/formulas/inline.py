@@ -81,8 +81,10 @@ def dollared(text: str) -> str:
 
     That are letters with their powers, powers of ten, negative numbers and relations.
 
-    >>> dollared("`a^2` <= 1e-3, zeta_star grows like n^1/2 where K = -1 (patel2024/thm9)")
-    '`a^2` $<=$ $1e-3$, $zeta_star$ grows like $n^(1/2)$ where $K$ = $-1$ (`patel2024/thm9`)'
+    >>> dollared("`a^2` <= 1e-5, zeta_star grows like n^1/2 where K = -1 (patel2024/thm9)")
+    '`a^2` $<=$ $1e-5$, $zeta_star$ grows like $n^(1/2)$ where $K$ = $-1$ (`patel2024/thm9`)'
+    >>> dollared("(B.85), at most 1.8e-01, (1/sigma)^-0.5 <= inf")
+    '(B.85), at most 0.18, $(1/sigma)^-0.5$ $<=$ $inf$'
     """
     parts = _PIECES.split(text)
     parts[::2] = [_short_text().sub(_dollared, part) for part in parts[::2]]
@@ -97,8 +99,9 @@ def _short_text() -> re.Pattern[str]:
     exponent = r"\^(?:\(-?[\d./]+\)|-?[\d./]*\d)"
     return re.compile(
         r"(?P<id>(?<![\w./])[a-z]+\d{4}[a-z]?/[\w.@-]*\w)"
-        rf"|(?<![\w.'`-])(?P<power>[A-Za-z]\w*(?:\([^()]*\))?{exponent}|(?:{names})(?![\w'(-]))"
-        r"|(?<![\w.])(?P<other>0\.0e[+]00|-?\d+(?:\.\d+)?e[+-]?\d+|-\d+(?:\.\d+)?|<=|>=|<~|>~|<<|->)"
+        rf"|(?<![\w.'`-])(?P<power>(?:[A-Za-z]\w*(?:\([^()]*\))?|\((?:[^() ]|\([^() ]*\))+\)){exponent}"
+        rf"|(?:{names})(?![\w'(-]|\.\d))"
+        r"|(?<![\w.])(?P<other>-?\d+(?:\.\d+)?e[+-]?\d+|-\d+(?:\.\d+)?|<=|>=|<~|>~|<<|->|inf(?![\w(-]))"
         r"|(?<= )(?P<like>~)(?= )"
     )
 
@@ -106,14 +109,23 @@ def _short_text() -> re.Pattern[str]:
 def _dollared(found: re.Match[str]) -> str:
     if found["id"]:
         return f"`{found[0]}`"
-    if found[0] == "0.0e+00":
-        return "0"
+    if found["other"] and "e" in found[0] and (float(found[0]) == 0 or 1e-3 <= abs(float(found[0])) < 1e4):
+        return re.sub("^-.*", r"$\\g<0>$", f"{float(found[0]):.10g}")
     return "$" + re.sub(r"\^(-?\d+/\d+)", r"^(\1)", re.sub(r"\^1$", "", found[0])) + "$"
 
 
 def as_html(text: str, letters: Letters | None = None) -> str:
-    """A sentence as HTML: formulas in MathML, what stands in backquotes as code, all else escaped."""
-    return _rendered(text, escape, lambda code: f"<code>{escape(code)}</code>", _HTML(letters or {}), _math)
+    """A sentence as HTML: formulas in MathML, what stands in backquotes as code, all else escaped.
+
+    >>> as_html("an exponent ($x$), and more").count("nowrap")  # no line begins with what closes a bracket
+    1
+    """
+    found = _rendered(text, escape, lambda code: f"<code>{escape(code)}</code>", _HTML(letters or {}), _math)
+    return _CLINGING.sub(r'<span style="white-space:nowrap">\g<0></span>', found)
+
+
+_CLINGING = re.compile(r"[(\[]<math.*?</math>[)\].,;:]*|<math[^>]*>(?:(?!</math>).)*</math>[)\].,;:]+")
+"""A formula with the brackets and stops that stand next to it: browsers break a line between them."""
 
 
 def as_markdown(text: str, letters: Letters | None = None) -> str:
@@ -336,6 +348,9 @@ class _LaTeX(_Lettered):
         return SIGNS[sign][0] if sign in SIGNS else sign
 
     def scripts(self, base: str, below: str, above: str) -> str:
+        indexed = re.fullmatch(r"([^_{}]*)_(?:\{([^{}]*)\}|([^_{}]+))", base) if below else None
+        if indexed:  # a letter that has an index of its own
+            base, below = indexed[1], f"{indexed[2] or indexed[3]},{below}"
         low = f"_{below}" if len(below) == 1 else f"_{{{below}}}"
         high = f"^{above}" if len(above) == 1 else f"^{{{above}}}"
         return base + (low if below else "") + (high if above else "")

@@ -331,12 +331,17 @@ def _verdicts(judged: Sequence[Mapping[str, Any]], letters: Mapping[str, str]) -
         (
             f"`{one['claim']}`",
             f"**{one['verdict']}**",
-            as_markdown(one["statement"], letters),
+            as_markdown(f"Not true: {one['statement']}" if _is_belief(one) else one["statement"], letters),
             as_markdown(dollared(one["measured"])),
         )
         for one in judged
     ]
     return table(("claim", "verdict", "what is claimed", "measured"), rows) if rows else ""
+
+
+def _is_belief(one: Mapping[str, Any]) -> bool:
+    """Whether a claim is what somebody might think and a counterexample refutes, rather than a printed statement."""
+    return one["verdict"] == "violated" and one["kind"] not in ("erratum", "side condition", "conditional")
 
 
 def _factors(factors: Sequence[Expr], entry: Theorem) -> str:

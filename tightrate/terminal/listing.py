@@ -102,7 +102,7 @@ def _claims() -> Listing:
         about = claim.own_theorem or statement(claim.theorem_id)
         measure = about.measure if isinstance(about, Statement) else about.bound.measure.name
         rows.append(
-            (claim.id, claim.kind, claim.expected, about.id, measure, about.algorithm, as_text(claim.statement))
+            (claim.id, claim.kind, claim.expected, about.id, measure, about.algorithm, as_text(claim.told))
         )
     return ("id", "kind", "expected", "theorem", "measure", "algorithm", "statement"), rows
 

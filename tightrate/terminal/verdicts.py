@@ -86,7 +86,7 @@ def _finding_lines(finding: Finding) -> list[RenderableType]:
         rows.append(("where", witness_text(verdict.witness)))
     if claim.erratum is not None:
         rows += [(name, as_text(words)) for name, words in claim.erratum.parts.items()]
-    told = Text(as_text(claim.statement), "dim", no_wrap=True, overflow="ellipsis")
+    told = Text(as_text(claim.told), "dim", no_wrap=True, overflow="ellipsis")
     lines = table(("", ""), [row for row in rows if row[1]])
     return [head, Padding(told, (0, 0, 0, 4)), Padding(lines, (0, 0, 0, 4))]
 

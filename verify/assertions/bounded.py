@@ -29,7 +29,7 @@ from tightrate.verify.assertions.assertion import Assertion
 from tightrate.verify.assertions.flips import flips
 from tightrate.verify.assertions.thresholds import ATTAINED, CERTAIN, FAMILY, RESOLVED
 from tightrate.verify.measurement import Measurement, Named
-from tightrate.verify.verdict import Verdict
+from tightrate.verify.verdict import Verdict, of_the_bound
 
 Side = Literal["upper", "lower"]
 
@@ -251,9 +251,10 @@ def _judge(measurement: Measurement, measured: Named, bound: Named, side: Side) 
         f"{'largest' if side == 'upper' else 'smallest'} measured / bound": extreme,
         "attained within a factor of 2": attained,
     }
-    texts = (f"{what} {sign} bound", f"measured / bound {sign} {extreme:.6g}")
+    closest = of_the_bound(extreme)
+    texts = (f"{what} {sign} bound", f"at {'most' if side == 'upper' else 'least'} {closest}")
     if bool(holds.all()):
-        sentence = f"No violation in {measured.size} comparisons; the closest comes to {extreme:.6g} times the bound."
+        sentence = f"No violation in {measured.size} comparisons; closest approach {closest}."
         beyond = int((measured > bound if side == "upper" else measured < bound).sum())
         rounded = [f"{beyond} of {measured.size} comparisons hold by what arithmetic rounds"] if beyond else []
         return Verdict("consistent", sentence, *texts, evidence=evidence | stands_by(rounded))

@@ -128,7 +128,7 @@ class Order:
         if wrong:
             name, one = next(iter(wrong.items()))
             witness = one.witness(name)
-            found = str(witness.get("grows", one.result.relation))
+            found = str(witness["why"] if "grows" in witness else one.result.relation)
             sentence = f"The statement {name!r} {'holds' if one.holds else 'fails'}: {witness['why']}."
             return Verdict("violated", sentence, predicted, found, evidence=evidence, witness=witness)
         if not decided:

@@ -36,7 +36,7 @@ from tightrate.verify.assertions.thresholds import (
     TRANSIENT,
 )
 from tightrate.verify.measurement import Measurement
-from tightrate.verify.verdict import Verdict, fitted_power
+from tightrate.verify.verdict import Verdict, fitted_power, predicted_power
 
 Array = NDArray[np.float64]
 Side = Literal["upper", "lower", "both"]
@@ -457,7 +457,7 @@ class Exponents:
             for name, (fit, _) in found.items()
         }
         times = "" if self.logarithm is None else f", all times ${text(self.logarithm).replace('*', ' ')}$"
-        predicted = ", ".join(f"{base}^{slopes[name] / power:.3g}" for name, (base, power) in bases.items()) + times
+        predicted = ", ".join(predicted_power(base, slopes[name] / power) for name, (base, power) in bases.items()) + times
         measured = ", ".join(
             fitted_power(bases[name][0], (slopes[name] + fit.estimate) / bases[name][1], *intervals[name])
             for name, (fit, _) in found.items()

@@ -25,7 +25,7 @@ from tightrate.verify.assertions.flips import flips
 from tightrate.verify.assertions.least_squares import check_independent, least_squares
 from tightrate.verify.assertions.thresholds import BENT, CERTAIN, CERTAINTY, CONFIDENCE, SMALLEST_EXCESS, TRANSIENT
 from tightrate.verify.measurement import Measurement, Named
-from tightrate.verify.verdict import Verdict, fitted_power
+from tightrate.verify.verdict import Verdict, fitted_power, predicted_power
 
 Array = NDArray[np.float64]
 Side = Literal["at most", "at least"]
@@ -217,7 +217,7 @@ class PowerLaw:
                 return self._unresolved(np.sort(distance[np.isfinite(distance)])[::-1])
         if side == "at least" and bool((mean == 0).any()):
             witness = found.witness((mean == 0).argmax(...), measured=mean)
-            predictions = ", ".join(f"{name}^{power:g}" for name, power in self.predicted.items())
+            predictions = ", ".join(predicted_power(name, power) for name, power in self.predicted.items())
             return Verdict("violated", f"{found.what} vanishes somewhere.", predictions, "0", witness=witness)
         mesh = np.meshgrid(*(mean[name].values for name in axes), indexing="ij")
         values, errors, offsets = (one.transpose(*axes).values.ravel() for one in (mean, error, offset))
@@ -239,7 +239,7 @@ class PowerLaw:
             f"{self.measurement.what}: fewer than {enough} cells lie {CERTAIN:g} standard errors above zero; it takes"
             f" about {needed}."
         )
-        predicted = ", ".join(f"{name}^{power:g}" for name, power in self.predicted.items())
+        predicted = ", ".join(predicted_power(name, power) for name, power in self.predicted.items())
         return Verdict(
             "inconclusive", sentence, predicted, "-", evidence={"standard errors above zero": distance.tolist()}
         )
@@ -288,7 +288,7 @@ def judge_exponents(
     side: Side = "at most",
 ) -> Verdict:
     """Exponents of flat cells against predicted ones, one-sided; see `PowerLaw`."""
-    predictions = ", ".join(f"{name}^{power:g}" for name, power in predicted.items())
+    predictions = ", ".join(predicted_power(name, power) for name, power in predicted.items())
     if len(mean) <= len(parameters) + 1:
         sentence = f"Only {len(mean)} cells have a number: too few for {len(parameters)} exponents."
         return Verdict("error", sentence, predictions, "-")
@@ -307,7 +307,7 @@ def judge_exponents(
             for name, e in fitted.items()
         },
     }
-    predictions = ", ".join(f"{name}^{predicted[name]:g}" for name in fitted)
+    predictions = ", ".join(predicted_power(name, predicted[name]) for name in fitted)
     estimates = ", ".join(fitted_power(name, e.estimate, e.low, e.high) for name, e in fitted.items())
     too_slow, excess_of, wrong_side, better = WORDS[side]
     # from below, the exponents of the reciprocal are judged from above

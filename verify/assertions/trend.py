@@ -17,7 +17,7 @@ from tightrate.verify.assertions.bounded import Side
 from tightrate.verify.assertions.flips import flips
 from tightrate.verify.assertions.thresholds import TREND
 from tightrate.verify.measurement import Measurement, Named
-from tightrate.verify.verdict import Verdict
+from tightrate.verify.verdict import Verdict, raised
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def judge_trend(ratio: Named, side: Side, *, along: Sequence[str], what: str, re
     }
     texts = (
         f"{what} <~ bound" if side == "upper" else f"{what} >~ bound",
-        f"measured / bound {float(ratio.min()):.3g} to {float(ratio.max()):.3g}, like {worst}^{steepest:.3f} at worst",
+        f"measured / bound {float(ratio.min()):.3g} to {float(ratio.max()):.3g}, like {raised(worst)}^{steepest:.3f} at worst",
     )
     if np.isnan(steepest):
         sentence = f"{what}: some line along {worst} has a ratio that is not a positive number."
@@ -137,7 +137,7 @@ def judge_trend(ratio: Named, side: Side, *, along: Sequence[str], what: str, re
             "measured / bound": [float(value) for value in line],
         }
         moves = "grows" if side == "upper" else "falls"
-        sentence = f"{what} over the bound {moves} like {worst}^{steepest:.3f}: no constant makes the bound true."
+        sentence = f"{what} over the bound {moves} like {raised(worst)}^{steepest:.3f}: no constant makes the bound true."
         return Verdict("violated", sentence, *texts, evidence=evidence, witness=witness)
     return Verdict(
         "consistent",

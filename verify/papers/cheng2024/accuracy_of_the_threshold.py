@@ -88,11 +88,11 @@ def clipped_run(
 
 def of_the_order_of_the_accuracy(theorem: Theorem, data: xr.Dataset, case: str) -> Every:
     """The error over the accuracy that step and threshold are for: it neither grows nor falls with the accuracy."""
-    runs = data.sel(case=case)
+    runs = data.sel(case=case).rename(refinement="1/eps")
     error = Measurement.of(runs, "error", what="error at the step and threshold for an accuracy")
     sides: dict[str, Side] = {"no larger": "upper", "no smaller": "lower"}
     return Every(
-        {name: Scaling(theorem, error, along=["refinement"], right=runs.eps, side=side) for name, side in sides.items()}
+        {name: Scaling(theorem, error, along=["1/eps"], right=runs.eps, side=side) for name, side in sides.items()}
     )
 
 

@@ -197,9 +197,10 @@ def floor_momentum(session: Session) -> xr.Dataset:
 def momentum_leaves_floors(data: xr.Dataset) -> Every:
     """Exponents of $1/(1-beta1)$ up to 10: exact for the statistical floor, sampled for the drift."""
     symbols: dict[str, Source] = {"eta": "small_step", "M": 1.0, "R": 1e8}
+    data = data.rename(slowness="1/(1-beta1)")
     exact = Measurement.of(data, "statistical", stderr=EXACT * data.statistical, symbols=symbols)
     drift = Measurement.of(data, "drift", stderr="drift_stderr")
-    flat = {"slowness": 0.0}
+    flat = {"1/(1-beta1)": 0.0}
     return Every(
         {"statistical": PowerLaw(exact, flat, resolution=0.05), "drift": PowerLaw(drift, flat, resolution=0.3)}
     )
