@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -43,12 +44,37 @@ def test_every_kind_can_be_listed(run: Run, kind: str) -> None:
     assert json.loads(out)
 
 
-def test_show_prints_the_formula_in_the_papers_letters(run: Run) -> None:
+def test_show_is_in_the_alphabet(run: Run) -> None:
     status, out, _ = run("show", "patel2024/prop7-constant")
     assert status == 0
     assert "108 R" in out
-    assert "H B²" in out
+    assert "L B²" in out
+    assert "the paper writes H for L" in out
     assert "proved by the authors of this toolkit" in out
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("show", "patel2024/thm22-explicit"),
+        ("show", "patel2024/k-does-not-help"),
+        ("list", "claims", "patel2024/k-does-not-help"),
+        ("evaluate", "patel2024/prop7-any-machines", "L=1", "B=1", "R=9"),
+    ],
+)
+def test_a_papers_own_letters_are_shown_a_whole_line_at_a_time(run: Run, line: tuple[str, ...]) -> None:
+    own = run(*line, "--letters", "paper")[1].partition("is our")[0]
+    usual = run(*line)[1].partition("the paper writes")[0]
+    words = {name: set(re.findall(r"[^\W\d_]+", out)) for name, out in (("own", own), ("usual", usual))}
+    assert "H" in words["own"] - words["usual"]
+    assert "L" in words["usual"] - words["own"]
+
+
+def test_letters_of_a_paper_where_there_is_none_are_refused(run: Run) -> None:
+    for line in (("show", "local-sgd"), ("list", "papers")):
+        status, out, error = run(*line, "--letters", "paper")
+        assert (status, out) == (2, "")
+        assert "no single paper" in error
 
 
 def test_show_json_has_the_contracts_keys_and_exact_exponents(run: Run) -> None:

@@ -167,7 +167,7 @@ def test_lists_and_pages_know_everything_in_the_file(run: Run) -> None:
         rows = json.loads(run("list", kind, "--json"))
         assert [row["id"] for row in rows].count(name) == 1, kind
     shown = run("show", "doe2026/thm1")
-    for part in ("Lazy steps count less", "2 η K R q", "η H ≤ 1", "stated by the author of the file"):
+    for part in ("Lazy steps count less", "2 η K R q", "η L ≤ 1", "H for L", "stated by the author of the file"):
         assert part in shown, shown
     assert "x <- x - q eta g" in run("show", "lazy-sgd")
 

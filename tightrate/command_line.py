@@ -24,6 +24,7 @@ from tightrate.terminal.listing import (
     as_table,
     elsewhere,
     everywhere,
+    in_own_letters,
     kinds_of,
     listing,
     matching,
@@ -113,6 +114,10 @@ Seed = Annotated[
 ProfileName = Annotated[str, typer.Option("--profile", help="quick or full.")]
 Folder = Annotated[Path, typer.Option("--out", help="Folder for the output.")]
 
+OwnLetters = Annotated[
+    str, typer.Option("--letters", help="Whose: the alphabet's, or the paper's own.", metavar="alphabet|paper")
+]
+
 TheoremId = Annotated[str, typer.Argument(metavar="THEOREM", autocompletion=complete("theorems"))]
 
 PROFILES = ("quick", "full")
@@ -195,6 +200,7 @@ def list_command(
     constants: Annotated[
         str | None, typer.Option(metavar="NAME", help="explicit, hidden or 'hidden with logs'.")
     ] = None,
+    notation: OwnLetters = "alphabet",
     as_json: AsJson = False,
     _papers: Papers = None,
 ) -> None:
@@ -213,6 +219,8 @@ def list_command(
         columns, rows = overview()
     elif kind in KINDS:
         columns, rows = matching(kind, pattern, filters)
+        if _in_own_letters(notation):
+            rows = in_own_letters(kind, rows)
         if not as_json:
             columns, rows = as_shown(kind, columns, rows)
     elif pattern or filters or get_close_matches(kind, KINDS, cutoff=0.8):
@@ -232,12 +240,14 @@ def show(
         str | None,
         typer.Option(metavar="KIND", help="Of what, where several have the name.", autocompletion=complete_kind),
     ] = None,
+    notation: OwnLetters = "alphabet",
     as_json: AsJson = False,
     _papers: Papers = None,
 ) -> None:
     """Show a theorem, or anything else that has a name.
 
-    Of a theorem formula, exponents, conditions, provenance and errata.  Shell-style patterns show several theorems.
+    Of a theorem formula, exponents, conditions, provenance and errata, in the alphabet or in the letters of its paper.
+    Shell-style patterns show several theorems.
 
     Example: tightrate show patel2024/prop7
     """
@@ -246,8 +256,9 @@ def show(
 
     if kind is not None and kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
+    own_letters = _in_own_letters(notation)
     if kind == "theorems" or (kind is None and (_is_pattern(name) or _is_theorem(name))):
-        _show_theorems(name, as_json)
+        _show_theorems(name, own_letters, as_json)
         return
     from tightrate.terminal.entry import entry
 
@@ -261,10 +272,16 @@ def show(
     for index, one in enumerate(found):
         if index:
             console().print()
-        console().print(one.page())
+        console().print(one.page(own_letters))
 
 
-def _show_theorems(pattern: str, as_json: bool) -> None:
+def _in_own_letters(notation: str) -> bool:
+    if notation not in NOTATIONS:
+        raise unknown_name("letters", notation, NOTATIONS)
+    return notation == "paper"
+
+
+def _show_theorems(pattern: str, own_letters: bool, as_json: bool) -> None:
     from tightrate.rates.pages.theorem_facts import theorem_as_json
     from tightrate.terminal.documents import print_json
     from tightrate.terminal.output import console
@@ -278,7 +295,7 @@ def _show_theorems(pattern: str, as_json: bool) -> None:
     for index, one in enumerate(found):
         if index:
             console().print()
-        console().print(theorem_page(one, console().width))
+        console().print(theorem_page(one, console().width, one.letters if own_letters else None))
 
 
 def _is_theorem(name: str) -> bool:
@@ -304,7 +321,13 @@ def _theorems(pattern: str) -> list[Theorem]:
 
 
 @app.command()
-def evaluate(theorem_id: TheoremId, values: Values = None, as_json: AsJson = False, _papers: Papers = None) -> None:
+def evaluate(
+    theorem_id: TheoremId,
+    values: Values = None,
+    notation: OwnLetters = "alphabet",
+    as_json: AsJson = False,
+    _papers: Papers = None,
+) -> None:
     """Evaluate a bound term by term, and check its conditions.
 
     A step size that is not given, or given as eta=prescribed, is the one that the theorem prescribes.
@@ -319,6 +342,7 @@ def evaluate(theorem_id: TheoremId, values: Values = None, as_json: AsJson = Fal
     from tightrate.terminal.theorem import evaluation_as_json, evaluation_page
 
     found = theorem(theorem_id)
+    own_letters = _in_own_letters(notation)
     left_out = {f"{name}=prescribed" for name in found.steps}
     given = read_values([value for value in values or [] if value not in left_out])
     known = {*LETTERS, *found.bound.letters}
@@ -345,7 +369,7 @@ def evaluate(theorem_id: TheoremId, values: Values = None, as_json: AsJson = Fal
     if as_json:
         print_json(evaluation_as_json(found, given, prescribed))
     else:
-        console().print(evaluation_page(found, given, prescribed))
+        console().print(evaluation_page(found, given, prescribed, found.letters if own_letters else None))
 
 
 Letters = Annotated[
@@ -801,6 +825,7 @@ def verify(
     papers: Papers = None,
     power: Annotated[bool, typer.Option("--power", help="Report how many mutants are rejected.")] = False,
     report: Annotated[Path | None, typer.Option(metavar="DIR", help="With --paper: write a page here.")] = None,
+    notation: OwnLetters = "alphabet",
     as_json: AsJson = False,
 ) -> int:
     """Judge claims and print a report card.
@@ -821,6 +846,7 @@ def verify(
     from tightrate.verify.registry import claims_of
     from tightrate.verify.session import Session
 
+    own_letters = _in_own_letters(notation)
     if (power and (claims or papers)) or (report is not None and not papers):
         raise TightrateError("give one of CLAIM..., --paper FILE.py and --power; --report goes with --paper")
     if power:
@@ -854,7 +880,7 @@ def verify(
             say(f"{one.theorem.id}  {as_text(one.theorem.title)}")
             console().print(bound_page(one.checked) if one.checked else f"The formula is not decided: {one.unchecked}")
             say("")
-        console().print(report_card(findings))
+        console().print(report_card(findings, own_letters))
         if page is not None:
             say(f"The page: {page}")
     return 0 if all(finding.as_expected for finding in findings) else 1
@@ -896,9 +922,7 @@ def figure(
         int, typer.Option(parser=whole_number("columns", 1, 2), metavar="1|2", help="Columns of a paper.")
     ] = 2,
     family: Annotated[str, typer.Option(help="Type: serif or sans.")] = "serif",
-    notation: Annotated[
-        str, typer.Option("--letters", help="Whose: the alphabet's, or the paper's own.", metavar="alphabet|paper")
-    ] = "alphabet",
+    notation: OwnLetters = "alphabet",
     profile: ProfileName = "quick",
     jobs: Jobs = 2,
     check: Annotated[bool, typer.Option("--check", help="Only say which figures in the folder are stale.")] = False,
@@ -926,8 +950,7 @@ def figure(
             raise unknown_name("format", kind, FORMATS)
     if family not in FAMILIES:
         raise unknown_name("family", family, FAMILIES)
-    if notation not in NOTATIONS:
-        raise unknown_name("letters", notation, NOTATIONS)
+    _in_own_letters(notation)
     if source is not None and (len(chosen) != 1 or check):
         raise TightrateError("--from draws one figure from one file: name exactly one figure, without --check")
     if check:

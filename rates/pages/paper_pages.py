@@ -357,8 +357,9 @@ def _math(expression: Expr, entry: Theorem) -> str:
 def _facts(entry: Theorem) -> list[str]:
     """Every fact but those that the page says otherwise."""
     found = []
+    errata = tuple(f"{erratum.label} " for erratum in entry.errata)
     for fact in facts(entry, entry.letters):
-        if fact.name in ("paper", "units") or fact.name.startswith(("erratum", "letters")):
+        if fact.name in ("paper", "units") or fact.name.startswith(("erratum", "letters", *errata)):
             continue
         content = in_markdown(fact.content, entry.letters)
         if fact.name == "proof":

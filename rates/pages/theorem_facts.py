@@ -100,9 +100,10 @@ def _facts(theorem: Theorem, letters: Letters) -> Iterator[Fact]:
         yield Fact("proof", [f"docs/{provenance.proof}"])
     yield Fact("paper", [f"{source.authors} ({source.year}), {source.venue}"])
     for erratum in theorem.errata:
-        yield Fact(
-            f"erratum {erratum.label}", [". ".join(f"{key}: {text.rstrip('.')}" for key, text in erratum.parts.items())]
-        )
+        kind, *others = erratum.parts.items()
+        yield Fact(f"erratum {erratum.label}", [kind[1]])
+        for name, told in others:
+            yield Fact(f"{erratum.label} {name}", [told])
     yield Fact("units", [UNITS[bound.units_consistent()]])
     renamed = [name for name in bound.letters if name in letters]
     if renamed:

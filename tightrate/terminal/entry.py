@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,13 +11,17 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from tightrate.rates.formulas.inline import as_text
+from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.inline import Letters, as_text
 from tightrate.terminal.output import table
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A name with what it is: a title, a block that stands as it is, facts by name, and rows of a table."""
+    """A name with what it is: a title, a block that stands as it is, facts by name, and rows of a table.
+
+    `letters` are those of the paper that it is about, if it is about one.
+    """
 
     id: str
     kind: str
@@ -25,6 +30,7 @@ class Entry:
     facts: Mapping[str, Any] = field(default_factory=dict)
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
+    letters: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The contract of `show --json` for what is no theorem."""
@@ -34,15 +40,18 @@ class Entry:
         block = {"box": self.block} if self.block else {}
         return {"id": self.id, "kind": self.kind, "title": as_text(self.title), **block, **self.facts, **tabled}
 
-    def page(self) -> RenderableType:
-        """For a person."""
+    def page(self, own_letters: bool = False) -> RenderableType:
+        """For a person, in the letters of the alphabet or of the paper."""
+        if own_letters and not self.letters:
+            raise TightrateError(f"{self.id} speaks of no single paper with letters of its own: leave out --letters")
+        letters = self.letters if own_letters else None
         parts: list[RenderableType] = [
             Text.assemble((self.id, "bold cyan"), f"  {self.kind}"),
-            Text(as_text(self.title)),
+            Text(as_text(self.title, letters)),
         ]
         if self.block:
             parts += [Text(), Text(self.block)]
-        told = [(name, _told(value)) for name, value in self.facts.items() if value not in ("", None, [], {})]
+        told = [(name, _told(value, letters)) for name, value in self.facts.items() if value not in ("", None, [], {})]
         if told:
             parts += [Text(), table(("", ""), told)]
         if self.rows:
@@ -50,8 +59,8 @@ class Entry:
         return Group(*parts)
 
 
-def _told(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else as_text(str(value))
+def _told(value: Any, letters: Letters | None) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else as_text(str(value), letters)
 
 
 def entry(kind: str, name: str) -> Entry:
@@ -90,22 +99,24 @@ def _claim(name: str) -> Entry:
         "erratum": found.accuses,
         "judge it": f"tightrate verify {name}{' --profile full' if found.cost == 'full' else ''}",
     }
-    return Entry(name, "claim", found.statement, facts=facts)
+    return Entry(name, "claim", found.told, facts=facts, letters=found.theorem.letters)
 
 
 def _figure(name: str) -> Entry:
     from tightrate.figures.figure import FIGURES
+    from tightrate.rates.statements.catalogue import theorem
 
     found = FIGURES[name]
     facts = {
-        "caption": found.caption,
+        "caption": re.sub(r"\{\w+[^{}]*\}", "...", found.caption),  # what the data fill in
         "experiment": found.experiment.name,
         "theorem": found.letters_of,
         "profile": found.cost,
         "draws other results": "any sweep" if found.draws_any else "",
         "draw it": f"tightrate figure {name}",
     }
-    return Entry(name, "figure", found.title, facts=facts)
+    letters = theorem(found.letters_of).letters if found.letters_of else {}
+    return Entry(name, "figure", found.title, facts=facts, letters=letters)
 
 
 def _algorithm(name: str) -> Entry:

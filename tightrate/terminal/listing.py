@@ -73,6 +73,22 @@ def collected(kind: str) -> Listing:
     return COLLECTED[kind]()
 
 
+def in_own_letters(kind: str, rows: Sequence[Row]) -> Sequence[Row]:
+    """Rows of theorems or claims whose sentence, the last column, is in the letters of their paper."""
+    from tightrate.rates.formulas.inline import as_text
+    from tightrate.rates.statements.catalogue import theorem
+    from tightrate.verify.registry import CLAIMS
+
+    if kind not in ("theorems", "claims"):
+        raise TightrateError(f"--letters paper is for theorems and claims: {kind} speak of no single paper")
+    told = []
+    for row in rows:
+        claim = CLAIMS[row[0]] if kind == "claims" else None
+        about = claim.theorem if claim else theorem(row[0])
+        told.append((*row[:-1], as_text(claim.told if claim else about.title, about.letters)))
+    return told
+
+
 def _papers() -> Listing:
     from tightrate.rates.statements.catalogue import paper, paper_ids
 
@@ -101,9 +117,7 @@ def _claims() -> Listing:
     for claim in CLAIMS.entries().values():
         about = claim.own_theorem or statement(claim.theorem_id)
         measure = about.measure if isinstance(about, Statement) else about.bound.measure.name
-        rows.append(
-            (claim.id, claim.kind, claim.expected, about.id, measure, about.algorithm, as_text(claim.told))
-        )
+        rows.append((claim.id, claim.kind, claim.expected, about.id, measure, about.algorithm, as_text(claim.told)))
     return ("id", "kind", "expected", "theorem", "measure", "algorithm", "statement"), rows
 
 

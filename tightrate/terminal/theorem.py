@@ -13,17 +13,18 @@ from sympy import Expr
 from tightrate.rates.formulas import display
 from tightrate.rates.formulas.inline import RAISED, as_text
 from tightrate.rates.pages.theorem_facts import Letters, facts, in_terminal, sign, term_facts
+from tightrate.rates.statements.bound import Bound
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import symbol
 from tightrate.terminal.output import number, table
 
 
-def theorem_page(theorem: Theorem, width: int) -> RenderableType:
-    """A theorem for a person: the formula in the paper's letters, its terms, and every fact about it.
+def theorem_page(theorem: Theorem, width: int, letters: Letters | None = None) -> RenderableType:
+    """A theorem for a person: the formula, its terms, and every fact about it, in the alphabet or in other letters.
 
     A formula wider than `width` is left to the table of its terms.
     """
-    bound, letters = theorem.bound, theorem.letters
+    bound = theorem.bound
     heading = Text.assemble((theorem.id, "bold cyan"), "  ", (as_text(theorem.title, letters), "bold"))
     lead = f"  {bound.measure.name} {as_text(f'${sign(bound)}$')} "
     terms = table(
@@ -37,16 +38,26 @@ def theorem_page(theorem: Theorem, width: int) -> RenderableType:
             for one in term_facts(bound)
         ],
     )
-    told = table(
-        ("", ""), [(as_text(one.name, letters), in_terminal(one.content, letters)) for one in facts(theorem, letters)]
-    )
-    formula = Text(_drawn(theorem, lead, width), no_wrap=True)
-    return Group(heading, Text(as_text(theorem.statement, letters)), Text(), formula, Text(), terms, Text(), told)
+    rows = [(as_text(one.name, letters), in_terminal(one.content, letters)) for one in facts(theorem, letters)]
+    if not letters and (others := _renamed(theorem)):
+        rows.append(("letters", f"those of the alphabet; the paper writes {others} (--letters paper)"))
+    formula = Text(_drawn(bound, lead, width, letters), no_wrap=True)
+    parts = heading, Text(as_text(theorem.statement, letters)), Text(), formula, Text(), terms, Text()
+    return Group(*parts, table(("", ""), rows))
 
 
-def _drawn(theorem: Theorem, lead: str, width: int) -> str:
+def _renamed(theorem: Theorem) -> str:
+    """Which letters of the bound and its conditions the paper writes otherwise."""
+    related = [one.relation.free_symbols for one in theorem.conditions if one.relation is not None]
+    names = dict.fromkeys((*theorem.bound.letters, *sorted(letter.name for found in related for letter in found)))
+    own = [symbol(name) for name in names if name in theorem.letters]
+    pairs = [(display.unicode(one, theorem.letters), display.unicode(one)) for one in own]
+    return ", ".join(f"{theirs} for {ours}" for theirs, ours in pairs if theirs != ours)
+
+
+def _drawn(bound: Bound, lead: str, width: int, letters: Letters | None) -> str:
     """The formula on several lines behind what it bounds, if there is room for it."""
-    lines = display.sum_stacked(theorem.bound.expressions, theorem.letters).splitlines()
+    lines = display.sum_stacked(bound.expressions, letters).splitlines()
     middle = len(lines) // 2
     drawn = [(lead if place == middle else " " * len(lead)) + line for place, line in enumerate(lines)]
     return "\n".join(drawn) if max(map(len, drawn)) <= width else f"{lead}the sum of"
@@ -90,16 +101,21 @@ def evaluation_as_json(
     }
 
 
-def evaluation_page(theorem: Theorem, values: Mapping[str, float], prescribed: Mapping[str, float]) -> RenderableType:
+def evaluation_page(
+    theorem: Theorem,
+    values: Mapping[str, float],
+    prescribed: Mapping[str, float],
+    letters: Letters | None = None,
+) -> RenderableType:
     """Terms, total, which steps the theorem prescribes here, and which conditions hold."""
     rows = [(name, number(value)) for name, value in theorem.bound.terms_at(values).items()]
     rows.append(("total", number(theorem.bound.at(values))))
     note = "" if theorem.bound.constants == "explicit" else f"  (constants {theorem.bound.constants}: taken as 1)"
-    conditions = [(as_text(one.text), one.status(values)) for one in theorem.conditions]
-    heading = Text.assemble((theorem.id, "bold cyan"), f"  {as_text(theorem.title)}{note}")
+    conditions = [(as_text(one.text, letters), one.status(values)) for one in theorem.conditions]
+    heading = Text.assemble((theorem.id, "bold cyan"), f"  {as_text(theorem.title, letters)}{note}")
     parts: list[RenderableType] = [heading, Text(), table(("term", "value"), rows, right=1)]
     if prescribed:
-        steps = ", ".join(f"{name} = {number(value)}" for name, value in prescribed.items())
+        steps = ", ".join(f"{as_text(f'${name}$', letters)} = {number(value)}" for name, value in prescribed.items())
         parts += [Text(), Text(f"as the theorem prescribes: {steps}")]
     if conditions:
         parts += [Text(), table(("condition", "at these values"), conditions)]

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from tightrate.rates.formulas.inline import as_text, dollared
+from tightrate.rates.formulas.inline import Letters, as_text, dollared
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.terminal.output import STATUS_STYLE, number, table
 from tightrate.verify.claim import Finding, names_of
@@ -24,15 +24,18 @@ ACCUSED: Mapping[str, str] = {
 }
 
 
-def report_card(findings: Sequence[Finding]) -> RenderableType:
-    """Claims by paper, each with its verdict, what was predicted, what was measured, and the seconds it took."""
+def report_card(findings: Sequence[Finding], own_letters: bool = False) -> RenderableType:
+    """Claims by paper, each with its verdict, what was predicted, what was measured, and the seconds it took.
+
+    In the letters of the alphabet, or each in those of its paper.
+    """
     parts: list[RenderableType] = []
     paper = ""
     for finding in findings:
         if (belongs_to := finding.claim.paper) != paper:
             paper = belongs_to
             parts += [Text(), Text(paper, "bold")] if parts else [Text(paper, "bold")]
-        parts += _finding_lines(finding)
+        parts += _finding_lines(finding, own_letters)
     return Group(*parts, Text(), summary(findings))
 
 
@@ -67,8 +70,9 @@ def tally(findings: Sequence[Finding]) -> RenderableType:
     return table(("paper", *statuses, "seconds"), rows, right=1)
 
 
-def _finding_lines(finding: Finding) -> list[RenderableType]:
+def _finding_lines(finding: Finding, own_letters: bool = False) -> list[RenderableType]:
     claim, verdict = finding.claim, finding.verdict
+    letters = claim.theorem.letters if own_letters else None
     head = Text.assemble((claim.id, "bold"), "  ", (verdict.status, STATUS_STYLE[verdict.status]))
     if finding.as_expected:
         why = ACCUSED.get(claim.kind, "") if claim.accuses else ""
@@ -78,45 +82,54 @@ def _finding_lines(finding: Finding) -> list[RenderableType]:
     if not claim.theorem.provenance.checked:
         head.append(" (a statement not checked against its source)", "dim")
     head.append(f"  {finding.seconds:.1f} s", "dim")
-    rows = [("predicted", _typeset(verdict.predicted)), ("measured", _typeset(verdict.measured))]
+    rows = [("predicted", _typeset(verdict.predicted, letters)), ("measured", _typeset(verdict.measured, letters))]
     if verdict.status not in ("confirmed", "consistent") or not finding.as_expected:
-        rows.append(("found", _typeset(verdict.sentence)))
-    rows += [("stands by", _typeset(verdict.allowances)), ("weak", _typeset(verdict.weak))]
+        rows.append(("found", _typeset(verdict.sentence, letters)))
+    rows += [("stands by", _typeset(verdict.allowances, letters)), ("weak", _typeset(verdict.weak, letters))]
     if verdict.witness is not None:
-        rows.append(("where", witness_text(verdict.witness)))
+        rows.append(("where", witness_text(verdict.witness, letters)))
     if claim.erratum is not None:
-        rows += [(name, as_text(words)) for name, words in claim.erratum.parts.items()]
-    told = Text(as_text(claim.told), "dim", no_wrap=True, overflow="ellipsis")
+        rows += [(name, as_text(words, letters)) for name, words in claim.erratum.parts.items()]
+    told = Text(as_text(claim.told, letters), "dim")
     lines = table(("", ""), [row for row in rows if row[1]])
     return [head, Padding(told, (0, 0, 0, 4)), Padding(lines, (0, 0, 0, 4))]
 
 
-def _typeset(text: str) -> str:
-    return as_text(dollared(text))
+FORMULAS = frozenset(("left", "right"))
+SAID = frozenset(("statement", "term", "logarithms", "ratio", "grows", "why", "profile", "seed"))
+"""Of a witness what the verdict's sentence says, too, or what every verdict has; --json has it."""
 
 
-def witness_text(witness: Mapping[str, Any]) -> str:
+def _typeset(text: str, letters: Letters | None) -> str:
+    return as_text(dollared(text), letters)
+
+
+def witness_text(witness: Mapping[str, Any], letters: Letters | None = None) -> str:
     """Where a claim is false, on a line or two: numbers and names; longer things are left to --json.
 
     >>> witness_text({"K": 4.0, "measured": 0.25, "start": [1.0] * 99, "profile": "quick", "gap": [1.0, 0.5]})
-    'K = 4, measured = 0.25, start = (99 values), profile = quick, gap = (1, 0.5)'
-    >>> witness_text({"zeta_star": 0.5})
-    'ζ⋆ = 0.5'
+    'K = 4, measured = 0.25, start = (99 values), gap = (1, 0.5)'
+    >>> witness_text({"zeta_star": 0.5, "left": "L*sigma^2"})
+    'ζ⋆ = 0.5, left = L σ²'
     """
-    return ", ".join(f"{_letter(name)} = {_short(value)}" for name, value in witness.items() if value is not None)
+    told = {name: value for name, value in witness.items() if name not in SAID and value not in (None, "", [], ())}
+    return ", ".join(f"{_letter(name, letters)} = {_short(name, value, letters)}" for name, value in told.items())
 
 
-def _letter(name: str) -> str:
-    return as_text(f"${name}$") if name in LETTERS else name
+def _letter(name: str, letters: Letters | None) -> str:
+    return as_text(f"${name}$", letters) if name in LETTERS else name
 
 
-def _short(value: Any) -> str:
+def _short(name: str, value: Any, letters: Letters | None) -> str:
+    if name in FORMULAS and isinstance(value, str):
+        return as_text(f"${value.replace('*', ' ')}$", letters)
     if isinstance(value, bool | int):
         return str(value)
     if isinstance(value, float):
         return number(value)
     if isinstance(value, Mapping):
-        return f"({len(value)} entries)" if len(value) > MOST_SHOWN else f"({witness_text(value)})"
+        return f"({len(value)} entries)" if len(value) > MOST_SHOWN else f"({witness_text(value, letters)})"
     if isinstance(value, list | tuple):
-        return f"({len(value)} values)" if len(value) > MOST_SHOWN else f"({', '.join(map(_short, value))})"
-    return str(value)
+        shown = ", ".join(_short("", one, letters) for one in value)
+        return f"({len(value)} values)" if len(value) > MOST_SHOWN else f"({shown})"
+    return _typeset(str(value), letters)

@@ -457,7 +457,9 @@ class Exponents:
             for name, (fit, _) in found.items()
         }
         times = "" if self.logarithm is None else f", all times ${text(self.logarithm).replace('*', ' ')}$"
-        predicted = ", ".join(predicted_power(base, slopes[name] / power) for name, (base, power) in bases.items()) + times
+        predicted = (
+            ", ".join(predicted_power(base, slopes[name] / power) for name, (base, power) in bases.items()) + times
+        )
         measured = ", ".join(
             fitted_power(bases[name][0], (slopes[name] + fit.estimate) / bases[name][1], *intervals[name])
             for name, (fit, _) in found.items()

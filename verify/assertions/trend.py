@@ -120,9 +120,10 @@ def judge_trend(ratio: Named, side: Side, *, along: Sequence[str], what: str, re
         },
         "resolution": resolution,
     }
+    like = f"like {raised(worst)}^{steepest:.3f}"
     texts = (
         f"{what} <~ bound" if side == "upper" else f"{what} >~ bound",
-        f"measured / bound {float(ratio.min()):.3g} to {float(ratio.max()):.3g}, like {raised(worst)}^{steepest:.3f} at worst",
+        f"measured / bound {float(ratio.min()):.3g} to {float(ratio.max()):.3g}, {like} at worst",
     )
     if np.isnan(steepest):
         sentence = f"{what}: some line along {worst} has a ratio that is not a positive number."
@@ -137,7 +138,7 @@ def judge_trend(ratio: Named, side: Side, *, along: Sequence[str], what: str, re
             "measured / bound": [float(value) for value in line],
         }
         moves = "grows" if side == "upper" else "falls"
-        sentence = f"{what} over the bound {moves} like {raised(worst)}^{steepest:.3f}: no constant makes the bound true."
+        sentence = f"{what} over the bound {moves} {like}: no constant makes the bound true."
         return Verdict("violated", sentence, *texts, evidence=evidence, witness=witness)
     return Verdict(
         "consistent",
