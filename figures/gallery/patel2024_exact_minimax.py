@@ -95,7 +95,7 @@ def _gaps(ax: Axes, data: xr.Dataset, inks: Mapping[int, Ink], source: Theorem) 
     ax.plot(K, lowest, color=BLACK, linewidth=THIN)
     labels = [
         Label(K[-1], float((last.upper * last.R)[-1]), "least worst case", BLACK),
-        Label(K[-1], float(last.best_minibatch * last.R), "minibatch", GREY),
+        Label(K[-1], float(last.best_minibatch * last.R), "mini-batch", GREY),
         Label(K[-1], float(last.gradient_descent[-1] * last.R), "gradient descent", GREY),
         Label(K[-1], float(lowest[-1]), "lower bound", BLACK),
     ]

@@ -49,7 +49,7 @@ SMALLEST_TRIANGLE = 0.05  # of an exponent that is shown as a slope
 
 @figure(
     "sweep",
-    title="A sweep along its axes, with the bound of its theorem",
+    title="Along every axis of a sweep the fitted exponent stands beside the theorem's",
     caption=(
         "Sweep “{title}”: means with bars of two standard errors (none where moments are exact) along every axis of"
         " numbers, at most four; lines differ in another axis, and all further axes stay at their middle values, which"

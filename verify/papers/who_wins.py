@@ -20,7 +20,7 @@ Span = tuple[tuple[int, int], tuple[int, int]]
 
 @dataclass(frozen=True)
 class Plane:
-    """A problem class, its upper bounds by the name of what attains them, and the exponents of n of every letter.
+    """What the map shows, the upper bounds of a problem class by what attains them, and the exponents of n of letters.
 
     L = B = 1 are units; `path` moves the letters that are not in the plane.  The gap at the start takes part: where
     nothing is below it, no bound claims anything.
@@ -51,7 +51,7 @@ EQUAL: Mapping[str, str] = {
 }
 PLANES = (
     Plane(
-        "convex, heterogeneous",
+        "local SGD: many steps, alike workers",
         {
             "local SGD": "woodworth2020/convex",
             "local SGD, tau, Q": "patel2024/thm15",
@@ -62,8 +62,8 @@ PLANES = (
         {"R": 1, "M": 1, "sigma": 0, "tau": -2, "Q": -2},
         ((0, 4), (-4, 1)),
     ),
-    Plane("convex, equal workers", EQUAL, ("K", "M"), {"R": 1, "sigma": 0, "Q": -2}, ((0, 4), (0, 4))),
-    Plane("convex, equal workers", EQUAL, ("K", "M"), {"R": 1, "sigma": 1, "Q": 0}, ((0, 4), (0, 4))),
+    Plane("equal workers: many steps win", EQUAL, ("K", "M"), {"R": 1, "sigma": 0, "Q": -2}, ((0, 4), (0, 4))),
+    Plane("more noise: local steps only tie", EQUAL, ("K", "M"), {"R": 1, "sigma": 1, "Q": 0}, ((0, 4), (0, 4))),
 )
 
 
