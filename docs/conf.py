@@ -24,6 +24,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
     "mathml",
+    "statement_search",
 ]
 exclude_patterns = ["_build", "gallery/**/*.py", "**/README.txt"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}

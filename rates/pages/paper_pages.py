@@ -21,7 +21,7 @@ from sympy import Expr, Le
 
 from tightrate.common.errors import TightrateError
 from tightrate.rates.formulas import display
-from tightrate.rates.formulas.inline import as_markdown, dollared
+from tightrate.rates.formulas.inline import as_markdown, as_text, dollared
 from tightrate.rates.orders.regimes import dominant_region, solved
 from tightrate.rates.pages.markdown import GENERATED, anchor, bullets, page, table
 from tightrate.rates.pages.theorem_facts import branch_facts, facts, in_markdown, kind_in_words, sign
@@ -136,7 +136,9 @@ def statement_link(theorem_id: str, home: str = "", text: str = "") -> str:
 
 def _heading(entry: Theorem) -> str:
     """*Theorem 9, Patel et al. (2024): ...*; the title alone where the paper has no such statement."""
-    title, where = as_markdown(entry.title, entry.letters), PRINTED.match(entry.provenance.where)
+    title, where = as_text(entry.title, entry.letters), PRINTED.match(entry.provenance.where)
+    if "^" in title or "_" in title:  # a search shows titles as text
+        title = as_markdown(entry.title, entry.letters)
     if where is None or entry.provenance.label == "own":
         return f"{entry.paper.reference.short}: {title}"
     return f"{where[0]}, {entry.paper.reference.short}: {title}"

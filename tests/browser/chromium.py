@@ -106,7 +106,7 @@ class Chromium:
         message, _, self._buffer = self._buffer.partition(b"\0")
         return dict(json.loads(message))
 
-    def open(self, path: Path, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
+    def open(self, path: Path, *, width: int = 1280, height: int = 900, dark: bool = False, query: str = "") -> None:
         """Show a file in a window of that size (narrow ones as a phone), with the preferred colours."""
         self.events.clear()
         phone = width < 600
@@ -115,7 +115,7 @@ class Chromium:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.command("Emulation.setEmulatedMedia", features=[scheme])
-        self.command("Page.navigate", url=path.resolve().as_uri())
+        self.command("Page.navigate", url=path.resolve().as_uri() + (f"?{query}" if query else ""))
         deadline = time.monotonic() + PATIENCE
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             if time.monotonic() > deadline:
@@ -134,6 +134,11 @@ class Chromium:
         for kind in ("keyDown", "keyUp"):
             typed = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
             self.command("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **typed)
+
+    def click(self, x: float, y: float) -> None:
+        """Click on a place in the window."""
+        for kind in ("mousePressed", "mouseReleased"):
+            self.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def screenshot(self, path: Path, *, whole: bool = True) -> None:
         """A picture of the page."""

@@ -86,6 +86,13 @@ def ask(chromium: Chromium, expression: str) -> Any:
     return chromium.evaluate(expression)
 
 
+def pages_on_paper(chromium: Chromium) -> int:
+    """How many pages of A4 the page takes."""
+    size = {"paperWidth": 8.27, "paperHeight": 11.69}
+    pdf = chromium.command("Page.printToPDF", printBackground=False, preferCSSPageSize=True, **size)["data"]
+    return len(re.findall(rb"/Type\s*/Page\b", b64decode(pdf)))
+
+
 def open_unfolded(chromium: Chromium, page: Path, *, width: int = DESKTOP, dark: bool = False) -> None:
     """Open the page with everything unfolded."""
     chromium.open(page, width=width, dark=dark)
@@ -274,13 +281,7 @@ def test_it_prints_on_paper(chromium: Chromium, page: Path, claims: Path) -> Non
              for (let i = 0; i < 66; i++) body.append(...rows.map(row => row.cloneNode(true))); })()""",
     )
     assert ask(chromium, "document.querySelectorAll('tr.finding').length") == 402
-    pdf = b64decode(
-        chromium.command(
-            "Page.printToPDF", printBackground=False, paperWidth=8.27, paperHeight=11.69, preferCSSPageSize=True
-        )["data"]
-    )
-    pages = len(re.findall(rb"/Type\s*/Page\b", pdf))
-    assert 5 < pages < 40
+    assert 5 < pages_on_paper(chromium) < 40
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -295,6 +296,31 @@ def test_small_type_is_still_readable_on_a_phone(chromium: Chromium, folder: Pat
           return least; })()""",
     )
     assert smallest >= 12
+
+
+WHOLE = Path(__file__).parents[2] / "report"
+made = pytest.mark.skipif(not (WHOLE / "index.html").is_file(), reason="no report is made: make reproduce")
+
+
+@made
+@pytest.mark.parametrize("width", [DESKTOP, TABLET, PHONE])
+def test_every_page_of_the_whole_report_fits(chromium: Chromium, width: int) -> None:
+    for page in [WHOLE / "index.html", WHOLE / "figures.html", *sorted(WHOLE.glob("*/*.html"))]:
+        open_unfolded(chromium, page, width=width)
+        assert chromium.complaints() == [], page.name
+        assert ask(chromium, "document.documentElement.scrollWidth") <= width, page.name
+        assert ask(chromium, TOO_WIDE) == [], page.name
+
+
+@made
+def test_the_whole_report_is_light_and_prints_on_few_pages(chromium: Chromium) -> None:
+    assert (WHOLE / "index.html").stat().st_size < 1.5e6
+    seconds = []
+    for _ in range(5):
+        chromium.open(WHOLE / "index.html")
+        seconds.append(ask(chromium, "performance.getEntriesByType('navigation')[0].loadEventEnd") / 1000)
+    assert min(seconds) < 1
+    assert 5 < pages_on_paper(chromium) < 40
 
 
 def test_these_checks_see_a_page_that_is_wrong(chromium: Chromium, page: Path) -> None:
