@@ -143,7 +143,7 @@ class Evidence:
     """Numbers as a list, groups of numbers that share their keys as a table, what is nested deeper folded away."""
 
     single: Sequence[tuple[str, Markup]]
-    columns: Sequence[str]
+    columns: Sequence[str | Markup]
     groups: Sequence[Sequence[Any]]
     folded: Sequence[tuple[str, str]]
 
@@ -152,18 +152,20 @@ def evidence(numbers: Mapping[str, Any]) -> Evidence:
     """The numbers behind a verdict, arranged for a page."""
     groups = {name: value for name, value in numbers.items() if isinstance(value, Mapping)}
     folded = {name: value for name, value in numbers.items() if name not in groups and _is_nested(value)}
-    single = [(name, number(value)) for name, value in numbers.items() if name not in groups and name not in folded]
+    said = ("predicted", "measured", "verdict", "sentence")  # above the numbers, too
+    shown = [name for name in numbers if name not in groups and name not in folded and name not in said]
+    single = [(dollared(name), number(numbers[name])) for name in shown]
     inside = {f"{name}: {key}": value for name, group in groups.items() for key, value in group.items()}
     folded |= {label: value for label, value in inside.items() if _is_nested(value)}
     deep = {key for group in groups.values() for key, value in group.items() if _is_nested(value)}
     columns = [key for key in dict.fromkeys(key for group in groups.values() for key in group) if key not in deep]
-    rows = [[sentence(name), *(number(group.get(key)) for key in columns)] for name, group in groups.items()]
+    rows = [[verdict_text(name), *(number(group.get(key)) for key in columns)] for name, group in groups.items()]
     told = [(name, json.dumps(as_json(value), default=str)) for name, value in folded.items()]
-    head = ["", *columns]
+    head = ["", *map(verdict_text, columns)]
     if len(columns) > len(rows):  # a page is taller than it is wide
         head, rows = (
             ["", *(row[0] for row in rows)],
-            [list(cells) for cells in zip(map(sentence, columns), *(row[1:] for row in rows), strict=True)],
+            [list(cells) for cells in zip(map(verdict_text, columns), *(row[1:] for row in rows), strict=True)],
         )
     return Evidence(single, head, rows, told)
 

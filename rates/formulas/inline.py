@@ -83,12 +83,37 @@ def dollared(text: str) -> str:
 
     >>> dollared("`a^2` <= 1e-5, zeta_star grows like n^1/2 where K = -1 (patel2024/thm9)")
     '`a^2` $<=$ $1e-5$, $zeta_star$ grows like $n^(1/2)$ where $K$ = $-1$ (`patel2024/thm9`)'
+    >>> dollared("L*B^2/(K*R) <~ 2**3*R, near |x_inf - x*|")
+    '$L B^2/(K R)$ $<~$ $2^3 R$, near $|x_inf - x*|$'
     >>> dollared("(B.85), at most 1.8e-01, (1/sigma)^-0.5 <= inf")
     '(B.85), at most 0.18, $(1/sigma)^-0.5$ $<=$ $inf$'
     """
     parts = _PIECES.split(text)
+    parts[::2] = [_plain_formula().sub(_as_formula, part) for part in parts[::2]]
+    parts = _PIECES.split("".join(parts))
     parts[::2] = [_short_text().sub(_dollared, part) for part in parts[::2]]
     return "".join(parts)
+
+
+@cache
+def _plain_formula() -> re.Pattern[str]:
+    """A norm, and a formula in the notation of bounds: letters, numbers and functions with products among them."""
+    names = "|".join(sorted({*LETTERS, *GREEK, "sqrt", "min", "max", "exp", "log"}, key=len, reverse=True))
+    token = rf"(?:(?<![\w.])(?:{names}|\d+(?:\.\d+)?)(?![\w.])|\*\*|[-+*/^(),]|(?<=[-+,]) | (?=[-+]))"
+    return re.compile(
+        rf"\|{{1,2}}[A-Za-z][\w*]*(?: - [A-Za-z][\w*]*)?\|{{1,2}}(?:_[A-Za-z]+)?|{token}*?(?<=[\w)])\*+{token}+"
+    )
+
+
+def _as_formula(found: re.Match[str]) -> str:
+    core = found[0].strip(" ,+")
+    before, _, after = found[0].partition(core)
+    formula = core.replace("**", "^").replace("*", " ") if core[:1] != "|" else core
+    try:
+        as_text(f"${formula}$")
+    except TightrateError:
+        return found[0]
+    return f"{before}${formula}${after}"
 
 
 @cache
