@@ -171,7 +171,7 @@ def place(theorem: Theorem) -> str:
     >>> place(theorem("khaled2025/thm3")), place(theorem("patel2024/prop13"))
     ('Theorem 3', 'Proposition 13')
     """
-    where = re.split(r"[,;]", theorem.provenance.where)[0]
+    where = re.match(r"(?:\([^)]*\)|[^,;(])*", theorem.provenance.where)[0].strip()  # type: ignore[index]
     for short, word in SPELLED_OUT.items():
         where = where.replace(short, word)
     return where[:1].upper() + where[1:]

@@ -267,10 +267,12 @@ def _judge(measurement: Measurement, measured: Named, bound: Named, side: Side) 
     witness = measurement.witness(place, measured=measured, bound=bound)
     if not measurement.exact:
         witness |= measurement.witness(place, **{"standard error": measurement.stderr})
+    reached = f"{'up' if side == 'upper' else 'down'} to {closest}"
     return Verdict(
         "violated",
         f"{what} breaks the {side} bound in {int((~holds).sum())} of {measured.size} comparisons.",
-        *texts,
+        texts[0],
+        reached,
         evidence=evidence,
         witness=witness,
     )

@@ -221,7 +221,7 @@ class _Decided:
 
 
 def _power_of_n(power: Any) -> str:
-    return "n" if str(power) == "1" else f"n^{power}"
+    return "$n$" if str(power) == "1" else f"n^{power}"
 
 
 def _decide(asked: Comparison) -> _Decided:
