@@ -258,8 +258,9 @@ class Finding:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is the one that the claim states."""
-        return self.verdict.status == self.claim.expected
+        """Whether the verdict is the one that the claim states; what is confirmed is consistent, too."""
+        found, expected = self.verdict.status, self.claim.expected
+        return found == expected or (found, expected) == ("confirmed", "consistent")
 
     def __str__(self) -> str:
         return text_table(f"{self.claim.id}: {self.verdict.status}", self._rows())

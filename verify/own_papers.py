@@ -17,6 +17,7 @@ from tightrate.common import paper_files
 from tightrate.common.errors import TightrateError, check_one_of
 from tightrate.constructions.noise import NOISES
 from tightrate.constructions.problem import PROBLEMS
+from tightrate.rates.formulas.inline import as_text
 from tightrate.rates.relations.bound_check import CheckedBound, check_theorem
 from tightrate.rates.statements import catalogue
 from tightrate.rates.statements.builder import Statement
@@ -82,6 +83,7 @@ def check_paper(module: ModuleType) -> None:
                 _check_statement(statement)
     for claim in _claims(module):
         with _placed(claim.asserted):
+            _check_words("what a claim says", claim.statement)
             if claim.own_theorem is None:
                 catalogue.statement(claim.theorem_id)
 
@@ -90,9 +92,31 @@ def _check_statement(statement: Statement) -> None:
     spoken_of = {one.algorithm for name in catalogue.built_in_ids() for one in catalogue.statements(f"{name}/*")}
     check_one_of("algorithm", statement.algorithm, {*ALGORITHMS.names(), *spoken_of})
     theorem = statement.theorem
+    if theorem.bound.kind == "exact" and theorem.bound.constants != "explicit":
+        raise TightrateError(
+            f'{statement.label} is an equality, which has explicit constants, not {theorem.bound.constants} ones:'
+            ' say upper or lower, or constants="explicit"'
+        )
+    for what, words in (
+        ("the title", theorem.title),
+        ("the statement in words", theorem.statement),
+        ("problem_class", theorem.problem_class),
+        *(("a condition", one.text) for one in theorem.conditions if one.relation is None),
+    ):
+        _check_words(what, words)
     theorem.bound.check_units()
     _check_units_beside(theorem)
     _check_steps(theorem)
+
+
+def _check_words(what: str, words: str) -> None:
+    """The formulas of a sentence can be read, and stand between two dollar signs each."""
+    try:
+        shown = as_text(words)
+    except TightrateError as wrong:
+        raise TightrateError(f"{what}: {wrong}") from None
+    if "$" in shown:
+        raise TightrateError(f"{what}: a formula stands between two dollar signs, and one of them has no other: {words!r}")
 
 
 def _check_units_beside(theorem: Theorem) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from tightrate.common.errors import TightrateError
 from tightrate.common.paper_files import guarded
@@ -33,7 +34,7 @@ from tightrate.simulator.theorem_values import check_class
 from tightrate.simulator.validation import DEFAULT_NOISE, check_choice
 from tightrate.verify.assertions.assertion import Assertion, Doubted, Undecided
 from tightrate.verify.assertions.bounded import Bounded
-from tightrate.verify.assertions.equal import Equal
+from tightrate.verify.assertions.equal import Equal, EqualInTheMean
 from tightrate.verify.assertions.up_to_constants import Continue, Line, UpToConstants, joined, line_of
 from tightrate.verify.claim import Claim, ClaimKind
 from tightrate.verify.experiment import Experiment
@@ -280,9 +281,12 @@ def _run(plan: Plan, source: Theorem, jobs: int, store: CellStore | None, progre
     error = f"{measured}_stderr"
     starts = [measured_at_the_start(problem, measured) for problem in problems]
     lost = [rounding(arithmetic(cell, problem), cell) for cell, problem in zip(plan.cells, problems, strict=True)]
+    sizes = [size_by_unit(problem, measured) for problem in problems]
+    left = left_of(measured, np.ravel(data[f"{measured}_mean"]), np.array(sizes), np.array(lost))
     for column, values, meaning in (
         ("start", starts, "the measure before the first step, infinite where it is not known"),
         ("lost", lost, "what rounding may leave of a displacement, relative to the start distance"),
+        ("rounding", left, "what rounding may leave of the measure"),
     ):
         found = data[error].copy(data=np.reshape(values, sweep.shape))
         data[column] = found.assign_attrs(long_name=meaning, units="1" if column == "lost" else found.attrs["units"])
@@ -313,6 +317,26 @@ def measured_at_the_start(problem: Problem, measure: str) -> float:
         return float(np.max(problem.gap(start)))
     distance = float(np.max(problem.constants.get("B", np.inf)))
     return {"distance": distance, "squared-distance": distance**2}.get(measure, np.inf)
+
+
+def size_by_unit(problem: Problem, measure: str) -> float:
+    """What a measure with this unit is at the start distance, in powers of L and B; 0 where the problem lacks them."""
+    unit, known = MEASURES[measure].unit, problem.constants
+    if not {"L", "B"} <= set(known):
+        return 0.0
+    value, length = float(unit.value), float(unit.length)
+    return float(np.max(known["L"])) ** value * float(np.max(known["B"])) ** (length + 2 * value)
+
+
+def left_of(
+    measure: str, measured: NDArray[np.float64], size: NDArray[np.float64], lost: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What a displacement lost by rounding changes of a measure, which grows with a power of the displacement."""
+    degree = MEASURES[measure].degree
+    with np.errstate(all="ignore"):
+        away = np.where(size > 0, np.abs(measured) / size, 0.0) ** (1 / max(degree, 1))
+        left = size * ((away + lost) ** degree - away**degree)
+    return np.where(np.isfinite(left), left, 0.0)
 
 
 def arithmetic(cell: Cell, problem: Problem) -> Arithmetic:
@@ -390,7 +414,8 @@ def asserted(source: Theorem, results: xr.Dataset, further: Continue | None = No
 
 def measured_by(source: Theorem, results: xr.Dataset) -> Measurement:
     """What the cells measured of the theorem."""
-    return replace(measurement(results), rounding=ROUNDING * abs(results.bound), what=source.bound.measure.meaning)
+    left = ROUNDING * abs(results.bound) + results.rounding
+    return replace(measurement(results), rounding=left, what=source.bound.measure.meaning)
 
 
 def _by_kind(source: Theorem, results: xr.Dataset, further: Continue | None) -> Assertion:
@@ -398,8 +423,8 @@ def _by_kind(source: Theorem, results: xr.Dataset, further: Continue | None) -> 
     explicit = source.bound.constants == "explicit"
     if explicit and source.bound.kind != "exact":
         return Bounded(source, found)
-    if explicit and found.exact:
-        return Equal(found, source)
+    if explicit:
+        return Equal(found, source) if found.exact else EqualInTheMean(found, source)
     if source.bound.kind != "upper":
         return Undecided(
             "not-applicable", "Only an upper bound, or one with explicit constants, can be contradicted by an instance."

@@ -1,7 +1,7 @@
 r"""Formulas inside sentences: `$...$` in the notation of the command line, typeset for a page, a document, a terminal.
 
 They are typeset, never computed with, so that a sentence may speak of norms, gradients and expectations, which bounds
-do not have.  Symbols of the alphabet look as everywhere, in its letters or in a paper's.
+do not have.  Symbols of the alphabet look as everywhere, in its letters or in a paper's.  LaTeX is read, too.
 
 >>> print(as_text("The gap is at most $L B^2/(2 eta R)$ for $x_{t+1} = x_t - eta grad F(x_t)$ with `eta` below $2/L$."))
 The gap is at most L B²/(2 η R) for x_{t+1} = x_t − η ∇F(x_t) with eta below 2/L.
@@ -19,19 +19,16 @@ from html import escape
 from typing import Protocol
 
 from tightrate.common.errors import TightrateError
+from tightrate.rates.formulas.latex_sentence import GREEK, in_sentence_notation
 from tightrate.rates.formulas.letter_notation import spell
 from tightrate.rates.symbols.alphabet import LETTERS
 
 Letters = Mapping[str, str]
 """Our ASCII names to LaTeX, such as `Theorem.letters`; those of the alphabet where a name is missing."""
 
-GREEK = frozenset(
-    (
-        *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi"),
-        *("pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"),
-        *("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega"),
-    )
-)
+ACCENTS: Mapping[str, tuple[str, str]] = {"bar": ("\u0304", "¯"), "hat": ("\u0302", "^"), "tilde": ("\u0303", "~")}
+"""Accents of what stands in brackets behind them: combined with it, and above it."""
+
 NAMED: Mapping[str, tuple[str, str]] = {  # word: LaTeX, unicode
     "inf": (r"\infty", "∞"),
     "grad": (r"\nabla", "∇"),
@@ -53,10 +50,11 @@ SIGNS: Mapping[str, tuple[str, str]] = {
     "||": (r"\|", "‖"),
     "~": (r"\asymp", "≍"),
     "...": (r"\dots", "…"),
+    "in": (r"\in", "∈"),
     "*": (r"\cdot", "·"),
     "-": ("-", "−"),
 }
-RELATIONS = frozenset(("<=", ">=", "<~", ">~", "<<", "!=", "->", "~", "=", "<", ">", "+", "+-", ":"))
+RELATIONS = frozenset(("<=", ">=", "<~", ">~", "<<", "!=", "->", "~", "=", "<", ">", "+", "+-", ":", "in"))
 
 
 def _token() -> re.Pattern[str]:
@@ -207,7 +205,8 @@ def _rendered(
 ) -> str:
     def piece(part: str) -> str:
         if part.startswith("$") and len(part) > 1:
-            return wrapped(_Reader(part[1:-1], style).whole())
+            formula = part[1:-1]
+            return wrapped(_Reader(in_sentence_notation(formula) if "\\" in formula else formula, style).whole())
         return code(part[1:-1]) if part.startswith("`") and len(part) > 1 else words(part)
 
     return "".join(map(piece, _PIECES.split(text)))
@@ -229,6 +228,8 @@ class _Style(Protocol):
     def scripts(self, base: str, below: str, above: str) -> str: ...
 
     def root(self, inside: str) -> str: ...
+
+    def accent(self, mark: str, inside: str) -> str: ...
 
     def group(self, left: str, inside: str, right: str) -> str: ...
 
@@ -282,6 +283,9 @@ class _Reader:
         if token == "sqrt" and self.peek() == "(":
             self.take()
             return self.with_scripts(self.style.root(self.until(")")[0]))
+        if token in ACCENTS and self.peek() == "(":
+            self.take()
+            return self.with_scripts(self.style.accent(token, self.until(")")[0]))
         if kind == "number":
             return self.with_scripts(self.style.number(token))
         if kind == "word":
@@ -292,6 +296,8 @@ class _Reader:
         return self.with_scripts(self.style.sign(token)) if norm or token == "|" else self.style.sign(token)
 
     def atom(self, word: str) -> str:
+        if word == "in":
+            return self.style.sign(word)
         if word in LETTERS or len(word) == 1 or word in GREEK:
             return self.style.named(word) if word in NAMED and word not in LETTERS else self.style.letter(word)
         if word.isupper() and all(letter in LETTERS for letter in word):  # a product: K R without its space
@@ -380,6 +386,9 @@ class _LaTeX(_Lettered):
         high = f"^{above}" if len(above) == 1 else f"^{{{above}}}"
         return base + (low if below else "") + (high if above else "")
 
+    def accent(self, mark: str, inside: str) -> str:
+        return rf"\{mark}{{{inside}}}"
+
     def root(self, inside: str) -> str:
         return rf"\sqrt{{{inside}}}"
 
@@ -433,6 +442,9 @@ class _HTML(_Lettered):
             return f"<msubsup>{base}{below}{above}</msubsup>"
         return f"<msub>{base}{below}</msub>" if below else f"<msup>{base}{above}</msup>"
 
+    def accent(self, mark: str, inside: str) -> str:
+        return f'<mover accent="true">{inside}<mo>{ACCENTS[mark][1]}</mo></mover>'
+
     def root(self, inside: str) -> str:
         return f"<msqrt>{inside}</msqrt>"
 
@@ -484,6 +496,9 @@ class _Unicode(_Lettered):
         bare = re.fullmatch(r"−?[\w.]+", above)
         high = above.translate(RAISED) if above.isdigit() else f"^{above}" if bare else f"^({above})"
         return base + (low if below else "") + (above if above == "⋆" else high if above else "")
+
+    def accent(self, mark: str, inside: str) -> str:
+        return f"{inside}{ACCENTS[mark][0]}" if len(inside) == 1 else f"{mark}({inside})"
 
     def root(self, inside: str) -> str:
         return f"√{inside}" if len(inside) == 1 else f"√({inside})"

@@ -164,7 +164,9 @@ class StackedForm:
             list(combinations(range(M), int(clients or 0))) if sampled else [None]
         )
         self._whole = algorithm.init(np.zeros((1, M, d)))
-        self._is_buffer = [isinstance(leaf, np.ndarray) for leaf in leaves(self._whole)]
+        arrays = [isinstance(leaf, np.ndarray) for leaf in leaves(self._whole)]
+        self._is_constant = self._constants()
+        self._is_buffer = [array and not fixed for array, fixed in zip(arrays, self._is_constant, strict=True)]
         self._counters = [leaf for leaf, b in zip(leaves(self._whole), self._is_buffer, strict=True) if not b]
         shapes = [leaf.shape for leaf, b in zip(leaves(self._whole), self._is_buffer, strict=True) if b]
         if any(shape[1:] != (M, d) for shape in shapes):
@@ -184,15 +186,34 @@ class StackedForm:
             raise TightrateError("exact moments with every worker's state take one instance of a problem at a time")
         self._here = self._centred()
         self.offset = problem.optimum - self._here.optimum
-        self.changes_with_the_round = bool(self._counters)
+        self.changes_with_the_round = len(arrays) - sum(arrays) > 0
+
+    def _constants(self) -> list[bool]:
+        """For each part of the state, whether it is an array that stays, such as every worker's own number of steps."""
+        M, d = self._problem.workers, self._problem.dimension
+        start = np.random.default_rng(9).standard_normal((1, 1, d))
+        state = self._algorithm.init(np.repeat(start, M, axis=1))
+        found = [isinstance(leaf, np.ndarray) and bool(leaf.any()) for leaf in leaves(state)]
+        rounds = [list(leaves(self._whole)), list(leaves(state))]
+        for _ in range(SETTLED if any(found) else 0):
+            workers = _AnyCoins(self._problem, self._K if np.isinf(self._K) else min(self._K, 3), 1, None, (), 0.0)
+            state = one_round(self._algorithm, state, workers)
+            rounds.append(list(leaves(state)))
+        first, *others = rounds
+        return [
+            seems and all(np.array_equal(before, parts[index]) for parts in others)
+            for index, (seems, before) in enumerate(zip(found, first, strict=True))
+        ]
 
     def _of_clients(self, names: Sequence[str]) -> list[bool]:
-        """For each array of the state, whether it belongs to clients."""
+        """For each array of the state that moves, whether it belongs to clients."""
         found: list[bool] = []
         fields = getattr(self._whole, "_fields", ())
         for name, part in zip(fields, self._whole, strict=False):
-            found += [name in names for leaf in leaves(part) if isinstance(leaf, np.ndarray)]
-        return found or [False] * sum(self._is_buffer)
+            found += [name in names for _ in leaves(part)]
+        if len(found) != len(self._is_buffer):
+            return [False] * sum(self._is_buffer)
+        return [own for own, moves in zip(found, self._is_buffer, strict=True) if moves]
 
     def _centred(self) -> QuadraticWorkers | DiagonalQuadratics:
         """The problem with its optimum at the origin, if the method does not mind: gaps then keep their digits."""
@@ -321,7 +342,7 @@ class StackedForm:
         else:
             state = one_round(self._algorithm, state, workers)
         after = [leaf for leaf, b in zip(leaves(state), self._is_buffer, strict=True) if b]
-        later = [leaf for leaf, b in zip(leaves(state), self._is_buffer, strict=True) if not b]
+        later = self._later(list(leaves(state)), counters, drawn)
         parts = []
         for width, before, part in zip(self._widths, self._parts(states), after, strict=True):
             if drawn is None:
@@ -340,6 +361,22 @@ class StackedForm:
         flat = [part.reshape(len(states), -1) for part in parts]
         return np.concatenate(flat if self._q is None else [*flat, workers.sums], axis=1), workers, later
 
+    def _later(self, after: Sequence[Any], counters: Sequence[Any], drawn: tuple[int, ...] | None) -> list[Any]:
+        """The counters after a unit, and what stays, which did stay."""
+        kinds = zip(after, self._is_buffer, self._is_constant, strict=True)
+        found = [(leaf, constant) for leaf, moves, constant in kinds if not moves]
+        for (leaf, constant), before in zip(found, counters, strict=True):
+            if constant and not (leaf == self._of_drawn(before, drawn)).all():
+                raise TightrateError("exact moments need arrays of the state that move in every round, or never")
+        return [
+            before if constant else leaf for (leaf, constant), before in zip(found, counters, strict=True)
+        ]
+
+    def _of_drawn(self, part: Any, drawn: tuple[int, ...] | None) -> Any:
+        """What stays, of the clients that take part."""
+        whole = isinstance(part, np.ndarray) and part.ndim == 3 and part.shape[1] == self._problem.workers
+        return part[:, list(drawn)] if whole and drawn is not None else part
+
     def _parts(self, states: Array) -> list[Array]:
         """The arrays of the state, (probe, M or 1, d)."""
         d, first, found = self._problem.dimension, 0, []
@@ -349,7 +386,7 @@ class StackedForm:
         return found
 
     def _unpacked(self, states: Array, counters: Sequence[Any], drawn: tuple[int, ...] | None) -> Any:
-        parts, counts = iter(self._parts(states)), iter(counters)
+        parts, counts = iter(self._parts(states)), iter([self._of_drawn(one, drawn) for one in counters])
         M = self._problem.workers
         taking_part = list(range(M)) if drawn is None else list(drawn)
 

@@ -11,7 +11,9 @@ import xarray as xr
 
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.verify.assertions.assertion import Assertion
+from tightrate.verify.assertions.bounded import certain_reach, more
 from tightrate.verify.assertions.flips import flips
+from tightrate.verify.assertions.thresholds import CERTAIN
 from tightrate.verify.measurement import Measurement, Named
 from tightrate.verify.verdict import Verdict
 
@@ -21,8 +23,8 @@ class Equal:
     """What was measured equals `exact`, or the exact statement of a theorem at the measurement's symbols.
 
     The relative error is at most `relative` where the exact value exceeds `matters` times `scale`; the absolute error
-    is at most `absolute` times `scale` elsewhere.  `scale` is the size of what was computed with: by default the exact
-    value itself.
+    is at most `absolute` times `scale` elsewhere, and both may be what the measurement says that rounding left.  `scale`
+    is the size of what was computed with: by default the exact value itself.
     """
 
     measurement: Measurement
@@ -53,6 +55,7 @@ class Equal:
         error = abs(measured - exact)
         matter = abs(exact) > self.matters * scale
         allowed = (self.relative * abs(exact)).where(matter, self.absolute * scale)
+        allowed = np.maximum(allowed, self.measurement.rounding)
         within = error <= allowed
         worst_relative = float((error / abs(exact)).where(matter).max()) if bool(matter.any()) else 0.0
         worst_absolute = float((error / scale).where(~matter).max()) if bool((~matter).any()) else 0.0
@@ -95,10 +98,62 @@ class Equal:
         """The closed form off by more than the tolerance."""
         exact = self.value
         scale = abs(exact) if self.scale is None else self.scale
-        off = 3 * (self.relative * abs(exact) + self.absolute * scale)
+        off = 3 * (self.relative * abs(exact) + self.absolute * scale + self.measurement.rounding)
         return (
             {"closed form off by three tolerances": replace(self, exact=exact + off)} if bool((off > 0).any()) else {}
         )
+
+
+@dataclass(frozen=True)
+class EqualInTheMean:
+    """The mean of what was sampled equals the exact statement of a theorem, as far as its standard error tells.
+
+    A mean that is farther off than `certain_reach` violates it.  Samples confirm no identity: they are consistent with
+    it where every interval is narrow against the value, and leave it open elsewhere.
+    """
+
+    measurement: Measurement
+    exact: Theorem
+    factor: float = 1.0
+    narrow: float = 0.2
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """The points that are judged."""
+        return (self.measurement,)
+
+    def check(self) -> Verdict:
+        """Violated where one interval leaves the value out."""
+        m = self.measurement
+        exact = self.factor * m.at(self.exact.bound.expression)
+        measured, exact, error, reach, rounding = xr.broadcast(
+            m.measured, exact, m.stderr, certain_reach(m), m.rounding
+        )
+        off = abs(measured - exact)
+        wide = float((CERTAIN * error / abs(exact)).where(off > rounding, 0.0).max())
+        evidence = {"instances": int(measured.size), "widest interval / value": wide}
+        texts = (f"{m.what}: equal", f"within {CERTAIN:g} standard errors, at most {wide:.2g} of the value")
+        if not bool((np.isfinite(measured) & np.isfinite(exact)).all()):
+            return Verdict("error", f"{m.what}: one side is not a number somewhere.", *texts, evidence=evidence)
+        beyond = off > reach + rounding
+        if bool(beyond.any()):
+            place = (off / (reach + rounding)).fillna(-np.inf).argmax(...)
+            sentence = f"{m.what} differs from the stated value in {int(beyond.sum())} of {measured.size} comparisons."
+            witness = m.witness(place, **{"measured": measured, "exact": exact, "standard error": error})
+            return Verdict("violated", sentence, *texts, evidence=evidence, witness=witness)
+        if not wide <= self.narrow:
+            needed = f"{more(wide / self.narrow)} the replicas" if np.isfinite(wide) else "more replicas"
+            sentence = f"{m.what}: intervals of {CERTAIN:g} standard errors are {wide:.2g} of the value; give {needed}."
+            return Verdict("inconclusive", sentence, *texts, evidence=evidence)
+        sentence = f"{m.what} agrees with the stated value in all {measured.size} comparisons, within {wide:.2g} of it."
+        return Verdict("consistent", sentence, *texts, evidence=evidence | flips(factor=1 + 2 * wide))
+
+    def mutants(self) -> Mapping[str, Assertion]:
+        """A value beyond every interval."""
+        m = self.measurement
+        exact = m.at(self.exact.bound.expression)
+        away = float((2 * (certain_reach(m) + m.rounding) / abs(exact)).max())
+        return {f"value times {1 + away:.4g}": replace(self, factor=1 + away)} if 0 < away < np.inf else {}
 
 
 @dataclass(frozen=True)
