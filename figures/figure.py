@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from types import ModuleType
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -146,6 +147,12 @@ def figure(
         )
 
     return make
+
+
+def figures_in(*modules: ModuleType) -> tuple[str, ...]:
+    """The names of the figures that modules have, in the order in which they stand there."""
+    found = (value for module in modules for value in vars(module).values())
+    return tuple(dict.fromkeys(value.name for value in found if isinstance(value, FigureSpec)))
 
 
 def figures_of(profile: Profile) -> tuple[FigureSpec, ...]:

@@ -913,7 +913,11 @@ def _profile(name: str) -> Profile:
 def figure(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME...", help="Figures or patterns; all if none.", autocompletion=complete("figures")),
+        typer.Argument(
+            metavar="NAME...",
+            help="Figures or patterns; if none, those of --paper, or all.",
+            autocompletion=complete("figures"),
+        ),
     ] = None,
     source: Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Draw from a results file.")] = None,
     out: Folder = Path("figures-out"),
@@ -926,7 +930,7 @@ def figure(
     profile: ProfileName = "quick",
     jobs: Jobs = 2,
     check: Annotated[bool, typer.Option("--check", help="Only say which figures in the folder are stale.")] = False,
-    _papers: Papers = None,
+    papers: Papers = None,
 ) -> int:
     """Draw figures.
 
@@ -936,14 +940,20 @@ def figure(
 
     Example: tightrate figure k-does-not-help --format pdf,svg --columns 1
     """
-    from tightrate.figures.figure import FIGURES, FORMATS, Look, save, staleness
+    from tightrate.figures.figure import FIGURES, FORMATS, Look, figures_in, save, staleness
     from tightrate.terminal.arguments import check_output
     from tightrate.terminal.output import progress, say
     from tightrate.verify.cache.netcdf import load_dataset
     from tightrate.verify.cache.result_cache import default_store
+    from tightrate.verify.own_papers import load_paper
     from tightrate.verify.session import Session
 
-    chosen = FIGURES.match(*(names or ["*"]))
+    chosen = FIGURES.match(*(names or (figures_in(*map(load_paper, papers)) if papers else ["*"])))
+    if not chosen:
+        raise TightrateError(
+            f"{(papers or [''])[0]} has no figures of its own (@tr.figure): verify --report DIR draws its trials, and"
+            " figures of the gallery are drawn by their names"
+        )
     kinds = tuple(dict.fromkeys(part.strip() for part in formats.split(",")))
     for kind in kinds:
         if kind not in FORMATS:

@@ -23,6 +23,7 @@ from tightrate.rates.statements.theorem import Theorem
 from tightrate.rates.symbols.alphabet import LETTERS
 from tightrate.simulator.algorithm import ALGORITHMS
 from tightrate.simulator.parameters import construct, parameters
+from tightrate.simulator.round_algorithm import RoundAlgorithm
 from tightrate.simulator.worst_case.quadratics import worst_quadratic
 from tightrate.simulator.worst_case.settings import MEASURES
 from tightrate.simulator.worst_case.worst_case import worst_case
@@ -71,8 +72,13 @@ def inexpressible(theorem: Theorem) -> str:
     own = {
         name: 1 if type(one.default) is int or name == "switch" else 0.1 for name, one in known.items() if one.required
     }
-    if not construct(ALGORITHMS[method], own).linear:
+    rule = construct(ALGORITHMS[method], own)
+    if not rule.linear:
         return f"{method} is not linear in gradients"
+    if isinstance(rule, RoundAlgorithm) and rule.random:
+        return f"{method} draws random numbers of its own"
+    if free := sorted(name for name, one in known.items() if one.required and name not in {*CHOSEN, *theorem.steps}):
+        return f"no value of {', '.join(free)} is standard"
     if unknown := sorted({symbol.name for symbol in bound.expression.free_symbols} - OF_CLASS - set(known)):
         return f"it depends on {', '.join(unknown)}"
     return "" if any(True for _ in points(theorem, "quick")) else "its conditions hold at no size that is tried"
@@ -83,6 +89,7 @@ def expressible(theorem: Theorem) -> bool:
     return not inexpressible(theorem)
 
 
+CHOSEN = ("eta", "gamma", "momentum")  # here, where a theorem does not
 OF_CLASS = frozenset({"B", "K", "L", "M", "R", "mu", "sigma", "sigma_star", "sigma_2alpha", "zeta_star", "tau"})
 
 

@@ -94,7 +94,7 @@ def _check_statement(statement: Statement) -> None:
     theorem = statement.theorem
     if theorem.bound.kind == "exact" and theorem.bound.constants != "explicit":
         raise TightrateError(
-            f'{statement.label} is an equality, which has explicit constants, not {theorem.bound.constants} ones:'
+            f"{statement.label} is an equality, which has explicit constants, not {theorem.bound.constants} ones:"
             ' say upper or lower, or constants="explicit"'
         )
     for what, words in (
@@ -116,7 +116,7 @@ def _check_words(what: str, words: str) -> None:
     except TightrateError as wrong:
         raise TightrateError(f"{what}: {wrong}") from None
     if "$" in shown:
-        raise TightrateError(f"{what}: a formula stands between two dollar signs, and one of them has no other: {words!r}")
+        raise TightrateError(f"{what}: a formula stands between two dollar signs, and one has no other: {words!r}")
 
 
 def _check_units_beside(theorem: Theorem) -> None:

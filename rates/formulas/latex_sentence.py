@@ -23,20 +23,56 @@ GREEK = frozenset(
 )
 _WORDS: Mapping[str, str] = {
     **{name: name for name in (*GREEK, "sum", "prod", "ell", "log", "exp", "min", "max", "sup", "inf", "dots")},
-    **{"varepsilon": "epsilon", "varphi": "phi", "vartheta": "theta", "ln": "log", "ldots": "dots", "cdots": "dots"},
-    **{"infty": "inf", "nabla": "grad", "star": "*", "ast": "*", "in": "in", "lVert": "||", "rVert": "||", "Vert": "||"},
-    **{"lvert": "|", "rvert": "|", "vert": "|", "langle": "(", "rangle": ")", "lbrace": "{", "rbrace": "}"},
+    "varepsilon": "epsilon",
+    "varphi": "phi",
+    "vartheta": "theta",
+    "ln": "log",
+    "ldots": "dots",
+    "cdots": "dots",
+    "infty": "inf",
+    "nabla": "grad",
+    "star": "*",
+    "ast": "*",
+    "in": "in",
+    "lVert": "||",
+    "rVert": "||",
+    "Vert": "||",
+    "lvert": "|",
+    "rvert": "|",
+    "vert": "|",
+    "langle": "(",
+    "rangle": ")",
+    "lbrace": "{",
+    "rbrace": "}",
 }
 _SIGNS: Mapping[str, str] = {
-    **{"le": "<=", "leq": "<=", "leqslant": "<=", "ge": ">=", "geq": ">=", "geqslant": ">=", "ne": "!=", "neq": "!="},
-    **{"lesssim": "<~", "gtrsim": ">~", "asymp": "~", "sim": "~", "approx": "~", "ll": "<<", "to": "->", "pm": "+-"},
-    **{"rightarrow": "->", "cdot": " * ", "times": " * ", "colon": ":", "coloneqq": ":="},
+    "le": "<=",
+    "leq": "<=",
+    "leqslant": "<=",
+    "ge": ">=",
+    "geq": ">=",
+    "geqslant": ">=",
+    "ne": "!=",
+    "neq": "!=",
+    "lesssim": "<~",
+    "gtrsim": ">~",
+    "asymp": "~",
+    "sim": "~",
+    "approx": "~",
+    "ll": "<<",
+    "to": "->",
+    "pm": "+-",
+    "rightarrow": "->",
+    "cdot": " * ",
+    "times": " * ",
+    "colon": ":",
+    "coloneqq": ":=",
 }
 _SPACES = ("quad", "qquad", "left", "right", "bigl", "bigr", "big", "Bigl", "Bigr", "Big", "displaystyle", "limits")
 _UPRIGHT = ("mathbb", "mathbf", "mathcal", "mathrm", "mathit", "operatorname", "text", "textbf", "bm", "boldsymbol")
 _FRACTIONS = ("frac", "tfrac", "dfrac")
 _ENDS = ("+", "-", "=", "<", ">", ")", "]", "}", ",", ";", ".", "|")
-_ATOM = re.compile(r"\d+(?:\.\d+)?|[A-Za-z]|(?:[A-Za-z]|[a-z]{2,}\b)(?:_\w+|_\{\w+\})?(?:\^\w|\^\{[\w ]+\})?|sqrt\([^()]*\)")
+_ATOM = re.compile(r"\d+(?:\.\d+)?|(?:[A-Za-z]|[a-z]{2,}\b)(?:_\w+|_\{\w+\})?(?:\^\w|\^\{[\w ]+\})?|sqrt\([^()]*\)")
 _PRODUCT = re.compile(r"[\w^{} ]+|\w*\([^()]*\)")
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[A-Za-z]+|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
 
@@ -50,7 +86,7 @@ def in_sentence_notation(formula: str) -> str:
 def _joined(written: str) -> str:
     """Without the spaces that commands leave, and with names of symbols as the alphabet has them."""
     scripted = re.sub(r"\s*([_^])\s*", r"\1", re.sub(r"\s+", " ", written))
-    named = re.sub(r"(?<=[a-z])_\{?\*\}?", "_star", scripted)
+    named = re.sub(r"(?<=[a-z]{2})_\{?\*\}?", "_star", scripted)
     return named.replace("( ", "(").replace(" )", ")").strip()
 
 
@@ -105,7 +141,8 @@ class _Reader:
 
     def fraction(self, above: str, below: str) -> str:
         """above/below, in brackets where more factors stand beside it."""
-        whole = f"{above if _PRODUCT.fullmatch(above) else f'({above})'}/{below if _ATOM.fullmatch(below) else f'({below})'}"
+        divided = above if _PRODUCT.fullmatch(above) else f"({above})"
+        whole = f"{divided}/{below if _ATOM.fullmatch(below) else f'({below})'}"
         ahead = next((token for token in self.tokens[self.index :] if not token.isspace()), "")
         alone = not ahead or ahead in _ENDS or ahead[1:] in (*_SIGNS, "right", "rVert")
         return f" {whole} " if alone else f" ({whole}) "

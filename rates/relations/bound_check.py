@@ -342,7 +342,7 @@ def compare_bounds(first: Side, second: Side, given: Given = ()) -> BoundCompari
     hypotheses = [*given, *_conditions(first), *_conditions(second)]
     notes: list[str] = []
     answer = _compare(_sides(first, second), hypotheses, notes, _is_fixed(first, second), budget)
-    notes += _hidden_logarithms(first, second)
+    notes += [*_other_measures(first, second), *_hidden_logarithms(first, second)]
     symbols = _both(first, second)
     relation_of = partial(_relation_with, first, second, hypotheses, budget)
     present = {s.name for side in (first, second) for term in terms_of(side) for s in term.free_symbols}
@@ -350,6 +350,38 @@ def compare_bounds(first: Side, second: Side, given: Given = ()) -> BoundCompari
         _with_changes(_possible(one, present), partial(relation_of, one), answer.relation) for one in symbols
     )
     return BoundComparison(answer, tuple(notes), symbols)
+
+
+def _other_measures(first: Side, second: Side) -> list[str]:
+    """What two bounds are about where that is not the same, as far as it is known."""
+    told = []
+    for name, side in (("A", first), ("B", second)):
+        if isinstance(side, Theorem):
+            told.append((side.bound.measure.name, f"{name} bounds the {side.bound.measure.name}"))
+    if len(dict(told)) > 1:
+        return [f"{' and '.join(words for _, words in told)}: only the formulas are compared, not what they bound"]
+    return [note for pair in ((first, second), (second, first)) for note in _other_unit(*pair)]
+
+
+def _other_unit(stated: Side, written: Side) -> list[str]:
+    """Whether a formula that is text has another unit than what a theorem bounds."""
+    if not isinstance(stated, Theorem) or not isinstance(written, ParsedBound) or not stated.bound.dimensional:
+        return []
+    measure, known = stated.bound.measure, stated.bound.unit_of_letter
+    names = {symbol.name for term in written.terms for symbol in term.free_symbols}
+    if not all(name in LETTERS or name in stated.bound.units for name in names):
+        return []
+    try:
+        units = {unit_of(term, known) for term in written.terms} - {None}
+    except TightrateError:
+        return []
+    other = sorted(str(unit) for unit in units if unit != measure.unit)
+    if not other:
+        return []
+    return [
+        f"{stated.id} bounds the {measure.name}, a {measure.unit}, and the formula is a {' or a '.join(other)}:"
+        " only the formulas are compared"
+    ]
 
 
 def _hidden_logarithms(first: Side, second: Side) -> list[str]:

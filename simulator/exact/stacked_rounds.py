@@ -368,9 +368,7 @@ class StackedForm:
         for (leaf, constant), before in zip(found, counters, strict=True):
             if constant and not (leaf == self._of_drawn(before, drawn)).all():
                 raise TightrateError("exact moments need arrays of the state that move in every round, or never")
-        return [
-            before if constant else leaf for (leaf, constant), before in zip(found, counters, strict=True)
-        ]
+        return [before if constant else leaf for (leaf, constant), before in zip(found, counters, strict=True)]
 
     def _of_drawn(self, part: Any, drawn: tuple[int, ...] | None) -> Any:
         """What stays, of the clients that take part."""

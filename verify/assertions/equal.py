@@ -23,8 +23,8 @@ class Equal:
     """What was measured equals `exact`, or the exact statement of a theorem at the measurement's symbols.
 
     The relative error is at most `relative` where the exact value exceeds `matters` times `scale`; the absolute error
-    is at most `absolute` times `scale` elsewhere, and both may be what the measurement says that rounding left.  `scale`
-    is the size of what was computed with: by default the exact value itself.
+    is at most `absolute` times `scale` elsewhere; both may be what the measurement says that rounding left.  `scale` is
+    the size of what was computed with: by default the exact value itself.
     """
 
     measurement: Measurement

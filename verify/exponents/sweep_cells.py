@@ -55,6 +55,10 @@ ROOM = "the bound leaves room"
 SAME = 1e-6  # relative, of logarithms that are equal but for rounding
 
 
+def _has_a_logarithm(values: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray((values > 0) & np.isfinite(values))
+
+
 class NothingToFitError(TightrateError):
     """A sweep without an axis of positive numbers."""
 
@@ -227,13 +231,7 @@ class Cells:
 
         coordinates = {dim: np.asarray(mean[dim].broadcast_like(mean).transpose(*dims).values).ravel() for dim in dims}
         numbers = [dim for dim, values in coordinates.items() if values.dtype.kind in "iuf"]
-        axes = tuple(
-            dim
-            for dim in numbers
-            if len(np.unique(coordinates[dim])) > 1
-            and (coordinates[dim] > 0).all()
-            and np.isfinite(coordinates[dim]).all()
-        )
+        axes = tuple(dim for dim in numbers if len(np.unique(coordinates[dim][_has_a_logarithm(coordinates[dim])])) > 1)
         size = mean.size
         terms: Flat = {}
         lenient: Flat = {}
@@ -351,6 +349,13 @@ class Cells:
 
     def notes(self) -> Iterator[str]:
         """What a reader must know."""
+        for name, values in self.coordinates.items():
+            if values.dtype.kind in "iuf" and len(np.unique(values)) > 1:
+                ends = np.unique(values[~_has_a_logarithm(values)])
+                if len(ends):
+                    where = " and ".join(f"{name} = {end:g}" for end in ends)
+                    beside = "the other cells are" if name in self.axes else "nothing is"
+                    yield f"cells with {where} have no place on a line along {name}: {beside} fitted along it"
         if self.claimed is None:
             return
         reasons = {
@@ -380,8 +385,9 @@ class Cells:
             if name not in path:
                 keys.append(np.unique(values, return_inverse=True)[1].astype(np.float64))
             elif name != first:
-                shared = np.log(values) - float(path[name]) * np.log(self.coordinates[first])
-                keys.append(np.round(shared / SAME / 10) * 10)
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    shared = np.log(values) - float(path[name]) * np.log(self.coordinates[first])
+                keys.append(np.round(np.nan_to_num(shared) / SAME / 10) * 10)
         if not keys:
             return np.zeros(self.size, dtype=int)
         return np.unique(np.column_stack(keys), axis=0, return_inverse=True)[1].ravel()
@@ -389,8 +395,9 @@ class Cells:
     def fitted(self, path: Path) -> Iterator[FittedExponent]:
         """The exponents along a path, for each term that leads in cells of it."""
         leader = self.leading()
+        on_lines = np.all([_has_a_logarithm(self.coordinates[name]) for name in path], axis=0)
         for number, term in enumerate(self.terms or [""]):
-            segment = self._segment(path, term, self.counts & (leader == number))
+            segment = self._segment(path, term, self.counts & on_lines & (leader == number))
             if len(segment.levels) > 1:
                 yield self._fitted(segment)
 
@@ -681,6 +688,8 @@ def doubts(data: xr.Dataset, claimed: Theorem, found: Measurement) -> Iterator[s
     for name in ("eta", "gamma"):
         if name not in found.symbols or name in spoken_of or isinstance(sweep["steps"].get(name), dict):
             continue
+        if name == "eta" and "K" in found.symbols and bool(np.isinf(found.symbols["K"]).all()):
+            continue  # local problems are solved, with whatever steps
         values = found.symbols[name]
         step = claimed.steps.get(name)
         if step is None:

@@ -5,6 +5,7 @@ Only expectations in closed form are searched: the largest of many sampled means
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -60,7 +61,7 @@ def _search(claim: Claim, source: Theorem) -> Search | None:
     if len(marks) != 1 or not isinstance(marks[0], Tried):
         return None
     tried, sweep = marks[0], marks[0].sweep
-    if claim.expected == "violated" or sweep.method == "sample":
+    if claim.expected in ("violated", "not-applicable") or sweep.method == "sample":
         return None
     axes = _axes(sweep, source)
     held = {name: values[0] for name, values in sweep.axes.items() if name not in {axis.name for axis in axes}}
@@ -103,11 +104,15 @@ def _told(name: str, value: float) -> Any:
 def _axes(sweep: Sweep, source: Theorem) -> tuple[Axis, ...]:
     """Axes of the trial and parameters that the theorem speaks of, as far as they are finite and positive.
 
-    What an equality among the conditions ties down stays as it is in the trial.
+    What an equality among the conditions ties down stays as it is in the trial.  What words say of the class no search
+    can check: symbols in them stay in the trial's range, and with conditions in words all parameters stay.
     """
     equalities = [one.relation for one in source.conditions if isinstance(one.relation, Eq)]
     tied = {symbol.name for relation in equalities for symbol in relation.free_symbols}
-    spoken = symbols_of(source)
+    in_words = [one.text for one in source.conditions if one.relation is None]
+    worded = {word for text in (source.problem_class, *in_words) for word in re.findall(r"[A-Za-z]\w*", text)}
+    kept = {*worded, "M", "d"}
+    spoken = set() if in_words else symbols_of(source) - kept
     given = {name: (value,) for name, value in sweep.parameters.items() if name in spoken or name == "seed"}
     found = []
     for name, values in {**given, **sweep.axes}.items():
@@ -117,14 +122,18 @@ def _axes(sweep: Sweep, source: Theorem) -> tuple[Axis, ...]:
         if name == "seed":
             found.append(Axis(name, 1.0, SEEDS, "whole"))
         elif len(numbers) == len(values) and all(0 < v < np.inf for v in numbers):
-            found.append(_widened(name, min(numbers), max(numbers)))
+            low, high = min(numbers), max(numbers)
+            found.append(_within(name, low, high) if name in worded else _widened(name, low, high))
     return tuple(found)
 
 
 def _widened(name: str, low: float, high: float) -> Axis:
-    letter = LETTERS.get(name)
     factor = LARGER if name in COSTLY else WIDER
-    low, high = low / WIDER, high * factor
+    return _within(name, low / WIDER, high * factor)
+
+
+def _within(name: str, low: float, high: float) -> Axis:
+    letter = LETTERS.get(name)
     if letter is not None and letter.counts:
         return Axis(name, max(1.0, np.ceil(low)), max(1.0, np.floor(high)), "whole")
     if letter is not None and letter.is_at_most_one:
@@ -143,10 +152,10 @@ def _measured(run: Callable[[Mapping[str, float]], xr.Dataset], point: Point, so
         except TightrateError:
             continue
         measured[place] = float(measurement(data).measured.values.item())
-        lost[place] = float(data.lost.values.item()) * float(data.start.values.item())
+        lost[place] = float(data["rounding"].values.item())
         for name in symbols:
             if f"{SYMBOL}{name}" in data:
                 symbols[name][place] = float(data[f"{SYMBOL}{name}"].values.item())
     known = {name: values for name, values in symbols.items() if np.isfinite(values).any()}
-    rounding = EXACT * np.abs(np.nan_to_num(measured)) + np.where(np.isfinite(lost), lost, 0.0)
+    rounding = EXACT * np.abs(np.nan_to_num(measured)) + lost
     return over_points(measured, known, rounding=rounding)
