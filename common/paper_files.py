@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import os
 import pickle
 import pkgutil
@@ -19,6 +20,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache, partial, update_wrapper
 from hashlib import sha256
 from importlib import import_module
@@ -160,10 +162,28 @@ def _is_raised_there(error: BaseException) -> bool:
 
 def _words_of(error: BaseException) -> str:
     try:
-        words = " ".join(str(error).split())
+        words = " ".join(str(error).split()) + _nearest_word(error)
     except Exception:  # it is the author's class
         return "it has no message"
     return words if isinstance(error, TightrateError) or len(words) <= MOST_WORDS else f"{words[:MOST_WORDS]}..."
+
+
+def _nearest_word(error: BaseException) -> str:
+    """What a name that does not exist was meant to be: an attribute, a name, a keyword of our own functions."""
+    if isinstance(error, AttributeError) and error.name:
+        return _meant(error.name, dir(error.obj))
+    wrong = re.search(r"([\w.]+)\(\) got an unexpected keyword argument '(\w+)'", str(error))
+    if not wrong or not isinstance(error, TypeError):
+        return ""
+    taker: Any = import_module("tightrate")
+    for part in wrong[1].split("."):
+        taker = getattr(taker, part, None)
+    return _meant(wrong[2], inspect.signature(taker).parameters if callable(taker) else ())
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    nearest = get_close_matches(name, [*known], n=1, cutoff=0.6)
+    return f"; did you mean {nearest[0]!r}?" if nearest else ""
 
 
 def _own_files() -> set[str]:

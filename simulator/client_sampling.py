@@ -6,6 +6,7 @@ same on all workers or declared to belong to clients (`client_state`); and worke
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
@@ -54,7 +55,7 @@ def _check_places(algorithm: Algorithm[Any], dimension: int) -> None:
 
     with np.errstate(all="ignore"):
         whole = one.init(np.broadcast_to(start, (1, PLACES, dimension)).copy())
-        states = [whole, whole]
+        states = [whole, _in_other_places(whole, one.client_state, order)]
         for r in range(ROUNDS):
             states = [
                 one_round(one, state, forces(r, at)) for state, at in zip(states, (slice(None), order), strict=True)
@@ -64,6 +65,22 @@ def _check_places(algorithm: Algorithm[Any], dimension: int) -> None:
         if not np.abs(outputs[0] - outputs[1]).max() <= CLOSE * size:
             raise TightrateError("this method treats workers by their place: let all take part")
         _check_carried(one, states[0], forces)
+
+
+def _in_other_places(state: Any, owned: Collection[str], order: Any) -> Any:
+    """The state with what belongs to clients in other places, such as numbers of steps of their own."""
+    own = {name: getattr(state, name) for name in _fields(state) if name in owned}
+    return (
+        state._replace(
+            **{name: with_leaves(part, [_moved(leaf, order) for leaf in leaves(part)]) for name, part in own.items()}
+        )
+        if own
+        else state
+    )
+
+
+def _moved(leaf: Any, order: Any) -> Any:
+    return leaf[:, order] if isinstance(leaf, np.ndarray) and leaf.ndim == 3 and leaf.shape[1] == PLACES else leaf
 
 
 def _check_carried(one: Algorithm[Any], state: Any, forces: Any) -> None:

@@ -18,7 +18,7 @@ from tightrate.rates.statements.catalogue import theorem
 from tightrate.rates.symbols.alphabet import B, K, L, R
 from tightrate.verify.assertions.assertion import Assertion, Controlled, Every, Fact, Facts
 from tightrate.verify.assertions.bounded import AtLeast, AtMost
-from tightrate.verify.assertions.equal import Equal, Vanishes
+from tightrate.verify.assertions.equal import Equal, EqualInTheMean, Vanishes
 from tightrate.verify.assertions.flips import flips, smallest
 from tightrate.verify.assertions.limit import Limits, Line
 from tightrate.verify.assertions.order import Order, at_most, equivalent, not_at_most
@@ -49,6 +49,34 @@ def test_a_nan_is_never_an_identity_and_never_within_a_bound() -> None:
             assert assertion.check().status == "error"
     assert Vanishes(found(0 * bad), 1e-12).check().status == "error"
     assert AtMost(found(bad), good / 2).check().status == "violated"  # whatever the other point is
+
+
+def test_an_identity_is_judged_to_the_digits_that_rounding_leaves() -> None:
+    value, exact = xr.DataArray([1.0, 4.0000001e-16], dims="i"), xr.DataArray([1.0, 4e-16], dims="i")
+    assert Equal(found(value), exact).check().status == "violated"
+    left = replace(found(value), rounding=xr.DataArray([1e-12, 1e-22], dims="i"))
+    assert Equal(left, exact).check().status == "confirmed"
+    assert Equal(left, exact * 1.001).check().status == "violated"
+
+
+def test_a_sampled_identity_is_consistent_violated_or_open() -> None:
+    """B^2 in the place of the value: intervals of 5 standard errors that hold it, leave it out, or are too wide."""
+    stated = theorem("patel2024/eq8")
+    bound = replace(stated.bound, terms=(replace(stated.bound.terms[0], expression=B**2),))
+    squared = replace(stated, bound=bound)
+
+    def judged(mean: float, error: float) -> Verdict:
+        mean_of = xr.DataArray([mean, 1.0], dims="i")
+        sampled = replace(found(mean_of, error), symbols={"B": xr.DataArray(1.0)}, replicas=xr.DataArray(1e4))
+        assertion = EqualInTheMean(sampled, squared)
+        if np.isfinite(mean):
+            assert [mutant.check().status for mutant in assertion.mutants().values()] == ["violated"]
+        return assertion.check()
+
+    assert judged(1.01, 0.01).status == "consistent"
+    assert judged(1.2, 0.01).status == judged(0.8, 0.01).status == "violated"
+    assert judged(1.01, 0.1).status == "inconclusive"
+    assert judged(np.nan, 0.01).status == "error"
 
 
 @pytest.mark.parametrize("assertion", [AtMost, AtLeast, Equal, Vanishes])

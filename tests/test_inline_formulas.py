@@ -58,3 +58,26 @@ def test_code_and_formulas_are_told_apart() -> None:
         '<code>a &lt; b</code> and <math xmlns="http://www.w3.org/1998/Math/MathML"><mi>a</mi></math> of <code>x</code>'
     )
     assert formulas_of("with $a$, then `$b$` and $c^2$") == ("a", "c^2")
+
+
+@pytest.mark.parametrize(
+    ("written", "terminal"),
+    [
+        (r"\mathbb{E}\|x_r-x^\star\|^2 \le \frac{B^2}{5\,\eta\mu K R}", "𝔼‖x_r − x⋆‖² ≤ B²/(5 η μ K R)"),
+        (r"\left(1-\frac{\mu}{L}\right)^{KR}", "(1 − μ/L)^(K R)"),
+        (r"\frac12 L B^2 + \sqrt{K}", "(1/2) L B² + √K"),
+        (r"\frac{a+b}{2L}", "(a + b)/(2 L)"),
+        (r"\zeta_\star \in [0, \infty)", "ζ⋆ ∈ [0, ∞)"),
+        (r"\bar x = \frac1M\sum_m x_m", "x̄ = (1/M) ∑_m x_m"),
+        (r"\min\{\eta\mu, p^2\} \geq \varepsilon", "min{η μ, p²} ≥ ϵ"),
+    ],
+)
+def test_latex_in_a_sentence_is_read(written: str, terminal: str) -> None:
+    assert as_text(f"${written}$") == terminal
+    assert "\\frac" not in as_markdown(f"${written}$")
+    ElementTree.fromstring(as_html(f"${written}$"))
+
+
+def test_a_command_of_latex_that_sentences_lack_is_refused() -> None:
+    with pytest.raises(TightrateError, match=r"unknown command of the formula \$\\lambad\$ .*did you mean 'lambda'"):
+        as_text(r"$\lambad$")

@@ -10,7 +10,11 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
+import tightrate as tr
 from tightrate.command_line import app
+from tightrate.common.errors import TightrateError
+from tightrate.simulator.exact.moments import exact_moments
+from tightrate.simulator.sampled.sampling import sample
 from tightrate.verify.own_papers import load_paper
 
 FILES = Path(__file__).parent / "own_methods"
@@ -72,11 +76,15 @@ CASES = {
 }
 
 
-@pytest.fixture(params=CASES)
-def paper(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+FEW = pytest.mark.parametrize(
+    "paper", [name if name == "fednova" else pytest.param(name, marks=pytest.mark.soak) for name in CASES]
+)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
-    return str(request.param)
 
 
 def run(paper: str, *arguments: str, status: int = 0) -> str:
@@ -88,6 +96,7 @@ def run(paper: str, *arguments: str, status: int = 0) -> str:
     return done.output
 
 
+@FEW
 def test_a_method_of_ones_own_is_listed_shown_evaluated_and_compared(paper: str) -> None:
     case = CASES[paper]
     theorem = f"{paper}/{case.theorem}"
@@ -95,15 +104,17 @@ def test_a_method_of_ones_own_is_listed_shown_evaluated_and_compared(paper: str)
         assert name in [row["id"] for row in json.loads(run(paper, "list", kind, "--json"))]
     assert "Algorithm" in run(paper, "show", case.method) or "<-" in run(paper, "show", case.method)
     assert "upper bound, with its constants" in run(paper, "show", theorem)
-    at = [value for value in case.values.split() if value.partition("=")[0] not in ("M", "d", "tau", "zeta_star")]
-    document = json.loads(run(paper, "evaluate", theorem, *at, "R=4", "zeta_star=1", "--json"))
+    given = dict(value.split("=") for value in case.values.split() if value.partition("=")[0] not in ("d", "tau"))
+    at = [f"{name}={value}" for name, value in {**given, "B": "1", "sigma": "0", "zeta_star": "1"}.items()]
+    document = json.loads(run(paper, "evaluate", theorem, *at, "R=4", "--json"))
     assert 0 < document["value"] < 10
     relation = json.loads(run(paper, "compare", theorem, "B^2", "--json"))["relation"]
     assert relation in ("A<=B", "undecided", "incomparable")
     assert "In the catalogue" in run(paper, "check-bound", "B^2", "--measure", "squared-distance")
-    assert "rounds" in run(paper, "rounds", theorem, *at, "zeta_star=1", "eps=0.5")
+    assert "rounds" in run(paper, "rounds", theorem, *at, "eps=0.5")
 
 
+@FEW
 def test_a_method_of_ones_own_is_simulated_swept_and_fitted(paper: str) -> None:
     case = CASES[paper]
     theorem = f"{paper}/{case.theorem}"
@@ -113,7 +124,8 @@ def test_a_method_of_ones_own_is_simulated_swept_and_fitted(paper: str) -> None:
     assert (document["method"], document["status"]) == (case.engine, "ok")
     assert json.loads(run(paper, *again)) == document
     given = "\n".join(value.replace("=", " = ") for value in values)
-    measure = load_paper(FILES / f"{paper}.py").STATED.measure
+    load_paper(FILES / f"{paper}.py")
+    measure = tr.theorem(theorem).bound.measure.name
     Path("s.toml").write_text(
         f'algorithm = "{case.method}"\nproblem = "{case.problem}"\ntheorem = "{theorem}"\nmeasures = ["{measure}"]\n'
         f"replicas = 32\n[axes]\nR = [2, 4, 8, 16]\n[parameters]\n{given}\n"
@@ -127,6 +139,7 @@ def test_a_method_of_ones_own_is_simulated_swept_and_fitted(paper: str) -> None:
     assert Path("s.svg").is_file()
 
 
+@FEW
 def test_a_method_of_ones_own_is_judged_searched_and_published(paper: str) -> None:
     case = CASES[paper]
     theorem = f"{paper}/{case.theorem}"
@@ -135,3 +148,31 @@ def test_a_method_of_ones_own_is_judged_searched_and_published(paper: str) -> No
     assert case.method in Path("out/index.html").read_text()
     searched = json.loads(run(paper, "falsify", theorem, "--evaluations", "8", "--json"))
     assert all(one["verdict"] in ("consistent", "not-applicable", "inconclusive") for one in searched)
+
+
+def test_figures_of_a_paper_are_its_own_unless_others_are_named() -> None:
+    run("fednova", "figure", "--format", "svg", "--out", "figures")
+    assert sorted(path.name for path in Path("figures").glob("*.svg")) == ["fednova-distance.svg"]
+    with pytest.raises(
+        TightrateError, match=r"mime.py has no figures of its own .*verify --report DIR draws its trials"
+    ):
+        run("mime", "figure", "--out", "figures")
+
+
+def test_constant_arrays_of_a_state_are_no_part_of_its_moments() -> None:
+    """FedNova keeps every worker's number of steps: the closed form is the run itself."""
+    load_paper(FILES / "fednova.py")
+    problem = tr.PROBLEMS["random-quadratics"](L=1.0, mu=0.1, M=4, d=3, tau=0.5, zeta_star=1.0, B=1.0, seed=3)
+    for clients in (None, 2):
+        rule = tr.ALGORITHMS["fednova"](eta=0.2)
+        exact = exact_moments(rule, problem, K=4, R=6, clients=clients)
+        run = sample(rule, problem, K=4, R=6, clients=clients, replicas=1 if clients is None else 4000)
+        found = ((run.last - problem.optimum) ** 2).sum(axis=-1)
+        error = 0.0 if clients is None else found.std() / len(found) ** 0.5
+        assert abs(found.mean() - exact.last.squared_distance[0]) <= 1e-12 + 5 * error
+
+
+def test_moments_of_a_method_whose_choices_are_no_coins_are_sampled() -> None:
+    load_paper(FILES / "randomk.py")
+    values = {"L": 1.0, "mu": 0.1, "M": 2, "d": 2, "eta": 0.5, "K": 3, "R": 2, "replicas": 8}
+    assert tr.simulate("random-k-sgd", "random-quadratics", values).method == "sample"

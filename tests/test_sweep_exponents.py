@@ -398,3 +398,21 @@ def test_the_tutorials_python_runs_and_confirms_the_theorem(monkeypatch: pytest.
     assert found.verdict.status == "consistent"
     assert {found[axis].exactly for axis in "KRM"} == {-1}
     assert all(found[axis].low < -1 < found[axis].high for axis in "KRM")
+
+
+def test_cells_at_zero_and_infinity_lie_on_no_line_and_are_told() -> None:
+    """K = inf has no logarithm: lines along K are those of the other cells, lines along R go through it."""
+    K, R = np.array([2.0, 4.0, 8.0, np.inf]), np.array([0.0, 2.0, 4.0, 8.0])
+    decay = np.where(np.isinf(K), 0.01, 1 / np.where(np.isinf(K), 1, K))[:, None] / np.maximum(R, 0.5) ** 2
+    data = xr.Dataset({"gap_mean": (("K", "R"), decay)}, coords={"K": K, "R": R})
+    found = exponents(data)
+    assert found["K"].estimate == pytest.approx(-1)
+    assert found["R"].estimate == pytest.approx(-2)
+    assert (found["K"].cells, found["R"].cells) == (12, 12)
+    assert found.notes == (
+        "cells with K = inf have no place on a line along K: the other cells are fitted along it",
+        "cells with R = 0 have no place on a line along R: the other cells are fitted along it",
+    )
+    single = exponents(data.isel(K=[0, 3]))
+    assert [one.path for one in single.exponents] == ["R"]
+    assert "K = inf have no place on a line along K: nothing is fitted along it" in single.notes[0]

@@ -574,7 +574,7 @@ class Cells:
         active = _active(substituted(expression, derived), values)
         if active is None:
             return None, ""
-        moving = {name for name in self.symbols if np.ptp(values[name]) > 0} | set(path)
+        moving = {name for name in self.symbols if (values[name] != values[name][0]).any()} | set(path)
         if {symbol.name for symbol in active.free_symbols} & moving - set(self.axes):
             return None, ""  # a symbol that follows from the axes in a way that is not known
         shape = monomial(active)
