@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from tightrate.figures.figure import FigureSpec
 from tightrate.figures.html import page
-from tightrate.rates.formulas.inline import GREEK
+from tightrate.rates.formulas.latex_sentence import GREEK
 from tightrate.rates.papers.patel2024.local_steps_do_not_help import hard_cosine
 from tightrate.rates.statements.bibliography import Reference
 from tightrate.rates.statements.catalogue import paper, theorems

@@ -951,8 +951,8 @@ def figure(
     chosen = FIGURES.match(*(names or (figures_in(*map(load_paper, papers)) if papers else ["*"])))
     if not chosen:
         raise TightrateError(
-            f"{(papers or [''])[0]} has no figures of its own (@tr.figure): verify --report DIR draws its trials, and"
-            " figures of the gallery are drawn by their names"
+            f"{papers[0] if papers else ''} has no figures of its own (@tr.figure): verify --report DIR draws its"
+            " trials, and figures of the gallery are drawn by their names"
         )
     kinds = tuple(dict.fromkeys(part.strip() for part in formats.split(",")))
     for kind in kinds:

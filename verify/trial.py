@@ -325,7 +325,7 @@ def size_by_unit(problem: Problem, measure: str) -> float:
     if not {"L", "B"} <= set(known):
         return 0.0
     value, length = float(unit.value), float(unit.length)
-    return float(np.max(known["L"])) ** value * float(np.max(known["B"])) ** (length + 2 * value)
+    return float(np.max(known["L"]) ** value * np.max(known["B"]) ** (length + 2 * value))
 
 
 def left_of(

@@ -93,7 +93,7 @@ def _joined(written: str) -> str:
 class _Reader:
     def __init__(self, formula: str) -> None:
         self.formula, self.index = formula, 0
-        self.tokens = _TOKEN.findall(formula)
+        self.tokens: list[str] = _TOKEN.findall(formula)
 
     def until(self, end: str) -> str:
         found = ""

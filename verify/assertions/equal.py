@@ -55,7 +55,7 @@ class Equal:
         error = abs(measured - exact)
         matter = abs(exact) > self.matters * scale
         allowed = (self.relative * abs(exact)).where(matter, self.absolute * scale)
-        allowed = np.maximum(allowed, self.measurement.rounding)
+        allowed = allowed.where(allowed > self.measurement.rounding, self.measurement.rounding)
         within = error <= allowed
         worst_relative = float((error / abs(exact)).where(matter).max()) if bool(matter.any()) else 0.0
         worst_absolute = float((error / scale).where(~matter).max()) if bool((~matter).any()) else 0.0

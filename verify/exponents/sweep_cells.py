@@ -353,9 +353,9 @@ class Cells:
             if values.dtype.kind in "iuf" and len(np.unique(values)) > 1:
                 ends = np.unique(values[~_has_a_logarithm(values)])
                 if len(ends):
-                    where = " and ".join(f"{name} = {end:g}" for end in ends)
+                    these = " and ".join(f"{name} = {end:g}" for end in ends)
                     beside = "the other cells are" if name in self.axes else "nothing is"
-                    yield f"cells with {where} have no place on a line along {name}: {beside} fitted along it"
+                    yield f"cells with {these} have no place on a line along {name}: {beside} fitted along it"
         if self.claimed is None:
             return
         reasons = {
