@@ -105,14 +105,16 @@ def _axes(sweep: Sweep, source: Theorem) -> tuple[Axis, ...]:
     """Axes of the trial and parameters that the theorem speaks of, as far as they are finite and positive.
 
     What an equality among the conditions ties down stays as it is in the trial.  What words say of the class no search
-    can check: symbols in them stay in the trial's range, and with conditions in words all parameters stay.
+    can check: symbols of relations in words stay in the trial's range, and so do numbers of workers and coordinates.
     """
     equalities = [one.relation for one in source.conditions if isinstance(one.relation, Eq)]
     tied = {symbol.name for relation in equalities for symbol in relation.free_symbols}
-    in_words = [one.text for one in source.conditions if one.relation is None]
-    worded = {word for text in (source.problem_class, *in_words) for word in re.findall(r"[A-Za-z]\w*", text)}
-    kept = {*worded, "M", "d"}
-    spoken = set() if in_words else symbols_of(source) - kept
+    words = [source.problem_class, *(one.text for one in source.conditions if one.relation is None)]
+    relations_in_words = [
+        part for text in words for part in re.split(r"[,;]|\band\b", text) if re.search("[=<>]", part)
+    ]
+    worded = {name for part in relations_in_words for name in re.findall(r"[A-Za-z]\w*", part)}
+    spoken = symbols_of(source) - {*worded, "M", "d"}
     given = {name: (value,) for name, value in sweep.parameters.items() if name in spoken or name == "seed"}
     found = []
     for name, values in {**given, **sweep.axes}.items():
