@@ -666,3 +666,11 @@ def test_the_best_outer_step_of_the_data_dependent_bound() -> None:
         chosen = best.step_at("gamma", values)
         assert chosen == pytest.approx(float(grid[np.argmin(best.bound.at(values, gamma=grid))]), rel=3e-3)
         assert np.sign(round(chosen - 1, 9)) == regime
+
+
+def test_the_conditions_of_theorem_2_are_the_legible_ones_but_for_a_square() -> None:
+    """Legible are 1/4 and 1/16, and the first power of 1 - momentum in the second; the square is a correction."""
+    first, second = (condition.relation for condition in catalogue.theorem("khaled2025/thm2").conditions[:2])
+    excess = sympy.Max(gamma / (1 - momentum) - 1, 0)
+    assert first == sympy.Le(eta * L * (1 + excess * K), sympy.Rational(1, 4))
+    assert second == sympy.Le(eta * gamma * momentum * L * K / (1 - momentum) ** 2, sympy.Rational(1, 16))

@@ -12,6 +12,7 @@ import sympy
 from numpy.typing import NDArray
 
 from tightrate.rates.papers.lee2024.assumptions import HETEROGENEITY
+from tightrate.rates.papers.lee2024.heavy_tails import move_by_bounded_steps
 from tightrate.rates.papers.lee2024.orders import psi_ratios
 from tightrate.rates.papers.lee2024.proved_bound import least_gain
 from tightrate.rates.statements.catalogue import theorem, theorems
@@ -414,3 +415,13 @@ def test_second_moment_inequality_of_h1() -> None:
     left = np.sum((a - c * noise) ** 2, axis=1)
     right = np.sum((c * noise) ** 2, axis=1) / 2 - np.sum(a**2, axis=1)
     assert np.all(left >= right - 1e-9 * np.abs(right))
+
+
+def test_bounded_steps_along_the_diagonal_reach_their_bound() -> None:
+    """f = L |x|^2 / 2 from B along the diagonal, every coordinate moved away by the largest step in every step."""
+    smoothness, distance, rounds, steps, step, dimension = 2.0, 0.5, 3, 4, 0.1, 9
+    x = np.full(dimension, distance / math.sqrt(dimension))
+    for _ in range(rounds * steps):
+        x = x + step
+    bound = move_by_bounded_steps(sympy.Integer(steps), sympy.Float(step))
+    assert smoothness / 2 * x @ x == pytest.approx(at(bound, L=smoothness, B=distance, R=rounds, d=dimension))

@@ -33,7 +33,7 @@ ANY_NOISE = Statements(
 )
 
 
-def _move_by_bounded_steps(steps_per_round: Expr, step: Expr) -> Expr:
+def move_by_bounded_steps(steps_per_round: Expr, step: Expr) -> Expr:
     """The gap after R rounds when no coordinate moves by more than `step` in each of `steps_per_round` steps."""
     return L / 2 * (B + R * steps_per_round * step * sqrt(d)) ** 2
 
@@ -70,7 +70,7 @@ def h2() -> Stated:
     """With client AdaGrad or SM3 without $delay$ and plain averaging no coordinate moves by more than $eta$ in a local
     step, whatever the gradients; after $R$ rounds the gap is at most this."""
     return Stated(
-        {"gap": _move_by_bounded_steps(K, eta)},
+        {"gap": move_by_bounded_steps(K, eta)},
         conditions=(NO_DELAY, ZERO_START, Condition("server: plain averaging, step 1")),
         setting=Setting("fedada2"),
     )
@@ -85,7 +85,7 @@ def h2_server() -> Stated:
     """With server AdaGrad without momentum no coordinate moves by more than $gamma$ in a round, also with SGD clients:
     adaptivity on one side is enough."""
     return Stated(
-        {"gap": _move_by_bounded_steps(Integer(1), gamma)},
+        {"gap": move_by_bounded_steps(Integer(1), gamma)},
         conditions=(Condition("server: AdaGrad without momentum"),),
         setting=Setting("server-adagrad"),
     )
