@@ -66,6 +66,7 @@ def test_a_box_of_the_graph_leads_to_its_statement(chromium: Chromium) -> None:
                  scrollTo(0, graph.getBoundingClientRect().top + {y - 300});
                  const place = graph.getBoundingClientRect(); return [place.left, place.top]; }})()"""
         )
+        time.sleep(0.5)  # until what was scrolled into view is drawn
         chromium.click(left + x, top + y)
         target = link.attrib["href"].removeprefix("../")
         for _ in range(50):
