@@ -91,6 +91,11 @@ def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
                 pass
 
 
+def is_regular(path: Path) -> bool:
+    """Whether a file is there; no name, however long or odd, is an error."""
+    return os.path.isfile(path)
+
+
 def keeps_files(path: Path) -> bool:
     """Whether a file can stand at that place, or beside it: not where a device or a pipe does."""
     return not os.path.exists(path) or os.path.isfile(path) or os.path.isdir(path)

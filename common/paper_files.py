@@ -30,7 +30,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from tightrate.common.errors import TightrateError
-from tightrate.common.files import read_text
+from tightrate.common.files import is_regular, read_text
 
 PACKAGE = "tightrate_papers"  # under which the modules of files stand
 VARIABLE = "TIGHTRATE_PAPERS"  # files, separated as in PATH
@@ -219,7 +219,7 @@ class OnceForPapers(Generic[T]):
 
 
 def _run(name: str, file: Path) -> ModuleType:
-    if not file.is_file():
+    if not is_regular(file):
         raise TightrateError(f"there is no file {shown(file)}; start one with: tightrate new-paper NAME")
     spec = importlib.util.spec_from_file_location(name, file) if file.suffix == ".py" else None
     if spec is None:
@@ -288,7 +288,7 @@ def helpers(file: Path) -> dict[str, Path]:
         for name in _imported(waiting.pop(), file.parent):
             place = file.parent.joinpath(*name.split("."))
             for path in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
-                if name not in found and path.is_file() and path != file:
+                if name not in found and is_regular(path) and path != file:
                     found[name] = path
                     waiting.append(path)
     return found

@@ -13,7 +13,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from tightrate.common.errors import TightrateError, unknown_name
-from tightrate.common.files import write_whole
+from tightrate.common.files import is_regular, write_whole
 from tightrate.common.registry import Registry
 from tightrate.figures.style import ALPHABET, Columns, Family, Letters, Notation, styled
 from tightrate.rates.formulas.inline import as_latex, as_text
@@ -207,7 +207,7 @@ def staleness(spec: FigureSpec, directory: Path) -> str | None:
     the data beside it gives other bytes.
     """
     data = directory / f"{spec.name}.nc"
-    if not data.is_file():
+    if not is_regular(data):
         return f"there is no {data}"
     dataset = load_dataset(data)
     attributes = dict(dataset.attrs)
@@ -218,13 +218,13 @@ def staleness(spec: FigureSpec, directory: Path) -> str | None:
         return f"{data} does not say its {missing.args[0]}"
     if attributes.get("code") != made["code"]:
         return f"the code that made {data} has changed since"
-    kinds = [kind for kind in FORMATS if (directory / f"{spec.name}.{kind}").is_file()]
+    kinds = [kind for kind in FORMATS if is_regular(directory / f"{spec.name}.{kind}")]
     if not kinds:
         return f"there is no picture beside {data}"
     dataset.attrs = attributes
     for name, content in _files(spec, dataset, kinds, look).items():
         path = directory / name
-        if not path.is_file() or path.read_bytes() != content:
+        if not is_regular(path) or path.read_bytes() != content:
             return f"{path} is not what the data in {data.name} give"
     return None
 

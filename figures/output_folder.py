@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.files import reason
 
 MARKER = ".tightrate-report"
 _ANOTHER = "give a new folder or an empty one"
@@ -25,6 +26,13 @@ def check_output_folder(out: Path) -> Path:
 
     Call it before a long computation; `publish` checks again.
     """
+    try:
+        return _checked(out)
+    except OSError as error:
+        raise TightrateError(f"cannot write {out}: {reason(error)}") from None
+
+
+def _checked(out: Path) -> Path:
     place = Path(os.path.realpath(out))
     if place.exists():
         if not place.is_dir():

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from command_runs import COMMAND, environment, is_one_line, run_child
 
 from tightrate.command_line import main
 from tightrate.terminal.ending import ended
+from tightrate.terminal.output import console, table
 from tightrate.terminal.plain_letters import plain
 
 LONG = """
@@ -262,3 +264,30 @@ def test_any_width_prints_everything(
 )
 def test_plain_letters(text: str, spelled: str) -> None:
     assert plain(text, "ascii") == spelled
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"), [("0", 80), ("1", 20), ("9" * 30, 10_000), ("-4", 80), ("\u00b2", 80), ("\uff19x", 80), ("", 80)]
+)
+def test_terminals_of_any_size_are_written_for(told: str, shown: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the environment tells a size that is no number."""
+    monkeypatch.setenv("COLUMNS", told)
+    monkeypatch.setenv("LINES", told)
+    opened = console()
+    opened.file = StringIO()
+    opened.print("word", table(("a",), [("b",)]))
+    assert opened.width == shown or shown == 80  # else that of the terminal in which the tests run
+    assert opened.file.getvalue().split() == ["word", "a", "b"]
+
+
+def test_a_program_named_within_a_folder_that_is_gone_still_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setattr(sys, "argv", ["tightrate", "list", "papers"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in (0, None)
+    assert "patel2024" in capsys.readouterr().out

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import typer.main
 from command_runs import is_one_line
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tightrate.command_line import app, main
@@ -316,6 +316,7 @@ def columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
 
 
+WITHOUT_SHRINKING = [Phase.explicit, Phase.reuse, Phase.generate]  # a line is short as it is
 SUPPRESSED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
@@ -326,7 +327,7 @@ def test_a_sample_of_lines_is_answered(template: Path, arguments: list[str]) -> 
 
 
 @pytest.mark.soak
-@settings(max_examples=LONG, suppress_health_check=SUPPRESSED)
+@settings(max_examples=LONG, suppress_health_check=SUPPRESSED, phases=WITHOUT_SHRINKING)
 @given(arguments=LINES)
 def test_two_thousand_lines_are_answered(template: Path, arguments: list[str]) -> None:
     check(template, arguments)

@@ -262,3 +262,54 @@ def test_a_paper_is_never_overwritten(tmp_path: Path) -> None:
     new_paper("roe2026", tmp_path)
     with pytest.raises(TightrateError, match="is there already"):
         new_paper("roe2026", tmp_path)
+
+
+LONGER_THAN_NAMES = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check-bound", "L*B^2", "--paper", LONGER_THAN_NAMES),
+        ("figure", "k-does-not-help", "--out", LONGER_THAN_NAMES),
+        ("figure", "k-does-not-help", "--from", LONGER_THAN_NAMES),
+        ("reproduce", "--out", LONGER_THAN_NAMES),
+        ("reproduce", "--out", f"{LONGER_THAN_NAMES}/report"),
+        ("lint", "paper.tex", "--report", LONGER_THAN_NAMES),
+        ("lint", "paper.tex", "--macros", LONGER_THAN_NAMES),
+        ("lint", LONGER_THAN_NAMES),
+        ("sweep", LONGER_THAN_NAMES),
+        ("new-paper", "doe2026", "--out", LONGER_THAN_NAMES),
+        ("new-paper", LONGER_THAN_NAMES),
+    ],
+    ids=" ".join,
+)
+def test_names_longer_than_the_file_system_takes_are_one_line(
+    run: Run, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "paper.tex").write_text("$L B^2/R$")
+    status, out, error = run(*command)
+    assert (status, out, is_one_line(error)) == (2, "", True), error
+    assert [path.name for path in tmp_path.iterdir()] == ["paper.tex"]
+
+
+def test_a_manuscript_may_include_any_name(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "paper.tex").write_text(f"\\input{{{LONGER_THAN_NAMES}}} $L B^2/R$")
+    status, out, error = run("lint", tmp_path / "paper.tex")
+    assert (status, error) == (0, "")
+    assert "Traceback" not in out
+
+
+def test_what_the_operating_system_refuses_nobody_expected_is_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As any library that opens a file does, when too many are open."""
+
+    def refused(*_: object) -> None:
+        raise OSError(24, "Too many open files", "/library/table")
+
+    monkeypatch.setattr("tightrate.command_line._check_own_code", refused)
+    status, out, error = run("list", "papers")
+    assert (status, out, is_one_line(error)) == (2, "", True)
+    assert "/library/table: Too many open files" in error

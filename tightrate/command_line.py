@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 import typer
 
 from tightrate.common.errors import TightrateError, UnknownNameError, unknown_name
+from tightrate.common.files import is_regular, reason
 from tightrate.common.numbers import SEEDS, read_whole
 from tightrate.common.paper_files import guarded
 from tightrate.terminal.ending import ended, refusal, telling
@@ -148,13 +149,19 @@ def answer() -> int:
         return refusal("this does not fit the memory; give smaller sizes (M, d, rows, replicas)")
     except RecursionError:
         return refusal("this is nested too deeply; give something flatter")
+    except OSError as error:  # what no reader and no writer of files told in its own words
+        named = f"{error.filename}: " if error.filename else ""
+        return refusal(f"the operating system refused: {named}{reason(error)}")
     return status if isinstance(status, int) else 0
 
 
 def _check_own_code() -> None:
     """Refuse to be the command of a copied checkout that would run the code of the original."""
     own = Path(__file__).resolve().parents[1]
-    checkout = Path(sys.argv[0]).resolve().parents[2:3]  # of CHECKOUT/.venv/bin/tightrate
+    try:
+        checkout = Path(sys.argv[0]).resolve().parents[2:3]  # of CHECKOUT/.venv/bin/tightrate
+    except OSError:  # a name within a folder that is gone: whoever started it named it otherwise
+        return
     for folder in checkout:
         copied = folder / "tightrate" / "command_line.py"
         if copied.is_file() and not copied.samefile(__file__):
@@ -964,13 +971,14 @@ def figure(
     if source is not None and (len(chosen) != 1 or check):
         raise TightrateError("--from draws one figure from one file: name exactly one figure, without --check")
     if check:
-        present = [name for name in chosen if names or (out / f"{name}.nc").is_file()]
+        present = [name for name in chosen if names or is_regular(out / f"{name}.nc")]
         if not present:
             raise TightrateError(f"{out} holds no figure; give the folder with --out")
         stale = {name: why for name in present if (why := staleness(FIGURES[name], out)) is not None}
         for name in present:
             say(f"{name}: {'stale: ' + stale[name] if name in stale else 'up to date'}")
         return 1 if stale else 0
+    given = None if source is None else load_dataset(source)  # before a folder is made for what it draws
     look = Look(cast("Columns", columns), cast("Family", family), cast("Notation", notation))
     for name in chosen:
         for ending in ("nc", *kinds):
@@ -982,7 +990,7 @@ def figure(
             session.prepare([FIGURES[name].experiment for name in chosen])
         for name in chosen:
             spec = FIGURES[name]
-            dataset = session.result(spec.experiment)[0] if source is None else load_dataset(source)
+            dataset = session.result(spec.experiment)[0] if given is None else given
             if (drawing := spec.drawing(dataset)) is not spec:
                 axes = ", ".join(map(str, dataset.dims))
                 told.append(
@@ -1117,6 +1125,7 @@ def worst_case_command(
     out: Annotated[Path | None, typer.Option(help="Write result, certificate and functions to this file.")] = None,
     jobs: Jobs = 1,
     scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run lists on this Dask cluster.")] = None,
+    limit: Limit = "24",
     as_json: AsJson = False,
     _papers: Papers = None,
 ) -> int:
@@ -1134,7 +1143,7 @@ def worst_case_command(
     from tightrate.simulator.worst_case.settings import defaults_of, of_class
     from tightrate.simulator.worst_case.worst_case import tuned_worst_case
     from tightrate.simulator.worst_case.worst_case import worst_case as one_worst_case
-    from tightrate.terminal.arguments import check_output, read_lists, read_names, read_pairs
+    from tightrate.terminal.arguments import check_output, read_limit, read_lists, read_names, read_pairs
     from tightrate.terminal.documents import json_text, print_json
     from tightrate.terminal.output import console, working
     from tightrate.terminal.worst_case import worst_case_as_json, worst_case_page, worst_cases_as_json, worst_cases_page
@@ -1145,12 +1154,13 @@ def worst_case_command(
     given = read_lists(read_pairs(values or []), defaults_of(algorithm))
     settings: dict[str, Any] = {**of_class(class_name, given), "measure": measure, "output": output}
     lists = [name for name, value in given.items() if isinstance(value, list)]
+    hours = read_limit(limit)
     for option, used in (("--out", out is not None), ("--tune", bool(tune))):
         if lists and used:
             raise TightrateError(f"{option} is for one worst case: give {lists[0]} one value")
     if lists:
         with working(f"worst cases of {algorithm}"):
-            data = worst_cases(algorithm, settings, theorem=claimed, jobs=jobs, scheduler=scheduler)
+            data = worst_cases(algorithm, settings, theorem=claimed, jobs=jobs, scheduler=scheduler, limit=hours)
         if as_json:
             print_json(worst_cases_as_json(data))
         else:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.workload import HOURS, refuse_endless
 from tightrate.rates.statements.catalogue import theorem as catalogued
 from tightrate.rates.statements.theorem import Theorem
 from tightrate.simulator.worst_case import worst_case as programmes
-from tightrate.simulator.worst_case.settings import Method, settings_of
+from tightrate.simulator.worst_case.settings import Method, gradients_of, settings_of
 from tightrate.simulator.worst_case.worst_case import Interval, WorstCase
 from tightrate.verify.exact_worst_case import AgainstTheorem, against
 from tightrate.verify.sweep.execution import NO_DEMANDS, Failure, attempted, run_together
 
+Array = NDArray[Any]
+NUMBERS_TO_WRITE_DOWN, NUMBERS_TO_SOLVE = 4e6, 20.0  # of a programme: any one, and by the fourth power of its gradients
 COMPARED = ("bound", "ratio", "conclusion", "reason")
 
 
@@ -27,6 +33,7 @@ def worst_case(
     theorem: str | Theorem | None = None,
     jobs: int = 1,
     scheduler: str | None = None,
+    limit: float = HOURS,
     **settings: Any,
 ) -> WorstCase | AgainstTheorem | xr.Dataset:
     """The exact worst case of a method, or many of them where some settings are arrays; beside a theorem if one is
@@ -44,6 +51,7 @@ def worst_case(
         theorem: the statement to compare with, by id or itself
         jobs: processes
         scheduler: the address of a Dask cluster's scheduler
+        limit: hours on one core, as estimated, beyond which arrays are refused before anything is solved
         settings: K, R, M, L, mu, B, zeta_star, measure, output and the method's own steps, numbers or arrays
 
     Returns:
@@ -59,7 +67,7 @@ def worst_case(
     """
     claimed = catalogued(theorem) if isinstance(theorem, str) else theorem
     if any(np.ndim(value) > 0 for value in settings.values()):
-        return worst_cases(algorithm, settings, theorem=claimed, jobs=jobs, scheduler=scheduler)
+        return worst_cases(algorithm, settings, theorem=claimed, jobs=jobs, scheduler=scheduler, limit=limit)
     check_comparable(algorithm, settings, claimed)
     found = programmes.worst_case(algorithm, **settings)
     return found if claimed is None else against(claimed, found)
@@ -72,6 +80,7 @@ def worst_cases(
     theorem: Theorem | None = None,
     jobs: int = 1,
     scheduler: str | None = None,
+    limit: float = HOURS,
 ) -> xr.Dataset:
     """The worst case at every combination of the settings that are arrays."""
     axes = {name: np.asarray(value) for name, value in settings.items() if np.ndim(value) > 0}
@@ -79,6 +88,7 @@ def worst_cases(
         if values.ndim != 1 or values.size == 0 or not np.issubdtype(values.dtype, np.number):
             raise TightrateError(f"{name} must be a number or a list of numbers")
     fixed = {name: value for name, value in settings.items() if name not in axes}
+    _refuse_endless(algorithm, fixed, axes, limit)
     last = list(axes)[-1]
     shape = tuple(len(values) for values in axes.values())
     numbers = np.arange(np.prod(shape)).reshape(-1, shape[-1])
@@ -109,6 +119,17 @@ def worst_cases(
         coords=dict(axes),
         attrs={**told, **({} if theorem is None else {"theorem": theorem.id})},
     )
+
+
+def _refuse_endless(method: Method, fixed: Mapping[str, Any], axes: Mapping[str, Array], limit: float) -> None:
+    """One line instead of programmes whose solutions take longer than so many hours."""
+    rule = settings_of(method, {**fixed, **{name: values[0].item() for name, values in axes.items()}}).rule
+    sizes = [np.atleast_1d(axes.get(name, fixed.get(name, 1))).astype(float) for name in ("K", "R")]
+    gradients = [gradients_of(rule, K, R) for K, R in product(*sizes)]
+    of_every_size = prod(values.size for name, values in axes.items() if name not in ("K", "R"))
+    numbers = of_every_size * sum(NUMBERS_TO_WRITE_DOWN + NUMBERS_TO_SOLVE * n**4 for n in gradients)
+    cells = of_every_size * len(gradients)
+    refuse_endless(f"a table of {cells:.3g} worst cases", numbers, limit)
 
 
 def check_comparable(algorithm: Method, settings: Mapping[str, Any], theorem: Theorem | None) -> None:

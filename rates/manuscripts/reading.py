@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tightrate.common.errors import TightrateError
+from tightrate.common.files import is_regular
 from tightrate.rates.manuscripts.latex_source import LatexReader
 from tightrate.rates.manuscripts.manuscript import Builder, Manuscript, Place
 from tightrate.rates.manuscripts.markdown_source import MarkdownReader
@@ -51,7 +52,7 @@ def _read(path: Path, root: Path, builder: Builder, within: tuple[Path, ...]) ->
         if len(within) >= DEEPEST or len(builder.files) >= MOST_FILES or builder.length > LARGEST:
             builder.missing.append((place, f"the file {name} was not read: too deep, too many files, or too long"))
             return
-        inner = next((one for one in _candidates(name, root, path.parent) if one.is_file()), None)
+        inner = next((one for one in _candidates(name, root, path.parent) if is_regular(one)), None)
         if inner is None or inner.suffix.lower() not in LATEX:
             builder.missing.append((place, f"the file {name} that it includes is not there"))
         elif inner.resolve() in within:

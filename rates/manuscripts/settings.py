@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tightrate.common.errors import TightrateError, unknown_name
+from tightrate.common.files import is_regular
 from tightrate.rates.formulas.macros import Macro, definitions
 from tightrate.rates.manuscripts.manuscript import EVERYTHING
 from tightrate.rates.statements.paper_notation import parse_letters
@@ -45,7 +46,7 @@ def read_settings(
 ) -> Settings:
     """The settings beside a manuscript, if there are any, with those of the command line."""
     path = manuscript.parent / FILE
-    if not path.is_file():
+    if not is_regular(path):
         return Settings(command_letters=letters, macros=macros)
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))

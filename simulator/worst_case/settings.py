@@ -189,13 +189,17 @@ def _check_class(numbers: Mapping[str, float], symmetric: bool) -> None:
         raise TightrateError("the programme without symmetry needs a finite number of workers")
 
 
+def gradients_of(rule: Algorithm[Any], K: float, R: float) -> int:
+    """How many gradients of one worker the programme of K local steps and R rounds is about."""
+    return int((1 if rule.pools_gradients else K) * R) + 1
+
+
 def _check_size(rule: Algorithm[Any], numbers: Mapping[str, float], symmetric: bool) -> None:
     """Refuse what is not linear in gradients, and a programme that would not fit."""
     if not rule.linear:
         raise TightrateError("the method is not linear in the gradients: its worst case is no semidefinite programme")
     K, R = int(numbers["K"]), int(numbers["R"])
-    asked = (1 if rule.pools_gradients else K) * R + 1
-    points = asked if symmetric else asked * int(numbers["M"])
+    points = gradients_of(rule, K, R) * (1 if symmetric else int(numbers["M"]))
     if points > MOST_POINTS:
         entries = (points * (points + 1) / 2) ** 2
         raise TightrateError(

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 LEAST_COLUMNS = 20  # narrower terminals are not written for
+MOST_COLUMNS = 10_000
 LONGEST_WORD = 16  # that a column of a table is kept wide enough for
 SECONDS_BETWEEN_LINES = 20.0  # of progress in a log
 
@@ -32,9 +33,10 @@ STATUS_STYLE: Mapping[str, str] = {
 
 def console(stderr: bool = False) -> Console:
     """A console that respects NO_COLOR, pipes and narrow terminals, and never marks up what it is given."""
-    columns = os.environ.get("COLUMNS", "")
-    width = LEAST_COLUMNS if columns.isdigit() and 0 < int(columns[:9]) < LEAST_COLUMNS else None
-    known = {name: value for name, value in os.environ.items() if name != "COLUMNS" or value.strip("0")}
+    sizes = {name: os.environ.get(name, "") for name in ("COLUMNS", "LINES")}
+    columns = int(sizes["COLUMNS"][:9]) if sizes["COLUMNS"].isdecimal() else 0
+    width = min(max(columns, LEAST_COLUMNS), MOST_COLUMNS) if columns else None
+    known = {name: value for name, value in os.environ.items() if name not in sizes}
     return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=False, width=width, _environ=known)
 
 
