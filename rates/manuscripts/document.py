@@ -94,7 +94,7 @@ def read_document(manuscript: Manuscript, settings: Settings, progress: Progress
             unread.append(Unread(formula, reason))
         if row is not None:
             cells.setdefault(row, []).extend(found)
-        statements += [one for one in found if row is None or one.checked.left is not None or one.checked.hidden]
+        statements += [one for one in found if row is None or _says_what_it_is(one)]
     statements, uses = _with_alternatives(statements, alternatives, scopes[0][1], macros)
     return Document(
         manuscript,
@@ -105,6 +105,11 @@ def read_document(manuscript: Manuscript, settings: Settings, progress: Progress
         {row: tuple(found) for row, found in cells.items()},
         uses,
     )
+
+
+def _says_what_it_is(one: Statement) -> bool:
+    """Whether a cell has a left side or is an order, or has terms whose units nothing but a fault explains."""
+    return one.checked.left is not None or one.checked.hidden or (one.judged and not one.checked.units_consistent)
 
 
 def _with_alternatives(

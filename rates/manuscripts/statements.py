@@ -243,7 +243,8 @@ def other_explanation(
     scaled = any(ratio.scaling != 0 for ratio in ratios)
     if scaled and all(ratio.length == ratio.value == 0 for ratio in ratios):
         return "the units agree up to a scaling matrix", one, ""
-    if one.hidden and kind != "step size" and drops_constants(one):
+    is_order = one.hidden or one.left is None  # a cell of a table without more is one, too
+    if is_order and kind != "step size" and drops_constants(one):
         return "the order hides constants that have units", one, ""
     if not _is_anchored(one):
         return "nothing in it shows that its letters are those of optimization", one, ""

@@ -46,7 +46,7 @@ def parse_letters(text: str) -> dict[str, str]:
         except TightrateError as wrong:
             reason = f"--letters {part!r}: the left side must be one letter of the paper ({wrong})"
             raise TightrateError(reason) from None
-        if source in LETTERS and not (name in LETTERS or name in KINDS or _FORMULA.search(name)):
+        if source in LETTERS and not (name in LETTERS or name in KINDS or _FORMULA.search(name) or _meant(name)):
             raise TightrateError(f"--letters {part!r}: pairs are PAPER=ALPHABET; did you mean '{name}={source}'?")
         letters[source] = _named(part, source, name)
     return letters
@@ -88,8 +88,23 @@ def _named(pair: str, source: str, name: str) -> str:
             raise TightrateError(f"--letters {pair!r}: the right side is no formula ({wrong})") from None
         return name
     if known_letter(name) is None:
+        if meant := _meant(name):
+            said = " or ".join(f"{source}={one} ({LETTERS[one].meaning})" for one in meant)
+            raise TightrateError(f"--letters {pair!r}: {name!r} is no letter; did you mean {said}?")
         raise unknown_name("letter", name, [*LETTERS, *KINDS])
     return letter(name).name
+
+
+def _meant(name: str) -> list[str]:
+    """The letters, at most two, whose meaning has this word, those before which it begins.
+
+    >>> _meant("dimension"), _meant("worker"), _meant("H")
+    (['d'], ['M'], [])
+    """
+    word = re.compile(rf"\b{re.escape(name)}", re.IGNORECASE)
+    found = [(at.start(), one.name) for one in LETTERS.values() if len(name) > 2 and (at := word.search(one.meaning))]
+    first = min(found, default=(0, ""))[0]
+    return [one for start, one in found if start == first][:2]
 
 
 def _notation(paper_or_theorem: str) -> dict[str, str]:
