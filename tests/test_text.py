@@ -585,6 +585,8 @@ def test_every_paper_has_letters_that_can_be_read_and_told_apart() -> None:
     [
         ("H=X", "unknown letter 'X'"),
         ("L=H", "did you mean 'H=L'?"),
+        ("d=dimension", "did you mean d=d (dimension)?"),
+        ("n=workers", "did you mean n=M (workers"),
         ("H=zeta_str", "did you mean 'zeta_star'"),
         ("L*B=L", "must be one letter"),
         ("=L", "must be one letter"),

@@ -56,6 +56,7 @@ from tightrate.rates.symbols.alphabet import (
     meaning_of,
     symbol,
     with_definitions,
+    without_kinds,
 )
 from tightrate.rates.symbols.hypothesis import Given, Hypothesis
 from tightrate.rates.symbols.kinds import Kind
@@ -848,6 +849,7 @@ def _check(
         )
     remaining = {term.name: usual[index] for index, term in enumerate(checked) if not term.dominated}
     regimes, unknown = _regimes(remaining, given, budget) if effort.regimes else ({}, {})
+    unknown = {name: without_kinds(why) for name, why in unknown.items()}
     measures = _measures(units, question)
     is_one = bool(measures) and (
         question.named is not None or len(measures) == 1 or measures[0] in _ONE_MEASURE.values()

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import sympy
 from sympy import Add, Expr, Max, Min, Mul, Pow, Symbol
 
-from tightrate.rates.symbols.alphabet import letter
+from tightrate.rates.symbols.alphabet import known_letter, letter
 from tightrate.rates.symbols.units import PURE, Unit, UnitError
 
 
@@ -169,15 +169,9 @@ class _Collector:
             base = self.unit(part.base, place)
             if base is None:
                 return None
-            if (
-                not part.exp.is_Rational
-                and part.exp.free_symbols
-                and not {s.name.rpartition(":")[2] for s in part.exp.free_symbols}
-                <= {
-                    "alpha",
-                    "moment",
-                }
-            ):
+            letters = {s.name for s in part.exp.free_symbols}
+            of_moments = {name.rpartition(":")[2] for name in letters} <= {"alpha", "moment"}
+            if letters and not of_moments and (base.unknown or any(map(_counts, letters))):
                 self.equations.append(UnitEquation(base, f"the base of a power in {place} is a pure number"))
                 return OpenUnit()
             raised: OpenUnit = base**part.exp
@@ -208,6 +202,12 @@ class _Collector:
         found = [unit for part in parts if (unit := self.unit(part, place)) is not None]
         self.equations.extend(UnitEquation(unit * found[0] ** -1, claim) for unit in found[1:])
         return found[0] if found else None
+
+
+def _counts(name: str) -> bool:
+    """Whether a letter is a number of steps, rounds or workers, which no moment's order is."""
+    known = known_letter(name)
+    return known is not None and known.counts
 
 
 _COMPONENTS = ("length", "value", "scaling")

@@ -8,6 +8,7 @@ alone catches most misprints.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, reduce
@@ -65,7 +66,8 @@ class Unit:
             for name, exponent in ((name, sympy.sympify(exponent, strict=True)) for name, exponent in names)
             if exponent != 0
         ]
-        return " ".join(powers) or "pure number"
+        # A declared symbol is named SYMBOL:KIND; here it is shown as its author writes it.
+        return re.sub(r":[a-z]+", "", " ".join(powers)) or "pure number"
 
 
 PURE = Unit()
