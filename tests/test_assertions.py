@@ -392,6 +392,8 @@ def test_powers_are_those_of_counts_and_not_of_numbers_of_points() -> None:
     points = xr.DataArray([7, 8, 9], dims="point")
     K = xr.DataArray([4.0, 16.0, 64.0], dims="point", coords={"point": points.values})
     found = Measurement(1 / K, "it", {"K": K, "L": K})
+    none = AtMost(replace(found, symbols={"R": 0 * K}), 2 / K).check().evidence["would be violated"]
+    assert none["if sharper by an exponent of"] == {"R": np.inf}
     turned = AtMost(found, 2 / K**0.75).check().evidence["would be violated"]["if sharper by an exponent of"]
     assert turned == {"K": pytest.approx(0.25 + np.log(2) / np.log(64), rel=1e-4)}
 

@@ -194,7 +194,7 @@ def _moving(measurement: Measurement, judged: Named) -> Iterator[tuple[str, Name
             yield axis, judged[axis]
     for name, values in measurement.symbols.items():
         if name in LETTERS and LETTERS[name].counts and name not in judged.dims and values.size > 1:
-            yield name, values
+            yield name, values.where(values > 0)
 
 
 def _judged(measurement: Measurement, bound: Named, side: Side) -> Verdict:
