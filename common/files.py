@@ -87,7 +87,7 @@ def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
         place = _place(path)
         if place is not None:
             remove_abandoned(place.parent)
-            with _part_beside(place):
+            with _part_in(_above(place), place):
                 pass
 
 
@@ -125,7 +125,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
             with path.open("wb") as device:
                 device.write(content)
             return
-        with _part_beside(place) as part:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with _part_in(place.parent, place) as part:
             write(part)
             os.replace(part, place)
 
@@ -148,7 +149,6 @@ def _place(path: Path) -> Path | None:
     try:
         kind = os.stat(path).st_mode
     except FileNotFoundError:
-        place.parent.mkdir(parents=True, exist_ok=True)
         return place
     if stat.S_ISDIR(kind):
         raise TightrateError(f"cannot write {path}: it is a folder; give the name of a file")
@@ -157,10 +157,19 @@ def _place(path: Path) -> Path | None:
     return place if stat.S_ISREG(kind) else None
 
 
+def _above(place: Path) -> Path:
+    """The nearest folder that is there; names below it that no file can have are an error."""
+    above = next((one for one in place.parents if os.path.exists(one)), place.parent)
+    for name in place.relative_to(above).parts:
+        with suppress(FileNotFoundError):
+            os.stat(above / name)
+    return above
+
+
 @contextmanager
-def _part_beside(place: Path) -> Iterator[Path]:
-    """A new file in the folder of `place`, with its permissions, that is locked here and removed unless renamed."""
-    descriptor, part = _locked_part(place.parent)
+def _part_in(folder: Path, place: Path) -> Iterator[Path]:
+    """A new file in a folder, with the permissions of `place`, that is locked here and removed unless renamed."""
+    descriptor, part = _locked_part(folder)
     try:
         with suppress(OSError):
             os.chmod(part, stat.S_IMODE(place.stat().st_mode))

@@ -378,23 +378,40 @@ def _is_loaded(path: str) -> bool:
 @cache
 def _entry_points() -> tuple[str, ...]:
     """The names of the modules that installed packages offer."""
-    from importlib.metadata import entry_points
+    from importlib.metadata import distributions, entry_points
 
-    return tuple(sorted({one.value.partition(":")[0] for one in entry_points(group=GROUP)}))
+    try:
+        found = list(entry_points(group=GROUP))
+    except Exception:  # what some installer wrote cannot be read
+        found = []
+        for one in distributions():
+            with _left_out(f"what the installed package {one.name} offers"):
+                found += one.entry_points.select(group=GROUP)
+    return tuple(sorted({one.value.partition(":")[0] for one in found}))
 
 
 @cache
 def _installed() -> tuple[ModuleType, ...]:
     found: list[ModuleType] = []
     for name in _entry_points():
-        try:
+        with _left_out(f"the installed paper {name}"), redirect_stdout(sys.stderr):
             module = import_module(name)
             inside = pkgutil.walk_packages(getattr(module, "__path__", ()), f"{name}.")
-            found += [module, *(import_module(one.name) for one in inside)]
-        except Exception as error:  # somebody else's package may raise anything
-            why = " ".join(f"{type(error).__name__}: {error}".split())
-            raise TightrateError(f"the installed paper {name} cannot be loaded: {why}") from None
+            found += [module, *[import_module(one.name) for one in inside]]
     return tuple(found)
+
+
+@contextmanager
+def _left_out(what: str) -> Iterator[None]:
+    """A context in which somebody else's package may raise anything: nobody asked for it, so that the rest goes on."""
+    from multiprocessing import parent_process
+
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        if parent_process() is None:  # once, not by every worker
+            why = f"{type(error).__name__}: {_words_of(error)}"
+            print(f"tightrate: {what} is left out, it cannot be loaded: {why}", file=sys.stderr)
 
 
 # --- other processes -------------------------------------------------------------------------------------------------

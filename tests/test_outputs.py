@@ -313,3 +313,35 @@ def test_what_the_operating_system_refuses_nobody_expected_is_one_line(
     status, out, error = run("list", "papers")
     assert (status, out, is_one_line(error)) == (2, "", True)
     assert "/library/table: Too many open files" in error
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("figure", "krm-sweep", "--from", "none.nc", "--out", "new/figures"),
+        ("sweep", "broken.toml", "--out", "new/results.nc"),
+        ("lint", "paper.tex", "--letters", "H=", "--sarif", "new/findings.sarif"),
+        ("simulate", "local-sgd", "rank-one-pair", "K=-1", "--out", "new/run.nc"),
+        ("worst-case", "local-sgd", "K=-1", "--out", "new/worst.json"),
+        ("new-paper", "doe2026", "--from-bound", "L*(", "--out", "new/papers"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_what_is_refused_leaves_no_folder(
+    run: Run, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "paper.tex").write_text("$L B^2/R$")
+    (tmp_path / "broken.toml").write_text("axes = 5")
+    assert refused(run(*command))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.toml", "paper.tex"]
+
+
+def test_a_place_that_can_be_written_is_asked_about_without_making_its_folders(tmp_path: Path) -> None:
+    check_output(tmp_path / "new" / "deep" / "out")
+    assert not list(tmp_path.iterdir())
+    for impossible in (tmp_path / "new" / ("x" * 300) / "out", tmp_path / "new" / "deep" / ("x" * 300)):
+        with pytest.raises(TightrateError, match="cannot write"):
+            check_output(impossible)
+    write_whole(tmp_path / "new" / "deep" / "out", lambda part: part.write_text("kept"))
+    assert (tmp_path / "new" / "deep" / "out").read_text() == "kept"

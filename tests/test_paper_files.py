@@ -5,8 +5,9 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -205,15 +206,19 @@ def test_papers_of_the_environment_are_loaded(write: Write, monkeypatch: pytest.
         catalogue.theorem("doe2026/thm1")
 
 
-def test_installed_papers_are_found_by_their_entry_point(tmp_path: Path) -> None:
+def install(folder: Path, name: str, text: str, entry_points: bytes | None = None) -> None:
     """A package in a folder of its own, with the metadata that an installer writes."""
-    (tmp_path / "doe_paper").mkdir()
-    (tmp_path / "doe_paper" / "__init__.py").write_text("")
-    (tmp_path / "doe_paper" / "rates.py").write_text(PAPER)
-    about = tmp_path / "doe_paper-1.0.dist-info"
+    (folder / name).mkdir(parents=True)
+    (folder / name / "__init__.py").write_text("")
+    (folder / name / "rates.py").write_text(text)
+    about = folder / f"{name}-1.0.dist-info"
     about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: doe-paper\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(f"[{paper_files.GROUP}]\ndoe = doe_paper\n")
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_bytes(entry_points or f"[{paper_files.GROUP}]\n{name} = {name}\n".encode())
+
+
+def test_installed_papers_are_found_by_their_entry_point(tmp_path: Path) -> None:
+    install(tmp_path, "doe_paper", PAPER)
     code = (
         f"import sys; sys.path.append({str(tmp_path)!r})\n"
         "from tightrate.rates.statements.catalogue import theorem, paper_ids\n"
@@ -222,6 +227,44 @@ def test_installed_papers_are_found_by_their_entry_point(tmp_path: Path) -> None
     root = Path(__file__).parents[1]
     ran = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert ran.stdout == "doe2026/thm1 doe2026\n"
+
+
+NO_PAPERS: Mapping[str, tuple[str, bytes | None]] = {
+    "raises": ("raise RuntimeError('two\\nlines')", None),
+    "ends": ("import sys; print('printed'); sys.exit(3)", None),
+    "long": ("raise ValueError('x' * 10_000)", None),
+    "needs": ("import a_library_that_is_not_there", None),
+    "syntax": ("def (:", None),
+    "elsewhere": ("", b"[tightrate.papers]\none = not_there.rates\n"),
+    "nameless": ("", b"[tightrate.papers]\none =\n"),
+    "relative": ("", b"[tightrate.papers]\none = .rates\n"),
+    "no_pairs": ("", b"[tightrate.papers]\none\n"),
+    "no_text": ("", b"[tightrate.papers]\n\xff\xfe\n"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_PAPERS)
+def test_an_installed_paper_that_is_broken_is_one_line_and_the_rest_goes_on(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, offered = NO_PAPERS[kind]
+    install(tmp_path / "broken", kind, text, offered)
+    install(tmp_path / "whole", "whole", PAPER)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "broken"), str(tmp_path / "whole")])
+    for found in (paper_files._entry_points, paper_files._installed):
+        monkeypatch.setattr(paper_files, found.__name__, cache(found.__wrapped__))
+    assert catalogue.theorem("doe2026/thm1").id == "doe2026/thm1"
+    assert catalogue.theorem("patel2024/prop7").id == "patel2024/prop7"
+    out, error = capsys.readouterr()
+    named = {"elsewhere": "not_there.rates", "nameless": "paper ", "relative": ".rates"}.get(kind, kind)
+    lines = [line for line in error.splitlines() if line != "printed"]
+    assert out == ""
+    assert len(lines) == 1
+    assert f"{named} " in lines[0]
+    assert lines[0].startswith("tightrate: ")
+    assert len(lines[0]) < 700
+    for module in ("whole.rates", "whole", kind, f"{kind}.rates"):
+        sys.modules.pop(module, None)
 
 
 def test_another_process_loads_the_same_file_or_refuses(write: Write) -> None:
