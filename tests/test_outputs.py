@@ -236,7 +236,8 @@ def no_file_may_grow() -> None:
 @pytest.mark.parametrize("command", [("new-paper", "doe2026"), (*SIMULATE, "--out", "out.json"), ("sweep", "s.toml")])
 def test_a_full_disk_is_one_line_and_leaves_nothing(command: tuple[str, ...], spec: Path) -> None:
     before = snapshot(spec.parent)
-    status, _, error = run_child(*command, cwd=spec.parent, preexec_fn=no_file_may_grow)
+    quiet = {"PYTHONDONTWRITEBYTECODE": "1"}  # what Python writes before it is deaf to the signal would kill it
+    status, _, error = run_child(*command, cwd=spec.parent, preexec_fn=no_file_may_grow, env=quiet)
     assert (status, is_one_line(error)) == (2, True), error
     assert "File too large" in error
     assert snapshot(spec.parent) == before
