@@ -132,6 +132,7 @@ def test_options_that_count_are_read_in_ascii_digits(text: str) -> None:
         (*RUN, "R=2", "lam=0.1", "lambda=0.2"),
         ("worst-case", "local-sgd", "K=2", "R=1", "eta=0.5,1", "--limit", "1e-9"),
         ("worst-case", "local-sgd", "K=2", "R=1", "eta=0.5,1", "--limit", "nan"),
+        ("worst-case", "local-sgd", "K=2", "R=1", "--tune", "eta", "--limit", "1e-6"),
     ],
     ids=lambda arguments: " ".join(arguments)[:60],
 )

@@ -1148,7 +1148,7 @@ def worst_case_command(
     from tightrate.terminal.output import console, working
     from tightrate.terminal.worst_case import worst_case_as_json, worst_case_page, worst_cases_as_json, worst_cases_page
     from tightrate.verify.exact_worst_case import against
-    from tightrate.verify.worst_case_sweep import check_comparable, worst_cases
+    from tightrate.verify.worst_case_sweep import check_comparable, refuse_endless_programmes, worst_cases
 
     claimed = theorem_of(theorem) if theorem is not None else None
     given = read_lists(read_pairs(values or []), defaults_of(algorithm))
@@ -1170,6 +1170,8 @@ def worst_case_command(
         check_output(out)
     start = {name: float(settings.pop(name, 1.0)) for name in read_names(tune)}
     check_comparable(algorithm, {**settings, **start}, claimed)
+    if start:
+        refuse_endless_programmes(algorithm, {**settings, **start}, {}, len(start), hours)
     steps: dict[str, float] = {}
     with working(f"worst case of {algorithm}"):
         if start:

@@ -24,6 +24,7 @@ from tightrate.verify.sweep.execution import NO_DEMANDS, Failure, attempted, run
 
 Array = NDArray[Any]
 NUMBERS_TO_WRITE_DOWN, NUMBERS_TO_SOLVE = 4e6, 20.0  # of a programme: any one, and by the fourth power of its gradients
+TRIED_FOR_A_STEP = 30  # values, until it is found
 COMPARED = ("bound", "ratio", "conclusion", "reason")
 
 
@@ -88,7 +89,7 @@ def worst_cases(
         if values.ndim != 1 or values.size == 0 or not np.issubdtype(values.dtype, np.number):
             raise TightrateError(f"{name} must be a number or a list of numbers")
     fixed = {name: value for name, value in settings.items() if name not in axes}
-    _refuse_endless(algorithm, fixed, axes, limit)
+    refuse_endless_programmes(algorithm, fixed, axes, limit=limit)
     last = list(axes)[-1]
     shape = tuple(len(values) for values in axes.values())
     numbers = np.arange(np.prod(shape)).reshape(-1, shape[-1])
@@ -121,15 +122,26 @@ def worst_cases(
     )
 
 
-def _refuse_endless(method: Method, fixed: Mapping[str, Any], axes: Mapping[str, Array], limit: float) -> None:
-    """One line instead of programmes whose solutions take longer than so many hours."""
+def refuse_endless_programmes(
+    method: Method, fixed: Mapping[str, Any], axes: Mapping[str, Array], tuned: int = 0, limit: float = HOURS
+) -> None:
+    """One line instead of programmes whose solutions take longer than so many hours, of a table or a search of steps.
+
+    Args:
+        method: a name, or what makes a method
+        fixed: what is one number everywhere, or where a search begins
+        axes: what a table is over
+        tuned: how many steps are searched, 0 for none
+        limit: hours on one core
+    """
     rule = settings_of(method, {**fixed, **{name: values[0].item() for name, values in axes.items()}}).rule
     sizes = [np.atleast_1d(axes.get(name, fixed.get(name, 1))).astype(float) for name in ("K", "R")]
     gradients = [gradients_of(rule, K, R) for K, R in product(*sizes)]
-    of_every_size = prod(values.size for name, values in axes.items() if name not in ("K", "R"))
+    tried = TRIED_FOR_A_STEP * tuned if tuned else 1
+    of_every_size = tried * prod(values.size for name, values in axes.items() if name not in ("K", "R"))
     numbers = of_every_size * sum(NUMBERS_TO_WRITE_DOWN + NUMBERS_TO_SOLVE * n**4 for n in gradients)
     cells = of_every_size * len(gradients)
-    refuse_endless(f"a table of {cells:.3g} worst cases", numbers, limit)
+    refuse_endless(f"a {'search' if tuned else 'table'} of {cells:.3g} worst cases", numbers, limit)
 
 
 def check_comparable(algorithm: Method, settings: Mapping[str, Any], theorem: Theorem | None) -> None:
