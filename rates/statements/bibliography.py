@@ -42,11 +42,11 @@ def references(text: str = "") -> dict[str, Reference]:
 
 @cache
 def _read(text: str) -> dict[str, Reference]:
-    from pybtex.database import parse_string  # only pages that show a reference need it
+    from pybtex.database.input.bibtex import Parser  # only pages that show a reference need it
     from pybtex.exceptions import PybtexError
 
     try:
-        entries = parse_string(text, "bibtex").entries
+        entries = Parser().parse_string(text).entries
     except PybtexError as wrong:
         raise TightrateError(f"the BibTeX entry cannot be read: {' '.join(str(wrong).split())}") from None
     found = {}
@@ -62,7 +62,7 @@ def _read(text: str) -> dict[str, Reference]:
             year=int(fields["year"]) if fields.get("year", "").isdigit() else 0,
             venue=_plain(venue),
             url=url,
-            bibtex=entry.to_string("bibtex").strip(),
+            bibtex=_source(key, text) or entry.to_string("bibtex").strip(),
         )
     return found
 
@@ -74,11 +74,16 @@ def reference(key: str, text: str = "") -> Reference:
     2024
     """
     whole = text or bibliography()
-    alone = re.search(rf"^@\w+{{{re.escape(key)},.*?^}}$", whole, re.MULTILINE | re.DOTALL)
-    known = _read(alone[0] if alone else whole)  # one entry is read faster than all
+    known = _read(_source(key, whole) or whole)  # one entry is read faster than all
     if key not in known:
         raise unknown_name("reference", key, known)
     return known[key]
+
+
+def _source(key: str, text: str) -> str:
+    """The entry as it is written, where its braces stand on lines of their own."""
+    alone = re.search(rf"^@\w+{{{re.escape(key)},.*?^}}$", text, re.MULTILINE | re.DOTALL)
+    return alone[0] if alone else ""
 
 
 def _plain(text: str) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import reduce
+from typing import TYPE_CHECKING
 
 import sympy
 from sympy import Expr
 from sympy.logic.boolalg import Boolean
 
 from tightrate.common.errors import TightrateError
-from tightrate.rates.formulas.parse import ParsedInequality, parse, parse_hypotheses
+
+if TYPE_CHECKING:
+    from tightrate.rates.formulas.parse import ParsedInequality
 
 Formula = Expr | str | int | float
 Letters = Mapping[str, str]
@@ -31,6 +34,8 @@ def expression_of(formula: object, what: str, letters: Letters | None = None) ->
     if isinstance(formula, Expr):
         return formula
     if isinstance(formula, str):
+        from tightrate.rates.formulas.parse import parse  # expressions need no reader, and start without it
+
         try:
             return sympy.Add(*parse(formula, letters or None).terms)
         except TightrateError as reason:
@@ -60,6 +65,8 @@ def relation_of(text: str, letters: Letters | None = None) -> Boolean | None:
         if _is_formula(text, letters):
             raise TightrateError(f"condition {text!r} is a formula without a relation; write 'A <= B' (or >=, =)")
         return None
+    from tightrate.rates.formulas.parse import parse_hypotheses
+
     try:
         found = parse_hypotheses(text.replace("==", "="), letters or None)
     except TightrateError as reason:
@@ -86,6 +93,8 @@ def _relations(found: tuple[ParsedInequality, ...]) -> list[Boolean]:
 
 
 def _is_formula(text: str, letters: Letters | None) -> bool:
+    from tightrate.rates.formulas.parse import parse
+
     try:
         parse(text, letters or None)
     except TightrateError:

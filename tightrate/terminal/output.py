@@ -8,13 +8,15 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, redirect_stdout, suppress
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 LEAST_COLUMNS = 20  # narrower terminals are not written for
 MOST_COLUMNS = 10_000
@@ -32,12 +34,16 @@ STATUS_STYLE: Mapping[str, str] = {
 
 
 def console(stderr: bool = False) -> Console:
-    """A console that respects NO_COLOR, pipes and narrow terminals, and never marks up what it is given."""
+    """A console that respects NO_COLOR, pipes and narrow terminals, and never marks up what it is given.
+
+    >>> console().print("[bold] eq:x: and :cat:")
+    [bold] eq:x: and :cat:
+    """
     sizes = {name: os.environ.get(name, "") for name in ("COLUMNS", "LINES")}
     columns = int(sizes["COLUMNS"][:9]) if sizes["COLUMNS"].isdecimal() else 0
     width = min(max(columns, LEAST_COLUMNS), MOST_COLUMNS) if columns else None
     known = {name: value for name, value in os.environ.items() if name not in sizes}
-    return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=False, width=width, _environ=known)
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width, _environ=known)
 
 
 def say(text: str) -> None:
@@ -106,6 +112,8 @@ def _told_line_by_line(columns: Sequence[str], lines: Sequence[Sequence[str]]) -
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """A sign of life on standard error while something runs whose length nobody knows; nothing off a terminal."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # short commands show no progress
+
     shown = console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     bars = Progress(*columns, console=shown, disable=not shown.is_terminal, transient=True)
@@ -142,6 +150,8 @@ def _log(line: str) -> None:
 @contextmanager
 def progress() -> Iterator[Watcher]:
     """A context in which work can report progress."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     shown = console(stderr=True)
     log = None if shown.is_terminal else _log
