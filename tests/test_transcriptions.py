@@ -357,7 +357,10 @@ def slips(entry: Theorem) -> Iterator[Slip]:
     yield "another side", replace(entry, bound=replace(bound, kind=other_side[bound.kind]))
     constants = "hidden" if bound.constants == "explicit" else "explicit"
     yield "constants that were not given", replace(entry, bound=replace(bound, constants=constants))
-    yield "another sense", replace(entry, holds="surely" if entry.holds != "surely" else "in expectation")
+    yield (
+        "another sense",
+        replace(entry, holds="deterministically" if entry.holds != "deterministically" else "in expectation"),
+    )
 
 
 def changed_relations(found: Boolean | None) -> Iterator[tuple[str, Boolean]]:

@@ -42,7 +42,7 @@ LOCAL_GD = Statements(
     PAPER,
     problem_class="convex, $L$-smooth, heterogeneity $zeta_star$ at the optimum, no noise",
     iterate=MEAN_OVER_STEPS,
-    holds="surely",
+    holds="deterministically",
 )
 
 

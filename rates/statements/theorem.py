@@ -28,7 +28,7 @@ ProvenanceLabel = Literal[
     "read", "corrected", "assembled", "own", "stated", "quoted", "summary", "re-derived", "memory"
 ]
 
-Holds = Literal["surely", "in expectation", "with high probability"]
+Holds = Literal["deterministically", "in expectation", "with high probability"]
 
 PROVENANCE_MEANING: Mapping[ProvenanceLabel, str] = {
     "read": "read in the paper",

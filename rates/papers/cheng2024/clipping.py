@@ -18,7 +18,7 @@ SCALAR = Statements(
     algorithm="clipping",
     problem_class="one coordinate of a stochastic gradient",
     iterate="none",
-    holds="surely",
+    holds="deterministically",
 )
 SCALAR_CLIPPING = (
     Condition("moment of order at least 2", Ge(alpha, 2)),

@@ -117,7 +117,7 @@ def difference_factor(steps: Expr) -> Expr:
     "The gradient is at most a multiple of the envelope's gradient",
     measure="gradient-to-envelope",
     iterate="any point",
-    holds="surely",
+    holds="deterministically",
     provenance=read("Lemma C.4, (C.43)"),
 )
 def lem_c4_ratio() -> Stated:
@@ -140,7 +140,7 @@ def lem_c8_upper() -> Stated:
     "lemC8-lower",
     "A worker's preconditioner shrinks little within a round",
     measure="preconditioner-ratio",
-    holds="surely",
+    holds="deterministically",
     provenance=read("Lemma C.8, (C.7)"),
 )
 def lem_c8_lower() -> dict[str, Expr]:

@@ -20,7 +20,7 @@ RULES: Mapping[Rule, str] = {
 ENTRIES_BOUNDED = Condition("every entry of the start and of the increments $H^t$ is at most $d_max$ in size")
 EARLIER_TEXT = "in the form of arXiv 2206.08303"
 
-SCALING_MATRIX = SAVIC.sharing(problem_class="any", iterate="every update", holds="surely")
+SCALING_MATRIX = SAVIC.sharing(problem_class="any", iterate="every update", holds="deterministically")
 GROWTH = SCALING_MATRIX.sharing(measure="scaling-growth")
 
 

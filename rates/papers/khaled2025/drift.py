@@ -21,7 +21,7 @@ DRIFT = LOCAL_SGD.sharing(measure="squared-drift", iterate="after $K$ local step
     "lemma1",
     "A gradient step is nonexpansive",
     measure="contraction",
-    holds="surely",
+    holds="deterministically",
     iterate="one local step",
     provenance=read("Lemma 1", f"{PROOFS}#lemma7"),
 )

@@ -19,7 +19,7 @@ FEDADA2 = Statements(
     algorithm="fedada2",
     problem_class="non-convex, $L$-smooth, bounded gradients, full-batch client gradients",
     iterate="best round",
-    holds="surely",
+    holds="deterministically",
     units=ADAPTIVE_STEPS,
 )
 

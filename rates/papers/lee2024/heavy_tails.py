@@ -28,7 +28,7 @@ ANY_NOISE = Statements(
     PAPER,
     algorithm="fedada2",
     problem_class="$L$-smooth with a minimizer, any noise",
-    holds="surely",
+    holds="deterministically",
     units=ADAPTIVE_STEPS,
 )
 

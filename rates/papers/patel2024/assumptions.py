@@ -22,7 +22,7 @@ STRONGLY_CONVEX_HIGHER_ORDER = (
 WEIGHTED_AVERAGE = "average over all steps with weights $(1 - mu eta / 2)^-(t+1)$"
 UNIFORM_AVERAGE = "uniform average of all $M K R$ local iterates"
 
-NOISELESS_QUADRATICS = Statements(PAPER, problem_class=QUADRATIC_WORKERS, holds="surely")
+NOISELESS_QUADRATICS = Statements(PAPER, problem_class=QUADRATIC_WORKERS, holds="deterministically")
 
 K_AT_LEAST_2, M_AT_LEAST_2 = koloskova2020.TWO_LOCAL_STEPS, koloskova2020.TWO_WORKERS
 EVEN_WORKERS = Condition("an even number of workers", Eq(Mod(M, 2), 0))

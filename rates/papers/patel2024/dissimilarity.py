@@ -14,7 +14,7 @@ from tightrate.rates.statements.implication import Implication, Specialization
 from tightrate.rates.symbols.alphabet import B, D, M, tau, zeta_star
 
 ON_BALL = Statements(
-    PAPER, measure="dissimilarity", problem_class=CONVEX, iterate="any point of the ball", holds="surely"
+    PAPER, measure="dissimilarity", problem_class=CONVEX, iterate="any point of the ball", holds="deterministically"
 )
 
 

@@ -21,7 +21,7 @@ from tightrate.rates.statements.setting import DISSIMILARITY_IN_BALL, Setting
 from tightrate.rates.statements.theorem import Condition
 from tightrate.rates.symbols.alphabet import B, D, K, L, R, eta, gamma, mu, sigma, tau, zeta_star
 
-DRIFT = Statements(PAPER, measure="drift", iterate="one round from the optimum", holds="surely")
+DRIFT = Statements(PAPER, measure="drift", iterate="one round from the optimum", holds="deterministically")
 
 
 def _two_quadratics_fixed_point() -> Expr:

@@ -17,7 +17,7 @@ from tightrate.rates.statements.theorem import Condition, Erratum
 from tightrate.rates.symbols.alphabet import K, L, eta, zeta_mean, zeta_opt, zeta_star
 
 MOVEMENT = Statements(
-    PAPER, measure="movement", problem_class=CONVEX, iterate="one round from the optimum", holds="surely"
+    PAPER, measure="movement", problem_class=CONVEX, iterate="one round from the optimum", holds="deterministically"
 )
 
 
