@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tightrate.command_line import app
+from tightrate.command_line import application
 from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.catalogue import theorem, theorem_ids, theorems
 from tightrate.rates.statements.theorem import Theorem
@@ -370,14 +370,16 @@ def test_a_client_walks_as_by_hand() -> None:
 def test_command_line() -> None:
     runner = CliRunner()
     done = runner.invoke(
-        app, ["falsify", "dekel2012/explicit", "--evaluations", "128", "--json"], standalone_mode=False
+        application(), ["falsify", "dekel2012/explicit", "--evaluations", "128", "--json"], standalone_mode=False
     )
     (document,) = json.loads(done.output)
     assert document["verdict"] == document["expected"] == "consistent"
     assert document["ratio"] <= 1 + 1e-9
     assert done.return_value == 0
     point = " ".join(f"{name}={value!r}" for name, value in document["evidence"]["point"].items())
-    again = runner.invoke(app, ["falsify", "dekel2012/explicit", "--witness", point, "--json"], standalone_mode=False)
+    again = runner.invoke(
+        application(), ["falsify", "dekel2012/explicit", "--witness", point, "--json"], standalone_mode=False
+    )
     assert json.loads(again.output)[0]["ratio"] == pytest.approx(document["ratio"], rel=1e-12)
     assert theorem("dekel2012/explicit").title in document["statement"]
 

@@ -22,7 +22,7 @@ from command_runs import is_one_line
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tightrate.command_line import app, main
+from tightrate.command_line import application, main
 from tightrate.common import paper_files
 from tightrate.verify.cache.netcdf import save_dataset
 from tightrate.verify.new_paper import new_paper
@@ -153,7 +153,7 @@ ENDLESS: Mapping[str, Sequence[str]] = {
 }
 """What keeps commands short whose whole work takes minutes by design."""
 READ_FORMULAS = ("compare", "check-bound", "rounds", "new-paper", "lint")  # which have budgets of their own
-COMMANDS: Mapping[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMANDS: Mapping[str, Any] = typer.main.get_command(application()).commands  # type: ignore[attr-defined]
 
 
 def key(command: str, parameter: Any) -> str:

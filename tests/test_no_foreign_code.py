@@ -14,7 +14,7 @@ import xarray as xr
 from command_runs import ROOT, is_one_line, run_child
 from typer.main import get_command
 
-from tightrate.command_line import app
+from tightrate.command_line import application
 from tightrate.common.processes import SAFE, in_processes, safe_children
 from tightrate.verify.cache.netcdf import save_dataset
 
@@ -57,7 +57,7 @@ COMMANDS = [
 
 def test_every_command_is_among_these() -> None:
     tried = {(getattr(one, "values", None) or (one,))[0][0] for one in COMMANDS}
-    assert tried == {*get_command(app).commands}  # type: ignore[attr-defined]
+    assert tried == {*get_command(application()).commands}  # type: ignore[attr-defined]
 
 
 @pytest.fixture

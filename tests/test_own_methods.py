@@ -11,7 +11,7 @@ import xarray as xr
 from typer.testing import CliRunner
 
 import tightrate as tr
-from tightrate.command_line import app
+from tightrate.command_line import application
 from tightrate.common.errors import TightrateError
 from tightrate.simulator.exact.moments import exact_moments
 from tightrate.simulator.sampled.sampling import sample
@@ -89,7 +89,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(paper: str, *arguments: str, status: int = 0) -> str:
     """What a command prints that knows the paper."""
-    done = CliRunner().invoke(app, [*arguments, "--paper", str(FILES / f"{paper}.py")], standalone_mode=False)
+    done = CliRunner().invoke(application(), [*arguments, "--paper", str(FILES / f"{paper}.py")], standalone_mode=False)
     if done.exception is not None:
         raise done.exception
     assert (done.return_value or 0) == status, done.output

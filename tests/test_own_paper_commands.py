@@ -11,7 +11,7 @@ import xarray as xr
 from typer.testing import CliRunner
 
 import tightrate as tr
-from tightrate.command_line import app
+from tightrate.command_line import application
 from tightrate.common import paper_files
 from tightrate.common.errors import TightrateError
 from tightrate.verify.exact_worst_case import AgainstTheorem
@@ -143,7 +143,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     (tmp_path / "p.tex").write_text(r"The gap is at most $$F(\hat x)-F^\star\le\frac{B^2}{q\eta K R}.$$")
 
     def with_paper(*arguments: str, status: int = 0) -> str:
-        done = CliRunner().invoke(app, [*arguments, "--paper", "doe.py"], standalone_mode=False)
+        done = CliRunner().invoke(application(), [*arguments, "--paper", "doe.py"], standalone_mode=False)
         if done.exception is not None:
             raise done.exception
         assert (done.return_value or 0) == status, done.output
@@ -276,13 +276,13 @@ def test_the_paper_is_unknown_without_the_option(run: Run) -> None:
     run("list", "papers")
     (module,) = paper_files.files()
     paper_files.forget(module)
-    done = CliRunner().invoke(app, ["show", "doe2026/thm1"], standalone_mode=False)
+    done = CliRunner().invoke(application(), ["show", "doe2026/thm1"], standalone_mode=False)
     assert isinstance(done.exception, TightrateError)
 
 
 @pytest.mark.usefixtures("run")
 def test_the_option_comes_first_wherever_it_stands() -> None:
-    done = CliRunner().invoke(app, ["show", "--paper", "doe.py", "doe2026/thm1"], standalone_mode=False)
+    done = CliRunner().invoke(application(), ["show", "--paper", "doe.py", "doe2026/thm1"], standalone_mode=False)
     assert "Lazy steps count less" in done.output
 
 
@@ -290,7 +290,7 @@ def test_what_a_paper_prints_is_no_part_of_an_answer(tmp_path: Path, monkeypatch
     """Neither when it is loaded, nor in its theorems, nor in its problems, here and in other processes."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
-    assert CliRunner().invoke(app, ["new-paper", "loud"]).exit_code == 0
+    assert CliRunner().invoke(application(), ["new-paper", "loud"]).exit_code == 0
     path = tmp_path / "loud.py"
     lines = path.read_text().replace('axes={"K": [1, 4, 16], "R": [4, 16, 64, 256]}', 'axes={"K": [1, 2], "R": [1, 2]}')
     lines = lines.replace("    return tr.Stated", "    print('SHOUT')\n    return tr.Stated")
@@ -300,6 +300,6 @@ def test_what_a_paper_prints_is_no_part_of_an_answer(tmp_path: Path, monkeypatch
     for arguments in (("verify", "--jobs", "1"), ("show", "loud/thm1"), ("evaluate", "loud/thm1", *values)):
         for module in paper_files.files():
             paper_files.forget(module)
-        said = CliRunner().invoke(app, [*arguments, "--json", "--paper", str(path)])
+        said = CliRunner().invoke(application(), [*arguments, "--json", "--paper", str(path)])
         assert json.loads(said.stdout)
         assert "SHOUT" in said.stderr

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from tightrate.command_line import app, main
+from tightrate.command_line import application, main
 from tightrate.common import paper_files
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.noise import NOISES
@@ -392,16 +392,16 @@ def test_the_page_has_what_a_claim_has_in_the_report(tmp_path: Path) -> None:
 
 def test_command_line(tmp_path: Path) -> None:
     runner = CliRunner()
-    made = runner.invoke(app, ["new-paper", "doe2026", "--out", str(tmp_path)], standalone_mode=False)
+    made = runner.invoke(application(), ["new-paper", "doe2026", "--out", str(tmp_path)], standalone_mode=False)
     assert made.exit_code == 0
     path = tmp_path / "doe2026.py"
-    done = runner.invoke(app, ["verify", "--paper", str(path), "--json"], standalone_mode=False)
+    done = runner.invoke(application(), ["verify", "--paper", str(path), "--json"], standalone_mode=False)
     (document,) = json.loads(done.output)
     assert document["verdict"] == "consistent"
     assert document["bound"]["units_consistent"] is True
     assert done.return_value == 0
     path.write_text(path.read_text().replace("2*eta*K*R", "2000*eta*K*R"))
-    done = runner.invoke(app, ["verify", "--paper", str(path), "--json"], standalone_mode=False)
+    done = runner.invoke(application(), ["verify", "--paper", str(path), "--json"], standalone_mode=False)
     assert json.loads(done.output)[0]["verdict"] == "violated"
     assert done.return_value == 1
 
@@ -409,7 +409,7 @@ def test_command_line(tmp_path: Path) -> None:
 def test_options_that_exclude_each_other_are_refused(tmp_path: Path) -> None:
     runner = CliRunner()
     for arguments in (["--power", "--paper", "x.py"], ["patel2024/*", "--power"], ["--report", str(tmp_path)]):
-        refused = runner.invoke(app, ["verify", *arguments], standalone_mode=False)
+        refused = runner.invoke(application(), ["verify", *arguments], standalone_mode=False)
         assert isinstance(refused.exception, TightrateError)
 
 
@@ -456,7 +456,7 @@ def test_finished_cells_are_kept_and_stale_when_the_paper_changes(tmp_path: Path
 
 def test_a_statement_shows_its_own_names_on_the_terminal(tmp_path: Path) -> None:
     path = paper(tmp_path, '{"far": "B^2/(2000*eta*K*R)", "noise": "eta*sigma^2"}', PLAIN)
-    done = CliRunner().invoke(app, ["verify", "--paper", str(path)], standalone_mode=False)
+    done = CliRunner().invoke(application(), ["verify", "--paper", str(path)], standalone_mode=False)
     assert done.return_value == 1
     for shown in ("own/thm1  t", "far ", "noise ", "violated", "where ", "K = "):
         assert shown in done.output, done.output

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner
 
-from tightrate.command_line import app
+from tightrate.command_line import application
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.noise import NOISES
 from tightrate.constructions.problem import PROBLEMS
@@ -232,7 +232,7 @@ def test_the_error_of_one_replica_is_unknown_unless_nothing_is_random() -> None:
     one = {**VALUES, "replicas": 1}
     assert simulate("local-sgd", QUADRATICS, one, method="sample").measures["gap"].stderr is None
     shown = CliRunner().invoke(
-        app, ["simulate", "local-adam", QUADRATICS, "eta=0.1", "K=1", "R=1", "sigma=1", "replicas=1"]
+        application(), ["simulate", "local-adam", QUADRATICS, "eta=0.1", "K=1", "R=1", "sigma=1", "replicas=1"]
     )
     assert "unknown" in shown.stdout
     assert "diverged" not in shown.stdout
@@ -479,7 +479,7 @@ def test_a_bounded_step_is_not_said_to_have_no_mean() -> None:
 
 
 def run(*arguments: str) -> Any:
-    result = CliRunner().invoke(app, ["simulate", "local-adam", QUADRATICS, *arguments, "--json"])
+    result = CliRunner().invoke(application(), ["simulate", "local-adam", QUADRATICS, *arguments, "--json"])
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 

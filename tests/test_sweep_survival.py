@@ -21,7 +21,7 @@ import xarray as xr
 from joblib.externals.loky import reusable_executor
 from typer.testing import CliRunner
 
-from tightrate.command_line import app
+from tightrate.command_line import application
 from tightrate.common.errors import TightrateError
 from tightrate.simulator.by_name import Problems
 from tightrate.verify.cache.code_digest import reached, source_digest
@@ -213,7 +213,7 @@ def test_a_cluster_gives_the_same_bits_and_outlives_a_killed_worker(
     for limit in ("SECONDS_TO_CONNECT", "SECONDS_WITHOUT_WORKERS"):
         monkeypatch.setattr(f"tightrate.verify.sweep.execution.{limit}", PATIENCE)
     arguments = ["sweep", str(tuned), "--out", str(out), "--scheduler", address]
-    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    done = CliRunner().invoke(application(), arguments, catch_exceptions=False)
     assert done.exit_code == 0
     assert killed_at == [1]
     workers[0].wait(PATIENCE)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tightrate.command_line import app
+from tightrate.command_line import application
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.quadratics import QuadraticWorkers
 from tightrate.rates.statements.bound import Term
@@ -411,7 +411,7 @@ def test_the_witness_of_a_quadratic_bound_is_a_quadratic_that_the_simulator_runs
     mutant = claim.assertion(session.data(claim.data[0])).mutants()["constant times 0.5"]
     witness = mutant.check().witness
     assert witness is not None
-    done = CliRunner().invoke(app, [*witness["functions"].split()[1:], "--json"], catch_exceptions=False)
+    done = CliRunner().invoke(application(), [*witness["functions"].split()[1:], "--json"], catch_exceptions=False)
     assert json.loads(done.stdout)["measures"]["gap"]["mean"] == pytest.approx(4 / 27, rel=1e-9)
 
 

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from tightrate.command_line import app
+from tightrate.command_line import application
 from tightrate.common.errors import TightrateError
 from tightrate.rates.statements.bound import Term
 from tightrate.rates.statements.catalogue import theorem
@@ -155,7 +155,7 @@ def test_a_wrong_bound_is_refuted_by_the_functions_that_attain_the_worst_case(mo
     assert found.command.startswith("tightrate worst-case minibatch-sgd K=")
     document = json.loads(json_text(falsification_as_json(found)))
     assert (document["verdict"], document["ratio"]) == ("violated", pytest.approx(2, rel=1e-5))
-    done = CliRunner().invoke(app, ["falsify", "dekel2012/fixed-step"], catch_exceptions=False)
+    done = CliRunner().invoke(application(), ["falsify", "dekel2012/fixed-step"], catch_exceptions=False)
     assert "tightrate worst-case minibatch-sgd" in done.output
 
 

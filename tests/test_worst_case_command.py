@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tightrate.command_line import app, main
+from tightrate.command_line import application, main
 from tightrate.common.errors import TightrateError
 from tightrate.constructions.problem import PROBLEMS
 from tightrate.rates.statements.bound import Term
@@ -33,7 +33,9 @@ GD = ("local-sgd", "K=1", "R=2", "M=1", "eta=1")
 
 def run(*arguments: str) -> tuple[int, Any]:
     """The exit status, and what is printed as JSON."""
-    done = CliRunner().invoke(app, ["worst-case", *arguments, "--json"], standalone_mode=False, catch_exceptions=False)
+    done = CliRunner().invoke(
+        application(), ["worst-case", *arguments, "--json"], standalone_mode=False, catch_exceptions=False
+    )
     return int(done.return_value), json.loads(done.stdout)
 
 
@@ -150,7 +152,7 @@ def test_lists_are_a_table_with_the_theorem_beside_every_worst_case() -> None:
     assert found["conclusion"] == ["certified at these sizes"] * 2
     np.testing.assert_allclose(found["ratio"], [108 * 2 / 10, 108 * 2 / 18], rtol=1e-6)  # 1/(4 eta K R + 2)
     arguments = ["worst-case", "local-sgd", "K=2", "R=2", "eta=0.5,1", *compared]
-    page = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    page = CliRunner().invoke(application(), arguments, catch_exceptions=False)
     assert page.stdout.count("certified") == 2
 
 
