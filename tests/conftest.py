@@ -12,6 +12,8 @@ from tightrate.common import paper_files
 from tightrate.verify.cache.result_cache import FOLDER
 from tightrate.verify.session import Session
 
+collect_ignore = ["own_methods"]  # papers, which a test loads as its user does
+
 settings.register_profile("tightrate", deadline=None, derandomize=True, max_examples=35)
 settings.load_profile("tightrate")
 

@@ -296,7 +296,12 @@ def test_steps_can_be_tuned_and_replicas_sized(tmp_path: Path) -> None:
         (TERMS, USUAL, {"shared": ', measure="gab"'}, r"unknown measure 'gab'; did you mean 'gap'"),
         (TERMS, USUAL, {"shared": ', constants="Explicit"'}, r"line 6: unknown constants 'Explicit'.*'explicit'"),
         (TERMS, USUAL, {"shared": ', constants="hiden"'}, r"line 6: unknown constants 'hiden'; did you mean 'hidden'"),
-        (TERMS, USUAL, {"shared": ', holds="sureley"'}, r"line 6: unknown holds 'sureley'; did you mean 'surely'"),
+        (
+            TERMS,
+            USUAL,
+            {"shared": ', holds="deterministicly"'},
+            r"unknown holds 'deterministicly'.*'deterministically'",
+        ),
         (TERMS, USUAL, {"shared": ', messure="gap"'}, r"unknown field of a statement 'messure'.*'measure'"),
         (TERMS, USUAL, {"shared": ', algorithm="local-sdg"'}, r"unknown algorithm 'local-sdg'.*'local-sgd'"),
         (TERMS, USUAL, {"kind": "uper"}, r"line 6: AttributeError: .*'uper'; did you mean 'upper'"),
